@@ -1,0 +1,109 @@
+/** The resources of Key Protect's REST API as the gateway sees them: decoded, checked, dialect-free. */
+
+/** A key. Optional fields are `undefined` where the upstream left them out. */
+export interface KeyResource {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly description: string | undefined;
+  readonly tags: readonly string[];
+  /** 0 pre-activation, 1 active, 2 suspended, 3 deactivated, 5 destroyed; other integers are possible. */
+  readonly state: number | undefined;
+  readonly nonactiveStateReason: number | undefined;
+  /** `true`: standard key; `false`: root key. */
+  readonly extractable: boolean | undefined;
+  readonly imported: boolean | undefined;
+  readonly crn: string | undefined;
+  readonly createdBy: string | undefined;
+  readonly deletedBy: string | undefined;
+  readonly creationDate: Date | undefined;
+  readonly lastUpdateDate: Date | undefined;
+  readonly lastRotateDate: Date | undefined;
+  readonly expirationDate: Date | undefined;
+  readonly deletionDate: Date | undefined;
+  readonly algorithm:
+    | { readonly type: string; readonly bitLength: number; readonly mode: string }
+    | undefined;
+  /** Material of a standard key, decoded. Only where the operation returns it. */
+  readonly payload: Buffer | undefined;
+}
+
+/** Material that is brought along instead of generated. */
+export type ImportedMaterial =
+  | { readonly kind: "plain"; readonly payload: Buffer }
+  | {
+      readonly kind: "encrypted";
+      /** RSAES-OAEP ciphertext of the material. */
+      readonly payload: Buffer;
+      readonly encryptionAlgorithm: "RSAES_OAEP_SHA_256";
+      /** 2019 dialect: the opaque token of the locker, as its text. */
+      readonly importToken: string | undefined;
+      /** Current dialect: the nonce of the import token, encrypted with the material. */
+      readonly encryptedNonce: Buffer | undefined;
+      /** Current dialect: the initialization vector of that encryption. */
+      readonly iv: Buffer | undefined;
+    };
+
+/** What a `Prefer` header asks for. */
+export type Preference = "minimal" | "representation";
+
+export interface CreateKeyParams {
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly tags: readonly string[];
+  readonly expirationDate: Date | undefined;
+  readonly extractable: boolean;
+  /** Absent: the service generates 256 bits. */
+  readonly material: ImportedMaterial | undefined;
+  readonly prefer: Preference;
+}
+
+export interface WrapResult {
+  /** Only if the service generated the plaintext. */
+  readonly plaintext: Buffer | undefined;
+  readonly ciphertext: Buffer;
+  readonly keyVersionId: string | undefined;
+}
+
+export interface UnwrapResult {
+  readonly plaintext: Buffer;
+  /** The same plaintext wrapped by the newest key version; only if the given ciphertext was of an older one. */
+  readonly rewrappedCiphertext: Buffer | undefined;
+  readonly rewrappedKeyVersionId: string | undefined;
+}
+
+/** One policy of a key. A kind that the gateway does not know is `unknown`. */
+export interface PolicyResource {
+  readonly crn: string | undefined;
+  readonly creationDate: Date | undefined;
+  readonly lastUpdateDate: Date | undefined;
+  readonly createdBy: string | undefined;
+  readonly updatedBy: string | undefined;
+  readonly kind:
+    | { readonly kind: "rotation"; readonly intervalMonths: number }
+    | { readonly kind: "dualAuthDelete"; readonly enabled: boolean }
+    | { readonly kind: "unknown" };
+}
+
+/** A policy to be set. */
+export type PolicyChange =
+  | { readonly kind: "rotation"; readonly intervalMonths: number }
+  | { readonly kind: "dualAuthDelete"; readonly enabled: boolean };
+
+/** A locker (2019) or import token (current). The current API gives import tokens no ID: there it is derived. */
+export interface LockerResource {
+  readonly id: string;
+  readonly creationDate: Date | undefined;
+  readonly expirationDate: Date | undefined;
+  readonly maxAllowedRetrievals: number | undefined;
+  readonly remainingRetrievals: number | undefined;
+}
+
+/** A retrieved locker: what is needed to encrypt material for import. */
+export interface LockerKeyResource extends LockerResource {
+  /** DER SubjectPublicKeyInfo of the RSA transport key. */
+  readonly publicKey: Buffer;
+  /** 2019 dialect only: opaque text to be sent back with the encrypted material. */
+  readonly importToken: string | undefined;
+  /** Current dialect only: to be encrypted with the material and sent back. */
+  readonly nonce: Buffer | undefined;
+}

@@ -1,0 +1,129 @@
+/**
+ * The one table of RPCs. Everything that differs between RPCs other than their message mapping is read from here: how
+ * they may be repeated, who is served first, how long they may take, and the name that authorization rules use.
+ * Start-up fails if an RPC of the contract has no row (`assertTableCovers`).
+ */
+
+/**
+ * What repeating the upstream request may do.
+ *
+ * - `safe`: repeating harms nobody.
+ * - `conditional`: repeating is harmless, but the second answer may say "already done" (404, 410) and has to be read so.
+ * - `unsafe`: a second execution has an effect of its own; repeat only what provably was not executed.
+ */
+export type RepeatClass = "safe" | "conditional" | "unsafe";
+
+/** Who is served first when the upstream quota is short. */
+export type PriorityClass = "interactive" | "management" | "bulk";
+
+/** What the path of the upstream request names; decides how a 404 is read. */
+export type ResourceKind = "key" | "locker" | "none";
+
+/** One row of the table. */
+export interface Rpc {
+  /** Full service name, such as `keyprotect.v1.KeysService`. */
+  readonly service: string;
+  /** Method name, such as `CreateKey`. */
+  readonly method: string;
+  /** gRPC path, such as `/keyprotect.v1.KeysService/CreateKey`. */
+  readonly path: string;
+  readonly repeat: RepeatClass;
+  readonly priority: PriorityClass;
+  /** Deadline given to a caller that sent none, in milliseconds. */
+  readonly defaultDeadlineMs: number;
+  /** Longest time one upstream exchange may take, in milliseconds. */
+  readonly attemptTimeoutMs: number;
+  readonly resource: ResourceKind;
+  /**
+   * Whether the RPC destroys or discloses something that cannot be taken back. A wildcard in an authorization rule does
+   * not cover such an RPC: the rule has to name it.
+   */
+  readonly sensitive: boolean;
+}
+
+type Row = Pick<Rpc, "repeat" | "priority" | "defaultDeadlineMs" | "resource" | "sensitive">;
+
+/** One upstream attempt: bulk reads carry up to 1,002 keys, everything else is small (`resilience.md` H). */
+const attemptTimeoutMs = { interactive: 3_000, management: 3_000, bulk: 8_000 } as const;
+
+const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
+  Object.entries(methods).map(([method, row]) => ({
+    service,
+    method,
+    path: `/${service}/${method}`,
+    attemptTimeoutMs: attemptTimeoutMs[row.priority],
+    ...row,
+  }));
+
+const read = {
+  repeat: "safe",
+  priority: "interactive",
+  defaultDeadlineMs: 10_000,
+  sensitive: false,
+} as const;
+const action = {
+  repeat: "safe",
+  priority: "interactive",
+  defaultDeadlineMs: 5_000,
+  sensitive: false,
+} as const;
+const change = {
+  repeat: "unsafe",
+  priority: "management",
+  defaultDeadlineMs: 30_000,
+  sensitive: false,
+} as const;
+const bulk = {
+  repeat: "safe",
+  priority: "bulk",
+  defaultDeadlineMs: 15_000,
+  sensitive: false,
+} as const;
+
+export const rpcTable: readonly Rpc[] = [
+  ...rows("keyprotect.v1.KeysService", {
+    CreateKey: { ...change, resource: "none" },
+    ListKeys: { ...bulk, resource: "none" },
+    CountKeys: { ...read, resource: "none" },
+    GetKey: { ...read, resource: "key" },
+    GetKeyMaterial: { ...read, resource: "key", sensitive: true },
+    DeleteKey: { ...change, repeat: "conditional", resource: "key", sensitive: true },
+  }),
+  ...rows("keyprotect.v1.KeyActionsService", {
+    WrapKey: { ...action, resource: "key" },
+    GenerateDataKey: { ...action, resource: "key" },
+    UnwrapKey: { ...action, resource: "key" },
+    RotateKey: { ...change, resource: "key", sensitive: true },
+  }),
+  ...rows("keyprotect.v1.PoliciesService", {
+    GetKeyPolicies: { ...read, resource: "key" },
+    ReplaceKeyPolicies: { ...change, repeat: "safe", resource: "key" },
+  }),
+  ...rows("keyprotect.v1.LockersService", {
+    CreateLocker: { ...change, resource: "none" },
+    ListLockers: { ...bulk, resource: "none" },
+    RetrieveLocker: { ...change, resource: "locker", sensitive: true },
+  }),
+];
+
+/** Rows by gRPC path. */
+export const rpcByPath: ReadonlyMap<string, Rpc> = new Map(rpcTable.map((rpc) => [rpc.path, rpc]));
+
+/** The row of an RPC. Throws if there is none: an RPC without a row is a defect of the gateway. */
+export function rpcOf(path: string): Rpc {
+  const rpc = rpcByPath.get(path);
+  if (rpc === undefined) throw new Error(`no row in rpc-table.ts for ${path}`);
+  return rpc;
+}
+
+/** Throws unless the table and the given gRPC paths (those of the contract) are the same set. */
+export function assertTableCovers(paths: readonly string[]): void {
+  const missing = paths.filter((path) => !rpcByPath.has(path));
+  const surplus = [...rpcByPath.keys()].filter((path) => !paths.includes(path));
+  if (missing.length > 0 || surplus.length > 0) {
+    throw new Error(
+      `rpc-table.ts and the contract disagree; without a row: ${missing.join(", ") || "none"}; ` +
+        `without an RPC: ${surplus.join(", ") || "none"}`,
+    );
+  }
+}

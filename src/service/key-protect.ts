@@ -1,0 +1,63 @@
+import type { CallContext } from "../grpc/call-context.ts";
+import type {
+  CreateKeyParams,
+  ImportedMaterial,
+  KeyResource,
+  LockerKeyResource,
+  LockerResource,
+  PolicyChange,
+  PolicyResource,
+  Preference,
+  UnwrapResult,
+  WrapResult,
+} from "../keyprotect/resources.ts";
+
+/**
+ * What the handlers need of one Key Protect instance: an operation of its REST API each, decoded. Every method rejects
+ * with a `KeyProtectError` or an `UpstreamError` and settles by the call's deadline.
+ */
+export interface KeyProtect {
+  createKey(call: CallContext, params: CreateKeyParams): Promise<KeyResource>;
+  /** Keys from `offset` on, at most `limit`, in the upstream's order (by ID). */
+  listKeys(
+    call: CallContext,
+    page: { limit: number; offset: number },
+  ): Promise<readonly KeyResource[]>;
+  countKeys(call: CallContext): Promise<number>;
+  /** Metadata alone: `payload` is never set. */
+  getKey(call: CallContext, keyId: string): Promise<KeyResource>;
+  /** Metadata and, for a standard key, `payload`. */
+  getKeyMaterial(call: CallContext, keyId: string): Promise<KeyResource>;
+  /** The deleted key if `prefer` is `representation` and the upstream sent it. */
+  deleteKey(call: CallContext, keyId: string, prefer: Preference): Promise<KeyResource | undefined>;
+  /** Without `plaintext` the service generates 32 bytes and returns them. */
+  wrapKey(
+    call: CallContext,
+    keyId: string,
+    body: { plaintext?: Buffer; aad: readonly string[] },
+  ): Promise<WrapResult>;
+  unwrapKey(
+    call: CallContext,
+    keyId: string,
+    body: { ciphertext: Buffer; aad: readonly string[] },
+  ): Promise<UnwrapResult>;
+  rotateKey(
+    call: CallContext,
+    keyId: string,
+    material: ImportedMaterial | undefined,
+  ): Promise<void>;
+  getKeyPolicies(call: CallContext, keyId: string): Promise<readonly PolicyResource[]>;
+  replaceKeyPolicies(
+    call: CallContext,
+    keyId: string,
+    policies: readonly PolicyChange[],
+  ): Promise<readonly PolicyResource[]>;
+  createLocker(
+    call: CallContext,
+    params: { expirationSeconds: number; maxAllowedRetrievals: number },
+  ): Promise<LockerResource>;
+  /** The instance's lockers: at most one. `UNSUPPORTED` in the current dialect, where every read uses up a retrieval. */
+  listLockers(call: CallContext): Promise<readonly LockerResource[]>;
+  /** Uses up one retrieval. */
+  retrieveLocker(call: CallContext, lockerId: string): Promise<LockerKeyResource>;
+}

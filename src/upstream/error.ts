@@ -1,0 +1,61 @@
+/**
+ * Why an exchange with the upstream ended without a usable answer.
+ *
+ * - `UNREACHABLE`: refused, no such host, connect time-out, or reset before the request was written.
+ * - `RESET`: the connection broke after the request had (or may have) been written.
+ * - `TLS`: the certificate or host name was not accepted, or no protocol was agreed on.
+ * - `ATTEMPT_TIMEOUT`: the time for one attempt is over.
+ * - `BAD_RESPONSE`: the answer is not HTTP that makes sense, or larger than allowed.
+ * - `CANCELLED`, `DEADLINE`, `SHUTDOWN`: the call itself ended during the exchange.
+ * - `DEADLINE_IN_QUEUE`, `DEADLINE_TOO_SHORT`: the call's time was, or would have been, over before anything was sent.
+ * - `CIRCUIT_OPEN`, `OVERLOADED`, `CALLER_LIMIT`: the gateway refused to send.
+ * - `IAM_UNAVAILABLE`, `IAM_REJECTED`: there is no token; IAM could not be asked, or refused the gateway's credential.
+ * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through and the caller sent none.
+ */
+export type UpstreamErrorCode =
+  | "UNREACHABLE"
+  | "RESET"
+  | "TLS"
+  | "ATTEMPT_TIMEOUT"
+  | "BAD_RESPONSE"
+  | "CANCELLED"
+  | "DEADLINE"
+  | "SHUTDOWN"
+  | "DEADLINE_IN_QUEUE"
+  | "DEADLINE_TOO_SHORT"
+  | "CIRCUIT_OPEN"
+  | "OVERLOADED"
+  | "CALLER_LIMIT"
+  | "IAM_UNAVAILABLE"
+  | "IAM_REJECTED"
+  | "CALLER_TOKEN_MISSING";
+
+/** Facts about a failed exchange beyond its code. */
+export interface UpstreamErrorFacts {
+  /**
+   * Whether any byte of the request may have left. `false` means: certainly not executed. Default `false`.
+   */
+  readonly sent?: boolean | undefined;
+  /** How long to wait before trying again, in milliseconds, where that is known. */
+  readonly retryAfterMs?: number | undefined;
+  /** For `DEADLINE_TOO_SHORT`: the least time left that would have been enough, in milliseconds. */
+  readonly minimumMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** An exchange with the upstream (or with IAM) that ended without a usable answer. Match on `code`. */
+export class UpstreamError extends Error {
+  override readonly name = "UpstreamError";
+  readonly code: UpstreamErrorCode;
+  readonly sent: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly minimumMs: number | undefined;
+
+  constructor(code: UpstreamErrorCode, message: string, facts: UpstreamErrorFacts = {}) {
+    super(message, { cause: facts.cause });
+    this.code = code;
+    this.sent = facts.sent ?? false;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.minimumMs = facts.minimumMs;
+  }
+}
