@@ -9,7 +9,15 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/key.proto";
 
-export const KeyType = { UNSPECIFIED: 0, ROOT: 1, STANDARD: 2 } as const;
+/** Names what a key is for. Cannot be changed after creation. */
+export const KeyType = {
+  /** UNSPECIFIED - Says nothing. Refused in requests: a forgotten type must not create a key that can be exported. */
+  UNSPECIFIED: 0,
+  /** ROOT - A root key wraps other keys and never leaves Key Protect. */
+  ROOT: 1,
+  /** STANDARD - A standard key is a secret that Key Protect stores and hands out to whoever may read it. */
+  STANDARD: 2,
+} as const;
 
 export type KeyType = typeof KeyType[keyof typeof KeyType];
 
@@ -19,12 +27,28 @@ export namespace KeyType {
   export type STANDARD = typeof KeyType.STANDARD;
 }
 
+/**
+ * Names where a key is in its life cycle (NIST SP 800-57). May grow: treat an unknown value like
+ * `UNSPECIFIED`. Each number is Key Protect's own plus 1.
+ */
 export const KeyState = {
+  /** UNSPECIFIED - The state is not known to this version of the gateway. */
   UNSPECIFIED: 0,
+  /** PRE_ACTIVATION - The key exists but may not be used yet. Defined by Key Protect, but not produced today. */
   PRE_ACTIVATION: 1,
+  /** ACTIVE - The key may be used for everything. Keys are created in this state. */
   ACTIVE: 2,
+  /** SUSPENDED - The key was disabled. It can be read, deleted and enabled again, but neither wraps nor unwraps. */
   SUSPENDED: 3,
+  /**
+   * DEACTIVATED - The key has expired. It can be read, and may still unwrap what it wrapped before, but wraps
+   * nothing new.
+   */
   DEACTIVATED: 4,
+  /**
+   * DESTROYED - The key was deleted. Its material is gone and with it everything that it wrapped, unless the
+   * instance lets deleted keys be restored (for 30 days, in the current API).
+   */
   DESTROYED: 6,
 } as const;
 
@@ -39,7 +63,18 @@ export namespace KeyState {
   export type DESTROYED = typeof KeyState.DESTROYED;
 }
 
-export const ReturnPreference = { UNSPECIFIED: 0, MINIMAL: 1, REPRESENTATION: 2 } as const;
+/** Says how much of a changed resource an answer holds. */
+export const ReturnPreference = {
+  /** UNSPECIFIED - Means `MINIMAL`: what nobody asked for is not disclosed. */
+  UNSPECIFIED: 0,
+  /** MINIMAL - Asks for no more than is needed to name the resource. Never contains material. */
+  MINIMAL: 1,
+  /**
+   * REPRESENTATION - Asks for the resource as it is after the change. When a standard key is created, this includes
+   * its material.
+   */
+  REPRESENTATION: 2,
+} as const;
 
 export type ReturnPreference = typeof ReturnPreference[keyof typeof ReturnPreference];
 
@@ -49,7 +84,13 @@ export namespace ReturnPreference {
   export type REPRESENTATION = typeof ReturnPreference.REPRESENTATION;
 }
 
-export const ImportEncryptionAlgorithm = { UNSPECIFIED: 0, RSAES_OAEP_SHA_256: 1 } as const;
+/** Names how material was encrypted for import. May grow. */
+export const ImportEncryptionAlgorithm = {
+  /** UNSPECIFIED - Says nothing. Refused in requests. */
+  UNSPECIFIED: 0,
+  /** RSAES_OAEP_SHA_256 - RSAES-OAEP with SHA-256, MGF1 with SHA-256 and an empty label (RFC 8017 section 7.1). */
+  RSAES_OAEP_SHA_256: 1,
+} as const;
 
 export type ImportEncryptionAlgorithm = typeof ImportEncryptionAlgorithm[keyof typeof ImportEncryptionAlgorithm];
 
@@ -58,37 +99,130 @@ export namespace ImportEncryptionAlgorithm {
   export type RSAES_OAEP_SHA_256 = typeof ImportEncryptionAlgorithm.RSAES_OAEP_SHA_256;
 }
 
+/**
+ * Describes a key of a Key Protect instance, without its material.
+ *
+ * There is no field for material on purpose: whatever may print, store or cache a `Key` cannot
+ * disclose one. Fields that Key Protect left out are empty.
+ */
 export interface Key {
+  /**
+   * Output only. ID that Key Protect gave the key: a UUID. It never changes and is never used
+   * again. In an answer with minimal content, the ID or alias that the request named.
+   */
   id: string;
+  /** Output only. Display name. Names need not be unique, so they identify nothing. */
   name: string;
+  /** Output only. Free text about the key; empty if it has none. */
   description: string;
+  /** Output only. Whether the key wraps other keys or is itself handed out. */
   type: KeyType;
+  /**
+   * Output only. Where the key is in its life cycle. `UNSPECIFIED` if Key Protect reported a state
+   * that this version of the gateway does not know.
+   */
   state: KeyState;
+  /**
+   * Output only. Why the key is not active, as Key Protect's own number, whose meaning is not
+   * published. 0 if the key is active or Key Protect gave no reason.
+   */
   nonactiveStateReason: number;
+  /** Output only. Labels of the key, in Key Protect's order. At most 30. */
   tags: string[];
-  createTime: Date | undefined;
-  updateTime: Date | undefined;
-  lastRotateTime: Date | undefined;
-  expireTime: Date | undefined;
-  deleteTime: Date | undefined;
+  /** Output only. When the key was created, to the second. */
+  createTime:
+    | Date
+    | undefined;
+  /** Output only. When the key's metadata last changed. Unset if it never did. */
+  updateTime:
+    | Date
+    | undefined;
+  /** Output only. When the key was last rotated. Unset if it never was. */
+  lastRotateTime:
+    | Date
+    | undefined;
+  /**
+   * Output only. When the key becomes deactivated by itself. Unset if it does not expire. Key
+   * Protect notices an expiry within an hour, so a key may be read as active for that long after
+   * this time.
+   */
+  expireTime:
+    | Date
+    | undefined;
+  /** Output only. When the key was deleted. Unset unless `state` is `DESTROYED`. */
+  deleteTime:
+    | Date
+    | undefined;
+  /**
+   * Output only. Whether the material was brought along instead of generated by Key Protect. An
+   * imported root key can be rotated only with new material.
+   */
   imported: boolean;
+  /** Output only. Cloud resource name of the key. */
   crn: string;
+  /**
+   * Output only. IAM ID of who created the key. Behind a gateway that uses its own credential, the
+   * gateway's.
+   */
   createdBy: string;
+  /** Output only. IAM ID of who deleted the key. Empty unless `state` is `DESTROYED`. */
   deletedBy: string;
+  /** Output only. What the material is for. Unset if Key Protect did not say. */
   algorithm: KeyAlgorithm | undefined;
 }
 
+/** Describes the cipher that a key's material is meant for, in Key Protect's words. */
 export interface KeyAlgorithm {
+  /**
+   * Output only. Name of the cipher, such as `AES`. Instances of the current API answer
+   * `Deprecated`.
+   */
   type: string;
+  /** Output only. Length of the material in bits: 128, 192 or 256. 0 if Key Protect did not say. */
   bitLength: number;
+  /**
+   * Output only. Mode of the cipher, such as `GCM`. Instances of the current API answer
+   * `Deprecated`.
+   */
   mode: string;
 }
 
+/**
+ * Carries material of a root key, encrypted for its way to Key Protect so that neither the gateway
+ * nor anything before it sees the material.
+ *
+ * The way there: create a locker, retrieve it, encrypt the material with its public key, and send
+ * the result with what proves that it belongs to the locker. The proof is `import_token` for
+ * instances of the 2019 API, and `encrypted_nonce` with `initialization_vector` for instances of
+ * the current API; a request carries exactly one of the two, the one that `RetrieveLocker` gave.
+ */
 export interface EncryptedKeyMaterial {
+  /**
+   * Required. The material of 16, 24 or 32 bytes, encrypted with the locker's public key by
+   * RSAES-OAEP with SHA-256, MGF1 with SHA-256 and an empty label (RFC 8017 section 7.1; PKCS #11:
+   * `CKM_RSA_PKCS_OAEP` with `CKM_SHA256` and `CKG_MGF1_SHA256`). Exactly 512 bytes, as the key has
+   * 4096 bits.
+   */
   ciphertext: Buffer;
+  /**
+   * Optional. Proof for instances of the 2019 API: `RetrieveLockerResponse.import_token`, returned
+   * unchanged. The UTF-8 bytes of the opaque text that Key Protect gave, 1 to 4096 bytes.
+   */
   importToken: Buffer;
+  /**
+   * Optional. Proof for instances of the current API: `RetrieveLockerResponse.nonce`, encrypted by
+   * AES-GCM with the material itself as the key, `initialization_vector` and no additional data.
+   * Ciphertext followed by the 16-byte tag: 28 bytes for the 12-byte nonce (PKCS #11:
+   * `CKM_AES_GCM`). Material from a hardware module may use AES-CBC with PKCS #7 padding instead,
+   * which gives 16 bytes (`CKM_AES_CBC_PAD`). 16 to 64 bytes are accepted.
+   */
   encryptedNonce: Buffer;
+  /**
+   * Optional. Initialization vector of `encrypted_nonce`, and required with it. 12 bytes for
+   * AES-GCM, 16 bytes for AES-CBC. Has to be fresh for every encryption.
+   */
   initializationVector: Buffer;
+  /** Required. How `ciphertext` was made. */
   algorithm: ImportEncryptionAlgorithm;
 }
 

@@ -21,53 +21,156 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/key_actions_service.proto";
 
+/** Asks to wrap a data encryption key. */
 export interface WrapKeyRequest {
+  /**
+   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
+   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
+   * no aliases.
+   */
   keyId: string;
+  /**
+   * Required. The data encryption key: 1 to 3072 bytes (4096 characters of base64, as Key Protect
+   * counts). Empty is refused, because Key Protect would generate a key instead: that is
+   * `GenerateDataKey`.
+   */
   plaintext: Buffer;
+  /**
+   * Optional. Additional authenticated data: at most 126 strings of at most 255 characters each.
+   * Bound to the ciphertext but not contained in it, so the same strings in the same order are
+   * needed to unwrap. Not secret. Default none.
+   */
   additionalAuthenticatedData: string[];
 }
 
+/** Holds the wrapped data encryption key. */
 export interface WrapKeyResponse {
+  /**
+   * Output only. The wrapped key, opaque: at most 16384 bytes. These are the bytes that Key Protect
+   * prints as base64 text; callers that kept such text decode it once.
+   */
   ciphertext: Buffer;
+  /**
+   * Output only. ID of the key version that wrapped. Empty for instances of the 2019 API, which do
+   * not tell.
+   */
   keyVersionId: string;
 }
 
+/** Asks for a new data encryption key. */
 export interface GenerateDataKeyRequest {
+  /**
+   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
+   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
+   * no aliases.
+   */
   keyId: string;
+  /**
+   * Optional. Additional authenticated data: at most 126 strings of at most 255 characters each.
+   * Bound to the ciphertext but not contained in it, so the same strings in the same order are
+   * needed to unwrap. Not secret. Default none.
+   */
   additionalAuthenticatedData: string[];
+  /**
+   * Optional. Whether to leave the plaintext out of the answer, for callers that prepare keys for
+   * somebody else. Default `false`.
+   */
   omitPlaintext: boolean;
 }
 
+/** Holds the new data encryption key. */
 export interface GenerateDataKeyResponse {
+  /** Output only. The data encryption key: 32 bytes. Empty if `omit_plaintext` was set. */
   plaintext: Buffer;
+  /** Output only. The same key wrapped, opaque: at most 16384 bytes. */
   ciphertext: Buffer;
+  /**
+   * Output only. ID of the key version that wrapped. Empty for instances of the 2019 API, which do
+   * not tell.
+   */
   keyVersionId: string;
 }
 
+/** Asks to unwrap a data encryption key. */
 export interface UnwrapKeyRequest {
+  /**
+   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
+   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
+   * no aliases.
+   */
   keyId: string;
+  /** Required. What `WrapKey` or `GenerateDataKey` returned: 1 to 16384 bytes. */
   ciphertext: Buffer;
+  /**
+   * Optional. The strings that were given when the key was wrapped, in the same order: at most 126
+   * of at most 255 characters each. Default none.
+   */
   additionalAuthenticatedData: string[];
 }
 
+/** Holds the unwrapped data encryption key. */
 export interface UnwrapKeyResponse {
+  /** Output only. The data encryption key, exactly as it was wrapped. */
   plaintext: Buffer;
+  /**
+   * Output only. The data encryption key wrapped by the newest version of the root key, with the
+   * same additional data: at most 16384 bytes. Empty if the given ciphertext is of the newest
+   * version.
+   */
   rewrappedCiphertext: Buffer;
+  /**
+   * Output only. ID of the key version that made `rewrapped_ciphertext`. Empty if there is none,
+   * and for instances of the 2019 API, which do not tell.
+   */
   rewrappedKeyVersionId: string;
 }
 
+/** Asks to rotate a root key. */
 export interface RotateKeyRequest {
+  /**
+   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
+   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
+   * no aliases.
+   */
   keyId: string;
+  /**
+   * Where the material of the new version comes from. Unset, Key Protect generates it, which works
+   * for generated keys only; an imported key needs material, and a generated key refuses it.
+   */
   material:
-    | { $case: "keyMaterial"; value: Buffer }
-    | { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
+    | //
+    /** Optional. The material itself: 16, 24 or 32 bytes. */
+    { $case: "keyMaterial"; value: Buffer }
+    | //
+    /** Optional. Material that is encrypted for its way to Key Protect. */
+    { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
     | undefined;
+  /**
+   * Optional. A UUID that makes repeating this request safe: the same ID with the same fields
+   * returns the earlier answer, with other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED). A
+   * deployment that keeps no record of requests cannot promise this and refuses the field with
+   * INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of ignoring it; today every deployment does.
+   * Default none.
+   */
   requestId: string;
+  /**
+   * Optional. How much of the rotated key to return. Default `MINIMAL`. `REPRESENTATION` costs one
+   * more upstream request, because Key Protect answers a rotation with nothing.
+   */
   returnPreference: ReturnPreference;
 }
 
+/** Confirms that a root key is rotated. */
 export interface RotateKeyResponse {
-  key: Key | undefined;
+  /**
+   * Output only. The key as it is after the rotation if the preference was `REPRESENTATION`. A key
+   * with `id` alone, as the request named it, otherwise, and also if the key was rotated but could
+   * not be read afterwards.
+   */
+  key:
+    | Key
+    | undefined;
+  /** Output only. Whether an earlier request with the same `request_id` rotated the key. */
   replayed: boolean;
 }
 
@@ -620,8 +723,29 @@ export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
   },
 };
 
+/**
+ * Uses root keys for envelope encryption: wraps and unwraps data encryption keys, and rotates the
+ * root keys themselves.
+ *
+ * Not for encrypting payloads: wrap the key that encrypts them, and encrypt them where they are.
+ * Not for standard keys, which wrap nothing. Metadata, deadlines and error details are described at
+ * `KeysService`.
+ */
 export type KeyActionsServiceService = typeof KeyActionsServiceService;
 export const KeyActionsServiceService = {
+  /**
+   * Wraps (encrypts) a data encryption key with the newest version of a root key.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same plaintext, and all of them can
+   * be unwrapped. A call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAYLOAD_TOO_LARGE; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
   wrapKey: {
     path: "/keyprotect.v1.KeyActionsService/WrapKey" as const,
     requestStream: false as const,
@@ -631,6 +755,19 @@ export const KeyActionsServiceService = {
     responseSerialize: (value: WrapKeyResponse): Buffer => Buffer.from(WrapKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WrapKeyResponse => WrapKeyResponse.decode(value),
   },
+  /**
+   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   *
+   * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
+   * call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` without a plaintext in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` without a plaintext in the 2019 dialect.
+   */
   generateDataKey: {
     path: "/keyprotect.v1.KeyActionsService/GenerateDataKey" as const,
     requestStream: false as const,
@@ -642,6 +779,22 @@ export const KeyActionsServiceService = {
       Buffer.from(GenerateDataKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GenerateDataKeyResponse => GenerateDataKeyResponse.decode(value),
   },
+  /**
+   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
+   * version.
+   *
+   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
+   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
+   * deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
   unwrapKey: {
     path: "/keyprotect.v1.KeyActionsService/UnwrapKey" as const,
     requestStream: false as const,
@@ -651,6 +804,26 @@ export const KeyActionsServiceService = {
     responseSerialize: (value: UnwrapKeyResponse): Buffer => Buffer.from(UnwrapKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UnwrapKeyResponse => UnwrapKeyResponse.decode(value),
   },
+  /**
+   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
+   * older versions wrapped can still be unwrapped.
+   *
+   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
+   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
+   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
+   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
+   * deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
+   * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
+   * the representation was asked for.
+   */
   rotateKey: {
     path: "/keyprotect.v1.KeyActionsService/RotateKey" as const,
     requestStream: false as const,
@@ -663,13 +836,88 @@ export const KeyActionsServiceService = {
 } as const;
 
 export interface KeyActionsServiceServer extends UntypedServiceImplementation {
+  /**
+   * Wraps (encrypts) a data encryption key with the newest version of a root key.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same plaintext, and all of them can
+   * be unwrapped. A call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAYLOAD_TOO_LARGE; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
   wrapKey: handleUnaryCall<WrapKeyRequest, WrapKeyResponse>;
+  /**
+   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   *
+   * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
+   * call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` without a plaintext in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` without a plaintext in the 2019 dialect.
+   */
   generateDataKey: handleUnaryCall<GenerateDataKeyRequest, GenerateDataKeyResponse>;
+  /**
+   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
+   * version.
+   *
+   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
+   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
+   * deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
   unwrapKey: handleUnaryCall<UnwrapKeyRequest, UnwrapKeyResponse>;
+  /**
+   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
+   * older versions wrapped can still be unwrapped.
+   *
+   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
+   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
+   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
+   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
+   * deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
+   * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
+   * the representation was asked for.
+   */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
 }
 
 export interface KeyActionsServiceClient extends Client {
+  /**
+   * Wraps (encrypts) a data encryption key with the newest version of a root key.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same plaintext, and all of them can
+   * be unwrapped. A call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAYLOAD_TOO_LARGE; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
   wrapKey(
     request: WrapKeyRequest,
     callback: (error: ServiceError | null, response: WrapKeyResponse) => void,
@@ -685,6 +933,19 @@ export interface KeyActionsServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: WrapKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   *
+   * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
+   * call without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/wrap` without a plaintext in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` without a plaintext in the 2019 dialect.
+   */
   generateDataKey(
     request: GenerateDataKeyRequest,
     callback: (error: ServiceError | null, response: GenerateDataKeyResponse) => void,
@@ -700,6 +961,22 @@ export interface KeyActionsServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GenerateDataKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
+   * version.
+   *
+   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
+   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
+   * deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
   unwrapKey(
     request: UnwrapKeyRequest,
     callback: (error: ServiceError | null, response: UnwrapKeyResponse) => void,
@@ -715,6 +992,26 @@ export interface KeyActionsServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UnwrapKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
+   * older versions wrapped can still be unwrapped.
+   *
+   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
+   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
+   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
+   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
+   * deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
+   * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
+   * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
+   * the representation was asked for.
+   */
   rotateKey(
     request: RotateKeyRequest,
     callback: (error: ServiceError | null, response: RotateKeyResponse) => void,

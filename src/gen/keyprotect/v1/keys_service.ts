@@ -22,68 +22,174 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/keys_service.proto";
 
+/** Asks for a new key. */
 export interface CreateKeyRequest {
+  /**
+   * Required. Display name: 2 to 90 characters, no control characters. Instances of the 2019 API
+   * allow 2 to 50 letters, digits and spaces. Must not contain personal details, as names are
+   * visible to everybody who may list keys.
+   */
   name: string;
+  /** Required. What the key is for: `ROOT` or `STANDARD`. There is no default. */
   type: KeyType;
+  /** Optional. Free text about the key: 2 to 240 characters. Default none. */
   description: string;
+  /**
+   * Optional. Labels: at most 30, each 1 to 30 characters without `<`, `>`, `,`, `:`, `&` and `|`.
+   * Default none.
+   */
   tags: string[];
-  expireTime: Date | undefined;
-  material:
-    | { $case: "keyMaterial"; value: Buffer }
-    | { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
+  /**
+   * Optional. When the key becomes deactivated. Has to be in the future; cut to the second. Default
+   * never.
+   */
+  expireTime:
+    | Date
     | undefined;
+  /** Where the material comes from. Unset, Key Protect generates 256 bits. */
+  material:
+    | //
+    /**
+     * Optional. The material itself: 16, 24 or 32 bytes for a root key, 1 to 7500 bytes for a
+     * standard key.
+     */
+    { $case: "keyMaterial"; value: Buffer }
+    | //
+    /** Optional. Material that is encrypted for its way to Key Protect. Root keys only. */
+    { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
+    | undefined;
+  /** Optional. How much of the new key to return. Default `MINIMAL`. */
   returnPreference: ReturnPreference;
+  /**
+   * Optional. A UUID that makes repeating this request safe: the same ID with the same fields
+   * returns the earlier answer, with other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED). A
+   * deployment that keeps no record of requests cannot promise this and refuses the field with
+   * INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of ignoring it; today every deployment does.
+   * Default none.
+   */
   requestId: string;
 }
 
+/** Holds the new key. */
 export interface CreateKeyResponse {
-  key: Key | undefined;
+  /**
+   * Output only. The new key. With the preference `MINIMAL`, as much of it as Key Protect returns
+   * anyway, and at least the ID.
+   */
+  key:
+    | Key
+    | undefined;
+  /**
+   * Output only. Material of the new key: only for a standard key and the preference
+   * `REPRESENTATION`. Empty also if the material was not available yet; read it with
+   * `GetKeyMaterial` then.
+   */
   keyMaterial: Buffer;
+  /** Output only. Whether an earlier request with the same `request_id` created the key. */
   replayed: boolean;
 }
 
+/** Asks for one page of keys. */
 export interface ListKeysRequest {
+  /**
+   * Optional. How many keys to return at most. 0 means the default of 200; values above 1000 are
+   * lowered to 1000; negative values are refused. A page may hold fewer keys and still not be the
+   * last.
+   */
   pageSize: number;
+  /**
+   * Optional. `next_page_token` of the page before, for the same instance. Default the first page.
+   * It is opaque, grants nothing, and is not meant to be stored.
+   */
   pageToken: string;
+  /**
+   * Optional. How many keys to pass over, counted from where the page would begin. Default 0;
+   * negative values are refused. Passing over more keys than there are gives an empty last page.
+   */
   skip: number;
 }
 
+/** Holds one page of keys. */
 export interface ListKeysResponse {
+  /** Output only. The keys of the page, ordered by ID. */
   keys: Key[];
+  /** Output only. Token of the page after this one. Empty if, and only if, this is the last page. */
   nextPageToken: string;
 }
 
+/** Asks for the number of keys. */
 export interface CountKeysRequest {
 }
 
+/** Holds the number of keys. */
 export interface CountKeysResponse {
+  /**
+   * Output only. How many keys the instance has that the gateway's credential may see, without
+   * deleted ones.
+   */
   totalSize: number;
 }
 
+/** Asks for the metadata of a key. */
 export interface GetKeyRequest {
+  /**
+   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
+   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
+   * aliases.
+   */
   keyId: string;
 }
 
+/** Holds the metadata of a key. */
 export interface GetKeyResponse {
+  /** Output only. The key. */
   key: Key | undefined;
 }
 
+/** Asks for a standard key and its material. */
 export interface GetKeyMaterialRequest {
+  /**
+   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
+   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
+   * aliases.
+   */
   keyId: string;
 }
 
+/** Holds a standard key and its material. */
 export interface GetKeyMaterialResponse {
-  key: Key | undefined;
+  /** Output only. The key. */
+  key:
+    | Key
+    | undefined;
+  /** Output only. The material, exactly as it was brought along or generated: 1 to 7500 bytes. */
   keyMaterial: Buffer;
 }
 
+/** Asks to delete a key. */
 export interface DeleteKeyRequest {
+  /**
+   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
+   * Protect keeps for itself, such as `metadata` and `policies`. Key Protect documents deletion by
+   * ID only, so an alias may be answered with NOT_FOUND.
+   */
   keyId: string;
+  /** Optional. How much of the deleted key to return. Default `MINIMAL`. */
   returnPreference: ReturnPreference;
+  /**
+   * Optional. Whether a key that does not exist, or is deleted already, counts as success. Default
+   * `false`. A key of another instance does not exist either, so an overlooked `x-kp-instance` goes
+   * unnoticed.
+   */
   allowMissing: boolean;
 }
 
+/** Confirms that a key is deleted. */
 export interface DeleteKeyResponse {
+  /**
+   * Output only. The deleted key if the preference was `REPRESENTATION` and Key Protect sent it. A
+   * key with `id` alone, as the request named it, otherwise.
+   */
   key: Key | undefined;
 }
 
@@ -818,8 +924,42 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
   },
 };
 
+/**
+ * Manages the keys of a Key Protect instance: creates, lists, reads and deletes them.
+ *
+ * Not for using keys: `KeyActionsService` wraps, unwraps and rotates.
+ *
+ * Request metadata of every RPC of this package, all optional. `x-kp-instance` is the alias of a
+ * configured instance; absent, the default instance is used; an alias that is not configured is
+ * INVALID_ARGUMENT (INSTANCE_UNKNOWN). `x-correlation-id` (or `correlation-id`) is a UUID that
+ * names the call in the gateway's log and at Key Protect; anything else is replaced by a fresh
+ * UUID. `authorization` is `Bearer` and a token, for deployments that pass the caller's IAM token
+ * through.
+ *
+ * Response metadata: `x-correlation-id` in the initial metadata and in the trailers. A failed call
+ * has a `google.rpc.Status` in `grpc-status-details-bin`, as described at `ErrorReason`, and where
+ * waiting helps (or repeating must not happen) `grpc-retry-pushback-ms`.
+ *
+ * Deadlines: a call without one gets the default that its RPC states. The gateway answers a little
+ * before the caller's deadline, so that the answer and its details arrive.
+ */
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
+  /**
+   * Creates a key, from material that is brought along or generated by Key Protect.
+   *
+   * Not safe to repeat: names are not unique, so a second call creates a second key. After UNKNOWN
+   * (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for the key before
+   * creating another one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
+   * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION or
+   * KEY_STATE_INVALID; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * representation of a standard key was asked for and came without material.
+   */
   createKey: {
     path: "/keyprotect.v1.KeysService/CreateKey" as const,
     requestStream: false as const,
@@ -829,6 +969,21 @@ export const KeysServiceService = {
     responseSerialize: (value: CreateKeyResponse): Buffer => Buffer.from(CreateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateKeyResponse => CreateKeyResponse.decode(value),
   },
+  /**
+   * Lists the keys of the instance page by page, ordered by ID, without material.
+   *
+   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * created or deleted between two pages move the others; the gateway notices when a page does not
+   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
+   * page.
+   *
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
+   * be realigned.
+   */
   listKeys: {
     path: "/keyprotect.v1.KeysService/ListKeys" as const,
     requestStream: false as const,
@@ -838,6 +993,17 @@ export const KeysServiceService = {
     responseSerialize: (value: ListKeysResponse): Buffer => Buffer.from(ListKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
+  /**
+   * Counts the keys of the instance.
+   *
+   * Safe to repeat. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
+   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
+   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   *
+   * Upstream: `HEAD /api/v2/keys` in both dialects.
+   */
   countKeys: {
     path: "/keyprotect.v1.KeysService/CountKeys" as const,
     requestStream: false as const,
@@ -847,6 +1013,19 @@ export const KeysServiceService = {
     responseSerialize: (value: CountKeysResponse): Buffer => Buffer.from(CountKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CountKeysResponse => CountKeysResponse.decode(value),
   },
+  /**
+   * Reads the metadata of a key. Never returns material.
+   *
+   * Safe to repeat. A deleted key can still be read until Key Protect purges it, with the state
+   * `DESTROYED`. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
+   * show deleted keys.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   */
   getKey: {
     path: "/keyprotect.v1.KeysService/GetKey" as const,
     requestStream: false as const,
@@ -856,6 +1035,19 @@ export const KeysServiceService = {
     responseSerialize: (value: GetKeyResponse): Buffer => Buffer.from(GetKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetKeyResponse => GetKeyResponse.decode(value),
   },
+  /**
+   * Reads a standard key with its material.
+   *
+   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
+   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a root key, whose material never leaves Key Protect; NOT_FOUND
+   * with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}` in both dialects.
+   */
   getKeyMaterial: {
     path: "/keyprotect.v1.KeysService/GetKeyMaterial" as const,
     requestStream: false as const,
@@ -867,6 +1059,22 @@ export const KeysServiceService = {
       Buffer.from(GetKeyMaterialResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetKeyMaterialResponse => GetKeyMaterialResponse.decode(value),
   },
+  /**
+   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   *
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
+   * `allow_missing` is set. Where the gateway itself sent a request again, "already gone" counts as
+   * success. In the 2019 API deletion is final; in the current API a key can be restored for 30
+   * days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
+   * FAILED_PRECONDITION with KEY_PROTECTS_RESOURCES, DUAL_AUTH_REQUIRED, KEY_CHANGED_RECENTLY or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}` in both dialects.
+   */
   deleteKey: {
     path: "/keyprotect.v1.KeysService/DeleteKey" as const,
     requestStream: false as const,
@@ -879,15 +1087,113 @@ export const KeysServiceService = {
 } as const;
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
+  /**
+   * Creates a key, from material that is brought along or generated by Key Protect.
+   *
+   * Not safe to repeat: names are not unique, so a second call creates a second key. After UNKNOWN
+   * (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for the key before
+   * creating another one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
+   * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION or
+   * KEY_STATE_INVALID; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * representation of a standard key was asked for and came without material.
+   */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
+  /**
+   * Lists the keys of the instance page by page, ordered by ID, without material.
+   *
+   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * created or deleted between two pages move the others; the gateway notices when a page does not
+   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
+   * page.
+   *
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
+   * be realigned.
+   */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
+  /**
+   * Counts the keys of the instance.
+   *
+   * Safe to repeat. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
+   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
+   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   *
+   * Upstream: `HEAD /api/v2/keys` in both dialects.
+   */
   countKeys: handleUnaryCall<CountKeysRequest, CountKeysResponse>;
+  /**
+   * Reads the metadata of a key. Never returns material.
+   *
+   * Safe to repeat. A deleted key can still be read until Key Protect purges it, with the state
+   * `DESTROYED`. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
+   * show deleted keys.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   */
   getKey: handleUnaryCall<GetKeyRequest, GetKeyResponse>;
+  /**
+   * Reads a standard key with its material.
+   *
+   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
+   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a root key, whose material never leaves Key Protect; NOT_FOUND
+   * with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}` in both dialects.
+   */
   getKeyMaterial: handleUnaryCall<GetKeyMaterialRequest, GetKeyMaterialResponse>;
+  /**
+   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   *
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
+   * `allow_missing` is set. Where the gateway itself sent a request again, "already gone" counts as
+   * success. In the 2019 API deletion is final; in the current API a key can be restored for 30
+   * days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
+   * FAILED_PRECONDITION with KEY_PROTECTS_RESOURCES, DUAL_AUTH_REQUIRED, KEY_CHANGED_RECENTLY or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}` in both dialects.
+   */
   deleteKey: handleUnaryCall<DeleteKeyRequest, DeleteKeyResponse>;
 }
 
 export interface KeysServiceClient extends Client {
+  /**
+   * Creates a key, from material that is brought along or generated by Key Protect.
+   *
+   * Not safe to repeat: names are not unique, so a second call creates a second key. After UNKNOWN
+   * (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for the key before
+   * creating another one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
+   * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION or
+   * KEY_STATE_INVALID; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN with OUTCOME_UNKNOWN.
+   *
+   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * representation of a standard key was asked for and came without material.
+   */
   createKey(
     request: CreateKeyRequest,
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
@@ -903,6 +1209,21 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Lists the keys of the instance page by page, ordered by ID, without material.
+   *
+   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * created or deleted between two pages move the others; the gateway notices when a page does not
+   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
+   * page.
+   *
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
+   * be realigned.
+   */
   listKeys(
     request: ListKeysRequest,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
@@ -918,6 +1239,17 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Counts the keys of the instance.
+   *
+   * Safe to repeat. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
+   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
+   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   *
+   * Upstream: `HEAD /api/v2/keys` in both dialects.
+   */
   countKeys(
     request: CountKeysRequest,
     callback: (error: ServiceError | null, response: CountKeysResponse) => void,
@@ -933,6 +1265,19 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CountKeysResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Reads the metadata of a key. Never returns material.
+   *
+   * Safe to repeat. A deleted key can still be read until Key Protect purges it, with the state
+   * `DESTROYED`. A call without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
+   * show deleted keys.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   */
   getKey(
     request: GetKeyRequest,
     callback: (error: ServiceError | null, response: GetKeyResponse) => void,
@@ -948,6 +1293,19 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Reads a standard key with its material.
+   *
+   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
+   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 10 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a root key, whose material never leaves Key Protect; NOT_FOUND
+   * with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}` in both dialects.
+   */
   getKeyMaterial(
     request: GetKeyMaterialRequest,
     callback: (error: ServiceError | null, response: GetKeyMaterialResponse) => void,
@@ -963,6 +1321,22 @@ export interface KeysServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetKeyMaterialResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   *
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
+   * `allow_missing` is set. Where the gateway itself sent a request again, "already gone" counts as
+   * success. In the 2019 API deletion is final; in the current API a key can be restored for 30
+   * days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
+   * FAILED_PRECONDITION with KEY_PROTECTS_RESOURCES, DUAL_AUTH_REQUIRED, KEY_CHANGED_RECENTLY or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}` in both dialects.
+   */
   deleteKey(
     request: DeleteKeyRequest,
     callback: (error: ServiceError | null, response: DeleteKeyResponse) => void,

@@ -22,33 +22,79 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/lockers_service.proto";
 
+/** Asks for a new locker. */
 export interface CreateLockerRequest {
-  ttl: Duration | undefined;
+  /**
+   * Optional. How long the locker lives: whole seconds, 300 seconds to 24 hours. Default 600
+   * seconds.
+   */
+  ttl:
+    | Duration
+    | undefined;
+  /** Optional. How often the locker may be retrieved: 1 to 500. 0 means the default of 1. */
   maxAllowedRetrievals: number;
 }
 
+/** Holds the new locker. */
 export interface CreateLockerResponse {
+  /** Output only. The new locker, to be retrieved by its ID. */
   locker: Locker | undefined;
 }
 
+/** Asks for the lockers of the instance. */
 export interface ListLockersRequest {
+  /**
+   * Optional. How many lockers to return at most. 0 means the default of 200; values above 1000 are
+   * lowered to 1000; negative values are refused. An instance has one locker at most.
+   */
   pageSize: number;
+  /**
+   * Optional. `next_page_token` of the page before. Default the first page, which today is the only
+   * one; any other token is refused.
+   */
   pageToken: string;
 }
 
+/** Holds the lockers of the instance. */
 export interface ListLockersResponse {
+  /** Output only. The lockers. */
   lockers: Locker[];
+  /**
+   * Output only. Token of the page after this one. Empty on the last page, which today is the
+   * first.
+   */
   nextPageToken: string;
 }
 
+/** Asks to open a locker. */
 export interface RetrieveLockerRequest {
+  /** Required. ID of the locker: a UUID, as `CreateLocker` or `ListLockers` returned it. */
   lockerId: string;
 }
 
+/**
+ * Holds what is needed to encrypt material for import. None of it is secret, but `import_token` and
+ * `nonce` prove who retrieved the locker, so keep them to yourself.
+ */
 export interface RetrieveLockerResponse {
-  locker: Locker | undefined;
+  /** Output only. The locker, after this retrieval. */
+  locker:
+    | Locker
+    | undefined;
+  /**
+   * Output only. Public key to encrypt the material with: RSA of 4096 bits as a DER
+   * `SubjectPublicKeyInfo` (RFC 5280 section 4.1), whatever form Key Protect sent it in.
+   */
   publicKey: Buffer;
+  /**
+   * Output only. For `EncryptedKeyMaterial.import_token`, to be returned unchanged: the UTF-8 bytes
+   * of the opaque text that Key Protect gave. Empty for instances of the current API.
+   */
   importToken: Buffer;
+  /**
+   * Output only. For `EncryptedKeyMaterial.encrypted_nonce`, to be encrypted with the material: 12
+   * bytes. Empty for instances of the 2019 API.
+   */
   nonce: Buffer;
 }
 
@@ -394,8 +440,31 @@ export const RetrieveLockerResponse: MessageFns<RetrieveLockerResponse> = {
   },
 };
 
+/**
+ * Makes and opens lockers, through which material of root keys is brought to Key Protect without
+ * anybody on the way seeing it: create a locker, retrieve it, encrypt the material with its public
+ * key, and create or rotate a key with the result (see `EncryptedKeyMaterial`).
+ *
+ * Not for storing anything: a locker lives for a day at most. An instance has one locker; creating
+ * another replaces it, for all users of the instance. In the current API lockers are called import
+ * tokens. Metadata, deadlines and error details are described at `KeysService`.
+ */
 export type LockersServiceService = typeof LockersServiceService;
 export const LockersServiceService = {
+  /**
+   * Creates the locker of the instance, in place of the one it may have.
+   *
+   * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
+   * that one is refused. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
+   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * that may exist.
+   *
+   * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
+   * 2019 dialect.
+   */
   createLocker: {
     path: "/keyprotect.v1.LockersService/CreateLocker" as const,
     requestStream: false as const,
@@ -406,6 +475,17 @@ export const LockersServiceService = {
       Buffer.from(CreateLockerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateLockerResponse => CreateLockerResponse.decode(value),
   },
+  /**
+   * Lists the lockers of the instance without opening them: none or one.
+   *
+   * Safe to repeat. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for instances of the current API,
+   * where every read uses up a retrieval.
+   *
+   * Upstream: `GET /api/v2/lockers` in the 2019 dialect; nothing is sent in the current dialect.
+   */
   listLockers: {
     path: "/keyprotect.v1.LockersService/ListLockers" as const,
     requestStream: false as const,
@@ -415,6 +495,22 @@ export const LockersServiceService = {
     responseSerialize: (value: ListLockersResponse): Buffer => Buffer.from(ListLockersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListLockersResponse => ListLockersResponse.decode(value),
   },
+  /**
+   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * locker.
+   *
+   * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
+   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
+   * OUTCOME_UNKNOWN.
+   *
+   * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
+   * current dialect. The latter returns whichever import token the instance has; if it is not the
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   */
   retrieveLocker: {
     path: "/keyprotect.v1.LockersService/RetrieveLocker" as const,
     requestStream: false as const,
@@ -429,12 +525,67 @@ export const LockersServiceService = {
 } as const;
 
 export interface LockersServiceServer extends UntypedServiceImplementation {
+  /**
+   * Creates the locker of the instance, in place of the one it may have.
+   *
+   * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
+   * that one is refused. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
+   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * that may exist.
+   *
+   * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
+   * 2019 dialect.
+   */
   createLocker: handleUnaryCall<CreateLockerRequest, CreateLockerResponse>;
+  /**
+   * Lists the lockers of the instance without opening them: none or one.
+   *
+   * Safe to repeat. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for instances of the current API,
+   * where every read uses up a retrieval.
+   *
+   * Upstream: `GET /api/v2/lockers` in the 2019 dialect; nothing is sent in the current dialect.
+   */
   listLockers: handleUnaryCall<ListLockersRequest, ListLockersResponse>;
+  /**
+   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * locker.
+   *
+   * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
+   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
+   * OUTCOME_UNKNOWN.
+   *
+   * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
+   * current dialect. The latter returns whichever import token the instance has; if it is not the
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   */
   retrieveLocker: handleUnaryCall<RetrieveLockerRequest, RetrieveLockerResponse>;
 }
 
 export interface LockersServiceClient extends Client {
+  /**
+   * Creates the locker of the instance, in place of the one it may have.
+   *
+   * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
+   * that one is refused. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
+   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * that may exist.
+   *
+   * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
+   * 2019 dialect.
+   */
   createLocker(
     request: CreateLockerRequest,
     callback: (error: ServiceError | null, response: CreateLockerResponse) => void,
@@ -450,6 +601,17 @@ export interface LockersServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateLockerResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Lists the lockers of the instance without opening them: none or one.
+   *
+   * Safe to repeat. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * PAGE_TOKEN_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for instances of the current API,
+   * where every read uses up a retrieval.
+   *
+   * Upstream: `GET /api/v2/lockers` in the 2019 dialect; nothing is sent in the current dialect.
+   */
   listLockers(
     request: ListLockersRequest,
     callback: (error: ServiceError | null, response: ListLockersResponse) => void,
@@ -465,6 +627,22 @@ export interface LockersServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListLockersResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * locker.
+   *
+   * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
+   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
+   * OUTCOME_UNKNOWN.
+   *
+   * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
+   * current dialect. The latter returns whichever import token the instance has; if it is not the
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   */
   retrieveLocker(
     request: RetrieveLockerRequest,
     callback: (error: ServiceError | null, response: RetrieveLockerResponse) => void,

@@ -21,20 +21,37 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/policies_service.proto";
 
+/** Asks for the policies of a key. */
 export interface GetKeyPoliciesRequest {
+  /**
+   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
+   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
+   * aliases.
+   */
   keyId: string;
 }
 
+/** Holds the policies of a key. */
 export interface GetKeyPoliciesResponse {
+  /** Output only. The policies, at most one of each kind. */
   policies: KeyPolicy[];
 }
 
+/** Asks to replace policies of a key. */
 export interface ReplaceKeyPoliciesRequest {
+  /**
+   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
+   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
+   * aliases.
+   */
   keyId: string;
+  /** Required. The policies to be set: 1 or 2, at most one of each kind, each with its kind set. */
   policies: KeyPolicy[];
 }
 
+/** Holds the policies that were set. */
 export interface ReplaceKeyPoliciesResponse {
+  /** Output only. The policies as Key Protect returned them after the change. */
   policies: KeyPolicy[];
 }
 
@@ -233,8 +250,26 @@ export const ReplaceKeyPoliciesResponse: MessageFns<ReplaceKeyPoliciesResponse> 
   },
 };
 
+/**
+ * Reads and replaces the policies of single keys.
+ *
+ * Not for policies of a whole instance, which are the operator's. Metadata, deadlines and error
+ * details are described at `KeysService`.
+ */
 export type PoliciesServiceService = typeof PoliciesServiceService;
 export const PoliciesServiceService = {
+  /**
+   * Reads all policies of a key.
+   *
+   * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   */
   getKeyPolicies: {
     path: "/keyprotect.v1.PoliciesService/GetKeyPolicies" as const,
     requestStream: false as const,
@@ -246,6 +281,20 @@ export const PoliciesServiceService = {
       Buffer.from(GetKeyPoliciesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetKeyPoliciesResponse => GetKeyPoliciesResponse.decode(value),
   },
+  /**
+   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
+   * alone.
+   *
+   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
+   * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
+   * INSTANCE_POLICY_VIOLATION.
+   *
+   * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
+   */
   replaceKeyPolicies: {
     path: "/keyprotect.v1.PoliciesService/ReplaceKeyPolicies" as const,
     requestStream: false as const,
@@ -260,11 +309,49 @@ export const PoliciesServiceService = {
 } as const;
 
 export interface PoliciesServiceServer extends UntypedServiceImplementation {
+  /**
+   * Reads all policies of a key.
+   *
+   * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   */
   getKeyPolicies: handleUnaryCall<GetKeyPoliciesRequest, GetKeyPoliciesResponse>;
+  /**
+   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
+   * alone.
+   *
+   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
+   * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
+   * INSTANCE_POLICY_VIOLATION.
+   *
+   * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
+   */
   replaceKeyPolicies: handleUnaryCall<ReplaceKeyPoliciesRequest, ReplaceKeyPoliciesResponse>;
 }
 
 export interface PoliciesServiceClient extends Client {
+  /**
+   * Reads all policies of a key.
+   *
+   * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   */
   getKeyPolicies(
     request: GetKeyPoliciesRequest,
     callback: (error: ServiceError | null, response: GetKeyPoliciesResponse) => void,
@@ -280,6 +367,20 @@ export interface PoliciesServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetKeyPoliciesResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
+   * alone.
+   *
+   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
+   * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
+   * INSTANCE_POLICY_VIOLATION.
+   *
+   * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
+   */
   replaceKeyPolicies(
     request: ReplaceKeyPoliciesRequest,
     callback: (error: ServiceError | null, response: ReplaceKeyPoliciesResponse) => void,

@@ -9,23 +9,56 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/policy.proto";
 
+/**
+ * Describes one policy of a key.
+ *
+ * In an answer, everything is set that Key Protect told. In a request, only `kind` counts; the
+ * other fields are ignored, so that a policy that was read can be changed and sent back.
+ */
 export interface KeyPolicy {
+  /** Output only. Cloud resource name of the policy. */
   crn: string;
-  createTime: Date | undefined;
-  updateTime: Date | undefined;
+  /** Output only. When the policy was first set, to the second. */
+  createTime:
+    | Date
+    | undefined;
+  /** Output only. When the policy was last replaced, to the second. */
+  updateTime:
+    | Date
+    | undefined;
+  /** Output only. IAM ID of who first set the policy. */
   createdBy: string;
+  /** Output only. IAM ID of who last replaced the policy. */
   updatedBy: string;
+  /**
+   * What the policy governs. Has to be set in requests. May grow: an answer with a kind that the
+   * caller's version does not know arrives unset and has to be passed over.
+   */
   kind:
-    | { $case: "rotation"; value: RotationPolicy }
-    | { $case: "dualAuthDelete"; value: DualAuthDeletePolicy }
+    | //
+    /** Optional. Has Key Protect rotate the key by itself. */
+    { $case: "rotation"; value: RotationPolicy }
+    | //
+    /** Optional. Makes deletion of the key need two people. Not in the 2019 API. */
+    { $case: "dualAuthDelete"; value: DualAuthDeletePolicy }
     | undefined;
 }
 
+/**
+ * Has Key Protect rotate a generated root key by itself. Imported keys and standard keys cannot
+ * have this policy.
+ */
 export interface RotationPolicy {
+  /** Required. How long until the next rotation, in months of 30 days: 1 to 12. */
   intervalMonths: number;
 }
 
+/** Makes deletion of a key need the authorization of two different users. */
 export interface DualAuthDeletePolicy {
+  /**
+   * Optional. Whether two users are needed. Default `false`. Once `true` for a key, it cannot be
+   * taken back.
+   */
   enabled: boolean;
 }
 

@@ -1,0 +1,137 @@
+/** The comments of the contract are its reference: what they state must be there, and must agree with what is done. */
+import type { DescMethod } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { bufOutput } from "../../../scripts/run.ts";
+import { ErrorReason } from "../../../src/gen/keyprotect/v1/error_reason.ts";
+import { rpcOf, type RepeatClass } from "../../../src/rpc-table.ts";
+import { commentsOf } from "./comments.ts";
+import { nameOf, pathOf, readContract } from "./contract.ts";
+
+const withComments = ["--as-file-descriptor-set", "--output", "-#format=binpb"];
+const contract = readContract(bufOutput(["build", "proto", ...withComments]));
+
+const comments = new Map(contract.files.flatMap((file) => [...commentsOf(file)]));
+
+/** The comment above a declaration as one line of text. */
+const commentOf = ({ proto }: { readonly proto: object }): string => comments.get(proto) ?? "";
+
+/** Words in capitals, such as `NOT_FOUND` and `KEY_DELETED`, outside of code. */
+const capitalsIn = (comment: string): string[] =>
+  comment.replace(/`[^`]*`/g, "").match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\b[A-Z]{5,}\b/g) ?? [];
+
+const statuses = new Set(Object.keys(status).filter((name) => /^[A-Z_]+$/.test(name)));
+const statusesIn = (comment: string): string[] =>
+  capitalsIn(comment).filter((word) => statuses.has(word));
+
+const requests = new Set(contract.methods.map((method) => method.input.typeName));
+const responses = new Set(contract.methods.map((method) => method.output.typeName));
+
+test("every field says first whether it is required, optional or output only", () => {
+  expect(contract.fields.length).toBeGreaterThan(80);
+  const silent = contract.fields.filter(
+    (field) => !/^(Required|Optional|Output only)\. \S/.test(commentOf(field)),
+  );
+  expect(silent.map(nameOf)).toEqual([]);
+});
+
+test("fields are output only in all responses and in no request", () => {
+  const outputOnly = contract.fields.filter((field) => commentOf(field).startsWith("Output only."));
+  expect(outputOnly.filter((field) => requests.has(field.parent.typeName)).map(nameOf)).toEqual([]);
+  const ofResponses = contract.fields.filter((field) => responses.has(field.parent.typeName));
+  expect(ofResponses.filter((field) => !outputOnly.includes(field)).map(nameOf)).toEqual([]);
+});
+
+test("every optional field of a request states its default", () => {
+  const optional = contract.fields.filter(
+    (field) =>
+      requests.has(field.parent.typeName) &&
+      field.oneof === undefined &&
+      commentOf(field).startsWith("Optional."),
+  );
+  expect(optional.length).toBeGreaterThan(10);
+  const silent = optional.filter((field) => !/\b[Dd]efault\b/.test(commentOf(field)));
+  expect(silent.map(nameOf)).toEqual([]);
+});
+
+const methodsByPath = contract.methods.map((method) => [pathOf(method), method] as const);
+
+describe.each(methodsByPath)("RPC %s", (path: string, method: DescMethod) => {
+  const comment = commentOf(method);
+  const rpc = rpcOf(path);
+
+  test("has a first sentence that stands alone", () => {
+    expect(comment).toMatch(/^[A-Z][a-z]+s [^.]+[.:]/);
+  });
+
+  test("names statuses, and reasons that exist", () => {
+    const words = capitalsIn(comment);
+    expect(statusesIn(comment)).not.toEqual([]);
+    const unknown = words.filter((word) => !statuses.has(word) && !(word in ErrorReason));
+    expect(unknown).toEqual([]);
+  });
+
+  test("says what the table says about repeating it", () => {
+    const says: Readonly<Record<RepeatClass, RegExp>> = {
+      safe: /(^|\. )Safe to repeat\b/,
+      conditional: /\. Safe to repeat: a second [^.]+ is answered with NOT_FOUND/,
+      unsafe: /\. Not safe to repeat: /,
+    };
+    expect(comment).toMatch(says[rpc.repeat]);
+    expect(/\bNot safe to repeat\b/.test(comment)).toBe(rpc.repeat === "unsafe");
+  });
+
+  test("says what the table says about authorization", () => {
+    const isNamed = comment.includes("Authorization rules have to name this RPC");
+    expect(isNamed).toBe(rpc.sensitive);
+  });
+
+  test("states the default deadline of the table", () => {
+    const seconds = rpc.defaultDeadlineMs / 1000;
+    expect(comment).toContain(`A call without a deadline gets ${seconds} seconds.`);
+  });
+
+  test("names the upstream request of both dialects", () => {
+    const upstream = comment.split("Upstream: ")[1] ?? "";
+    expect(upstream).toMatch(/`(GET|HEAD|POST|PUT|DELETE) \/api\/v2\//);
+    expect(upstream).toMatch(/both dialects|(current|2019) dialect.+(current|2019) dialect/);
+  });
+});
+
+describe("the enum of reasons", () => {
+  const reasons = contract.enums.find((type) => type.name === "ErrorReason");
+  const values = (reasons?.values ?? []).filter((value) => value.number !== 0);
+
+  test("names a status for every reason", () => {
+    expect(values).toHaveLength(48);
+    const silent = values.filter((value) => statusesIn(commentOf(value)).length === 0);
+    expect(silent.map((value) => value.name)).toEqual([]);
+  });
+
+  test("says in a sentence after the status what the caller does about it", () => {
+    const short = values.filter((value) => commentOf(value).split(/\. /).length < 3);
+    expect(short.map((value) => value.name)).toEqual([]);
+  });
+
+  test("is used up by what the RPCs and all RPCs together name", () => {
+    const named = new Set(
+      [...contract.methods, ...(reasons === undefined ? [] : [reasons])].flatMap((declared) =>
+        capitalsIn(commentOf(declared)),
+      ),
+    );
+    const unnamed = Object.keys(ErrorReason).filter((name) => !named.has(name));
+    expect(unnamed).toEqual(["UNSPECIFIED"]);
+  });
+});
+
+test("everything else that is declared has a comment that ends a sentence", () => {
+  const declared = [
+    ...contract.services,
+    ...contract.messages,
+    ...contract.messages.flatMap((message) => message.oneofs),
+    ...contract.enums,
+    ...contract.enums.flatMap((type) => type.values),
+  ];
+  const unfinished = declared.filter((one) => !commentOf(one).endsWith("."));
+  expect(unfinished.map((one) => one.name)).toEqual([]);
+});

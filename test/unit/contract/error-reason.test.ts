@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
+import { ErrorReason } from "../../../src/gen/keyprotect/v1/error_reason.ts";
+import { readContract } from "./contract.ts";
+
+const { enums } = readContract(Buffer.from(descriptorSet, "base64"));
+const declared = enums.find((type) => type.typeName === "keyprotect.v1.ErrorReason");
+const prefix = "ERROR_REASON_";
+
+/** The names as they stand in `ErrorInfo.reason`. */
+const reasons = (declared?.values ?? [])
+  .filter((value) => value.number !== 0)
+  .map((value) => value.name.slice(prefix.length));
+
+test("there are 48 reasons with the numbers 1 to 48", () => {
+  const numbers = Array.from({ length: 49 }, (_, index) => index);
+  expect(declared?.values.map((value) => value.number)).toEqual(numbers);
+  expect(new Set(reasons).size).toBe(48);
+});
+
+// google.rpc.ErrorInfo.reason states this form.
+test.each(reasons)("%s has the form of an ErrorInfo reason", (reason) => {
+  expect(reason).toMatch(/^[A-Z][A-Z0-9_]+[A-Z0-9]$/);
+  expect(reason.length).toBeLessThanOrEqual(63);
+});
+
+test("the generated names are the reasons without their prefix", () => {
+  const generated = Object.keys(ErrorReason).filter((name) => name !== "UNSPECIFIED");
+  expect(generated.toSorted()).toEqual(reasons.toSorted());
+});

@@ -1,0 +1,100 @@
+import { ScalarType, type DescField } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
+import { nameOf, pathOf, readContract } from "./contract.ts";
+
+const contract = readContract(Buffer.from(descriptorSet, "base64"));
+
+const scalarOf = (field: DescField): ScalarType | undefined =>
+  field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")
+    ? field.scalar
+    : undefined;
+
+const bytesFields = contract.fields.filter((field) => scalarOf(field) === ScalarType.BYTES);
+const isRedacted = (field: DescField): boolean => field.proto.options?.debugRedact === true;
+
+test("the contract has four services with fifteen RPCs", () => {
+  expect(contract.services.map((service) => service.typeName).toSorted()).toEqual([
+    "keyprotect.v1.KeyActionsService",
+    "keyprotect.v1.KeysService",
+    "keyprotect.v1.LockersService",
+    "keyprotect.v1.PoliciesService",
+  ]);
+  expect(contract.methods).toHaveLength(15);
+});
+
+test("every RPC is unary", () => {
+  expect(contract.methods.filter((method) => method.methodKind !== "unary").map(pathOf)).toEqual(
+    [],
+  );
+});
+
+test("every RPC has a request and a response of its own", () => {
+  for (const { name, input, output } of contract.methods) {
+    expect([input.name, output.name]).toEqual([`${name}Request`, `${name}Response`]);
+  }
+});
+
+// A new field of bytes belongs to one of these two tests: whether it is secret has to be decided.
+test("every field with plaintext or material is redacted", () => {
+  expect(bytesFields.filter(isRedacted).map(nameOf).toSorted()).toEqual([
+    "keyprotect.v1.CreateKeyRequest.key_material",
+    "keyprotect.v1.CreateKeyResponse.key_material",
+    "keyprotect.v1.GenerateDataKeyResponse.plaintext",
+    "keyprotect.v1.GetKeyMaterialResponse.key_material",
+    "keyprotect.v1.RotateKeyRequest.key_material",
+    "keyprotect.v1.UnwrapKeyResponse.plaintext",
+    "keyprotect.v1.WrapKeyRequest.plaintext",
+  ]);
+});
+
+test("all other bytes are ciphertext, public or opaque", () => {
+  expect(
+    bytesFields
+      .filter((field) => !isRedacted(field))
+      .map(nameOf)
+      .toSorted(),
+  ).toEqual([
+    "keyprotect.v1.EncryptedKeyMaterial.ciphertext",
+    "keyprotect.v1.EncryptedKeyMaterial.encrypted_nonce",
+    "keyprotect.v1.EncryptedKeyMaterial.import_token",
+    "keyprotect.v1.EncryptedKeyMaterial.initialization_vector",
+    "keyprotect.v1.GenerateDataKeyResponse.ciphertext",
+    "keyprotect.v1.RetrieveLockerResponse.import_token",
+    "keyprotect.v1.RetrieveLockerResponse.nonce",
+    "keyprotect.v1.RetrieveLockerResponse.public_key",
+    "keyprotect.v1.UnwrapKeyRequest.ciphertext",
+    "keyprotect.v1.UnwrapKeyResponse.rewrapped_ciphertext",
+    "keyprotect.v1.WrapKeyResponse.ciphertext",
+  ]);
+});
+
+test("a field is named after a secret only if it is redacted bytes", () => {
+  const secretNames = new Set(["plaintext", "key_material"]);
+  const named = contract.fields.filter((field) => secretNames.has(field.name));
+  expect(named).toHaveLength(7);
+  for (const field of named) {
+    expect(scalarOf(field), nameOf(field)).toBe(ScalarType.BYTES);
+    expect(isRedacted(field), nameOf(field)).toBe(true);
+  }
+});
+
+// JavaScript has no safe number for them.
+test("no field is a 64-bit integer", () => {
+  const wide = new Set<ScalarType | undefined>([
+    ScalarType.INT64,
+    ScalarType.UINT64,
+    ScalarType.SINT64,
+    ScalarType.FIXED64,
+    ScalarType.SFIXED64,
+  ]);
+  expect(contract.fields.filter((field) => wide.has(scalarOf(field))).map(nameOf)).toEqual([]);
+});
+
+test("every enum starts with an unspecified value", () => {
+  expect(contract.enums).toHaveLength(5);
+  for (const { values } of contract.enums) {
+    expect(values[0]?.number).toBe(0);
+    expect(values[0]?.name).toMatch(/_UNSPECIFIED$/);
+  }
+});

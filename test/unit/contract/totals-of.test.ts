@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { totalsOf } from "../../../scripts/totals-of.ts";
+
+const report = (success: boolean, statuses: readonly string[], fileStatus = "passed"): string =>
+  JSON.stringify({
+    success,
+    testResults: [
+      {
+        name: "some.test.ts",
+        status: fileStatus,
+        assertionResults: statuses.map((status) => ({ fullName: "states a fact", status })),
+      },
+    ],
+  });
+
+test("tests that all passed pass", () => {
+  const lines = ["tests: 2 passed, 0 failed"];
+  expect(totalsOf(report(true, ["passed", "passed"]))).toEqual({ isPassed: true, lines });
+});
+
+test.each(["failed", "skipped", "pending", "todo"])("a %s test has failed", (status) => {
+  expect(totalsOf(report(true, ["passed", status]))).toEqual({
+    isPassed: false,
+    lines: [`${status}: some.test.ts: states a fact`, "tests: 1 passed, 1 failed"],
+  });
+});
+
+test("a file that could not be loaded has failed", () => {
+  expect(totalsOf(report(false, [], "failed"))).toEqual({
+    isPassed: false,
+    lines: ["failed: some.test.ts", "no test passed", "tests: 0 passed, 1 failed"],
+  });
+});
+
+test("a run that failed outside of its tests is not passed", () => {
+  expect(totalsOf(report(false, ["passed"]))).toEqual({
+    isPassed: false,
+    lines: ["the run failed outside of its tests", "tests: 1 passed, 0 failed"],
+  });
+});
+
+test("a run without tests is not passed", () => {
+  expect(totalsOf(JSON.stringify({ success: true, testResults: [] }))).toEqual({
+    isPassed: false,
+    lines: ["no test passed", "tests: 0 passed, 0 failed"],
+  });
+});
+
+test.each([
+  ["no report", ""],
+  ["half a report", '{"success":true,'],
+  ["something that is no report", '"passed"'],
+])("%s is not passed", (_what, text) => {
+  expect(totalsOf(text)).toEqual({
+    isPassed: false,
+    lines: ["there is no readable test report", "tests: 0 passed, 0 failed"],
+  });
+});
