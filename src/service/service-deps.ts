@@ -1,0 +1,16 @@
+import type { Clock } from "../clock.ts";
+import type { CallContext } from "../grpc/call-context.ts";
+import type { KeyProtect } from "./key-protect.ts";
+import type { ApiDialect } from "./material-rules.ts";
+
+/** What the handlers of all services work with; each service takes what it needs of it. */
+export interface ServiceDeps {
+  /** The instance that a call is for. */
+  readonly keyProtectOf: (context: CallContext) => KeyProtect;
+  /** The API generation of that instance, if known: imports that do not fit it are refused without a round trip. */
+  readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
+  /** Tells whether an expiry lies in the future. */
+  readonly clock: Pick<Clock, "wallNow">;
+  /** Called for every key in a state that the contract has no name for. */
+  readonly onUnknownState: () => void;
+}

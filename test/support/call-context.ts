@@ -1,0 +1,26 @@
+import { Metadata } from "@grpc/grpc-js";
+import { pino } from "pino";
+import type { CallContext } from "../../src/grpc/call-context.ts";
+import { rpcTable } from "../../src/rpc-table.ts";
+
+/** A context as the inbound side builds it, for tests that start behind it. */
+export function callContext(method: string, overrides: Partial<CallContext> = {}): CallContext {
+  const rpc = rpcTable.find((row) => row.method === method);
+  if (rpc === undefined) throw new Error(`no such RPC: ${method}`);
+  return {
+    rpc,
+    correlationId: "11111111-2222-4333-8444-555555555555",
+    metadata: new Metadata(),
+    peer: "127.0.0.1:1",
+    certificateUri: undefined,
+    certificateProblem: undefined,
+    caller: "anonymous",
+    instance: "default",
+    callerToken: undefined,
+    deadline: Number.POSITIVE_INFINITY,
+    signal: new AbortController().signal,
+    tally: { attempts: 1, httpStatus: undefined },
+    logger: pino({ level: "silent" }),
+    ...overrides,
+  };
+}
