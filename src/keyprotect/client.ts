@@ -1,0 +1,51 @@
+import type { Send } from "../upstream/layer.ts";
+import { createActionOperations, type ActionOperations } from "./action-operations.ts";
+import type { OnAnomaly } from "./anomaly.ts";
+import { dialect2019 } from "./dialect-2019.ts";
+import { dialectCurrent } from "./dialect-current.ts";
+import { createExchange } from "./exchange.ts";
+import { createKeyOperations, type KeyOperations } from "./key-operations.ts";
+import { createLockerOperations, type LockerOperations } from "./locker-operations.ts";
+import type { Operations } from "./operations.ts";
+import { createPolicyOperations, type PolicyOperations } from "./policy-operations.ts";
+
+/**
+ * One Key Protect instance over REST, an operation a method. Every method rejects with a `KeyProtectError`, or with what
+ * `send` rejects with, and never throws before that.
+ */
+export interface KeyProtectClient
+  extends KeyOperations, ActionOperations, PolicyOperations, LockerOperations {}
+
+/** Which generation of the API an instance speaks. */
+export type DialectName = "2019" | "current";
+
+export interface KeyProtectClientDeps {
+  /** Adds the credential, paces, repeats, exchanges. Has to give every caller a body of its own. */
+  readonly send: Send;
+  readonly dialect: DialectName;
+  /** GUID of the service instance, sent as `Bluemix-Instance`. */
+  readonly instanceId: string;
+  /** Told of oddities in answers that fail no call. Default: nobody is. */
+  readonly onAnomaly?: OnAnomaly | undefined;
+  /** Milliseconds since the Unix epoch, for the date form of `Retry-After`. Default: the machine's clock. */
+  readonly wallNow?: (() => number) | undefined;
+}
+
+const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
+
+/** Creates the client of one instance. It keeps no state between calls. */
+export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
+  const { send, instanceId, onAnomaly = () => {}, wallNow = Date.now } = deps;
+  const operations: Operations = {
+    exchange: createExchange({ send, instanceId, wallNow, onAnomaly }),
+    dialect: dialects[deps.dialect],
+    instanceId,
+    onAnomaly,
+  };
+  return {
+    ...createKeyOperations(operations),
+    ...createActionOperations(operations),
+    ...createPolicyOperations(operations),
+    ...createLockerOperations(operations),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
+import type { OnAnomaly } from "./anomaly.ts";
+import type { Preference } from "./resources.ts";
+import { toRejection } from "./to-rejection.ts";
+
+/** Room for every answer about one thing: the largest, a standard key's material, is 10,000 characters. */
+export const smallAnswerBytes = 65_536;
+
+/** Room for a page of keys. */
+export const listAnswerBytes = 8_388_608;
+
+/** One exchange with Key Protect, before the headers that all have in common. */
+export interface Question {
+  readonly method: UpstreamRequest["method"];
+  readonly path: string;
+  /** Media type that is asked for. */
+  readonly accept: string;
+  /** Media type of `body`; absent without one. */
+  readonly contentType?: string;
+  readonly prefer?: Preference | undefined;
+  /** Sent as JSON, or as it is if it is a `Buffer`. */
+  readonly body?: object;
+  /** Statuses that mean success; `read` sees no others. */
+  readonly expected: readonly number[];
+  /** Whether the answer may hold key material: its body is then zeroed once read. */
+  readonly isAnswerSecret: boolean;
+  readonly maxResponseBytes?: number;
+}
+
+/** Makes an exchange and reads its answer. Rejects with what `send` rejects with, or with a `KeyProtectError`. */
+export type Exchange = <T>(
+  call: UpstreamCall,
+  question: Question,
+  read: (response: UpstreamResponse) => T,
+) => Promise<T>;
+
+/**
+ * Creates the one way from an operation to the upstream: writes the headers, judges the status, wipes the bodies. A
+ * secret answer's body is zeroed as soon as it is read, so `send` must not hand the same body to two callers.
+ */
+export function createExchange(deps: {
+  readonly send: Send;
+  readonly instanceId: string;
+  readonly wallNow: () => number;
+  readonly onAnomaly: OnAnomaly;
+}): Exchange {
+  const { send, instanceId, wallNow, onAnomaly } = deps;
+
+  return async (call, question, read) => {
+    const body = toBody(question.body);
+    let response: UpstreamResponse;
+    try {
+      response = await send({
+        method: question.method,
+        path: question.path,
+        headers: toHeaders(call, question, instanceId),
+        body,
+        maxResponseBytes: question.maxResponseBytes ?? smallAnswerBytes,
+        call,
+      });
+    } finally {
+      // Every body, not only those with material: telling them apart would be one more thing to get wrong. Should a
+      // given-up connection still be writing it, the upstream sees NUL bytes, which are not JSON, and refuses.
+      body?.fill(0);
+    }
+    try {
+      if (!question.expected.includes(response.status)) {
+        throw toRejection(response, wallNow(), onAnomaly);
+      }
+      return read(response);
+    } finally {
+      if (question.isAnswerSecret) response.body.fill(0);
+    }
+  };
+}
+
+function toBody(body: object | undefined): Buffer | undefined {
+  if (body === undefined || Buffer.isBuffer(body)) return body;
+  return Buffer.from(JSON.stringify(body), "utf8");
+}
+
+function toHeaders(call: UpstreamCall, question: Question, instanceId: string) {
+  const headers: Record<string, string> = {
+    accept: question.accept,
+    "bluemix-instance": instanceId,
+    "correlation-id": call.correlationId,
+  };
+  if (question.contentType !== undefined) headers["content-type"] = question.contentType;
+  if (question.prefer !== undefined) headers["prefer"] = `return=${question.prefer}`;
+  return headers;
+}

@@ -1,0 +1,151 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { createKeyProtectClient, type KeyProtectClient } from "../../../src/keyprotect/client.ts";
+import type { KeyProtect } from "../../../src/service/key-protect.ts";
+import { UpstreamError } from "../../../src/upstream/error.ts";
+import {
+  call,
+  createScriptedClient,
+  instanceId,
+  operationsById,
+  keyId,
+  keys,
+  keyProtectErrorOf,
+  policies,
+  rootKey,
+  toResponse,
+} from "./fake-upstream.ts";
+
+/** Compiles only as long as the client is what the handlers need, and the other way round for its names. */
+const asKeyProtect = (client: KeyProtectClient): KeyProtect => client;
+const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectClient, true> = {
+  createKey: true,
+  listKeys: true,
+  countKeys: true,
+  getKey: true,
+  getKeyMaterial: true,
+  deleteKey: true,
+  wrapKey: true,
+  unwrapKey: true,
+  rotateKey: true,
+  getKeyPolicies: true,
+  replaceKeyPolicies: true,
+  createLocker: true,
+  listLockers: true,
+  retrieveLocker: true,
+};
+
+test("the client has exactly the operations that the handlers need", () => {
+  const keyProtect = asKeyProtect(createScriptedClient("current").client);
+  expect(Object.keys(keyProtect).toSorted()).toEqual(Object.keys(operationNames).toSorted());
+});
+
+test("oddities go unreported where nobody listens", async () => {
+  const client = createKeyProtectClient({
+    send: async () => toResponse({ status: 200, body: keys({ ...rootKey, creationDate: "?" }) }),
+    dialect: "current",
+    instanceId,
+  });
+  expect((await client.getKey(call, keyId)).creationDate).toBeUndefined();
+});
+
+test("the body of an action is JSON of exactly what was given", async () => {
+  const anyBytes = fc.uint8Array({ minLength: 1, maxLength: 4_096 });
+  const anyAad = fc.array(fc.string({ unit: "binary" }), { maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(anyBytes, anyAad, async (bytes, aad) => {
+      const given = Buffer.from(bytes);
+      const { client, sent } = createScriptedClient(
+        "current",
+        { status: 200, body: { ciphertext: "YWFh" } },
+        { status: 200, body: { plaintext: "YWFh" } },
+      );
+      await client.wrapKey(call, keyId, { plaintext: given, aad });
+      await client.unwrapKey(call, keyId, { ciphertext: given, aad });
+      const base64 = given.toString("base64");
+      const aadField = aad.length === 0 ? {} : { aad };
+      expect(sent.map(({ body }) => JSON.parse(String(body)) as unknown)).toStrictEqual([
+        { plaintext: base64, ...aadField },
+        { ciphertext: base64, ...aadField },
+      ]);
+    }),
+  );
+});
+
+test("an error of the upstream pipeline is passed on as it is", async () => {
+  const error = new UpstreamError("CIRCUIT_OPEN", "open");
+  const client = createKeyProtectClient({
+    send: () => Promise.reject(error),
+    dialect: "current",
+    instanceId,
+  });
+  await expect(client.countKeys(call)).rejects.toBe(error);
+});
+
+test.each(operationsById)(
+  "$name rejects, and does not throw, when the ID names nothing",
+  async ({ ask }) => {
+    for (const id of ["", ".", "..", "\ud800"]) {
+      const { client, sent } = createScriptedClient("2019");
+      const error = await keyProtectErrorOf(ask(client, id));
+      expect(error).toMatchObject({ code: "REJECTED", httpStatus: 404 });
+      expect(sent).toEqual([]);
+    }
+  },
+);
+
+test.each(operationsById)("$name encodes the ID as one segment of the path", async ({ ask }) => {
+  const { client, sent } = createScriptedClient("current", { status: 404 });
+  await keyProtectErrorOf(ask(client, "a/../b?c=d#e%2f é"));
+  expect(sent[0]?.path).not.toContain("/../");
+  // The import token's path holds no ID.
+  if (sent[0]?.path !== "/api/v2/import_token") {
+    expect(sent[0]?.path).toContain("/a%2F..%2Fb%3Fc%3Dd%23e%252f%20%C3%A9");
+  }
+});
+
+test("a replacement that answers 204 is followed by a read of the policies", async () => {
+  const { client, sent } = createScriptedClient(
+    "2019",
+    { status: 204 },
+    { status: 200, body: policies({ rotation: { interval_month: 4 } }) },
+  );
+  const replaced = await client.replaceKeyPolicies(call, keyId, [
+    { kind: "rotation", intervalMonths: 4 },
+  ]);
+  expect(replaced.map(({ kind }) => kind)).toEqual([{ kind: "rotation", intervalMonths: 4 }]);
+  expect(sent.map(({ method }) => method)).toEqual(["PUT", "GET"]);
+});
+
+test.each([
+  ["2019", (client: KeyProtectClient) => client.rotateKey(call, keyId, encrypted("nonce"))],
+  ["current", (client: KeyProtectClient) => client.rotateKey(call, keyId, encrypted("token"))],
+  [
+    "current",
+    (client: KeyProtectClient) => client.rotateKey(call, keyId, encrypted("nonce without iv")),
+  ],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.replaceKeyPolicies(call, keyId, [{ kind: "dualAuthDelete", enabled: true }]),
+  ],
+  ["current", (client: KeyProtectClient) => client.listLockers(call)],
+] as const)(
+  "the %s dialect refuses what it does not have, sending nothing",
+  async (dialect, ask) => {
+    const { client, sent } = createScriptedClient(dialect);
+    expect((await keyProtectErrorOf(ask(client))).code).toBe("UNSUPPORTED");
+    expect(sent).toEqual([]);
+  },
+);
+
+function encrypted(proof: "token" | "nonce" | "nonce without iv") {
+  return {
+    kind: "encrypted",
+    payload: Buffer.alloc(512),
+    encryptionAlgorithm: "RSAES_OAEP_SHA_256",
+    importToken: proof === "token" ? "token" : undefined,
+    encryptedNonce: proof === "token" ? undefined : Buffer.alloc(28),
+    iv: proof === "nonce" ? Buffer.alloc(12) : undefined,
+  } as const;
+}

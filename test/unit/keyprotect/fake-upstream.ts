@@ -1,0 +1,173 @@
+import {
+  createKeyProtectClient,
+  type DialectName,
+  type KeyProtectClient,
+} from "../../../src/keyprotect/client.ts";
+import type { Anomaly } from "../../../src/keyprotect/anomaly.ts";
+import { KeyProtectError } from "../../../src/keyprotect/error.ts";
+import type { Send, UpstreamCall, UpstreamResponse } from "../../../src/upstream/layer.ts";
+
+export const instanceId = "aa11aa11-0000-4000-8000-00000000aa11";
+export const keyId = "11111111-2222-4333-8444-555555555555";
+export const otherKeyId = "99999999-2222-4333-8444-555555555555";
+export const lockerId = "77777777-2222-4333-8444-555555555555";
+export const correlationId = "cccccccc-2222-4333-8444-555555555555";
+export const wallStart = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** A call as the operations see it. */
+export const call: UpstreamCall = {
+  rpc: { method: "Any", repeat: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
+  correlationId,
+  caller: "anonymous",
+  deadline: 10_000,
+  signal: new AbortController().signal,
+  callerToken: undefined,
+  tally: { attempts: 0, httpStatus: undefined },
+};
+
+/** A request as it was sent, with the body copied before the client zeroes it. */
+export interface SentRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly maxResponseBytes: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A response with `body` as JSON, or as it is if it is a text or a buffer. */
+export function toResponse({ status, body, headers = {} }: Answer): UpstreamResponse {
+  if (Buffer.isBuffer(body)) return { status, headers, body };
+  const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
+  return { status, headers, body: Buffer.from(text) };
+}
+
+/** A client on an upstream that gives the scripted answers in turn. */
+export function createScriptedClient(dialect: DialectName, ...answers: readonly Answer[]) {
+  const sent: SentRequest[] = [];
+  const requestBodies: Buffer[] = [];
+  const responses: UpstreamResponse[] = [];
+  const anomalies: Anomaly[] = [];
+  const send: Send = async (request) => {
+    const { method, path, headers, maxResponseBytes, body } = request;
+    if (request.call !== call) throw new Error("the call was not passed on");
+    if (body !== undefined) requestBodies.push(body);
+    const answer = answers[sent.length];
+    sent.push({ method, path, headers, maxResponseBytes, body: body?.toString("utf8") });
+    if (answer === undefined) throw new Error("more requests than answers");
+    const response = toResponse(answer);
+    responses.push(response);
+    return response;
+  };
+  const client = createKeyProtectClient({
+    send,
+    dialect,
+    instanceId,
+    onAnomaly: (anomaly) => anomalies.push(anomaly),
+    wallNow: () => wallStart,
+  });
+  return { client, sent, requestBodies, responses, anomalies };
+}
+
+/** The `KeyProtectError` that a promise rejects with; throws if it does not. */
+export async function keyProtectErrorOf(promise: Promise<unknown>): Promise<KeyProtectError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof KeyProtectError) return error;
+    throw error;
+  }
+  throw new Error("resolved where a KeyProtectError was expected");
+}
+
+/** An answer's envelope around keys. */
+export const keys = (...resources: readonly unknown[]) => ({
+  metadata: {
+    collectionType: "application/vnd.ibm.kms.key+json",
+    collectionTotal: resources.length,
+  },
+  resources,
+});
+
+/** An answer's envelope around policies. */
+export const policies = (...resources: readonly unknown[]) => ({
+  metadata: {
+    collectionType: "application/vnd.ibm.kms.policy+json",
+    collectionTotal: resources.length,
+  },
+  resources,
+});
+
+/** A root key as today's service describes one. */
+export const rootKey = {
+  type: "application/vnd.ibm.kms.key+json",
+  id: keyId,
+  name: "demo",
+  aliases: ["demo-alias"],
+  description: "a key for tests",
+  tags: ["blue", "green"],
+  state: 1,
+  extractable: false,
+  crn: `crn:v1:bluemix:public:kms:us-south:a/acct:${instanceId}:key:${keyId}`,
+  imported: false,
+  keyRingID: "default",
+  creationDate: "2026-01-02T03:04:05Z",
+  createdBy: "IBMid-1",
+  algorithmType: "Deprecated",
+  algorithmMetadata: { bitLength: "256", mode: "Deprecated" },
+  algorithmBitSize: 256,
+  algorithmMode: "Deprecated",
+  keyVersion: { id: otherKeyId, creationDate: "2026-01-02T03:04:05Z" },
+  dualAuthDelete: { enabled: false },
+  deleted: false,
+};
+
+/** `rootKey` as the client gives it. */
+export const decodedRootKey = {
+  id: keyId,
+  name: "demo",
+  description: "a key for tests",
+  tags: ["blue", "green"],
+  state: 1,
+  nonactiveStateReason: undefined,
+  extractable: false,
+  imported: false,
+  crn: rootKey.crn,
+  createdBy: "IBMid-1",
+  deletedBy: undefined,
+  creationDate: new Date("2026-01-02T03:04:05Z"),
+  lastUpdateDate: undefined,
+  lastRotateDate: undefined,
+  expirationDate: undefined,
+  deletionDate: undefined,
+  algorithm: { type: "Deprecated", bitLength: 256, mode: "Deprecated" },
+  payload: undefined,
+};
+
+/** Every operation whose path names something. */
+export const operationsById: readonly {
+  readonly name: string;
+  readonly ask: (client: KeyProtectClient, id: string) => Promise<unknown>;
+}[] = [
+  { name: "getKey", ask: (client, id) => client.getKey(call, id) },
+  { name: "getKeyMaterial", ask: (client, id) => client.getKeyMaterial(call, id) },
+  { name: "deleteKey", ask: (client, id) => client.deleteKey(call, id, "minimal") },
+  { name: "wrapKey", ask: (client, id) => client.wrapKey(call, id, { aad: [] }) },
+  {
+    name: "unwrapKey",
+    ask: (client, id) => client.unwrapKey(call, id, { ciphertext: Buffer.from("x"), aad: [] }),
+  },
+  { name: "rotateKey", ask: (client, id) => client.rotateKey(call, id, undefined) },
+  { name: "getKeyPolicies", ask: (client, id) => client.getKeyPolicies(call, id) },
+  {
+    name: "replaceKeyPolicies",
+    ask: (client, id) =>
+      client.replaceKeyPolicies(call, id, [{ kind: "rotation", intervalMonths: 1 }]),
+  },
+  { name: "retrieveLocker", ask: (client, id) => client.retrieveLocker(call, id) },
+];

@@ -1,0 +1,140 @@
+import { inspect } from "node:util";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Anomaly } from "../../../src/keyprotect/anomaly.ts";
+import { toRejection } from "../../../src/keyprotect/to-rejection.ts";
+import { toResponse, wallStart, type Answer } from "./fake-upstream.ts";
+
+const upstreamText = "TEXT-OF-THE-UPSTREAM";
+
+function reject(answer: Answer) {
+  const anomalies: Anomaly[] = [];
+  const error = toRejection(toResponse(answer), wallStart, (anomaly) => anomalies.push(anomaly));
+  return { error, anomalies };
+}
+
+const errors = (...resources: unknown[]) => ({
+  metadata: { collectionType: "application/vnd.ibm.kms.error+json", collectionTotal: 1 },
+  resources,
+});
+const withReasons = (...reasons: unknown[]) => errors({ errorMsg: upstreamText, reasons });
+
+describe("reasons", () => {
+  test.each<readonly [string, unknown, unknown]>([
+    [
+      "with a target",
+      withReasons({
+        code: "INVALID_FIELD_ERR",
+        message: upstreamText,
+        status: 400,
+        target: { type: "field", name: "ciphertext" },
+      }),
+      [{ code: "INVALID_FIELD_ERR", target: "ciphertext" }],
+    ],
+    [
+      "with blanks around the code",
+      withReasons({ code: " KEY_NOT_FOUND_ERR " }),
+      [{ code: "KEY_NOT_FOUND_ERR", target: undefined }],
+    ],
+    [
+      "that nobody has documented",
+      withReasons({ code: "BRAND_NEW_ERR" }),
+      [{ code: "BRAND_NEW_ERR", target: undefined }],
+    ],
+    [
+      "in several",
+      withReasons({ code: "A_ERR" }, { code: "B_ERR" }),
+      [
+        { code: "A_ERR", target: undefined },
+        { code: "B_ERR", target: undefined },
+      ],
+    ],
+    ["absent, as in 2019", errors({ errorMsg: upstreamText }), []],
+    ["of a resource that is a text", errors(upstreamText), []],
+    ["that are a text", errors({ reasons: upstreamText }), []],
+    ["that are null", errors({ reasons: [null, 1, [], upstreamText] }), []],
+    ["without a code", withReasons({ message: upstreamText }), []],
+    ["with a code that is a sentence", withReasons({ code: "Not a code: \n secret" }), []],
+    ["with a code that is too long", withReasons({ code: "A".repeat(65) }), []],
+    [
+      "with blanks around the target",
+      withReasons({ code: "A_ERR", target: { name: `${upstreamText} \r\n` } }),
+      [{ code: "A_ERR", target: upstreamText }],
+    ],
+    [
+      "with a target that is odd",
+      withReasons({ code: "A_ERR", target: { name: "<b>" } }, { code: "B_ERR", target: "x" }),
+      [
+        { code: "A_ERR", target: undefined },
+        { code: "B_ERR", target: undefined },
+      ],
+    ],
+    [
+      "without end",
+      withReasons(...Array.from({ length: 500 }, () => ({ code: "A_ERR" }))),
+      Array.from({ length: 16 }, () => ({ code: "A_ERR", target: undefined })),
+    ],
+  ])("%s", (_, body, reasons) => {
+    const { error, anomalies } = reject({ status: 400, body });
+    expect(error).toMatchObject({ code: "REJECTED", httpStatus: 400 });
+    expect(error.reasons).toEqual(reasons);
+    expect(anomalies).toEqual([]);
+  });
+
+  test("of an answer without body are none, as HEAD and some proxies have it", () => {
+    const { error, anomalies } = reject({ status: 503 });
+    expect(error.reasons).toEqual([]);
+    expect(anomalies).toEqual([]);
+  });
+
+  test.each<readonly [string, unknown]>([
+    ["HTML", `<html>${upstreamText}</html>`],
+    ["truncated JSON", `{"resources":[{"reasons":[{"code":"A_ERR"`],
+    ["another JSON", { errors: [{ code: upstreamText }] }],
+    ["null", "null"],
+    ["a list", "[]"],
+    ["bytes that are no text", Buffer.from([0xff, 0xfe])],
+    ["deep nesting", "[".repeat(60_000)],
+    ["a huge page", JSON.stringify(withReasons({ code: "A_ERR", pad: "x".repeat(65_536) }))],
+  ])("of %s are none, and it is reported", (_, body) => {
+    const { error, anomalies } = reject({ status: 502, body });
+    expect(error).toMatchObject({ code: "REJECTED", httpStatus: 502, reasons: [] });
+    expect(anomalies).toEqual(["unreadable_rejection"]);
+    expect(inspect(error)).not.toContain(upstreamText);
+  });
+});
+
+test("every status has an error, whatever its body and headers", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 999 }),
+      fc.oneof(
+        fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+        fc.json(),
+      ),
+      fc.string(),
+      (status, body, retryAfter) => {
+        const { error } = reject({ status, body, headers: { "retry-after": retryAfter } });
+        expect(error.code).toBe(status >= 400 && status <= 599 ? "REJECTED" : "BAD_RESPONSE");
+        expect(error.httpStatus).toBe(status);
+      },
+    ),
+  );
+});
+
+describe("Retry-After", () => {
+  test.each([
+    ["5", 5_000, []],
+    ["soon", undefined, ["malformed_retry_after"]],
+  ])("%j gives %j", (value, retryAfterMs, reported) => {
+    const { error, anomalies } = reject({ status: 429, headers: { "retry-after": value } });
+    expect(error.retryAfterMs).toBe(retryAfterMs);
+    expect(anomalies).toEqual(reported);
+  });
+
+  test("is not missed where it is absent", () => {
+    const { error, anomalies } = reject({ status: 429 });
+    expect(error.retryAfterMs).toBeUndefined();
+    expect(anomalies).toEqual([]);
+  });
+});
