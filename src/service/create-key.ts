@@ -25,7 +25,6 @@ export const createKey = ({
   keyProtectOf,
   dialectOf,
   clock,
-  onUnknownState,
 }: ServiceDeps): Operation<CreateKeyRequest, CreateKeyResponse> => ({
   validate: (request, violations, context) => {
     check(violations, "name", request.name, keyName);
@@ -50,7 +49,7 @@ export const createKey = ({
       material: toImportedMaterial(request.material),
       prefer: isRepresentationWanted ? "representation" : "minimal",
     });
-    const key = toKey(created, onUnknownState);
+    const key = toKey(created);
     const isMaterialWanted = isRepresentationWanted && request.type === KeyType.STANDARD;
     if (!isMaterialWanted || created.extractable === false) {
       created.payload?.fill(0);

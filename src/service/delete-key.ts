@@ -1,6 +1,5 @@
 import type { DeleteKeyRequest, DeleteKeyResponse } from "../gen/keyprotect/v1/keys_service.ts";
 import { ReturnPreference } from "../gen/keyprotect/v1/key.ts";
-import type { CallContext } from "../grpc/call-context.ts";
 import { KeyProtectError } from "../keyprotect/error.ts";
 import type { Operation } from "./create-handler.ts";
 import { keyId, returnPreference } from "./field-rules.ts";
@@ -8,20 +7,16 @@ import type { ServiceDeps } from "./service-deps.ts";
 import { toKey, toKeyOfId } from "./map-key.ts";
 import { check } from "./validate.ts";
 
-/**
- * Whether a failure says that there is nothing left to delete, and the caller counts that as done: because it said so, or
- * because an earlier attempt of this very call may have been what deleted the key.
- */
-const isDone = (error: unknown, request: DeleteKeyRequest, context: CallContext): boolean =>
+/** Whether a failure says that there is nothing left to delete, and the caller counts that as done. */
+const isDone = (error: unknown, request: DeleteKeyRequest): boolean =>
+  request.allowMissing &&
   error instanceof KeyProtectError &&
   error.code === "REJECTED" &&
-  (error.httpStatus === 404 || error.httpStatus === 410) &&
-  (request.allowMissing || context.tally.attempts > 1);
+  (error.httpStatus === 404 || error.httpStatus === 410);
 
 /** Deletes a key. */
 export const deleteKey = ({
   keyProtectOf,
-  onUnknownState,
 }: ServiceDeps): Operation<DeleteKeyRequest, DeleteKeyResponse> => ({
   validate: (request, violations) => {
     check(violations, "key_id", request.keyId, keyId);
@@ -35,11 +30,11 @@ export const deleteKey = ({
       const deleted = await keyProtectOf(context).deleteKey(context, request.keyId, prefer);
       deleted?.payload?.fill(0);
       if (deleted !== undefined && prefer === "representation") {
-        return { key: toKey(deleted, onUnknownState) };
+        return { key: toKey(deleted) };
       }
       return { key: toKeyOfId(deleted?.id ?? request.keyId) };
     } catch (error) {
-      if (isDone(error, request, context)) return { key: toKeyOfId(request.keyId) };
+      if (isDone(error, request)) return { key: toKeyOfId(request.keyId) };
       throw error;
     }
   },

@@ -61,7 +61,6 @@ function noMaterial(resource: KeyResource, id: string, context: CallContext): Er
 /** Reads a standard key with its material. */
 export const getKeyMaterial = ({
   keyProtectOf,
-  onUnknownState,
 }: ServiceDeps): Operation<GetKeyMaterialRequest, GetKeyMaterialResponse> => ({
   validate: (request, violations) => check(violations, "key_id", request.keyId, keyId),
   subjectOf: (request) => ({ keyId: request.keyId }),
@@ -75,6 +74,6 @@ export const getKeyMaterial = ({
     if (payload === undefined || payload.length === 0) {
       throw noMaterial(resource, request.keyId, context);
     }
-    return { key: toKey(resource, onUnknownState), keyMaterial: payload };
+    return { key: toKey(resource), keyMaterial: payload };
   },
 });

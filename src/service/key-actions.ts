@@ -110,7 +110,6 @@ const unwrapKey = ({
 const rotateKey = ({
   keyProtectOf,
   dialectOf,
-  onUnknownState,
 }: KeyActionsServiceDeps): Operation<RotateKeyRequest, RotateKeyResponse> => ({
   validate: (request, violations, context) => {
     check(violations, "key_id", request.keyId, keyId);
@@ -130,7 +129,7 @@ const rotateKey = ({
         ? await readAfterChange(context, (call) => keyProtect.getKey(call, request.keyId))
         : undefined;
     return {
-      key: rotated === undefined ? toKeyOfId(request.keyId) : toKey(rotated, onUnknownState),
+      key: rotated === undefined ? toKeyOfId(request.keyId) : toKey(rotated),
       replayed: false,
     };
   },

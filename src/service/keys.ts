@@ -45,15 +45,12 @@ const countKeys = ({
   },
 });
 
-const getKey = ({
-  keyProtectOf,
-  onUnknownState,
-}: ServiceDeps): Operation<GetKeyRequest, GetKeyResponse> => ({
+const getKey = ({ keyProtectOf }: ServiceDeps): Operation<GetKeyRequest, GetKeyResponse> => ({
   validate: (request, violations) => check(violations, "key_id", request.keyId, keyId),
   subjectOf: (request) => ({ keyId: request.keyId }),
   answer: async (request, context) => {
     const resource = await keyProtectOf(context).getKey(context, request.keyId);
-    return { key: toKey(resource, onUnknownState) };
+    return { key: toKey(resource) };
   },
 });
 

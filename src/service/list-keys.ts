@@ -16,7 +16,6 @@ const listOf = (context: CallContext): readonly string[] => [context.instance, "
 /** Lists keys by pages. */
 export const listKeys = ({
   keyProtectOf,
-  onUnknownState,
 }: ServiceDeps): Operation<ListKeysRequest, ListKeysResponse> => ({
   validate: (request, violations) => {
     check(violations, "page_size", request.pageSize, pageSize);
@@ -33,7 +32,7 @@ export const listKeys = ({
       skip: request.skip,
     });
     return {
-      keys: page.items.map((key) => toKey(key, onUnknownState)),
+      keys: page.items.map((key) => toKey(key)),
       nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
     };
   },

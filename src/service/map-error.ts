@@ -32,15 +32,11 @@ const deleted: Verdict = (s) => {
 };
 
 const notFound: Verdict = (s) => {
-  switch (s.context.rpc.resource) {
-    case "key":
-      return state.keyNotFound(s);
-    case "locker":
-      return state.lockerNotFound(s);
-    case "none":
-      // Nothing in the path can be missing but the API itself: the base URL is wrong.
-      return request.gatewayRequestRejected(s);
-  }
+  const { resource } = s.context.rpc;
+  if (resource === "key") return state.keyNotFound(s);
+  if (resource === "locker") return state.lockerNotFound(s);
+  // Nothing in the path can be missing but the API itself: the base URL is wrong.
+  return request.gatewayRequestRejected(s);
 };
 
 /** A code counts only under a status of its own class, so that a failing server is not mistaken for a refusal. */

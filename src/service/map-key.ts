@@ -14,11 +14,9 @@ const states: ReadonlyMap<number, KeyState> = new Map<number, KeyState>([
 /** State of a destroyed key, in the upstream's numbers. */
 export const destroyedState = 5;
 
-function toState(state: number | undefined, onUnknownState: () => void): KeyState {
+function toState(state: number | undefined): KeyState {
   if (state === undefined) return KeyState.UNSPECIFIED;
-  const known = states.get(state);
-  if (known === undefined) onUnknownState();
-  return known ?? KeyState.UNSPECIFIED;
+  return states.get(state) ?? KeyState.UNSPECIFIED;
 }
 
 function toType(extractable: boolean | undefined): KeyType {
@@ -26,18 +24,15 @@ function toType(extractable: boolean | undefined): KeyType {
   return extractable ? KeyType.STANDARD : KeyType.ROOT;
 }
 
-/**
- * The message of a key, without its material. A state that the contract does not know becomes `UNSPECIFIED` and is told
- * to `onUnknownState`.
- */
-export function toKey(resource: KeyResource, onUnknownState: () => void): Key {
+/** The message of a key, without its material. A state that the contract does not know becomes `UNSPECIFIED`. */
+export function toKey(resource: KeyResource): Key {
   const { algorithm } = resource;
   return {
     id: resource.id,
     name: resource.name ?? "",
     description: resource.description ?? "",
     type: toType(resource.extractable),
-    state: toState(resource.state, onUnknownState),
+    state: toState(resource.state),
     nonactiveStateReason: toInt32(resource.nonactiveStateReason),
     tags: [...resource.tags],
     createTime: toTime(resource.creationDate),

@@ -11,6 +11,4 @@ export interface ServiceDeps {
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
   /** Tells whether an expiry lies in the future. */
   readonly clock: Pick<Clock, "wallNow">;
-  /** Called for every key in a state that the contract has no name for. */
-  readonly onUnknownState: () => void;
 }

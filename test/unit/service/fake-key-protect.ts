@@ -23,8 +23,6 @@ export type Call = readonly [operation: string, ...args: unknown[]];
 export interface Fake {
   readonly deps: ServiceDeps;
   readonly calls: Call[];
-  /** How many keys in an unknown state were reported. */
-  unknownStates: number;
 }
 
 /** Copies a value deeply, so that later changes of its buffers do not show. */
@@ -64,19 +62,14 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
     listLockers: play("listLockers", script.listLockers),
     retrieveLocker: play("retrieveLocker", script.retrieveLocker),
   };
-  const fake: Fake = {
+  return {
     calls,
-    unknownStates: 0,
     deps: {
       keyProtectOf: () => keyProtect,
       dialectOf: () => dialect,
       clock: createDrivenClock(),
-      onUnknownState: () => {
-        fake.unknownStates += 1;
-      },
     },
   };
-  return fake;
 }
 
 /** A key as Key Protect describes a fresh one. */
