@@ -1,0 +1,74 @@
+/** Makes calls and prints each as one line: status, RPC, time, correlation ID; an error with its details below. */
+import { status, type ServiceError } from "@grpc/grpc-js";
+import { BadRequest, ErrorInfo, RetryInfo } from "../src/gen/google/rpc/error_details.ts";
+import { Status } from "../src/gen/google/rpc/status.ts";
+import { unaryCall, type MethodOf, type RequestOf, type ResponseOf } from "./unary-call.ts";
+
+/** Prints to standard output. */
+export function createNarrator(write: (line: string) => void = (line) => console.log(line)) {
+  const say = (text: string): void => write(`\n${text}`);
+  const show = (name: string, value: string): void => write(`      ${name}: ${value}`);
+
+  async function attempt<C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+  ) {
+    const started = performance.now();
+    const outcome = await unaryCall(client, method, request);
+    const ms = (performance.now() - started).toFixed(1);
+    const code = status[outcome.error?.code ?? status.OK] ?? "?";
+    const name = method.charAt(0).toUpperCase() + method.slice(1);
+    const correlationId = String(outcome.trailers.get("x-correlation-id")[0] ?? "");
+    write(`  ${code.padEnd(20)} ${name.padEnd(19)} ${ms.padStart(7)} ms   ${correlationId}`);
+    return outcome;
+  }
+
+  function showError(error: ServiceError): void {
+    show("message", error.details);
+    const encoded = error.metadata.get("grpc-status-details-bin")[0];
+    if (!Buffer.isBuffer(encoded)) return;
+    for (const { typeUrl, value } of Status.decode(encoded).details) {
+      if (typeUrl.endsWith("/google.rpc.ErrorInfo")) {
+        const { reason, metadata } = ErrorInfo.decode(value);
+        show(
+          "reason",
+          `${reason} (HTTP ${metadata["httpStatus"] || "none"}, may have executed: ${metadata["mayHaveExecuted"]})`,
+        );
+      }
+      if (typeUrl.endsWith("/google.rpc.RetryInfo")) {
+        show("retry after", `${RetryInfo.decode(value).retryDelay?.seconds ?? 0n} s`);
+      }
+      if (typeUrl.endsWith("/google.rpc.BadRequest")) {
+        for (const violation of BadRequest.decode(value).fieldViolations) {
+          show(violation.field, violation.description);
+        }
+      }
+    }
+  }
+
+  /** Makes a call that has to succeed. */
+  const call = async <C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+  ): Promise<ResponseOf<C, M>> => {
+    const { error, response } = await attempt(client, method, request);
+    if (error !== null) showError(error);
+    if (response === undefined) throw error ?? new Error(`${method} answered nothing`);
+    return response;
+  };
+
+  /** Makes a call that has to fail, and shows how. */
+  const callThatFails = async <C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+  ): Promise<void> => {
+    const { error } = await attempt(client, method, request);
+    if (error === null) throw new Error(`${method} was expected to fail`);
+    showError(error);
+  };
+
+  return { say, show, call, callThatFails };
+}

@@ -1,0 +1,65 @@
+import { Metadata, type CallOptions, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
+
+type UnaryMethod<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Res) => void,
+) => ClientUnaryCall;
+
+/** Names of the unary methods of a generated client. */
+export type MethodOf<C> = {
+  [M in keyof C]: C[M] extends UnaryMethod<never, unknown> ? M : never;
+}[keyof C] &
+  string;
+/** Request message of a method. */
+export type RequestOf<C, M extends keyof C> =
+  C[M] extends UnaryMethod<infer Req, unknown> ? Req : never;
+/** Response message of a method. */
+export type ResponseOf<C, M extends keyof C> = C[M] extends (
+  request: never,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: infer Res) => void,
+) => ClientUnaryCall
+  ? Res
+  : never;
+
+/** How a call ended. */
+export interface Outcome<Res> {
+  /** `null` for status OK. */
+  readonly error: ServiceError | null;
+  /** Only if `error` is `null`. */
+  readonly response: Res | undefined;
+  readonly headers: Metadata;
+  /** Trailers, also of a failed call. */
+  readonly trailers: Metadata;
+}
+
+/** Calls a unary method of a generated client and resolves however it ends. */
+export function unaryCall<C extends object, M extends MethodOf<C>>(
+  client: C,
+  method: M,
+  request: RequestOf<C, M>,
+  metadata: Metadata = new Metadata(),
+  options: Partial<CallOptions> = {},
+): Promise<Outcome<ResponseOf<C, M>>> {
+  return new Promise((resolve) => {
+    let headers = new Metadata();
+    let trailers = new Metadata();
+    let answer: { error: ServiceError | null; response: ResponseOf<C, M> | undefined };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compiler cannot tell an overload of `C[M]` from its name
+    const invoke = client[method] as UnaryMethod<RequestOf<C, M>, ResponseOf<C, M>>;
+    const call = invoke.call(client, request, metadata, options, (error, response) => {
+      answer = { error, response: error === null ? response : undefined };
+    });
+    call.on("metadata", (received: Metadata) => {
+      headers = received;
+    });
+    // The status event comes last, after the callback, and has the trailers.
+    call.on("status", (received: { metadata: Metadata }) => {
+      trailers = received.metadata;
+      setImmediate(() => resolve({ ...answer, headers, trailers }));
+    });
+  });
+}

@@ -1,0 +1,53 @@
+import type { Clock, Timer } from "../../src/clock.ts";
+
+/** A clock that stands still until it is told to move. */
+export interface DrivenClock extends Clock {
+  /**
+   * Moves time on by `ms`, firing timers in order of their time. Pending microtasks and one round of the event loop run
+   * after each firing, so that what a timer sets off can set timers of its own.
+   */
+  advance(ms: number): Promise<void>;
+  /** Timers that are set and have not fired. */
+  readonly pending: number;
+  /** Moves the wall clock alone, as a clock correction does. */
+  shiftWall(ms: number): void;
+}
+
+/** A clock at monotonic time 0 and the given wall time. */
+export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4, 5)): DrivenClock {
+  let now = 0;
+  let wallOffset = wallStart;
+  let sequence = 0;
+  const timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  return {
+    now: () => now,
+    wallNow: () => wallOffset + now,
+    after: (ms: number, callback: () => void): Timer => {
+      const id = sequence++;
+      timers.set(id, { at: now + Math.max(0, ms), callback });
+      return { cancel: () => timers.delete(id) };
+    },
+    async advance(ms) {
+      const end = now + ms;
+      await settle();
+      for (;;) {
+        const next = [...timers].filter(([, timer]) => timer.at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
+        if (next === undefined) break;
+        timers.delete(next[0]);
+        now = Math.max(now, next[1].at);
+        next[1].callback();
+        await settle();
+      }
+      now = end;
+      await settle();
+    },
+    get pending() {
+      return timers.size;
+    },
+    shiftWall: (ms) => {
+      wallOffset += ms;
+    },
+  };
+}

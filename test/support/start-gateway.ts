@@ -1,0 +1,228 @@
+/**
+ * The whole way for integration tests: generated grpc-js clients → gateway → emulator, over sockets. Everything that the gateway
+ * lets out (log lines at level trace, metrics, statuses, metadata) is kept and searched for secrets when the test ends.
+ */
+import { credentials, Metadata, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
+import { expect } from "vitest";
+import {
+  unaryCall,
+  type MethodOf,
+  type Outcome,
+  type RequestOf,
+  type ResponseOf,
+} from "../../examples/unary-call.ts";
+import { formatListenAddress } from "../../src/config/listen-address.ts";
+import { loadConfig } from "../../src/config/load-config.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../src/emulator/options.ts";
+import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway.ts";
+import { KeyActionsServiceClient } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { LockersServiceClient } from "../../src/gen/keyprotect/v1/lockers_service.ts";
+import { PoliciesServiceClient } from "../../src/gen/keyprotect/v1/policies_service.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+import { createSecretLedger, type SecretLedger } from "./secret-ledger.ts";
+import { startEmulator } from "./start-emulator.ts";
+import { statusDetails, type StatusDetailsSeen } from "./status-details.ts";
+
+/** Clients of the four services. */
+export interface Clients {
+  readonly keys: KeysServiceClient;
+  readonly actions: KeyActionsServiceClient;
+  readonly policies: PoliciesServiceClient;
+  readonly lockers: LockersServiceClient;
+}
+
+/** How a call failed. */
+export interface Failure extends StatusDetailsSeen {
+  /** Name of the status, such as `NOT_FOUND`. */
+  readonly code: string;
+  /** `ErrorInfo.reason`; empty if there is none. */
+  readonly reason: string;
+  readonly message: string;
+  readonly correlationId: string;
+  readonly error: ServiceError;
+}
+
+/** Options of one call. */
+export interface CallSettings extends Partial<CallOptions> {
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface TestGatewayOptions {
+  readonly dialect?: "2019" | "current";
+  readonly emulator?: EmulatorOptions;
+  /** Further environment variables; an empty text takes one away. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Files that the configuration names, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly deps?: Omit<GatewayDeps, "logger">;
+}
+
+export interface TestGateway extends AsyncDisposable {
+  readonly address: string;
+  readonly gateway: Gateway;
+  readonly emulator: Emulator;
+  readonly clients: Clients;
+  readonly secrets: SecretLedger;
+  /** Log lines so far, parsed. */
+  readonly log: () => readonly Readonly<Record<string, unknown>>[];
+  /** `/metrics` of this moment. */
+  readonly metrics: () => Promise<string>;
+  /** Makes a call and says how it ended. */
+  outcome<C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+    settings?: CallSettings,
+  ): Promise<Outcome<ResponseOf<C, M>>>;
+  /** Makes a call that has to succeed. */
+  call<C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+    settings?: CallSettings,
+  ): Promise<ResponseOf<C, M>>;
+  /** Makes a call that has to fail. */
+  failure<C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+    settings?: CallSettings,
+  ): Promise<Failure>;
+  /** Requests that reached Key Protect (not IAM), as `GET /api/v2/keys` texts. */
+  readonly upstreamRequests: () => readonly string[];
+}
+
+/** Everything in metadata, as one text. */
+const textOf = (metadata: Metadata): string =>
+  Object.entries(metadata.toHttp2Headers())
+    .map(([key, values]) => `${key}: ${String(values)}`)
+    .join("\n");
+
+const parseLine = (line: string): Readonly<Record<string, unknown>> => JSON.parse(line);
+
+const toMetadata = (entries: Readonly<Record<string, string>>): Metadata => {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(entries)) metadata.set(key, value);
+  return metadata;
+};
+
+/** Starts emulator, gateway and clients. Use with `await using`. */
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const secrets = createSecretLedger();
+  const lines: string[] = [];
+  const seen: string[] = [];
+  const emulator = await startEmulator(options.emulator);
+  for (const user of emulator.users) secrets.markText(user.apiKey);
+  const issue = emulator.tokens.issue.bind(emulator.tokens);
+  Object.assign(emulator.tokens, {
+    issue: (...parameters: Parameters<typeof issue>) => {
+      const token = issue(...parameters);
+      secrets.markText(token.accessToken);
+      return token;
+    },
+  });
+
+  const env = {
+    KP_SERVICE_URL: emulator.url,
+    KP_INSTANCE_ID: emulator.instanceId,
+    IBMCLOUD_API_KEY: emulator.apiKey,
+    IAM_AUTH_URL: emulator.url,
+    KP_API_DIALECT: options.dialect ?? "current",
+    GATEWAY_LISTEN: "127.0.0.1:0",
+    GATEWAY_ADMIN_LISTEN: "127.0.0.1:0",
+    GATEWAY_LOG_LEVEL: "trace",
+    GATEWAY_DRAIN_DELAY_MS: "0",
+    ...options.env,
+  };
+  const config = loadConfig({
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")),
+    readFile: (path) => {
+      const text = options.files?.[path];
+      if (text === undefined) throw new Error(`no such file: ${path}`);
+      return text;
+    },
+  });
+  const logger = createLogger({
+    level: config.logLevel,
+    destination: { write: (line: string) => void lines.push(line) },
+  });
+  const gateway = await startGateway(config, { hasProcessMetrics: false, ...options.deps, logger });
+  const [listener] = gateway.addresses;
+  if (listener === undefined) throw new Error("the gateway listens nowhere");
+  const address = formatListenAddress(listener);
+  const channel = credentials.createInsecure();
+  const clients: Clients = {
+    keys: new KeysServiceClient(address, channel),
+    actions: new KeyActionsServiceClient(address, channel),
+    policies: new PoliciesServiceClient(address, channel),
+    lockers: new LockersServiceClient(address, channel),
+  };
+
+  async function outcome<C extends object, M extends MethodOf<C>>(
+    client: C,
+    method: M,
+    request: RequestOf<C, M>,
+    { metadata = {}, ...callOptions }: CallSettings = {},
+  ): Promise<Outcome<ResponseOf<C, M>>> {
+    const ended = await unaryCall(client, method, request, toMetadata(metadata), callOptions);
+    seen.push(textOf(ended.headers), textOf(ended.trailers));
+    if (ended.error !== null) {
+      seen.push(ended.error.message, ended.error.details);
+      const details = ended.error.metadata.get("grpc-status-details-bin")[0];
+      if (Buffer.isBuffer(details)) seen.push(details.toString("latin1"));
+    }
+    return ended;
+  }
+
+  const metrics = async (): Promise<string> => {
+    const { host, port } = gateway.admin;
+    const answer = await fetch(`http://${host}:${port}/metrics`);
+    return answer.text();
+  };
+
+  return {
+    address,
+    gateway,
+    emulator,
+    clients,
+    secrets,
+    log: () => lines.map(parseLine),
+    metrics,
+    outcome,
+    async call(client, method, request, settings) {
+      const { error, response } = await outcome(client, method, request, settings);
+      if (response === undefined) {
+        throw error ?? new Error(`${method} ended without an answer`);
+      }
+      return response;
+    },
+    async failure(client, method, request, settings) {
+      const { error, trailers } = await outcome(client, method, request, settings);
+      if (error === null) throw new Error(`${method} was expected to fail`);
+      const details = statusDetails(error);
+      return {
+        ...details,
+        code: status[error.code] ?? "no such status",
+        reason: details.errorInfo?.reason ?? "",
+        message: error.details,
+        correlationId: String(trailers.get("x-correlation-id")[0] ?? ""),
+        error,
+      };
+    },
+    upstreamRequests: () =>
+      emulator.requests
+        .list({ service: "keyprotect" })
+        .map(({ method, path, query }) => `${method} ${path}${query === "" ? "" : `?${query}`}`),
+    async [Symbol.asyncDispose]() {
+      const measured = await metrics();
+      for (const client of Object.values(clients)) client.close();
+      await gateway.drain();
+      await emulator[Symbol.asyncDispose]();
+      const out = [...lines, ...seen, measured].join("\n");
+      // The one assertion that every integration test makes: whatever it was about, nothing secret came out.
+      expect(secrets.tracesIn(out)).toEqual([]);
+    },
+  };
+}
