@@ -1,0 +1,21 @@
+/** Checks the Dockerfile. Exits with 1 and a line per finding if there is any, warnings included. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { validate, ValidationSeverity } from "dockerfile-utils";
+import { repositoryRoot } from "./run.ts";
+
+const findings = validate(readFileSync(join(repositoryRoot, "Dockerfile"), "utf8"), {
+  deprecatedMaintainer: ValidationSeverity.ERROR,
+  directiveCasing: ValidationSeverity.ERROR,
+  emptyContinuationLine: ValidationSeverity.ERROR,
+  instructionCasing: ValidationSeverity.ERROR,
+  instructionCmdMultiple: ValidationSeverity.ERROR,
+  instructionEntrypointMultiple: ValidationSeverity.ERROR,
+  instructionHealthcheckMultiple: ValidationSeverity.ERROR,
+  instructionJSONInSingleQuotes: ValidationSeverity.ERROR,
+  instructionWorkdirRelative: ValidationSeverity.ERROR,
+});
+for (const { message, range } of findings) {
+  console.error(`Dockerfile:${range.start.line + 1}: ${message}`);
+}
+if (findings.length > 0) process.exitCode = 1;
