@@ -1,0 +1,37 @@
+/** One Key Protect service instance: everything in it is invisible to the others. */
+import type { PolicyRecord } from "./key-record.ts";
+import { createKeyStore } from "./key-store.ts";
+import type { KeyStore } from "./key-store.ts";
+import type { TransportKey } from "./transport-key.ts";
+
+/** A key ring. The ring `default` always exists and is not stored. */
+export interface KeyRing {
+  readonly id: string;
+  readonly createdBy: string;
+  readonly createdAt: number;
+}
+
+/** The data of an instance policy. */
+export interface InstancePolicySetting {
+  readonly isEnabled: boolean;
+  readonly attributes: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface Instance {
+  readonly id: string;
+  readonly keys: KeyStore;
+  readonly rings: Map<string, KeyRing>;
+  readonly policies: Map<string, PolicyRecord<InstancePolicySetting>>;
+  transportKey: TransportKey | undefined;
+}
+
+/** Creates an empty instance. */
+export function createInstance(id: string): Instance {
+  return {
+    id,
+    keys: createKeyStore(),
+    rings: new Map(),
+    policies: new Map(),
+    transportKey: undefined,
+  };
+}

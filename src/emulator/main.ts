@@ -1,0 +1,40 @@
+/** Runs the emulator by itself: `npm run emulator`. EMULATOR_PORT and EMULATOR_HOST say where it listens (default 127.0.0.1:8080). */
+import { startEmulator } from "./emulator.ts";
+
+const port = Number(process.env["EMULATOR_PORT"] ?? "8080");
+if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  process.stderr.write("EMULATOR_PORT is not a port number\n");
+  process.exit(78);
+}
+const profile = process.env["EMULATOR_PROFILE"] === "2019" ? "2019" : "current";
+const emulator = await startEmulator({
+  port,
+  host: process.env["EMULATOR_HOST"] ?? "127.0.0.1",
+  profile,
+});
+
+process.stdout.write(`The embedded Key Protect (${profile}) listens on ${emulator.url}
+
+  KP_SERVICE_URL=${emulator.url}
+  IAM_AUTH_URL=${emulator.url}
+  KP_INSTANCE_ID=${emulator.instanceId}
+  IBMCLOUD_API_KEY=${emulator.apiKey}
+
+Get a token, create a root key, wrap with it:
+
+  TOKEN=$(curl -s ${emulator.url}/identity/token \\
+    -d grant_type=urn:ibm:params:oauth:grant-type:apikey -d apikey=${emulator.apiKey} |
+    sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl -s ${emulator.url}/api/v2/keys -H "Authorization: Bearer $TOKEN" \\
+    -H "Bluemix-Instance: ${emulator.instanceId}" -d '{
+      "metadata": {"collectionType": "application/vnd.ibm.kms.key+json", "collectionTotal": 1},
+      "resources": [{"type": "application/vnd.ibm.kms.key+json", "name": "demo", "extractable": false, "aliases": ["demo"]}]}'
+  curl -s ${emulator.url}/api/v2/keys/demo/actions/wrap -H "Authorization: Bearer $TOKEN" \\
+    -H "Bluemix-Instance: ${emulator.instanceId}" -d '{"plaintext": "dGVzdA=="}'
+
+Faults, clock, quota and request log: curl -s ${emulator.url}/emulator
+`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void emulator[Symbol.asyncDispose]());
+}

@@ -1,0 +1,23 @@
+/** Who may call the emulated service. */
+
+/** IAM service roles. Each of the first four includes the ones before it. */
+export type Role = "Reader" | "ReaderPlus" | "Writer" | "Manager" | "KeyPurge";
+
+/** An identity with an API key. */
+export interface User {
+  readonly apiKey: string;
+  /** IAM subject, such as `IBMid-270000ABCD`. Dual authorization tells users apart by it. */
+  readonly subject: string;
+  readonly roles: readonly Role[];
+  /** Instances that the user can reach. Absent: all. */
+  readonly instanceIds?: readonly string[];
+}
+
+const ladder: readonly Role[] = ["Reader", "ReaderPlus", "Writer", "Manager"];
+
+/** Tells whether a user's roles include `role`. */
+export function hasRole(user: User, role: Role): boolean {
+  if (role === "KeyPurge") return user.roles.includes("KeyPurge");
+  const needed = ladder.indexOf(role);
+  return user.roles.some((held) => ladder.indexOf(held) >= needed);
+}

@@ -1,0 +1,17 @@
+/** Emulators for tests: quick to start, because all of a test run share one RSA pair. */
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { inject } from "vitest";
+import { startEmulator as start } from "../../src/emulator/emulator.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../src/emulator/options.ts";
+import type { TransportKeySource } from "../../src/emulator/transport-key.ts";
+
+const sharedTransportKeys: TransportKeySource = () => {
+  const privateKey = createPrivateKey(inject("transportKey"));
+  return Promise.resolve({ privateKey, publicKey: createPublicKey(privateKey) });
+};
+
+/** Starts an emulator on a free port. Use it with `await using`. */
+export function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  return start({ transportKeys: sharedTransportKeys, ...options });
+}

@@ -1,0 +1,18 @@
+/**
+ * Makes the one RSA-4096 pair that the emulators of a test run share, before any test runs: making one takes seconds on a busy
+ * machine, which is longer than some calls have.
+ */
+import type { TestProject } from "vitest/node";
+import { generateTransportKeys } from "../../src/emulator/transport-key.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** PKCS#8 in PEM. */
+    transportKey: string;
+  }
+}
+
+export default async function setup({ provide }: TestProject): Promise<void> {
+  const { privateKey } = await generateTransportKeys();
+  provide("transportKey", privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+}
