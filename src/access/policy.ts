@@ -1,0 +1,77 @@
+/** Who may call what: rules compiled once into a decision that takes a few map look-ups per call. */
+import { rpcTable } from "../rpc-table.ts";
+import type { Rpc } from "../rpc-table.ts";
+
+/** Allows some callers some methods on some instances. What no rule allows is denied. */
+export interface AccessRule {
+  /** SPIFFE IDs, exact or as `spiffe://domain/path/*` (everything below), `unix`, `anonymous`, or `*` for everybody. */
+  readonly callers: readonly string[];
+  /**
+   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard leaves out the RPCs that destroy or disclose (`sensitive`
+   * in the RPC table): they have to be named.
+   */
+  readonly methods: readonly string[];
+  /** Aliases of instances, or `*`. */
+  readonly instances: readonly string[];
+}
+
+/** Whether a caller may call an RPC on an instance. */
+export type Policy = (caller: string, rpc: Rpc, instance: string) => boolean;
+
+/** The policy where none is configured: whoever reaches a listener may call everything. */
+export const allowEveryone: Policy = () => true;
+
+/** Instances by caller pattern; the pattern is stored without its `*`. */
+interface Grants {
+  readonly exact: Map<string, Set<string>>;
+  readonly below: Map<string, Set<string>>;
+}
+
+/** Compiles rules into a policy that denies whatever no rule allows. Check the rules with `findRuleProblems` first. */
+export function compilePolicy(rules: readonly AccessRule[]): Policy {
+  const byPath = new Map<string, Grants>();
+  for (const rule of rules) {
+    for (const rpc of rpcTable) {
+      if (!rule.methods.some((method) => coversRpc(method, rpc))) continue;
+      const grants = byPath.get(rpc.path) ?? { exact: new Map(), below: new Map() };
+      byPath.set(rpc.path, grants);
+      for (const caller of rule.callers) grant(grants, caller, rule.instances);
+    }
+  }
+
+  return (caller, rpc, instance) => {
+    const grants = byPath.get(rpc.path);
+    if (grants === undefined) return false;
+    if (covers(grants.exact.get(caller), instance)) return true;
+    if (grants.below.size === 0) return false;
+    if (covers(grants.below.get(""), instance)) return true;
+    // "spiffe://a/b/c" is below "spiffe://a/b/" and "spiffe://a/": one look-up for each "/" that is not the last character.
+    for (let end = caller.indexOf("/"); end !== -1; end = caller.indexOf("/", end + 1)) {
+      if (end === caller.length - 1) break;
+      if (covers(grants.below.get(caller.slice(0, end + 1)), instance)) return true;
+    }
+    return false;
+  };
+}
+
+/** The name of a service in rules: without its package. */
+export const shortServiceName = (rpc: Rpc): string =>
+  rpc.service.slice(rpc.service.lastIndexOf(".") + 1);
+
+function coversRpc(method: string, rpc: Rpc): boolean {
+  const service = shortServiceName(rpc);
+  if (method === `${service}/${rpc.method}`) return true;
+  return !rpc.sensitive && (method === "*" || method === `${service}/*`);
+}
+
+function grant(grants: Grants, caller: string, instances: readonly string[]): void {
+  const isPrefix = caller === "*" || caller.endsWith("/*");
+  const map = isPrefix ? grants.below : grants.exact;
+  const key = isPrefix ? caller.slice(0, -1) : caller;
+  const granted = map.get(key) ?? new Set();
+  map.set(key, granted);
+  for (const instance of instances) granted.add(instance);
+}
+
+const covers = (granted: ReadonlySet<string> | undefined, instance: string): boolean =>
+  granted !== undefined && (granted.has("*") || granted.has(instance));

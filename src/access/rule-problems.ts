@@ -1,0 +1,61 @@
+/** Checks rules at start-up: a rule that can never match is a misspelt rule, and the caller it was meant for is locked out. */
+import { rpcTable } from "../rpc-table.ts";
+import { shortServiceName } from "./policy.ts";
+import type { AccessRule } from "./policy.ts";
+import { isTrustDomain, trustDomainOf } from "./spiffe-id.ts";
+
+/** One thing that is wrong with a list of rules. */
+export interface RuleProblem {
+  /** Index of the rule. */
+  readonly rule: number;
+  readonly list: keyof AccessRule;
+  /** What is wrong, to be read after the name of the list. */
+  readonly what: string;
+}
+
+/** What is wrong with rules; empty if nothing is. */
+export function findRuleProblems(
+  rules: readonly AccessRule[],
+  aliases: readonly string[],
+): RuleProblem[] {
+  const instanceProblem = (alias: string): string[] =>
+    alias === "*" || aliases.includes(alias) ? [] : [`no instance is called ${quote(alias)}`];
+  const problems = { callers: callerProblem, methods: methodProblem, instances: instanceProblem };
+  return rules.flatMap((entry, rule) =>
+    (["callers", "methods", "instances"] as const).flatMap((list) =>
+      [...whenEmpty(entry[list]), ...entry[list].flatMap(problems[list])].map((what) => ({
+        rule,
+        list,
+        what,
+      })),
+    ),
+  );
+}
+
+const quote = (text: string): string => JSON.stringify(text.slice(0, 120));
+
+const whenEmpty = (list: readonly string[]): string[] =>
+  list.length === 0 ? ["is empty, so the rule allows nothing"] : [];
+
+function callerProblem(caller: string): string[] {
+  if (caller === "*" || caller === "unix" || caller === "anonymous") return [];
+  const isPrefix = caller.endsWith("/*");
+  const bare = isPrefix ? caller.slice(0, -2) : caller;
+  if (bare.includes("*")) {
+    return [`${quote(caller)} has a "*" that does not follow the last "/"`];
+  }
+  const isTrustDomainOnly = bare.startsWith("spiffe://") && isTrustDomain(bare.slice(9));
+  if (trustDomainOf(bare) !== undefined || (isPrefix && isTrustDomainOnly)) return [];
+  return [`${quote(caller)} is neither a SPIFFE ID nor "unix", "anonymous" or "*"`];
+}
+
+function methodProblem(method: string): string[] {
+  if (method === "*") return [];
+  const names = rpcTable.flatMap((rpc) => [
+    `${shortServiceName(rpc)}/${rpc.method}`,
+    `${shortServiceName(rpc)}/*`,
+  ]);
+  return names.includes(method)
+    ? []
+    : [`there is no method ${quote(method)}; methods look like "KeysService/GetKey"`];
+}

@@ -1,0 +1,151 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { allowEveryone, compilePolicy } from "../../../src/access/policy.ts";
+import type { AccessRule } from "../../../src/access/policy.ts";
+import { rpcTable } from "../../../src/rpc-table.ts";
+import type { Rpc } from "../../../src/rpc-table.ts";
+
+function rpc(method: string): Rpc {
+  const found = rpcTable.find((row) => row.method === method);
+  if (found === undefined) throw new Error(`no such RPC: ${method}`);
+  return found;
+}
+
+const api = "spiffe://prod.example/ns/payments/sa/api";
+const rule = (parts: Partial<AccessRule>): AccessRule => ({
+  callers: ["*"],
+  methods: ["*"],
+  instances: ["*"],
+  ...parts,
+});
+
+test("without rules nothing is allowed", () => {
+  const isAllowed = compilePolicy([]);
+
+  expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([]);
+});
+
+test("without a policy everything is allowed to whoever reaches a listener", () => {
+  expect(rpcTable.every((row) => allowEveryone("anonymous", row, "default"))).toBe(true);
+});
+
+test("wildcards leave out the methods that destroy or disclose", () => {
+  const isAllowed = compilePolicy([
+    rule({}),
+    rule({ methods: ["KeysService/*", "KeyActionsService/*", "LockersService/*"] }),
+  ]);
+
+  const denied = rpcTable.filter((row) => !isAllowed(api, row, "default"));
+  expect(denied.map((row) => row.method)).toEqual([
+    "GetKeyMaterial",
+    "DeleteKey",
+    "RotateKey",
+    "RetrieveLocker",
+  ]);
+});
+
+test("a method that destroys is allowed if it is named", () => {
+  const isAllowed = compilePolicy([rule({ methods: ["KeysService/DeleteKey"] })]);
+
+  expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([rpc("DeleteKey")]);
+});
+
+test("a service's wildcard covers that service alone", () => {
+  const isAllowed = compilePolicy([rule({ methods: ["KeyActionsService/*"] })]);
+
+  expect(rpcTable.filter((row) => isAllowed(api, row, "default")).map((row) => row.method)).toEqual(
+    ["WrapKey", "GenerateDataKey", "UnwrapKey"],
+  );
+});
+
+test("an instance is allowed by its alias alone", () => {
+  const isAllowed = compilePolicy([rule({ instances: ["eu", "us"] })]);
+
+  expect(
+    ["eu", "us", "*", "", "eu2"].filter((alias) => isAllowed(api, rpc("GetKey"), alias)),
+  ).toEqual(["eu", "us"]);
+});
+
+test("what one rule allows on one instance, another rule's caller does not get", () => {
+  const isAllowed = compilePolicy([
+    rule({ callers: ["unix"], instances: ["eu"] }),
+    rule({ callers: [api], instances: ["us"] }),
+  ]);
+
+  expect(isAllowed("unix", rpc("GetKey"), "eu")).toBe(true);
+  expect(isAllowed("unix", rpc("GetKey"), "us")).toBe(false);
+  expect(isAllowed(api, rpc("GetKey"), "us")).toBe(true);
+  expect(isAllowed(api, rpc("GetKey"), "eu")).toBe(false);
+});
+
+test.each([
+  ["spiffe://prod.example/ns/payments/sa/api", api, true],
+  ["spiffe://prod.example/ns/payments/sa/api", `${api}2`, false],
+  ["spiffe://prod.example/ns/payments/sa/api", `${api}/x`, false],
+  ["spiffe://prod.example/ns/payments/*", api, true],
+  ["spiffe://prod.example/ns/payments/*", "spiffe://prod.example/ns/payments", false],
+  ["spiffe://prod.example/ns/payments/*", "spiffe://prod.example/ns/payments/", false],
+  ["spiffe://prod.example/ns/payments/*", "spiffe://prod.example/ns/payments-evil/sa/api", false],
+  ["spiffe://prod.example/*", api, true],
+  ["spiffe://prod.example/*", "spiffe://prod.example.evil/ns", false],
+  ["spiffe://prod.example/*", "unix", false],
+  ["unix", "unix", true],
+  ["unix", "anonymous", false],
+  ["anonymous", "anonymous", true],
+  ["*", "anonymous", true],
+  ["*", api, true],
+])("a rule for %s and the caller %s: %j", (pattern, caller, expected) => {
+  const isAllowed = compilePolicy([rule({ callers: [pattern] })]);
+
+  expect(isAllowed(caller, rpc("GetKey"), "default")).toBe(expected);
+});
+
+const matches = (one: string, text: string): boolean =>
+  one.endsWith("*") ? text.startsWith(one.slice(0, -1)) && text.length >= one.length : one === text;
+
+test("a compiled policy decides as reading the rules one by one does", () => {
+  const segment = fc.constantFrom("a", "b", "ab", "c");
+  const id = fc
+    .array(segment, { minLength: 1, maxLength: 4 })
+    .map((segments) => `spiffe://td/${segments.join("/")}`);
+  const caller = fc.oneof(id, fc.constantFrom("unix", "anonymous"));
+  const pattern = fc.oneof(
+    caller,
+    fc.constant("*"),
+    fc.constant("spiffe://td/*"),
+    id.map((text) => `${text}/*`),
+  );
+  const method = fc.oneof(
+    fc.constant("*"),
+    fc.constantFrom(...rpcTable).map((row) => `${row.service.split(".").at(-1)}/${row.method}`),
+    fc.constantFrom(...rpcTable).map((row) => `${row.service.split(".").at(-1)}/*`),
+  );
+  const rules = fc.array(
+    fc.record({
+      callers: fc.array(pattern, { maxLength: 3 }),
+      methods: fc.array(method, { maxLength: 3 }),
+      instances: fc.array(fc.constantFrom("x", "y", "*"), { maxLength: 2 }),
+    }),
+    { maxLength: 5 },
+  );
+
+  fc.assert(
+    fc.property(
+      rules,
+      caller,
+      fc.constantFrom(...rpcTable),
+      fc.constantFrom("x", "y", "z"),
+      (given, who, row, where) => {
+        const name = `${row.service.split(".").at(-1)}/${row.method}`;
+        const expected = given.some(
+          (each) =>
+            each.callers.some((one) => matches(one, who)) &&
+            each.methods.some((one) => (row.sensitive ? one === name : matches(one, name))) &&
+            each.instances.some((one) => one === "*" || one === where),
+        );
+        expect(compilePolicy(given)(who, row, where)).toBe(expected);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
