@@ -1,0 +1,104 @@
+import type { Secret } from "../observability/secret.ts";
+import type { ListenAddress, TcpAddress } from "./listen-address.ts";
+
+/** Everything that can be set, checked and with every default filled in. */
+export interface Config {
+  /** Where gRPC is served; at least one. */
+  readonly listen: readonly ListenAddress[];
+  /** Where `/metrics`, `/livez` and `/readyz` are served over HTTP. */
+  readonly adminListen: TcpAddress;
+  readonly logLevel: LogLevel;
+  /** Whether server reflection is offered; `auto` has been decided. */
+  readonly reflection: boolean;
+  /** Whether gRPC listeners beyond loopback may do without TLS and without client certificates. */
+  readonly allowPlaintext: boolean;
+  /** Whether Key Protect and IAM may be reached over `http://` beyond loopback. */
+  readonly allowInsecureUpstream: boolean;
+  /** Absent: TCP listeners speak plaintext. */
+  readonly tls: TlsConfig | undefined;
+  /** At least one; aliases are unique. */
+  readonly instances: readonly InstanceConfig[];
+  /** Alias of the instance of calls that name none; always one of `instances`. */
+  readonly defaultInstance: string;
+  readonly limits: LimitsConfig;
+  readonly drain: DrainConfig;
+  readonly upstream: UpstreamConfig;
+  /** Absent: whoever reaches a listener may call everything. */
+  readonly policy: PolicyConfig | undefined;
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+/** Which generation of Key Protect's REST API an instance is spoken to in. */
+export type ApiDialect = "2019" | "current";
+
+/** One Key Protect instance. */
+export interface InstanceConfig {
+  /** Name in the `x-kp-instance` metadata. */
+  readonly alias: string;
+  /** Origin of the service, without a path: `https://us-south.kms.cloud.ibm.com`. */
+  readonly serviceUrl: string;
+  /** UUID in lower case, sent as `Bluemix-Instance`. */
+  readonly instanceId: string;
+  readonly dialect: ApiDialect;
+  readonly credential: InstanceCredential;
+}
+
+/** Whose access token goes upstream, and where the gateway's own comes from. */
+export type InstanceCredential =
+  | { readonly kind: "caller" }
+  | { readonly kind: "apiKey"; readonly apiKey: Secret; readonly iamUrl: string }
+  | { readonly kind: "apiKeyFile"; readonly path: string; readonly iamUrl: string };
+
+/** TLS of the TCP listeners. Paths of PEM files. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Present: client certificates are required and have to be issued by one of these authorities. */
+  readonly clientCaFile: string | undefined;
+  /** SPIFFE trust domains whose identities are accepted; not empty if `clientCaFile` is present. */
+  readonly trustDomains: readonly string[];
+}
+
+/** What one connection and one call may cost. */
+export interface LimitsConfig {
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  readonly maxMetadataBytes: number;
+  readonly maxMetadataEntries: number;
+  readonly maxConcurrentStreams: number;
+  readonly maxDeadlineMs: number;
+}
+
+/** How the gateway stops. */
+export interface DrainConfig {
+  /** Serving goes on for this long after health turned NOT_SERVING, in milliseconds. */
+  readonly delayMs: number;
+  /** Calls in flight are ended after this long, in milliseconds, counted from the end of `delayMs`. */
+  readonly graceMs: number;
+}
+
+/** Connections to Key Protect, for each instance. */
+export interface UpstreamConfig {
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  /** PEM file of the authorities trusted instead of the system's. */
+  readonly caFile: string | undefined;
+  /** Takes the place of the RPC table's time for one attempt, in milliseconds. */
+  readonly attemptTimeoutMs: number | undefined;
+}
+
+/** Who may call what. What no rule allows is denied. */
+export interface PolicyConfig {
+  readonly rules: readonly PolicyRule[];
+}
+
+/** Allows some callers some methods on some instances. */
+export interface PolicyRule {
+  /** SPIFFE IDs (a closing `/*` stands for any rest), `unix`, `anonymous` or `*`. */
+  readonly callers: readonly string[];
+  /** `KeysService/GetKey`, `KeyActionsService/*` or `*`. */
+  readonly methods: readonly string[];
+  /** Aliases, or `*`. */
+  readonly instances: readonly string[];
+}

@@ -1,0 +1,29 @@
+import { stringify } from "yaml";
+import type { Config, InstanceConfig } from "./config.ts";
+import { formatListenAddress } from "./listen-address.ts";
+import { redacted } from "../observability/secret.ts";
+
+/** The configuration in effect as a YAML file that would bring it about, but for the secrets: those are redacted. */
+export function describeConfig(config: Config): string {
+  const { tls } = config;
+  return stringify(
+    {
+      ...config,
+      listen: config.listen.map(formatListenAddress),
+      adminListen: formatListenAddress(config.adminListen),
+      reflection: config.reflection ? "on" : "off",
+      tls: tls && {
+        ...tls,
+        trustDomains: tls.trustDomains.length > 0 ? tls.trustDomains : undefined,
+      },
+      instances: config.instances.map(describeInstance),
+    },
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  );
+}
+
+function describeInstance({ credential, ...instance }: InstanceConfig): Record<string, unknown> {
+  if (credential.kind === "caller") return { ...instance, credentials: "caller" };
+  const key = credential.kind === "apiKey" ? { apiKey: redacted } : { apiKeyFile: credential.path };
+  return { ...instance, credentials: "gateway", ...key, iamUrl: credential.iamUrl };
+}

@@ -1,0 +1,69 @@
+import { isIP, isIPv6 } from "node:net";
+
+/** Where a server listens. */
+export type ListenAddress = TcpAddress | UnixAddress;
+
+export interface TcpAddress {
+  readonly kind: "tcp";
+  /** Host name or IP address, without brackets. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface UnixAddress {
+  readonly kind: "unix";
+  /** Absolute path of the socket. */
+  readonly path: string;
+}
+
+/** Longest path that `sockaddr_un` holds on Linux, in bytes, without the closing NUL. */
+const maxUnixPathBytes = 107;
+
+const hostName = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/;
+
+/** Reads `host:port`, `[v6]:port` or `unix:/path`; `undefined` if the text is none of them. */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length).replace(/^\/{2}(?=\/)/, "");
+    const isUsable =
+      /^\/(?!\/).*[^/]$/.test(path) &&
+      !path.includes("\0") &&
+      Buffer.byteLength(path) <= maxUnixPathBytes;
+    return isUsable ? { kind: "unix", path } : undefined;
+  }
+  return parseTcpAddress(text);
+}
+
+/** Reads `host:port` or `[v6]:port`; `undefined` if the text is neither. */
+export function parseTcpAddress(text: string): TcpAddress | undefined {
+  const parts = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups;
+  if (parts === undefined) return undefined;
+  const port = Number(parts["port"]);
+  if (port > 65_535) return undefined;
+  const { v6, host } = parts;
+  if (v6 !== undefined) return isIPv6(v6) ? { kind: "tcp", host: v6, port } : undefined;
+  if (host === undefined) return undefined;
+  // Four dotted numbers that are no IPv4 address are a typing error, not a host name.
+  const isName = hostName.test(host) && !/^[\d.]+$/.test(host);
+  return isIP(host) === 4 || isName ? { kind: "tcp", host, port } : undefined;
+}
+
+/** The text that `parseListenAddress` reads as the given address. */
+export function formatListenAddress(address: ListenAddress): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const host = isIPv6(address.host) ? `[${address.host}]` : address.host;
+  return `${host}:${address.port}`;
+}
+
+/** Whether a host is reached from this machine alone: 127.0.0.0/8, `::1` or `localhost`. */
+export function isLoopbackHost(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (isIP(bare) === 4) return bare.startsWith("127.");
+  return bare === "::1" || bare === "0:0:0:0:0:0:0:1" || bare === "localhost";
+}
+
+/** Whether only processes of this machine can connect to an address. */
+export function isLocalAddress(address: ListenAddress): boolean {
+  return address.kind === "unix" || isLoopbackHost(address.host);
+}

@@ -1,0 +1,482 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Config } from "../../../src/config/config.ts";
+import { ConfigError, type ConfigProblem } from "../../../src/config/config-error.ts";
+import { describeConfig } from "../../../src/config/describe-config.ts";
+import { loadConfig } from "../../../src/config/load-config.ts";
+import { settingList } from "../../../src/config/setting-list.ts";
+
+type Env = Record<string, string>;
+
+const id = "8a1c4d9e-2f36-4b0e-9d57-0c6a1e3b5f72";
+const minimal: Env = {
+  KP_SERVICE_URL: "https://us-south.kms.cloud.ibm.com",
+  KP_INSTANCE_ID: id,
+  IBMCLOUD_API_KEY: "api-key",
+};
+
+function load(env: Env, files: Env = {}): Config {
+  return loadConfig({
+    env,
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw Object.assign(new Error(`no ${path}`), { code: "ENOENT" });
+      return text;
+    },
+  });
+}
+
+function problemsOf(env: Env, files: Env = {}): readonly ConfigProblem[] {
+  try {
+    load(env, files);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const places = (env: Env, files: Env = {}): string[] => problemsOf(env, files).map(({ at }) => at);
+
+/** Loads one YAML file beside the given variables. */
+const withYaml = (text: string, env: Env = { IBMCLOUD_API_KEY: "api-key" }): [Env, Env] => [
+  { ...env, GATEWAY_CONFIG: "/gateway.yaml" },
+  { "/gateway.yaml": text },
+];
+
+const twoInstances = `
+instances:
+  - alias: eu
+    serviceUrl: https://eu-de.kms.cloud.ibm.com
+    instanceId: ${id}
+    dialect: 2019
+    apiKeyFile: /eu-key
+  - alias: us
+    serviceUrl: https://us-south.kms.cloud.ibm.com
+    instanceId: ${id}
+    credentials: caller
+`;
+
+test("three variables are enough, and everything else has a default", () => {
+  const config = load(minimal);
+  expect(config).toEqual({
+    listen: [{ kind: "tcp", host: "127.0.0.1", port: 50_051 }],
+    adminListen: { kind: "tcp", host: "127.0.0.1", port: 9_464 },
+    logLevel: "info",
+    reflection: true,
+    allowPlaintext: false,
+    allowInsecureUpstream: false,
+    tls: undefined,
+    instances: [
+      {
+        alias: "default",
+        serviceUrl: "https://us-south.kms.cloud.ibm.com",
+        instanceId: id,
+        dialect: "current",
+        credential: {
+          kind: "apiKey",
+          apiKey: expect.anything(),
+          iamUrl: "https://iam.cloud.ibm.com",
+        },
+      },
+    ],
+    defaultInstance: "default",
+    limits: {
+      maxReceiveBytes: 131_072,
+      maxSendBytes: 4_194_304,
+      maxMetadataBytes: 16_384,
+      maxMetadataEntries: 64,
+      maxConcurrentStreams: 1_000,
+      maxDeadlineMs: 60_000,
+    },
+    drain: { delayMs: 5_000, graceMs: 25_000 },
+    upstream: {
+      connections: 32,
+      connectTimeoutMs: 900,
+      caFile: undefined,
+      attemptTimeoutMs: undefined,
+    },
+    policy: undefined,
+  });
+  const credential = config.instances[0]?.credential;
+  expect(credential?.kind === "apiKey" && credential.apiKey.reveal()).toBe("api-key");
+});
+
+test("an empty environment is told everything that is missing at once", () => {
+  expect(places({})).toEqual(["KP_SERVICE_URL", "KP_INSTANCE_ID", "IBMCLOUD_API_KEY_FILE"]);
+});
+
+describe("each variable", () => {
+  test.each([
+    ["GATEWAY_LISTEN", "127.0.0.1:1, [::1]:2,unix:/run/gateway.sock"],
+    ["GATEWAY_ADMIN_LISTEN", "0.0.0.0:9464"],
+    ["GATEWAY_LOG_LEVEL", "debug"],
+    ["GATEWAY_REFLECTION", "off"],
+    ["GATEWAY_ALLOW_PLAINTEXT", "true"],
+    ["GATEWAY_INSTANCE_ALIAS", "eu-1"],
+    ["KP_API_DIALECT", "2019"],
+    ["GATEWAY_MAX_RECEIVE_BYTES", "65536"],
+    ["GATEWAY_DRAIN_DELAY_MS", "0"],
+    ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS", "2000"],
+  ])("%s=%s has an effect", (name, value) => {
+    expect(describeConfig(load({ ...minimal, [name]: value }))).not.toBe(
+      describeConfig(load(minimal)),
+    );
+  });
+
+  test.each([
+    ["GATEWAY_LISTEN", "50051"],
+    ["GATEWAY_LISTEN", "127.0.0.1:70000"],
+    ["GATEWAY_LISTEN", "unix:relative"],
+    ["GATEWAY_ADMIN_LISTEN", "unix:/path"],
+    ["GATEWAY_LOG_LEVEL", "loud"],
+    ["GATEWAY_REFLECTION", "true"],
+    ["GATEWAY_ALLOW_PLAINTEXT", "yes"],
+    ["GATEWAY_INSTANCE_ALIAS", "Not An Alias"],
+    ["GATEWAY_CREDENTIALS", "theirs"],
+    ["KP_SERVICE_URL", "us-south.kms.cloud.ibm.com"],
+    ["KP_SERVICE_URL", "https://user:canary@kms.example"],
+    ["KP_SERVICE_URL", "https://kms.example/else"],
+    ["KP_SERVICE_URL", "ftp://kms.example"],
+    ["KP_INSTANCE_ID", "12345"],
+    ["KP_API_DIALECT", "2020"],
+    ["IAM_AUTH_URL", "https://iam.example?canary"],
+    ["GATEWAY_MAX_RECEIVE_BYTES", "1e6"],
+    ["GATEWAY_MAX_DEADLINE_MS", "-1"],
+    ["GATEWAY_UPSTREAM_CONNECTIONS", "0"],
+    ["GATEWAY_DEFAULT_INSTANCE", "nobody"],
+  ])("%s=%s is refused by its name", (name, value) => {
+    const problems = problemsOf({ ...minimal, [name]: value });
+    expect(problems.map(({ at }) => at)).toEqual([name]);
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
+  test("that is unknown is refused with the nearest known name", () => {
+    expect(problemsOf({ ...minimal, GATEWAY_LISTEM: "x" })).toEqual([
+      { at: "GATEWAY_LISTEM", what: "there is no such variable; did you mean GATEWAY_LISTEN?" },
+    ]);
+  });
+
+  test("that a cluster adds for services named like the gateway is let through", () => {
+    const links = {
+      GATEWAY_SERVICE_HOST: "10.0.0.1",
+      GATEWAY_SERVICE_PORT: "50051",
+      GATEWAY_SERVICE_PORT_GRPC: "50051",
+      GATEWAY_PORT: "tcp://10.0.0.1:50051",
+      GATEWAY_PORT_50051_TCP: "tcp://10.0.0.1:50051",
+      GATEWAY_PORT_50051_TCP_ADDR: "10.0.0.1",
+      GATEWAY_ADMIN_SERVICE_HOST: "10.0.0.2",
+    };
+    expect(places({ ...minimal, ...links })).toEqual([]);
+    expect(places({ ...minimal, GATEWAY_PORT: "50051" })).toEqual(["GATEWAY_PORT"]);
+  });
+
+  test("that is empty counts as not set", () => {
+    expect(load({ ...minimal, GATEWAY_LISTEN: "", IBMCLOUD_API_KEY_FILE: " " })).toEqual(
+      load(minimal),
+    );
+  });
+});
+
+describe("the file", () => {
+  test("may list several instances, each with its own credential", () => {
+    const [env, files] = withYaml(`${twoInstances}\ndefaultInstance: us`, {});
+    const config = load(env, { ...files, "/eu-key": "key" });
+    expect(config.defaultInstance).toBe("us");
+    expect(
+      config.instances.map(({ alias, dialect, credential }) => [alias, dialect, credential]),
+    ).toEqual([
+      ["eu", "2019", { kind: "apiKeyFile", path: "/eu-key", iamUrl: "https://iam.cloud.ibm.com" }],
+      ["us", "current", { kind: "caller" }],
+    ]);
+  });
+
+  test("takes a credential from the variables where an instance names none", () => {
+    const [env, files] = withYaml(twoInstances.replace("    apiKeyFile: /eu-key\n", ""), {
+      IBMCLOUD_API_KEY: "shared",
+      IAM_AUTH_URL: "https://private.iam.cloud.ibm.com/",
+    });
+    const [eu, us] = load(env, files).instances;
+    expect(eu?.credential).toMatchObject({
+      kind: "apiKey",
+      iamUrl: "https://private.iam.cloud.ibm.com",
+    });
+    expect(us?.credential).toEqual({ kind: "caller" });
+  });
+
+  test("loses against a variable", () => {
+    const yaml = "logLevel: warn\nlimits:\n  maxDeadlineMs: 30000\n";
+    const [env, files] = withYaml(yaml, { ...minimal, GATEWAY_MAX_DEADLINE_MS: "20000" });
+    expect(load(env, files)).toMatchObject({ logLevel: "warn", limits: { maxDeadlineMs: 20_000 } });
+  });
+
+  test("may leave names without a value", () => {
+    const [env, files] = withYaml("limits:\nlogLevel:\ntls:\n", minimal);
+    expect(load(env, files)).toEqual(load(minimal));
+  });
+
+  test.each([
+    ["limits: 5", ["limits"]],
+    ["limits: {maxRecieveBytes: 1}", ["limits.maxRecieveBytes"]],
+    ["limits: {maxReceiveBytes: '20000'}", ["limits.maxReceiveBytes"]],
+    ["instances: []", ["instances"]],
+    ["instances: text", ["instances"]],
+    ["instances: [text]", ["instances[0]"]],
+    ["instances: [{}]", ["instances[0].serviceUrl", "instances[0].instanceId"]],
+    ["policy: {rules: [{callers: [], methods: '*'}]}", ["policy.rules[0].callers"]],
+    [
+      "policy: {rules: [{callers: 'spiffe://example.org/app*', methods: '*'}]}",
+      ["policy.rules[0].callers[0]"],
+    ],
+    [
+      "policy: {rules: [{callers: unix, methods: '*', instances: other}]}",
+      ["policy.rules[0].instances"],
+    ],
+    ["policy: {rules: [{callers: unix, methods: KeysService}]}", ["policy.rules[0].methods[0]"]],
+    ["policy: {rules: [{callers: unix, methods: KeysService/Get}]}", ["policy.rules[0].methods"]],
+    [
+      "unknown: canary\nlogLevel: canary\nupstream: {connections: canary}",
+      ["logLevel", "upstream.connections", "unknown"],
+    ],
+    ["a: [canary", ["GATEWAY_CONFIG"]],
+    ["canary", ["GATEWAY_CONFIG"]],
+    ["a: 1\na: canary", ["GATEWAY_CONFIG"]],
+    ["a: &a [*a]", ["GATEWAY_CONFIG"]],
+    ["__proto__: {logLevel: canary}", ["__proto__"]],
+  ])("%j is refused at %j", (yaml, expected) => {
+    const isInstanceMissing = !yaml.startsWith("instances");
+    const [env, files] = withYaml(yaml, isInstanceMissing ? minimal : { IBMCLOUD_API_KEY: "k" });
+    const problems = problemsOf(env, files);
+    expect(problems.map(({ at }) => at).toSorted()).toEqual(expected.toSorted());
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
+  test("must not hold an API key", () => {
+    const [env, files] = withYaml(
+      twoInstances.replace("apiKeyFile: /eu-key", "apiKey: canary"),
+      {},
+    );
+    const problems = problemsOf(env, files);
+    expect(problems.map(({ at }) => at)).toEqual([
+      "instances[0].apiKey",
+      "instances[0].apiKeyFile",
+    ]);
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
+  test("that cannot be read is the only thing complained about", () => {
+    expect(problemsOf({ GATEWAY_CONFIG: "/none" })).toEqual([
+      { at: "GATEWAY_CONFIG", what: "the file cannot be read (ENOENT)" },
+    ]);
+  });
+
+  test("and the variables of one instance exclude each other", () => {
+    const [env, files] = withYaml(twoInstances, { KP_INSTANCE_ID: id });
+    expect(places(env, { ...files, "/eu-key": "key" })).toEqual(["KP_INSTANCE_ID"]);
+  });
+});
+
+describe("rules between settings", () => {
+  const tls = {
+    GATEWAY_TLS_CERT_FILE: "/cert",
+    GATEWAY_TLS_KEY_FILE: "/key",
+    GATEWAY_TLS_CLIENT_CA_FILE: "/ca",
+    GATEWAY_TLS_TRUST_DOMAINS: "example.org",
+  };
+  const pem = { "/cert": "pem", "/key": "pem", "/ca": "pem" };
+  const without = (env: Env, ...names: string[]): Env =>
+    Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+
+  test.each<[string, Env, string[]]>([
+    ["plaintext beyond loopback", { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1" }, ["GATEWAY_LISTEN"]],
+    [
+      "plaintext beyond loopback by IPv6",
+      { ...minimal, GATEWAY_LISTEN: "[::]:1" },
+      ["GATEWAY_LISTEN"],
+    ],
+    [
+      "plaintext that is allowed",
+      { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1", GATEWAY_ALLOW_PLAINTEXT: "true" },
+      [],
+    ],
+    ["mutual TLS", { ...minimal, ...tls, GATEWAY_LISTEN: "0.0.0.0:1" }, []],
+    [
+      "TLS that lets anybody in",
+      {
+        ...minimal,
+        ...without(tls, "GATEWAY_TLS_CLIENT_CA_FILE", "GATEWAY_TLS_TRUST_DOMAINS"),
+        GATEWAY_LISTEN: "0.0.0.0:1",
+      },
+      ["GATEWAY_TLS_CLIENT_CA_FILE"],
+    ],
+    [
+      "TLS without a key",
+      { ...minimal, ...without(tls, "GATEWAY_TLS_KEY_FILE") },
+      ["GATEWAY_TLS_KEY_FILE"],
+    ],
+    [
+      "client certificates from anywhere",
+      { ...minimal, ...without(tls, "GATEWAY_TLS_TRUST_DOMAINS") },
+      ["GATEWAY_TLS_TRUST_DOMAINS"],
+    ],
+    [
+      "trust domains without certificates",
+      { ...minimal, ...without(tls, "GATEWAY_TLS_CLIENT_CA_FILE") },
+      ["GATEWAY_TLS_TRUST_DOMAINS"],
+    ],
+    [
+      "a certificate that is not there",
+      { ...minimal, ...tls, GATEWAY_TLS_CERT_FILE: "/none" },
+      ["GATEWAY_TLS_CERT_FILE"],
+    ],
+    [
+      "http beyond loopback",
+      { ...minimal, KP_SERVICE_URL: "http://kms.example" },
+      ["KP_SERVICE_URL"],
+    ],
+    [
+      "IAM by http beyond loopback",
+      { ...minimal, IAM_AUTH_URL: "http://iam.example" },
+      ["IAM_AUTH_URL"],
+    ],
+    [
+      "http to loopback",
+      { ...minimal, KP_SERVICE_URL: "http://127.0.0.1:1", IAM_AUTH_URL: "http://[::1]:2" },
+      [],
+    ],
+    [
+      "http that is allowed",
+      { ...minimal, KP_SERVICE_URL: "http://kms.example", GATEWAY_ALLOW_INSECURE_UPSTREAM: "true" },
+      [],
+    ],
+    ["two keys", { ...minimal, IBMCLOUD_API_KEY_FILE: "/key" }, ["IBMCLOUD_API_KEY"]],
+    [
+      "a key file that is empty",
+      { ...without(minimal, "IBMCLOUD_API_KEY"), IBMCLOUD_API_KEY_FILE: "/empty" },
+      ["IBMCLOUD_API_KEY_FILE"],
+    ],
+    [
+      "callers' tokens",
+      { ...without(minimal, "IBMCLOUD_API_KEY"), GATEWAY_CREDENTIALS: "caller" },
+      [],
+    ],
+    [
+      "callers' tokens and a key",
+      { ...minimal, GATEWAY_CREDENTIALS: "caller" },
+      ["IBMCLOUD_API_KEY"],
+    ],
+    [
+      "callers' tokens in plaintext",
+      {
+        ...without(minimal, "IBMCLOUD_API_KEY"),
+        GATEWAY_CREDENTIALS: "caller",
+        GATEWAY_LISTEN: "0.0.0.0:1",
+        GATEWAY_ALLOW_PLAINTEXT: "true",
+      },
+      ["GATEWAY_LISTEN"],
+    ],
+    [
+      "callers' tokens by TLS without client certificates",
+      {
+        ...without(minimal, "IBMCLOUD_API_KEY"),
+        ...without(tls, "GATEWAY_TLS_CLIENT_CA_FILE", "GATEWAY_TLS_TRUST_DOMAINS"),
+        GATEWAY_CREDENTIALS: "caller",
+        GATEWAY_LISTEN: "0.0.0.0:1",
+      },
+      [],
+    ],
+    [
+      "one address twice",
+      { ...minimal, GATEWAY_LISTEN: "127.0.0.1:9464" },
+      ["GATEWAY_ADMIN_LISTEN"],
+    ],
+    [
+      "an attempt shorter than connecting",
+      { ...minimal, GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "100" },
+      ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS"],
+    ],
+  ])("decide on %s", (_, env, expected) => {
+    expect(places(env, { ...pem, "/empty": "\n" })).toEqual(expected);
+  });
+
+  test("are checked although single values are wrong too", () => {
+    const env = { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1", GATEWAY_LOG_LEVEL: "loud" };
+    expect(places(env)).toEqual(["GATEWAY_LOG_LEVEL", "GATEWAY_LISTEN"]);
+  });
+
+  test("say that an alias is taken", () => {
+    const [env, files] = withYaml(twoInstances.replace("alias: us", "alias: eu"));
+    expect(places(env, { ...files, "/eu-key": "key" })).toEqual(["instances[1].alias"]);
+  });
+
+  test("turn reflection on for local listeners only", () => {
+    const open = { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1", GATEWAY_ALLOW_PLAINTEXT: "true" };
+    expect(load(open).reflection).toBe(false);
+    expect(load({ ...open, GATEWAY_REFLECTION: "on" }).reflection).toBe(true);
+    expect(load({ ...minimal, GATEWAY_LISTEN: "unix:/a,localhost:1" }).reflection).toBe(true);
+  });
+});
+
+describe("whatever is set", () => {
+  const names = [...settingList.flatMap(({ env }) => env ?? []), "GATEWAY_CONFIG", "GATEWAY_X"];
+  const canary = "c4n4ry";
+  const value = fc.oneof(
+    fc.string(),
+    fc.constantFrom("true", "2019", "caller", "1000", "/file", "https://h", id, `x ${canary}: [`),
+    fc.string().map((text) => `${text}${canary}${text}`),
+    fc.constant(canary),
+  );
+  const environment = fc.dictionary(fc.constantFrom(...names), value);
+  const yaml = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc
+      .dictionary(
+        fc.constantFrom("listen", "limits", "tls", "instances", "policy", "upstream"),
+        fc.jsonValue(),
+      )
+      .map((tree) => JSON.stringify(tree)),
+  );
+
+  test("nothing but a ConfigError is thrown, and no value is shown", () => {
+    fc.assert(
+      fc.property(environment, yaml, (env, file) => {
+        const problems = problemsOf(env, { "/file": file });
+        expect(JSON.stringify(problems)).not.toContain(canary);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("the API key is in no error and no description", () => {
+    fc.assert(
+      fc.property(environment, (env) => {
+        const set = { ...minimal, ...env, IBMCLOUD_API_KEY: `${canary}-key` };
+        let shown: string;
+        try {
+          shown = describeConfig(load(set, { "/file": "" }));
+        } catch (error) {
+          if (!(error instanceof ConfigError)) throw error;
+          shown = error.message + JSON.stringify(error.problems);
+        }
+        expect(shown).not.toContain(`${canary}-key`);
+      }),
+    );
+  });
+});
+
+test("the description is a file that brings the same configuration about", () => {
+  const [env, files] = withYaml(
+    `${twoInstances}
+listen: ["127.0.0.1:1", "unix:/run/a.sock"]
+policy: {rules: [{callers: "spiffe://example.org/app/*", methods: KeysService/GetKey, instances: [eu]}]}
+upstream: {attemptTimeoutMs: 2000}
+tls: {certFile: /cert, keyFile: /key}
+`,
+    {},
+  );
+  const more = { ...files, "/eu-key": "key", "/cert": "pem", "/key": "pem" };
+  const config = load(env, more);
+  const again = load({ GATEWAY_CONFIG: "/again" }, { ...more, "/again": describeConfig(config) });
+  expect(again).toEqual(config);
+});
