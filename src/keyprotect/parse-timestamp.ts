@@ -1,4 +1,4 @@
-import { utcMs } from "./calendar.ts";
+import { utcMs } from "../http/calendar.ts";
 
 const rfc3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):?(\d\d))$/;

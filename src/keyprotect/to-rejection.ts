@@ -4,7 +4,7 @@ import type { OnAnomaly } from "./anomaly.ts";
 import { badResponse } from "./bad-response.ts";
 import { KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./json-object.ts";
-import { parseRetryAfter } from "./parse-retry-after.ts";
+import { parseRetryAfter } from "../http/parse-retry-after.ts";
 
 /** Error bodies are a few hundred bytes; a larger one is a proxy's page and not worth parsing. */
 const largestErrorBody = 65_536;

@@ -1,0 +1,45 @@
+/**
+ * Why IAM gave no token.
+ *
+ * - `UNREACHABLE`: no connection, or it broke.
+ * - `TIMEOUT`: no complete answer in time.
+ * - `THROTTLED`: 429.
+ * - `FAILED`: 408 or 5xx.
+ * - `BAD_RESPONSE`: an answer that makes no sense, or a token that lives no time.
+ * - `REJECTED`: 400, 401, 403 and other 4xx: asking again the same way cannot help.
+ * - `API_KEY_UNREADABLE`: there is no API key to send; nothing was sent.
+ */
+export type ExchangeErrorCode =
+  | "UNREACHABLE"
+  | "TIMEOUT"
+  | "THROTTLED"
+  | "FAILED"
+  | "BAD_RESPONSE"
+  | "REJECTED"
+  | "API_KEY_UNREADABLE";
+
+export interface ExchangeErrorFacts {
+  readonly httpStatus?: number | undefined;
+  /** IAM's code, such as `BXNIM0415E`. */
+  readonly iamCode?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** An exchange of a credential for a token that failed. Holds nothing that IAM wrote but its code. Match on `code`. */
+export class ExchangeError extends Error {
+  override readonly name = "ExchangeError";
+  readonly code: ExchangeErrorCode;
+  readonly httpStatus: number | undefined;
+  readonly iamCode: string | undefined;
+  /** How long IAM asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ExchangeErrorCode, message: string, facts: ExchangeErrorFacts = {}) {
+    super(message, { cause: facts.cause });
+    this.code = code;
+    this.httpStatus = facts.httpStatus;
+    this.iamCode = facts.iamCode;
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+}

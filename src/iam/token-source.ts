@@ -1,0 +1,220 @@
+/**
+ * The access token of one credential: got when first needed, replaced ahead of its end, shared by every call. A call
+ * waits for IAM only if there is no usable token.
+ */
+import type { Logger } from "pino";
+import type { Clock, Timer } from "../clock.ts";
+import { Secret } from "../observability/secret.ts";
+import { UpstreamError } from "../upstream/error.ts";
+import type { Exchange } from "./exchange.ts";
+import { ExchangeError } from "./exchange-error.ts";
+import { type Flight, type Landing, startFlight } from "./flight.ts";
+import { type Refusal, refuse, toUpstreamError } from "./refusal.ts";
+import type { RefreshOutcome, Token, TokenCall, TokenSource, TokenState } from "./token.ts";
+import { type TokenTimes, tokenTimes } from "./token-times.ts";
+import { waitFor } from "./wait-for.ts";
+
+export interface TokenSourceOptions {
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Pick<Logger, "warn" | "error">;
+  /** Whether the credential is another one than at the newest exchange; absent if it cannot change. */
+  readonly hasCredentialChanged?: () => Promise<boolean>;
+  readonly onRefresh?: (outcome: RefreshOutcome) => void;
+}
+
+interface Held extends TokenTimes {
+  readonly token: Token;
+  readonly sentAt: number;
+  readonly wallSentAt: number;
+}
+
+const forcedRefreshMs = 10_000;
+const idleMs = 600_000;
+const credentialCheckMs = 1_000;
+const tolerableSkewMs = 30_000;
+
+/** Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`. */
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const { clock, random, logger, hasCredentialChanged, onRefresh } = options;
+  let held: Held | undefined;
+  let generation = 0;
+  let pending: { readonly flight: Flight; readonly token: Promise<Token> } | undefined;
+  let refusal: Refusal | undefined;
+  let failures = 0;
+  let forcedAt = Number.NEGATIVE_INFINITY;
+  let usedAt = Number.NEGATIVE_INFINITY;
+  let check: Promise<void> | undefined;
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let timer: Timer | undefined;
+  let isClosed = false;
+  let settleFirst: ((isReady: boolean) => void) | undefined;
+  const firstToken = new Promise<boolean>((resolve) => {
+    settleFirst = resolve;
+  });
+
+  /**
+   * The monotonic clock stands still while a machine sleeps, and the wall clock may be set back: whichever says that more
+   * time has passed is believed.
+   */
+  const ageOf = ({ sentAt, wallSentAt }: Held, now: number = clock.now()): number =>
+    Math.max(now - sentAt, clock.wallNow() - wallSentAt);
+
+  function get(call: TokenCall): Token | Promise<Token> {
+    const now = clock.now();
+    usedAt = now;
+    if (held !== undefined) {
+      const ageMs = ageOf(held, now);
+      if (ageMs < held.refreshAfterMs) return held.token;
+      if (ageMs < held.usableForMs) {
+        // The flight is nobody's: its failure is logged and remembered by itself.
+        if (isFlightAllowed()) void takeOff();
+        return held.token;
+      }
+    }
+    return fetch(call);
+  }
+
+  function renew(call: TokenCall, usedGeneration: number): Token | Promise<Token> {
+    const now = clock.now();
+    if (held?.token.generation !== usedGeneration || !isUsable()) return get(call);
+    if (pending === undefined && now - forcedAt < forcedRefreshMs) return held.token;
+    if (pending === undefined && isFlightAllowed()) forcedAt = now;
+    return fetch(call);
+  }
+
+  const isFlightAllowed = (): boolean =>
+    !isClosed && pending === undefined && (refusal === undefined || clock.now() >= refusal.retryAt);
+
+  async function fetch(call: TokenCall): Promise<Token> {
+    if (isClosed) throw closedError();
+    if (pending === undefined && refusal?.isPermanent === true && !isFlightAllowed()) {
+      await waitFor(checkCredential(), call.signal);
+    }
+    if (isClosed) throw closedError();
+    if (pending === undefined && refusal !== undefined && !isFlightAllowed()) {
+      throw toUpstreamError(refusal, clock.now());
+    }
+    return waitFor(pending?.token ?? takeOff(), call.signal);
+  }
+
+  /** A replaced credential ends the time in which IAM is left alone for refusing the old one. */
+  function checkCredential(): Promise<void> {
+    const now = clock.now();
+    if (hasCredentialChanged === undefined || now - checkedAt < credentialCheckMs) {
+      return check ?? Promise.resolve();
+    }
+    checkedAt = now;
+    const refused = refusal;
+    check = hasCredentialChanged()
+      .catch(() => false)
+      .then((hasChanged) => {
+        check = undefined;
+        if (hasChanged && refusal === refused) refusal = undefined;
+        return undefined;
+      });
+    return check;
+  }
+
+  function takeOff(): Promise<Token> {
+    const flight = startFlight(options);
+    const token = flight.landing.then(land, crash);
+    pending = { flight, token };
+    // Whoever waits has its own view of the failure; without anybody waiting it must not count as unhandled.
+    token.catch(() => undefined);
+    return token;
+  }
+
+  function land({ grant, sentAt, wallSentAt }: Landing): Token {
+    pending = undefined;
+    refusal = undefined;
+    failures = 0;
+    if (isClosed) throw closedError();
+    generation += 1;
+    const authorization = new Secret(`Bearer ${grant.accessToken.reveal()}`);
+    const token: Token = { generation, authorization };
+    held = { token, sentAt, wallSentAt, ...tokenTimes(grant.lifetimeMs, random) };
+    if (grant.clockSkewMs !== undefined && Math.abs(grant.clockSkewMs) > tolerableSkewMs) {
+      logger.warn({ clockSkewMs: grant.clockSkewMs }, "the clock here and that of IAM differ");
+    }
+    settleFirst?.(true);
+    onRefresh?.("ok");
+    wakeIn(held.refreshAfterMs - ageOf(held));
+    return token;
+  }
+
+  function crash(error: unknown): never {
+    pending = undefined;
+    if (isClosed) throw closedError();
+    const now = clock.now();
+    const cause =
+      error instanceof ExchangeError
+        ? error
+        : new ExchangeError("UNREACHABLE", "the exchange broke down", { cause: error });
+    failures += 1;
+    refusal = refuse(cause, failures, now, random);
+    const { code, httpStatus, iamCode } = cause;
+    const retryInMs = Math.round(refusal.retryAt - now);
+    const facts = { code, httpStatus, iamCode, retryInMs, hasUsableToken: isUsable() };
+    if (refusal.isPermanent) {
+      logger.error(facts, "IAM does not accept the gateway's credential");
+    } else {
+      logger.warn(facts, "no access token from IAM");
+    }
+    onRefresh?.(refusal.isPermanent ? "rejected" : "unavailable");
+    wakeIn(refusal.retryAt - now);
+    throw toUpstreamError(refusal, now);
+  }
+
+  const isUsable = (): boolean => held !== undefined && ageOf(held) < held.usableForMs;
+
+  /** Looks again later: for a source in use, and for one that has yet to become ready. */
+  function wakeIn(ms: number): void {
+    timer?.cancel();
+    timer = clock.after(Math.max(0, ms), () => {
+      timer = undefined;
+      const isInUse = clock.now() - usedAt <= idleMs || held === undefined;
+      if (isInUse && isFlightAllowed()) void takeOff();
+    });
+  }
+
+  return {
+    get,
+    renew,
+    async ready(timeoutMs) {
+      if (held === undefined && isFlightAllowed()) void takeOff();
+      let limit: Timer | undefined;
+      const timeUp = new Promise<boolean>((resolve) => {
+        limit = clock.after(timeoutMs, () => resolve(false));
+      });
+      const isReady = await Promise.race([firstToken, timeUp]);
+      limit?.cancel();
+      return isReady;
+    },
+    state: () => ({
+      phase: phaseOf(held, held && ageOf(held)),
+      generation,
+      ageMs: held && ageOf(held),
+      failure: refusal?.cause.code,
+    }),
+    close() {
+      isClosed = true;
+      settleFirst?.(false);
+      timer?.cancel();
+      pending?.flight.abort();
+      held = undefined;
+      refusal = undefined;
+    },
+  };
+}
+
+const closedError = (): UpstreamError =>
+  new UpstreamError("SHUTDOWN", "the gateway is shutting down");
+
+function phaseOf(times: TokenTimes | undefined, ageMs: number | undefined): TokenState["phase"] {
+  if (times === undefined || ageMs === undefined) return "none";
+  if (ageMs < times.refreshAfterMs) return "fresh";
+  return ageMs < times.usableForMs ? "due" : "expired";
+}

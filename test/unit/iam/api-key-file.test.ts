@@ -1,0 +1,79 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createApiKeyFile } from "../../../src/iam/api-key-file.ts";
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "api-key-"));
+  path = join(folder, "key");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test.each([
+  ["alone", "abc-DEF_123"],
+  ["with a newline", "abc-DEF_123\n"],
+  ["with a Windows newline", "abc-DEF_123\r\n"],
+  ["in the JSON of the command line tool", JSON.stringify({ name: "x", apikey: "abc-DEF_123" })],
+])("reads a key that stands %s", async (_, text) => {
+  await writeFile(path, text);
+  expect((await createApiKeyFile(path).read()).reveal()).toBe("abc-DEF_123");
+});
+
+test.each([
+  ["nothing", ""],
+  ["a newline", "\n"],
+  ["two lines", "canary\ncanary\n"],
+  ["JSON without a key", '{"canary":1}'],
+  ["JSON that ends early", '{"apikey":"canary"'],
+  ["far too much", "canary".repeat(20_000)],
+])("refuses a file that holds %s and does not repeat it", async (_, text) => {
+  await writeFile(path, text);
+  const error: unknown = await createApiKeyFile(path)
+    .read()
+    .catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "API_KEY_UNREADABLE" });
+  expect(error instanceof Error ? `${error.stack} ${String(error.cause)}` : "canary").not.toContain(
+    "canary",
+  );
+});
+
+test("refuses a file that is not there", async () => {
+  await expect(createApiKeyFile(path).read()).rejects.toMatchObject({ code: "API_KEY_UNREADABLE" });
+});
+
+test("notices that the file was written anew, and reads what is there now", async () => {
+  const file = createApiKeyFile(path);
+  await writeFile(path, "first");
+  await file.read();
+  expect(await file.hasChanged()).toBe(false);
+  await writeFile(path, "second-key");
+  expect(await file.hasChanged()).toBe(true);
+  expect((await file.read()).reveal()).toBe("second-key");
+  expect(await file.hasChanged()).toBe(false);
+});
+
+test("notices that a mounted secret was swapped by its link", async () => {
+  for (const name of ["one", "two"]) {
+    await mkdir(join(folder, name));
+    await writeFile(join(folder, name, "key"), name);
+  }
+  await symlink("one", join(folder, "..data"));
+  await symlink(join("..data", "key"), path);
+  const file = createApiKeyFile(path);
+  await file.read();
+  await symlink("two", join(folder, "..new"));
+  await rename(join(folder, "..new"), join(folder, "..data"));
+  expect(await file.hasChanged()).toBe(true);
+  expect((await file.read()).reveal()).toBe("two");
+});
+
+test("does not take a file that went away for another one", async () => {
+  const file = createApiKeyFile(path);
+  await writeFile(path, "key");
+  await file.read();
+  await rm(path);
+  expect(await file.hasChanged()).toBe(false);
+});

@@ -1,0 +1,441 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { CallEnded } from "../../../src/call-ended.ts";
+import type { Exchange, Grant } from "../../../src/iam/exchange.ts";
+import { ExchangeError } from "../../../src/iam/exchange-error.ts";
+import type { Token, TokenSource } from "../../../src/iam/token.ts";
+import { createTokenSource } from "../../../src/iam/token-source.ts";
+import { Secret } from "../../../src/observability/secret.ts";
+import { createDrivenClock } from "../../support/driven-clock.ts";
+
+interface Script {
+  readonly source: TokenSource;
+  readonly clock: ReturnType<typeof createDrivenClock>;
+  /** Monotonic times at which IAM was asked. */
+  readonly asked: number[];
+  readonly lines: { level: "warn" | "error"; facts: unknown }[];
+  readonly outcomes: string[];
+  /** What IAM does from now on. */
+  iam: Exchange;
+}
+
+const grant = (lifetimeMs = 3_600_000, text = "token"): Grant => ({
+  accessToken: new Secret(text),
+  lifetimeMs,
+  clockSkewMs: undefined,
+});
+const fails =
+  (code: ConstructorParameters<typeof ExchangeError>[0], retryAfterMs?: number): Exchange =>
+  () =>
+    Promise.reject(new ExchangeError(code, "no", { retryAfterMs }));
+const never: Exchange = () => new Promise(() => undefined);
+const call = (): { signal: AbortSignal } => ({ signal: new AbortController().signal });
+
+let open: TokenSource | undefined;
+afterEach(() => open?.close());
+
+function script(iam: Exchange, hasCredentialChanged?: () => Promise<boolean>): Script {
+  const clock = createDrivenClock();
+  const asked: number[] = [];
+  const lines: Script["lines"] = [];
+  const outcomes: string[] = [];
+  const exchange: Exchange = (signal) => {
+    asked.push(clock.now());
+    return state.iam(signal);
+  };
+  const note =
+    (level: "warn" | "error") =>
+    (facts: unknown): void => {
+      lines.push({ level, facts });
+    };
+  const source = createTokenSource({
+    exchange,
+    clock,
+    random: () => 0.5,
+    logger: { warn: note("warn"), error: note("error") },
+    onRefresh: (outcome) => outcomes.push(outcome),
+    ...(hasCredentialChanged === undefined ? {} : { hasCredentialChanged }),
+  });
+  open = source;
+  const state: Script = { source, clock, asked, lines, outcomes, iam };
+  return state;
+}
+
+/** The code of a rejection; fails the test if there is none. */
+async function codeOf(pending: Token | Promise<Token>): Promise<unknown> {
+  return Promise.resolve(pending).then(
+    () => "no failure",
+    (error: unknown) => (error instanceof Error && "code" in error ? error.code : error),
+  );
+}
+
+describe("a usable token", () => {
+  test("is given at once and not as a promise", async () => {
+    const { source, asked } = script(async () => grant());
+    const first = await source.get(call());
+    const second = source.get(call());
+    expect(second).toBe(first);
+    expect(first.authorization.reveal()).toBe("Bearer token");
+    expect(asked).toHaveLength(1);
+  });
+
+  test("is got by one exchange however many wait", async () => {
+    const { source, asked } = script(async () => grant());
+    const tokens = await Promise.all(
+      Array.from({ length: 10_000 }, () => Promise.resolve(source.get(call()))),
+    );
+    expect(new Set(tokens).size).toBe(1);
+    expect(asked).toHaveLength(1);
+  });
+
+  test("is replaced by one exchange when 10,000 calls come after its end", async () => {
+    const { source, asked, clock } = script(async () => grant());
+    await source.get(call());
+    clock.shiftWall(3_600_000);
+    const tokens = await Promise.all(
+      Array.from({ length: 10_000 }, () => Promise.resolve(source.get(call()))),
+    );
+    expect(new Set(tokens.map(({ generation }) => generation))).toEqual(new Set([2]));
+    expect(asked).toHaveLength(2);
+  });
+
+  test("is replaced at 80 % of its life without any call waiting", async () => {
+    const { source, asked, clock } = script(async () => grant());
+    await source.get(call());
+    await clock.advance(2_879_999);
+    void source.get(call());
+    expect(asked).toEqual([0]);
+    await clock.advance(1);
+    expect(asked).toEqual([0, 2_880_000]);
+    expect(source.get(call())).toMatchObject({ generation: 2 });
+  });
+
+  test("is left to run out if nobody used it for ten minutes", async () => {
+    const { source, asked, clock } = script(async () => grant());
+    await source.get(call());
+    await clock.advance(7_200_000);
+    expect(asked).toEqual([0]);
+    expect(source.state().phase).toBe("expired");
+    expect(clock.pending).toBe(0);
+  });
+
+  test("is served on while its replacement is on the way", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    await s.clock.advance(2_000_000);
+    void s.source.get(call());
+    s.iam = never;
+    await s.clock.advance(880_000);
+    expect(s.source.state().phase).toBe("due");
+    expect(s.source.get(call())).toBe(first);
+    expect(s.asked).toHaveLength(2);
+  });
+
+  test("is served until a minute before its end while IAM is away, and IAM is asked ever less", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    s.iam = fails("UNREACHABLE");
+    for (let second = 0; second < 3_539; second++) {
+      await s.clock.advance(1_000);
+      expect(s.source.get(call())).toBe(first);
+    }
+    // Three attempts a flight; a flight every 22.5 s at the end.
+    const flights = s.asked.filter((at, n) => n === 0 || at - (s.asked[n - 1] ?? 0) > 500);
+    const gaps = flights.slice(-3).map((at, n, all) => at - (all[n - 1] ?? at));
+    expect(gaps.slice(1).every((gap) => gap > 22_500 && gap < 23_500)).toBe(true);
+    await s.clock.advance(1_000);
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+  });
+
+  test.each([
+    [60_000, 30_000, 54_000],
+    [299_000, 149_500, 269_100],
+  ])("that lives %d ms is replaced after %d and used for %d", async (life, refreshed, end) => {
+    const s = script(async () => grant(life));
+    const first = await s.source.get(call());
+    s.iam = never;
+    await s.clock.advance(refreshed - 1);
+    expect(s.asked).toHaveLength(1);
+    await s.clock.advance(1);
+    expect(s.asked).toHaveLength(2);
+    s.iam = fails("FAILED");
+    await s.clock.advance(end - refreshed - 1);
+    expect(s.source.get(call())).toBe(first);
+    await s.clock.advance(1);
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+  });
+
+  test("counts its life from before the request was sent", async () => {
+    const s = script(never);
+    let answer: ((grant: Grant) => void) | undefined;
+    s.iam = () => new Promise((resolve) => (answer = resolve));
+    const pending = s.source.get(call());
+    await s.clock.advance(4_000);
+    answer?.(grant());
+    await pending;
+    expect(s.source.state().ageMs).toBe(4_000);
+    s.iam = never;
+    await s.clock.advance(2_500_000);
+    void s.source.get(call());
+    await s.clock.advance(2_880_000 - 2_504_000);
+    expect(s.asked).toEqual([0, 2_880_000]);
+  });
+});
+
+describe("the clocks", () => {
+  test("do not matter where they differ from IAM's or are set back", async () => {
+    const s = script(async () => grant());
+    await s.source.get(call());
+    s.clock.shiftWall(-3_600_000);
+    await s.clock.advance(2_500_000);
+    void s.source.get(call());
+    expect(s.asked).toHaveLength(1);
+    await s.clock.advance(380_000);
+    expect(s.asked).toEqual([0, 2_880_000]);
+  });
+
+  test("end a token whose life passed while the machine slept", async () => {
+    const s = script(async () => grant());
+    await s.source.get(call());
+    s.clock.shiftWall(3_600_000);
+    expect(s.source.state().phase).toBe("expired");
+    const token = await s.source.get(call());
+    expect(token.generation).toBe(2);
+    expect(s.source.get(call())).toBe(token);
+    expect(s.asked).toHaveLength(2);
+  });
+
+  test("are said to differ if IAM's is more than half a minute away", async () => {
+    const s = script(async () => ({ ...grant(), clockSkewMs: -31_000 }));
+    await s.source.get(call());
+    expect(s.lines).toEqual([{ level: "warn", facts: { clockSkewMs: -31_000 } }]);
+  });
+});
+
+describe("without a token", () => {
+  test("IAM that is away is asked three times for 200 calls, and then left alone", async () => {
+    const s = script(fails("UNREACHABLE"));
+    const codes = Promise.all(Array.from({ length: 200 }, () => codeOf(s.source.get(call()))));
+    await s.clock.advance(400);
+    expect(new Set(await codes)).toEqual(new Set(["IAM_UNAVAILABLE"]));
+    expect(s.asked).toEqual([0, 100, 300]);
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+    expect(s.asked).toHaveLength(3);
+    expect(s.outcomes).toEqual(["unavailable"]);
+  });
+
+  test("the refusal says how long IAM will be left alone", async () => {
+    const s = script(fails("FAILED"));
+    const failure = Promise.resolve(s.source.get(call())).catch((error: unknown) => error);
+    await s.clock.advance(300);
+    await expect(failure).resolves.toMatchObject({ code: "IAM_UNAVAILABLE", retryAfterMs: 750 });
+    await s.clock.advance(100);
+    const later = await Promise.resolve(s.source.get(call())).catch((error: unknown) => error);
+    expect(later).toMatchObject({ retryAfterMs: 650 });
+  });
+
+  test("the time IAM is left alone doubles up to 30 s", async () => {
+    const s = script(fails("BAD_RESPONSE"));
+    s.source.ready(1_000_000).catch(() => undefined);
+    await s.clock.advance(120_000);
+    const gaps = s.asked.slice(1).map((at, n) => at - (s.asked[n] ?? 0));
+    expect(gaps).toEqual([750, 1_500, 3_000, 6_000, 12_000, 22_500, 22_500, 22_500, 22_500]);
+  });
+
+  test("a single attempt is made where IAM asks for time, and not before that is over", async () => {
+    const s = script(fails("THROTTLED", 20_000));
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+    await s.clock.advance(19_999);
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+    expect(s.asked).toEqual([0]);
+    s.iam = async () => grant();
+    await s.clock.advance(1);
+    await s.source.get(call());
+    expect(s.asked).toEqual([0, 20_000]);
+  });
+
+  test("IAM that takes 4 s serves the next call, though the calls that waited ended", async () => {
+    const s = script(never);
+    let answer: ((grant: Grant) => void) | undefined;
+    s.iam = () => new Promise((resolve) => (answer = resolve));
+    const controllers = Array.from({ length: 500 }, () => new AbortController());
+    const codes = Promise.all(controllers.map(({ signal }) => codeOf(s.source.get({ signal }))));
+    await s.clock.advance(1_000);
+    for (const controller of controllers) controller.abort(new CallEnded("deadline"));
+    expect(new Set(await codes)).toEqual(new Set(["DEADLINE"]));
+    await s.clock.advance(3_000);
+    answer?.(grant());
+    await s.clock.advance(0);
+    expect(s.source.get(call())).toMatchObject({ generation: 1 });
+    expect(s.asked).toHaveLength(1);
+  });
+
+  test("IAM that never answers is given up after 5 s", async () => {
+    const s = script(never);
+    const code = codeOf(s.source.get(call()));
+    await s.clock.advance(4_999);
+    expect(s.source.state().failure).toBeUndefined();
+    await s.clock.advance(1);
+    expect(await code).toBe("IAM_UNAVAILABLE");
+    expect(s.source.state().failure).toBe("TIMEOUT");
+  });
+
+  test.each([
+    ["cancelled", "CANCELLED"],
+    ["deadline", "DEADLINE"],
+    ["shutdown", "SHUTDOWN"],
+  ] as const)("a call that ended by %s is told %s", async (end, code) => {
+    const s = script(never);
+    const controller = new AbortController();
+    controller.abort(new CallEnded(end));
+    expect(await codeOf(s.source.get({ signal: controller.signal }))).toBe(code);
+  });
+});
+
+describe("a refused credential", () => {
+  test("is tried once a minute and logged as an error once a minute", async () => {
+    const s = script(fails("REJECTED"));
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    for (let second = 0; second < 180; second++) {
+      await s.clock.advance(1_000);
+      expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    }
+    expect(s.asked).toEqual([0, 60_000, 120_000, 180_000]);
+    expect(s.lines.filter(({ level }) => level === "error")).toHaveLength(4);
+    expect(s.outcomes).toEqual(["rejected", "rejected", "rejected", "rejected"]);
+  });
+
+  test("is tried again at once when it was replaced", async () => {
+    let hasChanged = false;
+    let looks = 0;
+    const s = script(fails("REJECTED"), async () => {
+      looks += 1;
+      return hasChanged;
+    });
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    await Promise.all(Array.from({ length: 50 }, () => codeOf(s.source.get(call()))));
+    expect(looks).toBe(1);
+    hasChanged = true;
+    s.iam = async () => grant();
+    await s.clock.advance(1_000);
+    const tokens = await Promise.all(
+      Array.from({ length: 50 }, () => Promise.resolve(s.source.get(call()))),
+    );
+    expect(new Set(tokens).size).toBe(1);
+    expect(s.asked).toEqual([0, 1_000]);
+  });
+
+  test("is not thought replaced if nobody can tell, or while the gateway closes", async () => {
+    let answer: ((hasChanged: boolean) => void) | undefined;
+    let isBroken = true;
+    const s = script(fails("REJECTED"), () =>
+      isBroken
+        ? Promise.reject(new Error("no such file system"))
+        : new Promise((resolve) => (answer = resolve)),
+    );
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    isBroken = false;
+    await s.clock.advance(1_000);
+    const waiting = codeOf(s.source.get(call()));
+    s.source.close();
+    answer?.(true);
+    expect(await waiting).toBe("SHUTDOWN");
+    expect(s.asked).toEqual([0]);
+  });
+
+  test("does not take away the token that it once got", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    s.iam = fails("REJECTED");
+    await s.clock.advance(2_500_000);
+    void s.source.get(call());
+    await s.clock.advance(500_000);
+    expect(s.source.get(call())).toBe(first);
+    expect(s.source.state()).toMatchObject({ phase: "due", failure: "REJECTED" });
+  });
+});
+
+describe("a token that was answered with 401", () => {
+  test("is renewed once for 100 calls, and calls that did not complain go on with it", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    const renewals = Array.from({ length: 100 }, () =>
+      Promise.resolve(s.source.renew(call(), first.generation)),
+    );
+    expect(s.source.get(call())).toBe(first);
+    const tokens = await Promise.all(renewals);
+    expect(new Set(tokens.map(({ generation }) => generation))).toEqual(new Set([2]));
+    expect(s.asked).toHaveLength(2);
+  });
+
+  test("is renewed at most once in ten seconds", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    const second = await s.source.renew(call(), first.generation);
+    await s.clock.advance(9_999);
+    expect(s.source.renew(call(), second.generation)).toBe(second);
+    expect(s.asked).toHaveLength(2);
+    await s.clock.advance(1);
+    expect(await s.source.renew(call(), second.generation)).toMatchObject({ generation: 3 });
+  });
+
+  test("is not renewed for a complaint about an older one", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    const second = await s.source.renew(call(), first.generation);
+    await s.clock.advance(20_000);
+    expect(s.source.renew(call(), first.generation)).toBe(second);
+    expect(s.asked).toHaveLength(2);
+  });
+
+  test("stays in use if IAM is away; only who complained is told", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    s.iam = fails("BAD_RESPONSE");
+    expect(await codeOf(s.source.renew(call(), first.generation))).toBe("IAM_UNAVAILABLE");
+    expect(s.source.get(call())).toBe(first);
+  });
+});
+
+describe("readiness", () => {
+  test("waits for the first token through failures", async () => {
+    const s = script(fails("FAILED"));
+    const isReady = s.source.ready(10_000);
+    await s.clock.advance(1_000);
+    s.iam = async () => grant();
+    await s.clock.advance(2_000);
+    expect(await isReady).toBe(true);
+    expect(s.source.state().phase).toBe("fresh");
+  });
+
+  test("is bounded, and the attempts go on after it", async () => {
+    const s = script(never);
+    const isReady = s.source.ready(2_000);
+    await s.clock.advance(2_000);
+    expect(await isReady).toBe(false);
+    s.iam = async () => grant();
+    await s.clock.advance(1_200_000);
+    expect(s.source.state().generation).toBe(1);
+  });
+});
+
+describe("closing", () => {
+  test("tells whoever waits, drops the token and leaves no timer", async () => {
+    const s = script(never);
+    const waiting = codeOf(s.source.get(call()));
+    const isReady = s.source.ready(60_000);
+    s.source.close();
+    expect(await waiting).toBe("SHUTDOWN");
+    expect(await isReady).toBe(false);
+    expect(await codeOf(s.source.get(call()))).toBe("SHUTDOWN");
+    await s.clock.advance(0);
+    expect(s.clock.pending).toBe(0);
+  });
+
+  test("never shows a token in anything that can be printed", async () => {
+    const s = script(async () => grant(3_600_000, "canary"));
+    const token = await s.source.get(call());
+    expect(JSON.stringify([token, s.source.state(), s.lines])).not.toContain("canary");
+    expect(String(token.authorization)).not.toContain("canary");
+  });
+});
