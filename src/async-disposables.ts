@@ -21,7 +21,7 @@ export class AsyncDisposables implements AsyncDisposable {
     const resources = this.#resources;
     this.#resources = [];
     const failures: unknown[] = [];
-    for (const resource of resources.reverse()) {
+    for (const resource of resources.toReversed()) {
       try {
         await resource[Symbol.asyncDispose]();
       } catch (error) {

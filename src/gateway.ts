@@ -4,11 +4,12 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { allowEveryone, compilePolicy } from "./access/policy.ts";
 import { AsyncDisposables } from "./async-disposables.ts";
+import { bindContract } from "./bind-contract.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import type { ListenAddress } from "./config/listen-address.ts";
+import { createCredentials } from "./credential.ts";
 import { descriptorSet } from "./gen/descriptor-set.ts";
-import { bindService } from "./grpc/bind-service.ts";
 import type { CallContext } from "./grpc/call-context.ts";
 import { createCallRegistry } from "./grpc/call-registry.ts";
 import { defaultDeadlineRules } from "./grpc/deadline.ts";
@@ -21,19 +22,14 @@ import { createLogAccess } from "./grpc/observers/log-access.ts";
 import { createMeasure } from "./grpc/observers/measure.ts";
 import { createPeerReader } from "./grpc/peer.ts";
 import { startServer } from "./grpc/server.ts";
-import { services } from "./grpc/services.ts";
 import { createUnary } from "./grpc/unary.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { startAdmin } from "./observability/admin.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
-import { assertTableCovers, rpcTable } from "./rpc-table.ts";
-import { createKeyActionsHandlers } from "./service/key-actions.ts";
-import { createKeysHandlers } from "./service/keys.ts";
-import { createLockersHandlers } from "./service/lockers.ts";
+import { watchReadiness } from "./readiness.ts";
+import { rpcTable } from "./rpc-table.ts";
 import { createFailureObserver } from "./service/observe-failures.ts";
-import { createPoliciesHandlers } from "./service/policies.ts";
-import type { ServiceDeps } from "./service/service-deps.ts";
 
 /** What may be put in another's place, mostly by tests. */
 export interface GatewayDeps {
@@ -57,9 +53,6 @@ export interface Gateway extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-/** How long readiness waits for the first token; after that, callers are better served by typed errors than by nobody. */
-const firstTokenMs = 10_000;
-
 /** Starts a gateway. Rejects, with nothing left listening, if it cannot serve. */
 export async function startGateway(config: Config, deps: GatewayDeps = {}): Promise<Gateway> {
   const { clock = systemClock, random = Math.random } = deps;
@@ -68,18 +61,14 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const registry = createCallRegistry();
   const { caFile } = config.upstream;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  const credentials = createCredentials({ ca, metrics, logger, clock, random });
   const instances = new Map<string, Instance>(
-    config.instances.map((instance) => [
-      instance.alias,
-      createInstance(instance, {
-        upstream: config.upstream,
-        ca,
-        metrics,
-        logger,
-        clock,
-        random,
-      }),
-    ]),
+    config.instances.map((instance) => {
+      const tokens = credentials.tokensOf(instance.credential);
+      const { upstream } = config;
+      const needs = { tokens, upstream, ca, metrics, logger, clock };
+      return [instance.alias, createInstance(instance, needs)];
+    }),
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
@@ -118,46 +107,24 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       ),
     ],
   });
-  const serviceDeps: ServiceDeps = {
-    keyProtectOf: (context) => instanceOf(context).keyProtect,
-    dialectOf: (context) => instanceOf(context).dialect,
-    clock,
-  };
-  const bound = [
-    bindService(services.keys, createKeysHandlers(serviceDeps), unary),
-    bindService(services.keyActions, createKeyActionsHandlers(serviceDeps), unary),
-    bindService(services.policies, createPoliciesHandlers(serviceDeps), unary),
-    bindService(services.lockers, createLockersHandlers(serviceDeps), unary),
-  ];
-  assertTableCovers(
-    bound.flatMap(({ definition }) => Object.values(definition).map(({ path }) => path)),
+  const services = bindContract(
+    {
+      keyProtectOf: (context) => instanceOf(context).keyProtect,
+      dialectOf: (context) => instanceOf(context).dialect,
+      clock,
+    },
+    unary,
   );
 
   await using started = new AsyncDisposables();
+  started.add(credentials);
   for (const instance of instances.values()) started.add(instance);
 
-  let isDraining = false;
-  const awaitingToken = new Set(
-    [...instances.values()].filter(({ tokens }) => tokens !== undefined).map(({ alias }) => alias),
-  );
-  const admin = started.add(
-    await startAdmin({
-      listen: config.adminListen,
-      metrics,
-      readiness: () => {
-        const reasons = [
-          ...(isDraining ? ["draining"] : []),
-          ...[...awaitingToken].map((alias) => `no IAM token yet for instance ${alias}`),
-        ];
-        return { isReady: reasons.length === 0, reasons };
-      },
-    }),
-  );
   const server = started.add(
     await startServer({
       listeners: config.listen,
       tls: config.tls,
-      services: bound,
+      services,
       limits: config.limits,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
@@ -177,33 +144,32 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   if (certificates !== undefined) {
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
   }
-
-  const ready = (alias: string): void => {
-    awaitingToken.delete(alias);
-    if (awaitingToken.size === 0 && !isDraining) server.health.setServing("readiness", true);
-  };
-  if (awaitingToken.size === 0) server.health.setServing("readiness", true);
-  for (const { alias, tokens } of instances.values()) {
-    if (tokens === undefined) continue;
-    void tokens.ready(firstTokenMs).then((hasToken) => {
-      if (!hasToken && !isDraining)
-        logger.warn({ instance: alias }, "serving without an IAM token");
-      return ready(alias);
-    });
-  }
+  const readiness = watchReadiness({
+    tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),
+    logger,
+    onReady: () => server.health.setServing("readiness", true),
+  });
+  const admin = started.add(
+    await startAdmin({
+      listen: config.adminListen,
+      metrics,
+      readiness: () => readiness.current(),
+    }),
+  );
 
   const resources = started.move();
+  const close = (): Promise<void> => {
+    readiness.drain();
+    return resources[Symbol.asyncDispose]();
+  };
   return {
     addresses: server.addresses,
     admin,
     async drain() {
-      isDraining = true;
+      readiness.drain();
       await server.drain();
-      await resources[Symbol.asyncDispose]();
+      await close();
     },
-    async [Symbol.asyncDispose]() {
-      isDraining = true;
-      await resources[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: close,
   };
 }

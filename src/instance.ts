@@ -1,11 +1,7 @@
 /** One Key Protect instance, from its configuration to the client that handlers use. */
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
-import type { InstanceConfig, InstanceCredential, UpstreamConfig } from "./config/config.ts";
-import { createApiKeyFile } from "./iam/api-key-file.ts";
-import { createApiKeyExchange } from "./iam/exchange.ts";
-import { createPost } from "./iam/post.ts";
-import { createTokenSource } from "./iam/token-source.ts";
+import type { InstanceConfig, UpstreamConfig } from "./config/config.ts";
 import type { TokenSource } from "./iam/token.ts";
 import { createKeyProtectClient } from "./keyprotect/client.ts";
 import type { Metrics } from "./observability/metrics.ts";
@@ -24,19 +20,19 @@ export interface Instance extends AsyncDisposable {
 
 /** What instances are built with. */
 export interface InstanceDeps {
+  /** Absent where callers bring their own tokens. */
+  readonly tokens: TokenSource | undefined;
   readonly upstream: UpstreamConfig;
   /** PEM certificates trusted instead of the system's. */
   readonly ca: string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly random: () => number;
 }
 
-/** Builds an instance. Nothing is connected and no token is asked for yet. */
+/** Builds an instance. Nothing is connected yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { upstream: settings, ca, metrics, logger, clock } = deps;
-  const iam = createIam(config.credential, deps);
+  const { tokens, upstream: settings, ca, metrics, logger, clock } = deps;
   const upstream = createUpstream({
     pool: {
       origin: config.serviceUrl,
@@ -45,9 +41,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       ca,
     },
     attemptTimeoutMs: settings.attemptTimeoutMs,
-    bearer: createBearer(
-      iam === undefined ? { kind: "caller" } : { kind: "gateway", tokens: iam.tokens },
-    ),
+    bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
     meter: metrics,
     logger,
     clock,
@@ -62,46 +56,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       onAnomaly: (anomaly) => metrics.upstreamAnomaly(anomaly),
       wallNow: () => clock.wallNow(),
     }),
-    tokens: iam?.tokens,
-    async [Symbol.asyncDispose]() {
-      await upstream.close();
-      await iam?.[Symbol.asyncDispose]();
-    },
-  };
-}
-
-interface Iam extends AsyncDisposable {
-  readonly tokens: TokenSource;
-}
-
-function createIam(credential: InstanceCredential, deps: InstanceDeps): Iam | undefined {
-  if (credential.kind === "caller") return undefined;
-  const { ca, clock, random, logger, metrics } = deps;
-  const connection = createPost({ iamUrl: credential.iamUrl, ca });
-  const key =
-    credential.kind === "apiKeyFile"
-      ? createApiKeyFile(credential.path)
-      : {
-          read: () => Promise.resolve(credential.apiKey),
-          hasChanged: () => Promise.resolve(false),
-        };
-  const tokens = createTokenSource({
-    exchange: createApiKeyExchange({ post: connection.post, apiKey: () => key.read(), clock }),
-    clock,
-    random,
-    logger,
-    hasCredentialChanged: () => key.hasChanged(),
-    onRefresh: (outcome) => metrics.iamRefreshed(outcome),
-  });
-  metrics.watchTokenAge(() => {
-    const { ageMs } = tokens.state();
-    return ageMs === undefined ? undefined : ageMs / 1_000;
-  });
-  return {
     tokens,
-    async [Symbol.asyncDispose]() {
-      tokens.close();
-      await connection[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => upstream.close(),
   };
 }

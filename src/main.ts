@@ -61,7 +61,7 @@ async function serve(config: Config): Promise<number> {
     logger.fatal({ err: error }, "the gateway cannot serve");
     return 1;
   } finally {
-    logger.flush();
+    await new Promise<void>((resolve) => logger.flush(() => resolve()));
   }
 }
 
@@ -84,4 +84,7 @@ async function main(): Promise<number> {
   return serve(config);
 }
 
+// Not `process.exit`: what was written to a pipe is still on its way. But a peer that stopped talking in the middle of a
+// handshake must not keep a drained process.
 process.exitCode = await main();
+setTimeout(() => process.exit(), 1_000).unref();
