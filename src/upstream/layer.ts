@@ -33,6 +33,8 @@ export interface UpstreamTally {
   attempts: number;
   /** HTTP status of the newest answer. */
   httpStatus: number | undefined;
+  /** Whose token the newest exchange carried; written by `bearer`. */
+  credential?: "gateway" | "caller";
 }
 
 /** One HTTP exchange that is wanted from the upstream. */

@@ -1,0 +1,37 @@
+import type { Clock } from "../clock.ts";
+import { endedError, Exchange } from "./exchange.ts";
+import type { Send } from "./layer.ts";
+import type { Dispatch } from "./pool.ts";
+
+/** What `transact` works with. */
+export interface TransactOptions {
+  readonly dispatcher: Dispatch;
+  readonly clock: Clock;
+  /** How long an exchange whose caller cancelled may still take before its connection is given up, in milliseconds. Default 250. */
+  readonly lingerMs?: number | undefined;
+  /** Takes the place of the RPC's own time for one attempt, in milliseconds. */
+  readonly attemptTimeoutMs?: number | undefined;
+}
+
+/**
+ * The innermost step of the pipeline: exactly one HTTP exchange per call, never repeated, redirects never followed.
+ *
+ * Rejects with an `UpstreamError` as soon as the attempt's time is over or the call ends, whatever the connection is
+ * doing; `sent` tells whether the request may have reached the upstream. A request that HTTP cannot express is a plain
+ * `Error`.
+ */
+export function createTransact(options: TransactOptions): Send {
+  const { dispatcher, clock, lingerMs = 250, attemptTimeoutMs } = options;
+  return (request) =>
+    new Promise((resolve, reject) => {
+      const { signal } = request.call;
+      if (signal.aborted) reject(endedError(signal, false));
+      else {
+        const times = {
+          attemptMs: attemptTimeoutMs ?? request.call.rpc.attemptTimeoutMs,
+          lingerMs,
+        };
+        new Exchange(request, { resolve, reject }, clock, times).begin(dispatcher);
+      }
+    });
+}
