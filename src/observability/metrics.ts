@@ -1,0 +1,70 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { createCallMetrics } from "./call-metrics.ts";
+import type { CallMetrics } from "./call-metrics.ts";
+import { metricDefinitions as definitions } from "./metric-definitions.ts";
+import { createCellFamily } from "./metric-family.ts";
+import type { Exposition, MetricDefinition } from "./metric-family.ts";
+import { createUpstreamMetrics } from "./upstream-metrics.ts";
+import type { UpstreamMetrics } from "./upstream-metrics.ts";
+
+/** Gives a value at the moment of a scrape; `undefined` if there is none. Must not throw. */
+export type Reading = () => number | undefined;
+
+/** What one gateway counts and measures. Labels are from closed sets: nothing that a caller or the upstream wrote. */
+export interface Metrics extends CallMetrics, UpstreamMetrics {
+  /** Adds a token, whose age in seconds is read at each scrape; the oldest is shown. */
+  watchTokenAge(read: Reading): void;
+  /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
+  watchCertificateExpiry(read: Reading): void;
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** A gauge that is the extreme of several readings, and is absent while none gives a value. */
+function createReadGauge(
+  definition: MetricDefinition,
+  extremeOf: (values: readonly number[]) => number,
+): Exposition & { readonly watch: (read: Reading) => void } {
+  const readings: Reading[] = [];
+  return {
+    watch: (read) => void readings.push(read),
+    text() {
+      const values = readings.map((read) => read()).filter((value) => value !== undefined);
+      const gauge = createCellFamily(definition);
+      if (values.length > 0) gauge.cell().value = extremeOf(values);
+      return gauge.text();
+    },
+  };
+}
+
+/**
+ * Makes the metrics of one gateway. `operations` names upstream requests that belong to no RPC; `hasProcessMetrics`
+ * (default `true`) adds those of Node and the process, whose observers stay for the life of the process.
+ */
+export function createMetrics(
+  options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},
+): Metrics {
+  const { families: callFamilies, ...calls } = createCallMetrics();
+  const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
+    options.operations ?? [],
+  );
+  const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
+  const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
+  const own = [...callFamilies, ...upstreamFamilies, tokenAge, expiry];
+
+  const registry = new Registry();
+  if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
+
+  return {
+    ...calls,
+    ...upstream,
+    watchTokenAge: tokenAge.watch,
+    watchCertificateExpiry: expiry.watch,
+    async text() {
+      const ofProcess = await registry.metrics();
+      return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
+    },
+    contentType: registry.contentType,
+  };
+}
