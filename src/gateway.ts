@@ -29,7 +29,7 @@ import { createLogger } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { watchReadiness } from "./readiness.ts";
 import { rpcTable } from "./rpc-table.ts";
-import { createFailureObserver } from "./service/observe-failures.ts";
+import { observeUnknownReasons } from "./service/observe-unknown-reasons.ts";
 
 /** What may be put in another's place, mostly by tests. */
 export interface GatewayDeps {
@@ -90,10 +90,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     observers: [
       createMeasure(metrics),
       createLogAccess(logger),
-      createFailureObserver({
-        onUnknownReason: () => metrics.unknownUpstreamReason(),
-        onAmbiguous: (rpc) => metrics.callAmbiguous(rpc),
-      }),
+      observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],
     interceptors: [
       limitMetadata({

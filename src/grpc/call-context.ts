@@ -27,7 +27,15 @@ export interface CallContext {
   /** Aborted with a `CallEnded` as reason when the caller cancels, `deadline` passes or the gateway's grace period ends. */
   readonly signal: AbortSignal;
   /** What was sent upstream for this call so far. */
-  readonly tally: { attempts: number; httpStatus: number | undefined };
+  readonly tally: {
+    attempts: number;
+    httpStatus: number | undefined;
+    credential?: "gateway" | "caller";
+    /** `caller` as far as it became known, for what watches the call from outside its interceptors. */
+    caller?: string;
+    /** `instance` as far as it became known, likewise. */
+    instance?: string;
+  };
   /** The root logger; lines carry the correlation ID explicitly. */
   readonly logger: Logger;
 }

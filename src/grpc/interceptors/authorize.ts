@@ -1,0 +1,29 @@
+import { status } from "@grpc/grpc-js";
+import type { Policy } from "../../access/policy.ts";
+import type { Interceptor } from "../interceptor.ts";
+import { StatusError } from "../status-error.ts";
+
+/**
+ * Lets a call through if the policy allows its caller the RPC on its instance; else rejects with `PERMISSION_DENIED`. Runs
+ * before the request is looked at, so the answer says nothing about whether a key exists.
+ */
+export function createAuthorize(isAllowed: Policy): Interceptor {
+  return (next) => (request, context) => {
+    const { caller, rpc, instance } = context;
+    if (isAllowed(caller, rpc, instance)) return next(request, context);
+    return Promise.reject(
+      new StatusError(
+        status.PERMISSION_DENIED,
+        "CALLER_NOT_AUTHORIZED",
+        `the gateway's policy does not allow this caller ${rpc.method} on this instance`,
+        {
+          resource: {
+            type: "keyprotect-gateway/method",
+            name: `${rpc.service}/${rpc.method}`,
+            description: `instance ${instance}`,
+          },
+        },
+      ),
+    );
+  };
+}

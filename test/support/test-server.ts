@@ -1,0 +1,153 @@
+import * as grpc from "@grpc/grpc-js";
+import { randomUUID } from "node:crypto";
+import { pino } from "pino";
+import { systemClock } from "../../src/clock.ts";
+import type { ListenAddress } from "../../src/config/listen-address.ts";
+import { ErrorInfo } from "../../src/gen/google/rpc/error_details.ts";
+import { Status } from "../../src/gen/google/rpc/status.ts";
+import { KeysServiceClient, KeysServiceService } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { bindService } from "../../src/grpc/bind-service.ts";
+import type { CallContext } from "../../src/grpc/call-context.ts";
+import { createCallRegistry } from "../../src/grpc/call-registry.ts";
+import type { CallRegistry } from "../../src/grpc/call-registry.ts";
+import { defaultDeadlineRules } from "../../src/grpc/deadline.ts";
+import { createAuthenticate } from "../../src/grpc/interceptors/authenticate.ts";
+import { createPeerReader } from "../../src/grpc/peer.ts";
+import { startServer } from "../../src/grpc/server.ts";
+import type { GatewayServer, StartServerOptions } from "../../src/grpc/server.ts";
+import { createUnary } from "../../src/grpc/unary.ts";
+
+/** A server of which `CountKeys` alone answers, with what its tests look at. */
+export interface TestServer extends AsyncDisposable {
+  readonly server: GatewayServer;
+  readonly registry: CallRegistry;
+  /** The first address as a gRPC target. */
+  readonly target: string;
+  /** Contexts of the calls that reached the handler. */
+  readonly contexts: CallContext[];
+  /** Log lines, parsed. */
+  readonly lines: Record<string, unknown>[];
+  newClient(credentials?: grpc.ChannelCredentials, options?: grpc.ClientOptions): KeysServiceClient;
+}
+
+export interface TestServerOptions extends Partial<Omit<StartServerOptions, "services">> {
+  /** Runs before `CountKeys` answers 7. */
+  readonly work?: (context: CallContext) => Promise<void>;
+  readonly trustDomains?: readonly string[];
+}
+
+const absent = () => Promise.reject(new Error("not part of this test"));
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const lines: Record<string, unknown>[] = [];
+  const contexts: CallContext[] = [];
+  const registry = createCallRegistry();
+  const logger = pino({ level: "debug" }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const unary = createUnary({
+    clock: systemClock,
+    logger,
+    registry,
+    deadlines: defaultDeadlineRules,
+    observers: [],
+    createId: randomUUID,
+    peerOf: createPeerReader({
+      requiresClientCertificate: options.tls?.clientCaFile !== undefined,
+      trustDomains: options.trustDomains ?? [],
+    }),
+    interceptors: [createAuthenticate({ isTls: options.tls !== undefined })],
+  });
+  const keys = bindService(
+    KeysServiceService,
+    {
+      createKey: absent,
+      listKeys: absent,
+      async countKeys(_request, context) {
+        contexts.push(context);
+        await options.work?.(context);
+        return { totalSize: 7 };
+      },
+      getKey: absent,
+      getKeyMaterial: absent,
+      deleteKey: absent,
+    },
+    unary,
+  );
+  const server = await startServer({
+    listeners: [{ kind: "tcp", host: "127.0.0.1", port: 0 }],
+    tls: undefined,
+    limits: { maxReceiveBytes: 131_072, maxSendBytes: 4_194_304, maxConcurrentStreams: 1_000 },
+    healthServices: ["keyprotect.v1.KeysService"],
+    reflection: undefined,
+    registry,
+    logger,
+    clock: systemClock,
+    drain: { delayMs: 0, graceMs: 1_000 },
+    ...options,
+    services: [keys],
+  });
+  const target = targetOf(server.addresses[0]);
+  const clients: grpc.Client[] = [];
+
+  return {
+    server,
+    registry,
+    target,
+    contexts,
+    lines,
+    newClient(credentials = grpc.credentials.createInsecure(), clientOptions = {}) {
+      const client = new KeysServiceClient(target, credentials, {
+        "grpc.enable_retries": 0,
+        "grpc.use_local_subchannel_pool": 1,
+        ...clientOptions,
+      });
+      clients.push(client);
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** How a gRPC client names an address. */
+export function targetOf(address: ListenAddress | undefined): string {
+  if (address === undefined) throw new Error("no such address");
+  return address.kind === "unix" ? `unix:${address.path}` : `${address.host}:${address.port}`;
+}
+
+/** What a caller sees of one call. */
+export interface Seen {
+  readonly code: grpc.status;
+  readonly text: string;
+  readonly totalSize: number | undefined;
+  /** `ErrorInfo.reason`; absent if the status is not the gateway's. */
+  readonly reason: string | undefined;
+}
+
+/** Calls `CountKeys` and resolves with what came back, whether it failed or not. */
+export function countKeys(client: KeysServiceClient): Promise<Seen> {
+  return new Promise((resolve) => {
+    client.countKeys(
+      {},
+      new grpc.Metadata(),
+      { deadline: Date.now() + 15_000 },
+      (error, response) => {
+        if (error === null) {
+          const { totalSize } = response;
+          resolve({ code: grpc.status.OK, text: "", totalSize, reason: undefined });
+        } else {
+          const { code, details, metadata } = error;
+          resolve({ code, text: details, totalSize: undefined, reason: reasonOf(metadata) });
+        }
+      },
+    );
+  });
+}
+
+function reasonOf(trailers: grpc.Metadata): string | undefined {
+  const [bytes] = trailers.get("grpc-status-details-bin");
+  if (!Buffer.isBuffer(bytes)) return undefined;
+  const info = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl.endsWith(".ErrorInfo"));
+  return info && ErrorInfo.decode(info.value).reason;
+}

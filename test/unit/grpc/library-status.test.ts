@@ -1,0 +1,96 @@
+/** The statuses of calls that broke on the wire are in `wire-traps.test.ts`; here is what is counted and what is not. */
+import * as grpc from "@grpc/grpc-js";
+import http2 from "node:http2";
+import { expect, test } from "vitest";
+import { StatusError } from "../../../src/grpc/status-error.ts";
+import { connectRaw, frame } from "../../support/raw-grpc.ts";
+import { callRpc, eventually, keys, startUnaryServer } from "../../support/unary-server.ts";
+
+const { status } = grpc;
+const countKeys = "/keyprotect.v1.KeysService/CountKeys";
+
+test("calls that reach their handler are not counted, whatever becomes of them", async () => {
+  let isRunning = false;
+  await using server = await startUnaryServer({
+    countKeys: () => Promise.resolve({ totalSize: 1 }),
+    getKey: () => Promise.reject(new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "none")),
+    getKeyMaterial: (_, { signal }) => {
+      isRunning = true;
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    },
+  });
+  const { client } = server;
+  await callRpc(client, keys.countKeys, {});
+  await callRpc(client, keys.getKey, { keyId: "id" });
+  await callRpc(
+    client,
+    keys.getKeyMaterial,
+    { keyId: "id" },
+    {
+      onCall: (made) => void eventually(() => isRunning).then(() => made.cancel()),
+    },
+  );
+  await eventually(() => server.outcomes.length === 3);
+  // Any event of these calls that is still on its way comes before those of a call made now.
+  await callRpc(client, keys.countKeys, {});
+  expect(server.endedByLibrary).toEqual([]);
+});
+
+test("a call that waits for its message until the deadline is counted as DEADLINE_EXCEEDED", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": countKeys,
+    "content-type": "application/grpc",
+    te: "trailers",
+    "grpc-timeout": "50m",
+  });
+  stream.on("error", () => {});
+  stream.resume();
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.DEADLINE_EXCEEDED}`]);
+  session.destroy();
+});
+
+test("a caller that leaves before its message is complete is counted as UNKNOWN", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  session.on("error", () => {});
+  const stream = session.request({
+    ":method": "POST",
+    ":path": countKeys,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  await new Promise<void>((resolve) =>
+    stream.write(Buffer.from([0, 0, 0, 0, 9, 1]), () => resolve()),
+  );
+  // The answer to a ping shows that what was sent before has arrived.
+  await new Promise<void>((resolve) => session.ping(() => resolve()));
+  session.destroy();
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
+});
+
+test("a call without a message is answered UNIMPLEMENTED and counted", async () => {
+  await using server = await startUnaryServer({});
+  await using raw = await connectRaw(server.port);
+  const answer = await raw.call(countKeys, {});
+  expect(answer.headers["grpc-status"]).toBe(String(status.UNIMPLEMENTED));
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
+});
+
+test("an unknown method is answered without anyone being told", async () => {
+  await using server = await startUnaryServer({});
+  await using raw = await connectRaw(server.port);
+  const answer = await raw.call("/keyprotect.v1.KeysService/Purge", {
+    body: frame(Buffer.alloc(0)),
+  });
+  expect(answer.headers["grpc-status"]).toBe(String(status.UNIMPLEMENTED));
+  expect(server.endedByLibrary).toEqual([]);
+});
