@@ -119,9 +119,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     const encoding = this.#headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-      this.#refuse("the answer is compressed, which nobody asked for");
+      this.#unread("the answer is compressed, which nobody asked for");
     } else if (method !== "HEAD" && Number(this.#headers["content-length"]) > maxResponseBytes) {
-      this.#refuse("the answer announces a body larger than allowed");
+      this.#unread("the answer announces a body larger than allowed");
     }
   }
 
@@ -133,7 +133,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#chunks.push(chunk);
     if (this.#receivedBytes > this.#request.maxResponseBytes) {
-      this.#refuse("the body of the answer is larger than allowed");
+      this.#unread("the body of the answer is larger than allowed");
     }
   }
 
@@ -159,9 +159,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#abort(error);
   }
 
-  #refuse(text: string): void {
+  /** The body will not be read. That spoils a success; of an error, the status and headers say what matters. */
+  #unread(text: string): void {
     const error = new UpstreamError("BAD_RESPONSE", text, { sent: true });
-    this.#fail(error);
+    if (this.#status < 400) {
+      this.#fail(error);
+    } else {
+      this.#release();
+      this.#wipeChunks();
+      this.#settle.resolve({ status: this.#status, headers: this.#headers, body: noBody });
+    }
     this.#abort(error);
   }
 
@@ -171,9 +178,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     this.#release();
+    this.#wipeChunks();
+    this.#settle.reject(error);
+  }
+
+  #wipeChunks(): void {
     for (const chunk of this.#chunks) chunk.fill(0);
     this.#chunks = [];
-    this.#settle.reject(error);
   }
 
   #release(): void {
