@@ -1,0 +1,391 @@
+/** The table of statuses, row by row, over sockets: what Key Protect does, and what the caller of an RPC is told. */
+import { randomUUID } from "node:crypto";
+import { createServer as createTlsServer } from "node:https";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
+import { createCertificateAuthority } from "../support/certificates.ts";
+import { expectStatus } from "../support/error-table-check.ts";
+import {
+  answering,
+  bodyRows,
+  errorRows,
+  type ErrorRow,
+  type ExpectedStatus,
+} from "../support/error-table-rows.ts";
+import { listening, startAnswering } from "../support/error-table-servers.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  absentKeyId,
+  goldenRequests as golden,
+  wireClient,
+  type WireRequest,
+} from "../support/golden-requests.ts";
+import {
+  startTestGateway,
+  type TestGateway,
+  type TestGatewayOptions,
+} from "../support/start-gateway.ts";
+
+/** For what ends by silence; others are not to fail because a machine is busy. */
+const impatient = {
+  GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "1000",
+  GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "1000",
+};
+
+/** Calls once with Key Protect behaving as the row says, and checks what comes of it. */
+async function expectRow({ rpc, action, expected, dialect, times }: ErrorRow): Promise<void> {
+  await using gateway = await startTestGateway({
+    dialect: dialect ?? "current",
+    env: action.kind === "hang" || action.kind === "stall" ? impatient : {},
+  });
+  gateway.emulator.faults.add({
+    match: { service: "keyprotect" },
+    action,
+    ...(times === undefined ? {} : { times }),
+  });
+  const { path, message } = golden[rpc]();
+  const correlationId = randomUUID();
+
+  const failure = await gateway.failure(wireClient(gateway.clients.keys, path), "send", message, {
+    metadata: { "x-correlation-id": correlationId },
+  });
+
+  const asked = gateway.emulator.requests.list({ service: "keyprotect" });
+  expect(asked.length).toBeGreaterThan(0);
+  expect(new Set(asked.map((request) => request.correlationId))).toEqual(new Set([correlationId]));
+  expectStatus(failure, expected, {
+    method: path.slice(1),
+    correlationId,
+    attempts: asked.length,
+  });
+  // What may have happened, or must not happen twice, is asked for once.
+  if (expected.mayHaveExecuted === true) expect(asked).toHaveLength(1);
+}
+
+const named = (rows: readonly ErrorRow[]): [string, ErrorRow][] =>
+  rows.map((row) => [`${row.title} → ${row.expected.code} ${row.expected.reason}`, row]);
+
+describe("what Key Protect does and what the caller is told:", () => {
+  test.each(named(errorRows))("%s", (_, row) => expectRow(row), 60_000);
+});
+
+describe("an error is read from any body:", () => {
+  test.each(named(bodyRows))("%s", (_, row) => expectRow(row), 60_000);
+});
+
+test.each([404, 410])("%d is success for who deletes a key that may be missing", async (status) => {
+  await using gateway = await startTestGateway();
+  gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: answering(status) });
+  const deleted = await gateway.call(gateway.clients.keys, "deleteKey", {
+    keyId: absentKeyId,
+    returnPreference: ReturnPreference.MINIMAL,
+    allowMissing: true,
+  });
+  expect(deleted.key?.id).toBe(absentKeyId);
+});
+
+/** Calls a gateway once and checks the status. `attempts`: requests begun to Key Protect. */
+async function expectFailure(
+  gateway: TestGateway,
+  { path, message }: WireRequest,
+  expected: ExpectedStatus,
+  { attempts = 0, metadata = {} }: { attempts?: number; metadata?: Record<string, string> } = {},
+): Promise<void> {
+  const correlationId = randomUUID();
+  const failure = await gateway.failure(wireClient(gateway.clients.keys, path), "send", message, {
+    metadata: { ...metadata, "x-correlation-id": correlationId },
+  });
+  expectStatus(failure, expected, { method: path.slice(1), correlationId, attempts });
+}
+
+/** The same, with a gateway of its own; Key Protect is not asked unless `attempts` says so. */
+async function expectOwn(
+  options: TestGatewayOptions,
+  request: WireRequest,
+  expected: ExpectedStatus,
+  more: { attempts?: number; metadata?: Record<string, string> } = {},
+): Promise<void> {
+  await using gateway = await startTestGateway(options);
+  await expectFailure(gateway, request, expected, more);
+  expect(gateway.upstreamRequests()).toEqual([]);
+}
+
+const before = { httpStatus: "", upstreamReason: "" } as const;
+
+describe("what the gateway refuses by itself:", () => {
+  test("a request that is not valid", () =>
+    expectOwn({}, golden.GetKey({ keyId: "../x" }), {
+      code: "INVALID_ARGUMENT",
+      reason: "REQUEST_INVALID",
+      details: "BR",
+      fields: ["key_id"],
+      ...before,
+    }));
+
+  test("metadata that is too large", () =>
+    expectOwn(
+      {},
+      golden.CreateKey(),
+      { code: "RESOURCE_EXHAUSTED", reason: "METADATA_TOO_LARGE", details: "", ...before },
+      { metadata: { "x-large": "x".repeat(17_000) } },
+    ));
+
+  test("an instance that is not configured", () =>
+    expectOwn(
+      {},
+      golden.CreateKey(),
+      { code: "INVALID_ARGUMENT", reason: "INSTANCE_UNKNOWN", details: "", ...before },
+      { metadata: { "x-kp-instance": "other" } },
+    ));
+
+  test("a page token that is none", () =>
+    expectOwn({}, golden.ListKeys({ pageToken: "garbled" }), {
+      code: "INVALID_ARGUMENT",
+      reason: "PAGE_TOKEN_INVALID",
+      details: "BR",
+      fields: ["page_token"],
+      ...before,
+    }));
+
+  test("a caller that no rule allows, in the same words for any key", async () => {
+    const policy = `policy:
+  rules:
+    - callers: [anonymous]
+      methods: [KeysService/CountKeys]
+`;
+    await using gateway = await startTestGateway({
+      env: { GATEWAY_CONFIG: "/gateway.yaml" },
+      files: { "/gateway.yaml": policy },
+    });
+    const expected = {
+      code: "PERMISSION_DENIED",
+      reason: "CALLER_NOT_AUTHORIZED",
+      details: "RS",
+      ...before,
+    };
+    for (const request of [golden.GetKey(), golden.GetKey({ keyId: "../x" }), golden.CreateKey()]) {
+      await expectFailure(gateway, request, expected);
+    }
+    expect(gateway.upstreamRequests()).toEqual([]);
+    await gateway.call(gateway.clients.keys, "countKeys", {});
+  });
+
+  test("a defect of its own, with a fixed text", async () => {
+    let isArmed = false;
+    let readings = 0;
+    const wallNow = (): number => {
+      if (!isArmed) return systemClock.wallNow();
+      readings += 1;
+      // The first reading is that of the arriving call, the second that of its validation.
+      if (readings === 2) throw new TypeError("http://internal.example canary");
+      return systemClock.wallNow();
+    };
+    await using gateway = await startTestGateway({ deps: { clock: { ...systemClock, wallNow } } });
+    await gateway.call(gateway.clients.keys, "countKeys", {});
+    gateway.emulator.requests.clear();
+    isArmed = true;
+    const { path, message } = golden.CreateKey();
+    const failure = await gateway.failure(wireClient(gateway.clients.keys, path), "send", message);
+    isArmed = false;
+    expectStatus(
+      failure,
+      { code: "INTERNAL", reason: "GATEWAY_INTERNAL", details: "", ...before },
+      { method: path.slice(1), correlationId: failure.correlationId, attempts: 0 },
+    );
+    expect(failure.message).toBe("internal error of the gateway");
+    expect(gateway.upstreamRequests()).toEqual([]);
+  });
+});
+
+describe("the caller's time is over:", () => {
+  // Both ends keep the time here, so that no answer can come too late: callers send no deadline.
+  const env = { GATEWAY_MAX_DEADLINE_MS: "1000" };
+  const expected = { code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM", details: "" };
+
+  test.each([
+    ["WrapKey", false],
+    ["CreateKey", true],
+    ["RotateKey", true],
+    ["DeleteKey", true],
+  ] as const)("during %s, which %j to have happened", async (rpc, mayHaveExecuted) => {
+    await using gateway = await startTestGateway({ env });
+    gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
+    await expectFailure(
+      gateway,
+      golden[rpc](),
+      { ...expected, mayHaveExecuted, ...before },
+      {
+        attempts: 1,
+      },
+    );
+  });
+});
+
+describe("whose token it is decides who is told what:", () => {
+  const env = { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" };
+  const rejected = { code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED", details: "H" };
+
+  test.each<[string, Record<string, string>]>([
+    ["no token", {}],
+    ["a token of another scheme", { authorization: "Basic YTpi" }],
+    ["a token of two words", { authorization: "Bearer a b" }],
+  ])("%s of the caller", (_, metadata) =>
+    expectOwn({ env }, golden.GetKey(), { ...rejected, ...before }, { metadata }),
+  );
+
+  test.each([
+    ["401", answering(401), { ...rejected, httpStatus: "401" }],
+    [
+      "400 BEARER_SUB_EXTRACTION_ERR",
+      answering(400, "BEARER_SUB_EXTRACTION_ERR"),
+      { ...rejected, httpStatus: "400", upstreamReason: "BEARER_SUB_EXTRACTION_ERR" },
+    ],
+    [
+      "401 UNAUTHORIZED_ERR",
+      answering(401, "UNAUTHORIZED_ERR"),
+      {
+        code: "PERMISSION_DENIED",
+        reason: "UPSTREAM_ACCESS_DENIED",
+        details: "H RS",
+        httpStatus: "401",
+        upstreamReason: "UNAUTHORIZED_ERR",
+        metadata: { principal: "caller" },
+      },
+    ],
+  ])("%s for the caller's token", async (_, action, expected) => {
+    await using gateway = await startTestGateway({ env });
+    gateway.emulator.faults.add({ action });
+    const token = gateway.secrets.markText("callers-own-token-of-some-length");
+    await expectFailure(gateway, golden.GetKey(), expected, {
+      attempts: 1,
+      metadata: { authorization: `Bearer ${token}` },
+    });
+  });
+});
+
+describe("IAM gives no token:", () => {
+  const unavailable = { code: "UNAVAILABLE", reason: "IAM_UNAVAILABLE", details: "RI", ...before };
+  const rejected = {
+    code: "INTERNAL",
+    reason: "UPSTREAM_CREDENTIALS_REJECTED",
+    details: "",
+    ...before,
+  };
+
+  test.each<[string, number, Record<string, string>, ExpectedStatus]>([
+    ["500", 500, {}, unavailable],
+    ["503", 503, {}, unavailable],
+    ["408", 408, {}, unavailable],
+    ["429", 429, { "Retry-After": "9" }, unavailable],
+    ["a redirect", 302, { Location: "http://127.0.0.1:1/" }, unavailable],
+    ["200 without a token", 200, {}, unavailable],
+    ["400", 400, {}, rejected],
+    ["401", 401, {}, rejected],
+  ])("%s", async (_, status, headers, expected) => {
+    await using iam = await startAnswering(status, headers);
+    for (const request of [golden.WrapKey(), golden.CreateKey()]) {
+      await expectOwn({ env: { IAM_AUTH_URL: iam.origin } }, request, expected);
+    }
+  });
+
+  test("it is not there", async () => {
+    const gone = await startAnswering(200);
+    await gone[Symbol.asyncDispose]();
+    await expectOwn({ env: { IAM_AUTH_URL: gone.origin } }, golden.CreateKey(), unavailable);
+  });
+
+  test("it does not know the API key", () =>
+    expectOwn({ env: { IBMCLOUD_API_KEY: "a-key-of-nobody" } }, golden.CreateKey(), rejected));
+});
+
+describe("Key Protect is not where it is said to be:", () => {
+  const rpcs = ["WrapKey", "CreateKey", "CountKeys"] as const;
+
+  test("nobody listens", async () => {
+    const gone = await startAnswering(200);
+    await gone[Symbol.asyncDispose]();
+    for (const rpc of rpcs) {
+      await expectOwn(
+        { env: { KP_SERVICE_URL: gone.origin } },
+        golden[rpc](),
+        { code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE", details: "RI", ...before },
+        { attempts: 1 },
+      );
+    }
+  });
+
+  test("the name does not exist", () =>
+    expectOwn(
+      { env: { KP_SERVICE_URL: "https://keyprotect.invalid" } },
+      golden.CreateKey(),
+      { code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE", details: "RI", ...before },
+      { attempts: 1 },
+    ));
+
+  test("somebody else answers 404", async () => {
+    await using other = await startAnswering(
+      404,
+      { "Content-Type": "text/html" },
+      "<h1>nginx</h1>",
+    );
+    for (const rpc of ["CreateKey", "CountKeys", "ListKeys", "CreateLocker"] as const) {
+      await expectOwn(
+        { env: { KP_SERVICE_URL: other.origin } },
+        golden[rpc](),
+        {
+          code: "INTERNAL",
+          reason: "UPSTREAM_REQUEST_REJECTED",
+          details: "",
+          httpStatus: "404",
+        },
+        { attempts: 1 },
+      );
+    }
+  });
+
+  test("its certificate is of an authority that nobody trusts", async () => {
+    const issued = createCertificateAuthority().issue({ ipAddresses: ["127.0.0.1"] });
+    await using impostor = await listening("https", createTlsServer({ ...issued }));
+    for (const rpc of rpcs) {
+      await expectOwn(
+        { env: { KP_SERVICE_URL: impostor.origin } },
+        golden[rpc](),
+        { code: "INTERNAL", reason: "UPSTREAM_TLS_FAILURE", details: "", ...before },
+        { attempts: 1 },
+      );
+    }
+    expect(impostor.requests).toEqual([]);
+  });
+});
+
+test("a gateway that shuts down says so, or that it does not know", async () => {
+  const gateway = await startTestGateway({ env: { GATEWAY_DRAIN_GRACE_MS: "0" } });
+  gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
+  const wrapping = expectFailure(
+    gateway,
+    golden.WrapKey(),
+    { code: "UNAVAILABLE", reason: "SHUTTING_DOWN", details: "RI", retryDelayMs: 0, ...before },
+    { attempts: 1 },
+  );
+  const creating = expectFailure(
+    gateway,
+    golden.CreateKey(),
+    {
+      code: "UNKNOWN",
+      reason: "OUTCOME_UNKNOWN",
+      details: "never",
+      mayHaveExecuted: true,
+      ...before,
+    },
+    { attempts: 1 },
+  );
+  await eventually(() => gateway.upstreamRequests().length === 2);
+  const text = await gateway.metrics();
+  await gateway.gateway.drain();
+  await Promise.all([wrapping, creating]);
+  // Nothing is left to be asked for metrics, as the gateway's own disposal would.
+  for (const client of Object.values(gateway.clients)) client.close();
+  await gateway.emulator[Symbol.asyncDispose]();
+  expect(gateway.secrets.tracesIn(`${text}${JSON.stringify(gateway.log())}`)).toEqual([]);
+}, 60_000);

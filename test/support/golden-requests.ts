@@ -1,0 +1,201 @@
+/**
+ * A good request of each RPC as the bytes that go over the wire, and how to spoil it: with other fields, or with bytes that no
+ * generated client would send. Fields that come later in a message win, so that what is appended replaces what is there.
+ */
+import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } from "@grpc/grpc-js";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  GenerateDataKeyRequest,
+  RotateKeyRequest,
+  UnwrapKeyRequest,
+  WrapKeyRequest,
+} from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
+import {
+  CountKeysRequest,
+  CreateKeyRequest,
+  DeleteKeyRequest,
+  GetKeyMaterialRequest,
+  GetKeyRequest,
+  ListKeysRequest,
+} from "../../src/gen/keyprotect/v1/keys_service.ts";
+import {
+  CreateLockerRequest,
+  ListLockersRequest,
+  RetrieveLockerRequest,
+} from "../../src/gen/keyprotect/v1/lockers_service.ts";
+import {
+  GetKeyPoliciesRequest,
+  ReplaceKeyPoliciesRequest,
+} from "../../src/gen/keyprotect/v1/policies_service.ts";
+
+/** A request as it goes over the wire. */
+export interface WireRequest {
+  /** Such as `/keyprotect.v1.KeysService/CreateKey`. */
+  readonly path: string;
+  readonly message: Buffer;
+}
+
+/** Makes requests of one RPC: the good one, with the given fields in place of its own and bytes added at its end. */
+export type Golden<Req> = (change?: Partial<Req>, appended?: Buffer) => WireRequest;
+
+/** A key that no instance has. */
+export const absentKeyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";
+/** A locker that no instance has. */
+export const absentLockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
+
+const golden =
+  <Req>(
+    path: string,
+    codec: { encode(message: Req): { finish(): Uint8Array } },
+    good: Req,
+  ): Golden<Req> =>
+  (change = {}, appended = Buffer.alloc(0)) => ({
+    path,
+    message: Buffer.concat([codec.encode({ ...good, ...change }).finish(), appended]),
+  });
+
+const keys = "/keyprotect.v1.KeysService";
+const actions = "/keyprotect.v1.KeyActionsService";
+const policies = "/keyprotect.v1.PoliciesService";
+const lockers = "/keyprotect.v1.LockersService";
+const keyId = absentKeyId;
+
+/** One maker for each RPC of the contract. */
+export const goldenRequests = {
+  CreateKey: golden<CreateKeyRequest>(`${keys}/CreateKey`, CreateKeyRequest, {
+    name: "golden key",
+    type: KeyType.ROOT,
+    description: "",
+    tags: [],
+    expireTime: undefined,
+    material: undefined,
+    returnPreference: ReturnPreference.UNSPECIFIED,
+    requestId: "",
+  }),
+  ListKeys: golden<ListKeysRequest>(`${keys}/ListKeys`, ListKeysRequest, {
+    pageSize: 0,
+    pageToken: "",
+    skip: 0,
+  }),
+  CountKeys: golden<CountKeysRequest>(`${keys}/CountKeys`, CountKeysRequest, {}),
+  GetKey: golden<GetKeyRequest>(`${keys}/GetKey`, GetKeyRequest, { keyId }),
+  GetKeyMaterial: golden<GetKeyMaterialRequest>(`${keys}/GetKeyMaterial`, GetKeyMaterialRequest, {
+    keyId,
+  }),
+  DeleteKey: golden<DeleteKeyRequest>(`${keys}/DeleteKey`, DeleteKeyRequest, {
+    keyId,
+    returnPreference: ReturnPreference.UNSPECIFIED,
+    allowMissing: false,
+  }),
+  WrapKey: golden<WrapKeyRequest>(`${actions}/WrapKey`, WrapKeyRequest, {
+    keyId,
+    plaintext: Buffer.alloc(32, 1),
+    additionalAuthenticatedData: [],
+  }),
+  GenerateDataKey: golden<GenerateDataKeyRequest>(
+    `${actions}/GenerateDataKey`,
+    GenerateDataKeyRequest,
+    { keyId, additionalAuthenticatedData: [], omitPlaintext: false },
+  ),
+  UnwrapKey: golden<UnwrapKeyRequest>(`${actions}/UnwrapKey`, UnwrapKeyRequest, {
+    keyId,
+    ciphertext: Buffer.from("ciphertext"),
+    additionalAuthenticatedData: [],
+  }),
+  RotateKey: golden<RotateKeyRequest>(`${actions}/RotateKey`, RotateKeyRequest, {
+    keyId,
+    material: undefined,
+    requestId: "",
+    returnPreference: ReturnPreference.UNSPECIFIED,
+  }),
+  GetKeyPolicies: golden<GetKeyPoliciesRequest>(
+    `${policies}/GetKeyPolicies`,
+    GetKeyPoliciesRequest,
+    { keyId },
+  ),
+  ReplaceKeyPolicies: golden<ReplaceKeyPoliciesRequest>(
+    `${policies}/ReplaceKeyPolicies`,
+    ReplaceKeyPoliciesRequest,
+    {
+      keyId,
+      policies: [
+        {
+          crn: "",
+          createTime: undefined,
+          updateTime: undefined,
+          createdBy: "",
+          updatedBy: "",
+          kind: { $case: "rotation", value: { intervalMonths: 3 } },
+        },
+      ],
+    },
+  ),
+  CreateLocker: golden<CreateLockerRequest>(`${lockers}/CreateLocker`, CreateLockerRequest, {
+    ttl: undefined,
+    maxAllowedRetrievals: 0,
+  }),
+  ListLockers: golden<ListLockersRequest>(`${lockers}/ListLockers`, ListLockersRequest, {
+    pageSize: 0,
+    pageToken: "",
+  }),
+  RetrieveLocker: golden<RetrieveLockerRequest>(
+    `${lockers}/RetrieveLocker`,
+    RetrieveLockerRequest,
+    { lockerId: absentLockerId },
+  ),
+} as const;
+
+/** Name of an RPC. */
+export type RpcName = keyof typeof goldenRequests;
+
+const delimited = 2;
+
+/** A field as it stands on the wire. */
+export const wireField = {
+  /** An enum value or integer; negative ones take ten bytes, as protobuf has it. */
+  number: (field: number, value: number | bigint): Buffer =>
+    Buffer.from(
+      new BinaryWriter()
+        .uint32(field << 3)
+        .int64(value)
+        .finish(),
+    ),
+  /** A string, bytes or message field with any content. */
+  bytes: (field: number, content: Uint8Array): Buffer =>
+    Buffer.from(
+      new BinaryWriter()
+        .uint32((field << 3) | delimited)
+        .bytes(content)
+        .finish(),
+    ),
+} as const;
+
+const asItIs = (bytes: Buffer): Buffer => bytes;
+
+/** A client of one RPC whose messages are bytes, to be called through the test gateway. */
+export function wireClient(
+  client: Client,
+  path: string,
+  addTo: (metadata: Metadata) => void = () => {},
+) {
+  return {
+    send(
+      message: Buffer,
+      metadata: Metadata,
+      options: Partial<CallOptions>,
+      callback: (error: ServiceError | null, response: Buffer) => void,
+    ): ClientUnaryCall {
+      addTo(metadata);
+      return client.makeUnaryRequest(
+        path,
+        asItIs,
+        asItIs,
+        message,
+        metadata,
+        options,
+        (error, response = Buffer.alloc(0)) => callback(error, response),
+      );
+    },
+  };
+}
