@@ -101,6 +101,10 @@ function* checkInstances(settings: Settings): Generator<Finding> {
 
 function* checkCredential(instance: Instance, at: number): Generator<Finding> {
   const { apiKey, apiKeyFile, credentials } = instance;
+  if (apiKey !== undefined && /[\s\p{Cc}]/u.test(apiKey.reveal())) {
+    // A slip in copying; IAM would only say that it does not know the key.
+    yield { path: ["instances", at, "apiKey"], what: "has to be without white space" };
+  }
   if (credentials === "caller") {
     for (const name of ["apiKey", "apiKeyFile"] as const) {
       if (instance[name] === undefined) continue;

@@ -349,6 +349,7 @@ describe("rules between settings", () => {
       { ...minimal, KP_SERVICE_URL: "http://kms.example", GATEWAY_ALLOW_INSECURE_UPSTREAM: "true" },
       [],
     ],
+    ["a key with a space", { ...minimal, IBMCLOUD_API_KEY: "api key" }, ["IBMCLOUD_API_KEY"]],
     ["two keys", { ...minimal, IBMCLOUD_API_KEY_FILE: "/key" }, ["IBMCLOUD_API_KEY"]],
     [
       "a key file that is empty",
