@@ -8,6 +8,7 @@ import { StatusError } from "../grpc/status-error.ts";
 import { KeyProtectError, type KeyProtectErrorCode } from "../keyprotect/error.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../upstream/error.ts";
 import * as access from "./errors/access-verdicts.ts";
+import { fieldOf } from "./errors/field-of.ts";
 import * as request from "./errors/request-verdicts.ts";
 import * as state from "./errors/state-verdicts.ts";
 import * as upstream from "./errors/upstream-verdicts.ts";
@@ -37,6 +38,17 @@ const notFound: Verdict = (s) => {
   if (resource === "locker") return state.lockerNotFound(s);
   // Nothing in the path can be missing but the API itself: the base URL is wrong.
   return request.gatewayRequestRejected(s);
+};
+
+/**
+ * 400 without a reason. Counting sends nothing of the request, and its answer to HEAD can give no reason: if the token is
+ * the caller's it is all that can be wrong, else the fault is the gateway's.
+ */
+const badRequest: Verdict = (s) => {
+  if (!on(s, "CountKeys")) return request.requestInvalid(s);
+  return s.context.tally.credential === "caller"
+    ? access.callerTokenRejected(s)
+    : request.gatewayRequestRejected(s);
 };
 
 /** A code counts only under a status of its own class, so that a failing server is not mistaken for a refusal. */
@@ -92,7 +104,7 @@ export const isKnownReason = (code: string): boolean =>
   Object.hasOwn(by4xxReason, code) || Object.hasOwn(by5xxReason, code);
 
 const byStatus: Readonly<Record<number, Verdict>> = {
-  400: request.requestInvalid,
+  400: badRequest,
   401: access.unauthorized,
   403: access.accessDenied,
   404: notFound,
@@ -146,29 +158,6 @@ const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Verdict>> = {
   IAM_UNAVAILABLE: upstream.iamUnavailable,
   IAM_REJECTED: access.gatewayCredentialsRejected,
   CALLER_TOKEN_MISSING: access.callerTokenRejected,
-};
-
-/** The upstream's names of body fields and parameters, as field paths of the request messages. */
-const fieldOf: Readonly<Record<string, string>> = {
-  id: "key_id",
-  name: "name",
-  description: "description",
-  tags: "tags",
-  extractable: "type",
-  expirationDate: "expire_time",
-  payload: "key_material",
-  plaintext: "plaintext",
-  ciphertext: "ciphertext",
-  aad: "additional_authenticated_data",
-  importToken: "encrypted_key_material.import_token",
-  encryptedNonce: "encrypted_key_material.encrypted_nonce",
-  iv: "encrypted_key_material.initialization_vector",
-  encryptionAlgorithm: "encrypted_key_material.algorithm",
-  rotation: "policies",
-  interval_month: "policies",
-  dualAuthDelete: "policies",
-  expiration: "ttl",
-  maxAllowedRetrievals: "max_allowed_retrievals",
 };
 
 /** What a reason code looks like. Anything else is upstream text and is not passed on. */

@@ -25,38 +25,55 @@ function base64Cores(bytes: Buffer): string[] {
   });
 }
 
+/** As it is, and as a string in JSON, such as a log line. */
+const textForms = (text: string): readonly string[] => [text, JSON.stringify(text).slice(1, -1)];
+
 function formsOf(bytes: Buffer): string[] {
   const base64 = base64Cores(bytes);
   const hex = bytes.toString("hex");
+  // Characters that a cut went through are others in a longer text.
+  const readable = bytes.toString("utf8").replaceAll(/^\uFFFD+|\uFFFD+$/g, "");
   return [
     ...base64,
     ...base64.map((core) => core.replaceAll("+", "-").replaceAll("/", "_")),
     hex,
     hex.toUpperCase(),
-    bytes.toString("latin1"),
+    ...textForms(bytes.toString("latin1")),
+    // As a careless `String(bytes)` shows them, which is less than there is; too little is not told from chance.
+    ...(readable.replaceAll("\uFFFD", "").length < 8 ? [] : textForms(readable)),
     // As `console.log` and JSON show a Buffer.
     [...bytes].join(","),
     hex.replaceAll(/(..)(?=.)/g, "$1 "),
   ];
 }
 
+const endBytes = 16;
+
+/** Who quotes only the beginning or the end of a secret gives it away too; and whoever quotes all of it quotes both. */
+const endsOf = (secret: Buffer): readonly Buffer[] =>
+  secret.length < endBytes ? [secret] : [secret.subarray(0, endBytes), secret.subarray(-endBytes)];
+
 /** Starts an empty ledger. */
 export function createSecretLedger(): SecretLedger {
   const forms = new Map<string, string>();
   let size = 0;
+  const remember = (parts: readonly Buffer[]): void => {
+    size += 1;
+    for (const form of parts.flatMap(formsOf)) {
+      forms.set(form, `secret ${size} as ${form.slice(0, 8)}…`);
+    }
+  };
   const mark = (secret: Buffer): Buffer => {
     // Too short to be told from chance.
-    if (secret.length < 12) return secret;
-    size += 1;
-    for (const form of formsOf(secret)) forms.set(form, `secret ${size} as ${form.slice(0, 8)}…`);
+    if (secret.length >= 12) remember(endsOf(secret));
     return secret;
   };
   return {
     bytes: (length) => mark(randomBytes(length)),
-    // A copy, because the gateway and its clients are free to overwrite what they were given.
     mark,
     markText(secret) {
-      mark(Buffer.from(secret));
+      // As a whole: the beginning of a token is the same for all of them.
+      remember([Buffer.from(secret)]);
       forms.set(secret, `secret ${size} as text`);
       return secret;
     },

@@ -49,13 +49,16 @@ export interface CallSettings extends Partial<CallOptions> {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Texts by path. */
+type Files = Readonly<Record<string, string>>;
+
 export interface TestGatewayOptions {
   readonly dialect?: "2019" | "current";
   readonly emulator?: EmulatorOptions;
   /** Further environment variables; an empty text takes one away. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Files that the configuration names, by path. */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Files that the configuration names, by path; what has to name the emulator's address can wait for it. */
+  readonly files?: Files | ((emulator: Emulator) => Files);
   readonly deps?: Omit<GatewayDeps, "logger">;
 }
 
@@ -136,10 +139,11 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     GATEWAY_DRAIN_DELAY_MS: "0",
     ...options.env,
   };
+  const files = typeof options.files === "function" ? options.files(emulator) : options.files;
   const config = loadConfig({
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")),
     readFile: (path) => {
-      const text = options.files?.[path];
+      const text = files?.[path];
       if (text === undefined) throw new Error(`no such file: ${path}`);
       return text;
     },

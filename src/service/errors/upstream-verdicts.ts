@@ -7,6 +7,7 @@ import {
   resource,
   retryable,
   transientRetryMs,
+  type Situation,
   type Verdict,
 } from "./verdict.ts";
 
@@ -102,16 +103,22 @@ export const tlsFailure: Verdict = (s) =>
     "the certificate at the Key Protect service URL is not accepted; nothing was sent; the gateway's operator has to look at it",
   );
 
-export const badResponse: Verdict = (s) =>
-  fail(
+/** A redirection says that nothing was done here; but for 303, which follows upon having done it (RFC 9110, 15.4.4). */
+const isRedirected = ({ httpStatus = 0 }: Situation): boolean =>
+  httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
+
+export const badResponse: Verdict = (s) => {
+  const mayHaveExecuted = isUnsafe(s) && s.sent && !isRedirected(s);
+  return fail(
     s,
     status.INTERNAL,
     "UPSTREAM_BAD_RESPONSE",
-    isUnsafe(s) && s.sent
+    mayHaveExecuted
       ? `Key Protect answered ${s.context.rpc.method} in a way the gateway cannot read; it has probably happened`
       : "Key Protect answered in a way the gateway cannot read",
-    { mayHaveExecuted: isUnsafe(s) && s.sent },
+    { mayHaveExecuted },
   );
+};
 
 export const cancelled: Verdict = (s) =>
   fail(s, status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {

@@ -595,6 +595,18 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", false],
   ],
   [
+    "unexpected 3xx, create",
+    "CreateKey",
+    new KeyProtectError("BAD_RESPONSE", "", { httpStatus: 302 }),
+    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", false],
+  ],
+  [
+    "303, create",
+    "CreateKey",
+    new KeyProtectError("BAD_RESPONSE", "", { httpStatus: 303 }),
+    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", true],
+  ],
+  [
     "operation the dialect does not have",
     "ListLockers",
     new KeyProtectError("UNSUPPORTED", ""),

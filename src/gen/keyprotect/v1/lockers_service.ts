@@ -509,7 +509,9 @@ export const LockersServiceService = {
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
    * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
+   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
+   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
    */
   retrieveLocker: {
     path: "/keyprotect.v1.LockersService/RetrieveLocker" as const,
@@ -566,7 +568,9 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
    * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
+   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
+   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
    */
   retrieveLocker: handleUnaryCall<RetrieveLockerRequest, RetrieveLockerResponse>;
 }
@@ -641,7 +645,9 @@ export interface LockersServiceClient extends Client {
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
    * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless.
+   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
+   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
+   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
    */
   retrieveLocker(
     request: RetrieveLockerRequest,

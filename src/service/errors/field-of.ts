@@ -1,0 +1,22 @@
+/** The upstream's names of body fields and parameters, as field paths of the request messages. */
+export const fieldOf: Readonly<Record<string, string>> = {
+  id: "key_id",
+  name: "name",
+  description: "description",
+  tags: "tags",
+  extractable: "type",
+  expirationDate: "expire_time",
+  payload: "key_material",
+  plaintext: "plaintext",
+  ciphertext: "ciphertext",
+  aad: "additional_authenticated_data",
+  importToken: "encrypted_key_material.import_token",
+  encryptedNonce: "encrypted_key_material.encrypted_nonce",
+  iv: "encrypted_key_material.initialization_vector",
+  encryptionAlgorithm: "encrypted_key_material.algorithm",
+  rotation: "policies",
+  interval_month: "policies",
+  dualAuthDelete: "policies",
+  expiration: "ttl",
+  maxAllowedRetrievals: "max_allowed_retrievals",
+};

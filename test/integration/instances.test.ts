@@ -1,0 +1,361 @@
+/** Several instances behind one gateway, who may use them, and the ways in. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { credentials, makeGenericClientConstructor, Metadata } from "@grpc/grpc-js";
+import { loadSync, type MethodDefinition } from "@grpc/proto-loader";
+import { service as healthService } from "grpc-health-check";
+import { describe, expect, test } from "vitest";
+import type { User } from "../../src/emulator/user.ts";
+import { KeyType } from "../../src/gen/keyprotect/v1/key.ts";
+import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { formatListenAddress } from "../../src/config/listen-address.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  createKeyId,
+  createKeyRequest,
+  deleteKeyRequest,
+  generateDataKeyRequest,
+  rotateKeyRequest,
+  wrapKeyRequest,
+} from "../support/requests.ts";
+import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
+
+const instanceIds = [
+  "e0a1b2c3-0000-4000-8000-00000000000a",
+  "e0a1b2c3-0000-4000-8000-00000000000b",
+] as const;
+/** Each can reach one instance only, so that a call with the other's token would fail. */
+const users: readonly User[] = [
+  {
+    apiKey: "api-key-of-the-first-instance",
+    subject: "IBMid-FIRST",
+    roles: ["Manager"],
+    instanceIds: [instanceIds[0]],
+  },
+  {
+    apiKey: "api-key-of-the-second-instance",
+    subject: "IBMid-SECOND",
+    roles: ["Manager"],
+    instanceIds: [instanceIds[1]],
+  },
+];
+const onFirst = { metadata: { "x-kp-instance": "first" } };
+const onSecond = { metadata: { "x-kp-instance": "second" } };
+
+interface Settings {
+  /** Appended to the YAML file. */
+  readonly yaml?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A gateway with a current instance `first` and one of 2019, `second`, configured by a file. */
+async function startTwo({ yaml = "", env = {} }: Settings = {}): Promise<TestGateway> {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-instances-"));
+  const paths = [join(folder, "first-key"), join(folder, "second-key")] as const;
+  const gateway = await startTestGateway({
+    emulator: { instanceIds, users },
+    env: {
+      GATEWAY_CONFIG: "/etc/gateway.yaml",
+      KP_SERVICE_URL: "",
+      KP_INSTANCE_ID: "",
+      KP_API_DIALECT: "",
+      IBMCLOUD_API_KEY: "",
+      ...env,
+    },
+    files: (emulator) => {
+      const files: Record<string, string> = {};
+      for (const [at, path] of paths.entries()) {
+        files[path] = users[at]?.apiKey ?? "";
+        writeFileSync(path, files[path]);
+      }
+      const instances = `
+instances:
+  - alias: first
+    serviceUrl: ${emulator.url}
+    instanceId: ${instanceIds[0]}
+    apiKeyFile: ${paths[0]}
+  - alias: second
+    serviceUrl: ${emulator.url}
+    instanceId: ${instanceIds[1]}
+    dialect: "2019"
+    apiKeyFile: ${paths[1]}
+`;
+      return { ...files, "/etc/gateway.yaml": instances + yaml };
+    },
+  });
+  const dispose = gateway[Symbol.asyncDispose].bind(gateway);
+  return Object.assign(gateway, {
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      await dispose();
+      await rm(folder, { recursive: true });
+    },
+  });
+}
+
+describe("two instances", () => {
+  test("are chosen by x-kp-instance; each is spoken to in its dialect and with its own credential", async () => {
+    await using gateway = await startTwo();
+    const { keys, actions } = gateway.clients;
+    const [ofFirst, ofSecond] = [
+      await createKeyId(gateway, {}, onFirst.metadata),
+      await createKeyId(gateway, {}, onSecond.metadata),
+    ];
+    const plaintext = gateway.secrets.bytes(32);
+    await gateway.call(actions, "wrapKey", wrapKeyRequest(ofFirst, plaintext), onFirst);
+    await gateway.call(actions, "wrapKey", wrapKeyRequest(ofSecond, plaintext), onSecond);
+    expect(gateway.upstreamRequests()).toEqual([
+      "POST /api/v2/keys",
+      "POST /api/v2/keys",
+      `POST /api/v2/keys/${ofFirst}/actions/wrap`,
+      `POST /api/v2/keys/${ofSecond}?action=wrap`,
+    ]);
+    const seen = gateway.emulator.requests
+      .list({ service: "keyprotect" })
+      .map(({ instanceId, status }) => `${instanceId} ${status}`);
+    expect(seen).toEqual([
+      `${instanceIds[0]} 201`,
+      `${instanceIds[1]} 201`,
+      `${instanceIds[0]} 200`,
+      `${instanceIds[1]} 200`,
+    ]);
+    const [first, second] = [
+      await gateway.call(keys, "getKey", { keyId: ofFirst }, onFirst),
+      await gateway.call(keys, "getKey", { keyId: ofSecond }, onSecond),
+    ];
+    expect([first.key?.createdBy, second.key?.createdBy]).toEqual(["IBMid-FIRST", "IBMid-SECOND"]);
+    expect(gateway.emulator.requests.count({ service: "iam" })).toBe(2);
+    expect(
+      gateway
+        .log()
+        .filter(({ msg }) => msg === "call")
+        .map(({ instance }) => instance),
+    ).toEqual(["first", "second", "first", "second", "first", "second"]);
+  });
+
+  test("know nothing of each other's keys", async () => {
+    await using gateway = await startTwo();
+    const { keys, actions } = gateway.clients;
+    const keyId = await createKeyId(gateway, {}, onFirst.metadata);
+    for (const failure of [
+      await gateway.failure(keys, "getKey", { keyId }, onSecond),
+      await gateway.failure(actions, "generateDataKey", generateDataKeyRequest(keyId), onSecond),
+      await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId), onSecond),
+    ]) {
+      expect(failure).toMatchObject({ code: "NOT_FOUND", reason: "KEY_NOT_FOUND" });
+      expect(failure.resourceInfo?.description).toBe('looked up in instance "second"');
+    }
+    expect(await gateway.call(keys, "countKeys", {}, onFirst)).toEqual({ totalSize: 1 });
+    expect(await gateway.call(keys, "countKeys", {}, onSecond)).toEqual({ totalSize: 0 });
+  });
+
+  test("go on one without the other", async () => {
+    await using gateway = await startTwo();
+    const { keys } = gateway.clients;
+    gateway.emulator.faults.add({
+      match: { instanceId: instanceIds[0] },
+      action: { kind: "respond", status: 503 },
+    });
+    const failure = await gateway.failure(keys, "countKeys", {}, onFirst);
+    expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_UNAVAILABLE" });
+    expect(await gateway.call(keys, "countKeys", {}, onSecond)).toEqual({ totalSize: 0 });
+  });
+
+  test("have a default: the first, or the one that is named so", async () => {
+    await using byOrder = await startTwo();
+    await using byName = await startTwo({ yaml: "defaultInstance: second\n" });
+    for (const [gateway, instanceId] of [
+      [byOrder, instanceIds[0]],
+      [byName, instanceIds[1]],
+    ] as const) {
+      await gateway.call(gateway.clients.keys, "countKeys", {});
+      expect(gateway.emulator.requests.list({ service: "keyprotect" })).toMatchObject([
+        { instanceId },
+      ]);
+    }
+  });
+
+  test("are the only ones there are: another alias is INSTANCE_UNKNOWN, and nothing is sent", async () => {
+    await using gateway = await startTwo();
+    const { keys } = gateway.clients;
+    for (const alias of ["third", "FIRST", instanceIds[0], "first,second"]) {
+      const failure = await gateway.failure(
+        keys,
+        "countKeys",
+        {},
+        {
+          metadata: { "x-kp-instance": alias },
+        },
+      );
+      expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "INSTANCE_UNKNOWN" });
+    }
+    expect(gateway.upstreamRequests()).toEqual([]);
+  });
+});
+
+describe("rules of the configuration", () => {
+  const yaml = `
+policy:
+  rules:
+    - { callers: [anonymous], methods: ["*"], instances: [first] }
+    - { callers: [anonymous], methods: [KeysService/DeleteKey], instances: [first] }
+    - { callers: [anonymous], methods: ["KeysService/*"], instances: [second] }
+    - { callers: ["spiffe://mesh/ns/orders"], methods: [KeysService/GetKeyMaterial] }
+`;
+
+  test("cover what destroys or discloses only by its name", async () => {
+    await using gateway = await startTwo({ yaml });
+    const { keys, actions, lockers } = gateway.clients;
+    const keyId = await createKeyId(gateway, { type: KeyType.STANDARD }, onFirst.metadata);
+    const before = gateway.upstreamRequests().length;
+    const lockerId = keyId;
+    const denied = [
+      await gateway.failure(keys, "getKeyMaterial", { keyId }, onFirst),
+      await gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId), onFirst),
+      await gateway.failure(lockers, "retrieveLocker", { lockerId }, onFirst),
+      await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId), onSecond),
+      await gateway.failure(keys, "getKeyMaterial", { keyId }, onSecond),
+      await gateway.failure(actions, "wrapKey", wrapKeyRequest(keyId, Buffer.from("x")), onSecond),
+      // A request that is invalid as well: who may not call learns nothing about requests either.
+      await gateway.failure(keys, "getKeyMaterial", { keyId: "" }, onFirst),
+    ];
+    for (const failure of denied) {
+      expect(failure).toMatchObject({ code: "PERMISSION_DENIED", reason: "CALLER_NOT_AUTHORIZED" });
+      expect(failure.resourceInfo?.resourceType).toBe("keyprotect-gateway/method");
+    }
+    expect(gateway.upstreamRequests()).toHaveLength(before);
+
+    await gateway.call(keys, "getKey", { keyId }, onFirst);
+    await gateway.call(keys, "countKeys", {}, onSecond);
+    await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId), onFirst);
+  });
+
+  test("tell a caller on a Unix socket from one on TCP", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "gateway-socket-"));
+    try {
+      await using gateway = await startTwo({
+        yaml: `
+policy:
+  rules:
+    - { callers: [unix], methods: ["*", KeysService/GetKeyMaterial] }
+    - { callers: [anonymous], methods: [KeysService/CountKeys] }
+`,
+        env: { GATEWAY_LISTEN: `unix:${join(folder, "gateway.sock")},127.0.0.1:0` },
+      });
+      const { keys } = gateway.clients;
+      expect(gateway.address).toBe(`unix:${join(folder, "gateway.sock")}`);
+      const created = await gateway.call(
+        keys,
+        "createKey",
+        createKeyRequest({ type: KeyType.STANDARD }),
+      );
+      const { keyMaterial } = await gateway.call(keys, "getKeyMaterial", {
+        keyId: created.key?.id ?? "",
+      });
+      gateway.secrets.mark(Buffer.from(keyMaterial));
+      expect(keyMaterial).toHaveLength(32);
+
+      const [, tcp] = gateway.gateway.addresses;
+      if (tcp === undefined) throw new Error("there is one listener only");
+      const remote = new KeysServiceClient(formatListenAddress(tcp), credentials.createInsecure());
+      try {
+        expect(await gateway.call(remote, "countKeys", {})).toEqual({ totalSize: 1 });
+        const failure = await gateway.failure(remote, "createKey", createKeyRequest());
+        expect(failure.reason).toBe("CALLER_NOT_AUTHORIZED");
+      } finally {
+        remote.close();
+      }
+      const callers = gateway
+        .log()
+        .filter(({ msg }) => msg === "call")
+        .map(({ caller }) => caller);
+      expect(callers).toEqual(["unix", "unix", "anonymous", "anonymous"]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+const isMethod = (value: unknown): value is MethodDefinition<object, object> =>
+  typeof value === "object" && value !== null && "requestSerialize" in value;
+
+describe("what tools ask a gateway", () => {
+  test("health: services serve, and readiness follows the first token of every instance", async () => {
+    await using gateway = await startTwo();
+    const Health = makeGenericClientConstructor(healthService, "Health");
+    const client = new Health(gateway.address, credentials.createInsecure());
+    const check = (service: string): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const method = healthService["Check"];
+        if (method === undefined) throw new Error("the health service has no Check");
+        client.makeUnaryRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          { service },
+          (error, response: unknown) => {
+            if (error !== null) reject(error);
+            else
+              resolve(typeof response === "object" && response && Reflect.get(response, "status"));
+          },
+        );
+      });
+    try {
+      expect(await check("")).toBe("SERVING");
+      expect(await check("keyprotect.v1.KeysService")).toBe("SERVING");
+      await eventually(async () => (await check("readiness")) === "SERVING");
+      const { host, port } = gateway.gateway.admin;
+      const ready = await fetch(`http://${host}:${port}/readyz`);
+      expect(ready.status).toBe(200);
+      await expect(check("no.such.Service")).rejects.toMatchObject({ code: 5 });
+    } finally {
+      client.close();
+    }
+  });
+
+  test("reflection: the services and what their messages look like; none where it is off", async () => {
+    const protos = join(
+      dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json")),
+      "build/proto",
+    );
+    const loaded = loadSync("grpc/reflection/v1/reflection.proto", { includeDirs: [protos] });
+    const service = loaded["grpc.reflection.v1.ServerReflection"];
+    const method: unknown = service && Reflect.get(service, "ServerReflectionInfo");
+    if (!isMethod(method)) throw new Error("no reflection service in the package");
+    const ask = (gateway: TestGateway, request: object): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const stream = gateway.clients.keys.makeBidiStreamRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          new Metadata(),
+        );
+        stream.on("error", reject);
+        stream.on("data", (answer: unknown) => {
+          resolve(answer);
+          stream.end();
+        });
+        stream.write(request);
+      });
+
+    await using open = await startTwo();
+    expect(await ask(open, { listServices: "*" })).toMatchObject({
+      listServicesResponse: {
+        service: expect.arrayContaining([
+          { name: "keyprotect.v1.KeysService" },
+          { name: "keyprotect.v1.KeyActionsService" },
+          { name: "keyprotect.v1.PoliciesService" },
+          { name: "keyprotect.v1.LockersService" },
+        ]),
+      },
+    });
+    expect(
+      await ask(open, { fileContainingSymbol: "keyprotect.v1.KeysService.CreateKey" }),
+    ).toMatchObject({ fileDescriptorResponse: {} });
+
+    await using closed = await startTwo({ env: { GATEWAY_REFLECTION: "off" } });
+    await expect(ask(closed, { listServices: "*" })).rejects.toMatchObject({ code: 12 });
+  });
+});

@@ -1,0 +1,259 @@
+/** Pages over the key list of a real service by offset, while others create and delete keys. */
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { defaultInstanceId } from "../../src/emulator/options.ts";
+import type {
+  ListKeysRequest,
+  ListKeysResponse,
+} from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { createKeyId, deleteKeyRequest } from "../support/requests.ts";
+import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
+
+const request = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
+  pageSize: 0,
+  pageToken: "",
+  skip: 0,
+  ...overrides,
+});
+
+/** The service itself, past the gateway: what other clients of the instance do. */
+async function createDirectly(emulator: Emulator): Promise<{
+  create: (count: number) => Promise<string[]>;
+  remove: (keyId: string) => Promise<void>;
+}> {
+  const [user] = emulator.users;
+  if (user === undefined) throw new Error("the emulator has no user");
+  const type = "application/vnd.ibm.kms.key+json";
+  const headers = {
+    authorization: `Bearer ${emulator.tokens.issue(user).accessToken}`,
+    "bluemix-instance": emulator.instanceId,
+    "content-type": type,
+  };
+  const body = JSON.stringify({
+    metadata: { collectionType: type, collectionTotal: 1 },
+    resources: [{ type, name: "listed", extractable: false }],
+  });
+  const createOne = async (): Promise<string> => {
+    const answer = await fetch(`${emulator.url}/api/v2/keys`, { method: "POST", headers, body });
+    const { resources }: { resources: { id: string }[] } = JSON.parse(await answer.text());
+    return resources[0]?.id ?? "";
+  };
+  return {
+    create: async (count) => {
+      const ids: string[] = [];
+      for (let at = 0; at < count; at += 1) {
+        ids.push(await createOne());
+      }
+      // Lists are in the order of IDs.
+      return ids.toSorted();
+    },
+    remove: async (keyId) => {
+      await fetch(`${emulator.url}/api/v2/keys/${keyId}`, { method: "DELETE", headers });
+    },
+  };
+}
+
+/** All pages from the first on, with what happens after each. */
+async function readAll(
+  gateway: TestGateway,
+  pageSize: number,
+  afterPage: (page: number) => Promise<void> = async () => {},
+): Promise<readonly string[][]> {
+  const pages: string[][] = [];
+  let pageToken = "";
+  do {
+    const page = await gateway.call(
+      gateway.clients.keys,
+      "listKeys",
+      request({ pageSize, pageToken }),
+    );
+    pages.push(idsOf(page));
+    pageToken = page.nextPageToken;
+    await afterPage(pages.length);
+  } while (pageToken !== "");
+  return pages;
+}
+
+const idsOf = (page: ListKeysResponse): string[] => page.keys.map(({ id }) => id);
+
+describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
+  test("pages hold as many keys as asked for, and together each key once and in order", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { create } = await createDirectly(gateway.emulator);
+    const ids = await create(11);
+    expect((await readAll(gateway, 4)).map((page) => page.length)).toEqual([4, 4, 3]);
+    expect((await readAll(gateway, 4)).flat()).toEqual(ids);
+    expect((await readAll(gateway, 1)).flat()).toEqual(ids);
+    expect(await readAll(gateway, 11)).toEqual([ids]);
+    expect(await readAll(gateway, 0)).toEqual([ids]);
+    // More than a page may hold is a page of the largest size.
+    expect(await readAll(gateway, 2_000_000_000)).toEqual([ids]);
+    expect(gateway.upstreamRequests().at(-1)).toBe("GET /api/v2/keys?limit=1001&offset=0");
+  });
+
+  test("an empty instance is one empty page", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    expect(await readAll(gateway, 10)).toEqual([[]]);
+  });
+
+  test("skip jumps over keys, from the first page or from a token on", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { keys } = gateway.clients;
+    const { create } = await createDirectly(gateway.emulator);
+    const ids = await create(9);
+    const first = await gateway.call(keys, "listKeys", request({ pageSize: 2, skip: 3 }));
+    expect(idsOf(first)).toEqual(ids.slice(3, 5));
+    const second = await gateway.call(
+      keys,
+      "listKeys",
+      request({ pageSize: 2, skip: 1, pageToken: first.nextPageToken }),
+    );
+    expect(idsOf(second)).toEqual(ids.slice(6, 8));
+    const third = await gateway.call(
+      keys,
+      "listKeys",
+      request({ pageSize: 2, pageToken: second.nextPageToken }),
+    );
+    expect(idsOf(third)).toEqual(ids.slice(8));
+    expect(third.nextPageToken).toBe("");
+    const beyond = await gateway.call(keys, "listKeys", request({ skip: 9 }));
+    expect(beyond).toEqual({ keys: [], nextPageToken: "" });
+  });
+
+  test("deleting before the end of a page, and creating anywhere, loses and repeats nothing", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { create, remove } = await createDirectly(gateway.emulator);
+    const ids = await create(10);
+    const pages = await readAll(gateway, 3, async (page) => {
+      if (page !== 1) return;
+      await remove(ids[0] ?? "");
+      await remove(ids[1] ?? "");
+      await create(4);
+    });
+    const seen = pages.flat();
+    expect(seen.filter((id) => ids.includes(id))).toEqual(ids);
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  test("a list whose last seen key is gone is LIST_CHANGED, and readable from its beginning", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { keys } = gateway.clients;
+    const { create } = await createDirectly(gateway.emulator);
+    const ids = await create(6);
+    const first = await gateway.call(keys, "listKeys", request({ pageSize: 3 }));
+    await gateway.call(keys, "deleteKey", deleteKeyRequest(ids[2] ?? ""));
+    const failure = await gateway.failure(
+      keys,
+      "listKeys",
+      request({ pageSize: 3, pageToken: first.nextPageToken }),
+    );
+    expect(failure).toMatchObject({ code: "ABORTED", reason: "LIST_CHANGED" });
+    expect((await readAll(gateway, 3)).flat()).toEqual(ids.filter((id) => id !== ids[2]));
+  });
+});
+
+test("whatever comes and goes between pages, every key that stays is listed exactly once, or LIST_CHANGED is told", async () => {
+  const step = fc.record({
+    removals: fc.array(fc.nat(), { maxLength: 3 }),
+    creations: fc.nat({ max: 2 }),
+  });
+  await using gateway = await startTestGateway();
+  const { emulator } = gateway;
+  let ended = { complete: 0, changed: 0 };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 14 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(step, { maxLength: 6 }),
+      async (count, pageSize, steps) => {
+        const direct = await createDirectly(emulator);
+        const present = new Set(await direct.create(count));
+        const staying = new Set(present);
+        const everThere = new Set(present);
+        const seen: string[] = [];
+        let pageToken = "";
+        let isChanged = false;
+        for (let page = 0; ; page += 1) {
+          const { error, response } = await gateway.outcome(
+            gateway.clients.keys,
+            "listKeys",
+            request({ pageSize, pageToken }),
+          );
+          if (error !== null) {
+            expect(error.code).toBe(10);
+            isChanged = true;
+            break;
+          }
+          seen.push(...(response?.keys ?? []).map(({ id }) => id));
+          pageToken = response?.nextPageToken ?? "";
+          if (pageToken === "") break;
+          for (const at of steps[page]?.removals ?? []) {
+            const id = [...present][at % Math.max(1, present.size)];
+            if (id === undefined) continue;
+            await direct.remove(id);
+            present.delete(id);
+            staying.delete(id);
+          }
+          for (const id of await direct.create(steps[page]?.creations ?? 0)) {
+            present.add(id);
+            everThere.add(id);
+          }
+        }
+        expect(new Set(seen).size).toBe(seen.length);
+        expect(seen.every((id) => everThere.has(id))).toBe(true);
+        if (!isChanged) expect([...staying].filter((id) => !seen.includes(id))).toEqual([]);
+        ended = isChanged
+          ? { ...ended, changed: ended.changed + 1 }
+          : { ...ended, complete: ended.complete + 1 };
+        for (const id of present) await direct.remove(id);
+      },
+    ),
+    { numRuns: 25, seed: 20_190_714, endOnFailure: true },
+  );
+  // The law would hold for a gateway that always gives up.
+  expect(ended.complete).toBeGreaterThan(ended.changed);
+}, 60_000);
+
+test("a page token is good for its own instance and list only, and unchanged only", async () => {
+  const other = "e0a1b2c3-0000-4000-8000-000000000002";
+  await using gateway = await startTestGateway({
+    emulator: { instanceIds: [defaultInstanceId, other] },
+    env: {
+      GATEWAY_CONFIG: "/gateway.yaml",
+      KP_SERVICE_URL: "",
+      KP_INSTANCE_ID: "",
+      KP_API_DIALECT: "",
+    },
+    files: (emulator) => ({
+      "/gateway.yaml": `
+instances:
+  - { alias: one, serviceUrl: "${emulator.url}", instanceId: ${defaultInstanceId} }
+  - { alias: two, serviceUrl: "${emulator.url}", instanceId: ${other} }
+`,
+    }),
+  });
+  const { keys, lockers } = gateway.clients;
+  for (const instance of ["one", "two"]) {
+    for (let at = 0; at < 3; at += 1) {
+      await createKeyId(gateway, {}, { "x-kp-instance": instance });
+    }
+  }
+  const { nextPageToken } = await gateway.call(keys, "listKeys", request({ pageSize: 2 }));
+  const before = gateway.upstreamRequests().length;
+  const failures = [
+    await gateway.failure(keys, "listKeys", request({ pageToken: nextPageToken }), {
+      metadata: { "x-kp-instance": "two" },
+    }),
+    await gateway.failure(keys, "listKeys", request({ pageToken: nextPageToken.toLowerCase() })),
+    await gateway.failure(keys, "listKeys", request({ pageToken: "2" })),
+    await gateway.failure(lockers, "listLockers", { pageSize: 0, pageToken: nextPageToken }),
+  ];
+  for (const failure of failures) {
+    expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "PAGE_TOKEN_INVALID" });
+    expect(failure.badRequest?.fieldViolations).toMatchObject([{ field: "page_token" }]);
+  }
+  expect(gateway.upstreamRequests()).toHaveLength(before);
+  const rest = await gateway.call(keys, "listKeys", request({ pageToken: nextPageToken }));
+  expect(rest.keys).toHaveLength(1);
+});

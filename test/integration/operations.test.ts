@@ -1,0 +1,703 @@
+/** Every RPC with its options, in both dialects, all the way to Key Protect and back. */
+import { describe, expect, test } from "vitest";
+import type { EmulatorOptions } from "../../src/emulator/options.ts";
+import { KeyState, KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
+import {
+  createKeyId,
+  createKeyRequest,
+  deleteKeyRequest,
+  dualAuthPolicy,
+  generateDataKeyRequest,
+  plainMaterial,
+  rotateKeyRequest,
+  rotationPolicy,
+  unwrapKeyRequest,
+  wrapKeyRequest,
+} from "../support/requests.ts";
+import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
+
+interface Variant {
+  readonly name: string;
+  readonly dialect: "current" | "2019";
+  readonly profile: "current" | "2019";
+}
+
+const variants: readonly Variant[] = [
+  { name: "the current dialect", dialect: "current", profile: "current" },
+  { name: "the dialect of 2019 with today's service", dialect: "2019", profile: "current" },
+  { name: "the dialect of 2019 with the service of 2019", dialect: "2019", profile: "2019" },
+];
+
+const hourMs = 3_600_000;
+/** Longer than any test moves the clock, so that no token expires on the way. */
+const tokenLifetimeSeconds = 6 * 3_600;
+const representation = { returnPreference: ReturnPreference.REPRESENTATION };
+const unknownId = "99999999-9999-4999-8999-999999999999";
+
+const requestsSince = (gateway: TestGateway, count: number): readonly string[] =>
+  gateway.upstreamRequests().slice(count);
+
+const keyPath = (id: string): string => `/api/v2/keys/${id}`;
+
+describe.each(variants)("in $name", ({ dialect, profile }) => {
+  const start = (emulator: EmulatorOptions = {}): Promise<TestGateway> =>
+    startTestGateway({ dialect, emulator: { profile, tokenLifetimeSeconds, ...emulator } });
+  const isCurrent = dialect === "current";
+  const hasReasons = profile === "current";
+  const hasKeyVersions = profile === "current";
+  const metadataPath = (id: string): string =>
+    isCurrent ? `${keyPath(id)}/metadata` : keyPath(id);
+  const actionPath = (id: string, action: string): string =>
+    isCurrent ? `${keyPath(id)}/actions/${action}` : `${keyPath(id)}?action=${action}`;
+
+  describe("CreateKey", () => {
+    test("generates a root key, and a representation of it never holds material", async () => {
+      await using gateway = await start();
+      const { keys } = gateway.clients;
+      const expireTime = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 24 * hourMs);
+      const { key, keyMaterial, replayed } = await gateway.call(
+        keys,
+        "createKey",
+        createKeyRequest({
+          name: "orders",
+          description: "wraps the keys of orders",
+          tags: ["team-x", "blue"],
+          expireTime,
+          ...representation,
+        }),
+      );
+      expect(key).toMatchObject({
+        name: "orders",
+        description: "wraps the keys of orders",
+        type: KeyType.ROOT,
+        state: KeyState.ACTIVE,
+        tags: ["team-x", "blue"],
+        expireTime,
+        imported: false,
+        deleteTime: undefined,
+      });
+      expect(key?.crn).toContain(`:${gateway.emulator.instanceId}:key:${key?.id}`);
+      expect(key?.createdBy).not.toBe("");
+      expect(keyMaterial).toHaveLength(0);
+      expect(replayed).toBe(false);
+      expect(gateway.upstreamRequests()).toEqual(["POST /api/v2/keys"]);
+    });
+
+    test("generates a standard key, whose material a representation holds", async () => {
+      await using gateway = await start();
+      const { keys } = gateway.clients;
+      const created = await gateway.call(
+        keys,
+        "createKey",
+        createKeyRequest({ type: KeyType.STANDARD, ...representation }),
+      );
+      gateway.secrets.mark(Buffer.from(created.keyMaterial));
+      expect(created.keyMaterial).toHaveLength(32);
+      const read = await gateway.call(keys, "getKeyMaterial", { keyId: created.key?.id ?? "" });
+      expect(read.keyMaterial).toEqual(created.keyMaterial);
+      expect(read.key).toEqual(created.key);
+    });
+
+    test.each([ReturnPreference.UNSPECIFIED, ReturnPreference.MINIMAL])(
+      "answers without material unless a representation is asked for (preference %i)",
+      async (returnPreference) => {
+        await using gateway = await start();
+        const created = await gateway.call(
+          gateway.clients.keys,
+          "createKey",
+          createKeyRequest({ type: KeyType.STANDARD, returnPreference }),
+        );
+        expect(created.keyMaterial).toHaveLength(0);
+        expect(created.key?.id).toMatch(/^[0-9a-f-]{36}$/);
+        const [request] = gateway.emulator.requests.list({ operation: "createKey" });
+        expect(request?.headers["prefer"]).toBe("return=minimal");
+      },
+    );
+
+    test("reads the material once more if Key Protect answers before it is there", async () => {
+      await using gateway = await start();
+      gateway.emulator.faults.add({
+        match: { operation: "createKey" },
+        action: {
+          kind: "rewrite",
+          patch: (body) =>
+            JSON.parse(JSON.stringify(body), (name, value) =>
+              name === "payload" ? undefined : value,
+            ),
+        },
+      });
+      const created = await gateway.call(
+        gateway.clients.keys,
+        "createKey",
+        createKeyRequest({ type: KeyType.STANDARD, ...representation }),
+      );
+      gateway.secrets.mark(Buffer.from(created.keyMaterial));
+      expect(created.keyMaterial).toHaveLength(32);
+      expect(gateway.upstreamRequests()).toEqual([
+        "POST /api/v2/keys",
+        `GET ${keyPath(created.key?.id ?? "")}`,
+      ]);
+    });
+
+    test.each([16, 24, 32])(
+      "imports a root key of %i bytes, with which it wraps",
+      async (length) => {
+        await using gateway = await start();
+        const { keys, actions } = gateway.clients;
+        const material = gateway.secrets.bytes(length);
+        const [first, second] = await Promise.all(
+          ["one", "two"].map((name) =>
+            createKeyId(gateway, { name, material: plainMaterial(material) }),
+          ),
+        );
+        const { key } = await gateway.call(keys, "getKey", { keyId: first ?? "" });
+        expect(key).toMatchObject({ id: first, imported: true, type: KeyType.ROOT });
+        const plaintext = gateway.secrets.bytes(32);
+        const { ciphertext } = await gateway.call(
+          actions,
+          "wrapKey",
+          wrapKeyRequest(first ?? "", plaintext),
+        );
+        expect(ciphertext.includes(plaintext)).toBe(false);
+        const other = await gateway.failure(
+          actions,
+          "unwrapKey",
+          unwrapKeyRequest(await createKeyId(gateway), ciphertext),
+        );
+        expect(other).toMatchObject({ code: "INVALID_ARGUMENT", reason: "CIPHERTEXT_REJECTED" });
+        expect(second).not.toBe(first);
+      },
+    );
+
+    test("imports a standard key of any bytes and gives back exactly those", async () => {
+      await using gateway = await start();
+      const material = gateway.secrets.bytes(1_000);
+      const keyId = await createKeyId(gateway, {
+        type: KeyType.STANDARD,
+        material: plainMaterial(material),
+      });
+      const { key, keyMaterial } = await gateway.call(gateway.clients.keys, "getKeyMaterial", {
+        keyId,
+      });
+      expect(keyMaterial.equals(material)).toBe(true);
+      expect(key).toMatchObject({ id: keyId, imported: true, type: KeyType.STANDARD });
+    });
+
+    test("sends nothing upstream for a request that breaks several rules, and names all of them", async () => {
+      await using gateway = await start();
+      const failure = await gateway.failure(
+        gateway.clients.keys,
+        "createKey",
+        createKeyRequest({
+          name: "x",
+          type: KeyType.UNSPECIFIED,
+          tags: ["a,b"],
+          expireTime: new Date(0),
+          requestId: "not a uuid",
+        }),
+      );
+      expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "REQUEST_INVALID" });
+      expect(failure.badRequest?.fieldViolations.map(({ field }) => field)).toEqual([
+        "name",
+        "type",
+        "tags[0]",
+        "expire_time",
+        "request_id",
+      ]);
+      expect(gateway.upstreamRequests()).toEqual([]);
+    });
+  });
+
+  describe("GetKey, GetKeyMaterial and CountKeys", () => {
+    test("GetKey reads metadata and shows no material of a standard key", async () => {
+      await using gateway = await start();
+      const material = gateway.secrets.bytes(48);
+      const keyId = await createKeyId(gateway, {
+        type: KeyType.STANDARD,
+        material: plainMaterial(material),
+      });
+      const { key } = await gateway.call(gateway.clients.keys, "getKey", { keyId });
+      expect(key).toMatchObject({ id: keyId, name: "orders", type: KeyType.STANDARD });
+      expect(JSON.stringify(key)).not.toContain(material.toString("base64"));
+      expect(requestsSince(gateway, 1)).toEqual([`GET ${metadataPath(keyId)}`]);
+    });
+
+    test("GetKeyMaterial refuses root keys, whose material never leaves Key Protect", async () => {
+      await using gateway = await start();
+      const keyId = await createKeyId(gateway);
+      const failure = await gateway.failure(gateway.clients.keys, "getKeyMaterial", { keyId });
+      expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "KEY_TYPE_MISMATCH" });
+      expect(failure.resourceInfo).toMatchObject({ resourceName: keyId });
+    });
+
+    test("a key that does not exist is NOT_FOUND and named together with its instance", async () => {
+      await using gateway = await start();
+      const { keys, actions, policies } = gateway.clients;
+      const ciphertext = Buffer.alloc(48, 1);
+      const failures = [
+        await gateway.failure(keys, "getKey", { keyId: unknownId }),
+        await gateway.failure(keys, "getKeyMaterial", { keyId: unknownId }),
+        await gateway.failure(keys, "deleteKey", deleteKeyRequest(unknownId)),
+        await gateway.failure(actions, "wrapKey", wrapKeyRequest(unknownId, Buffer.from("text"))),
+        await gateway.failure(actions, "generateDataKey", generateDataKeyRequest(unknownId)),
+        await gateway.failure(actions, "unwrapKey", unwrapKeyRequest(unknownId, ciphertext)),
+        await gateway.failure(actions, "rotateKey", rotateKeyRequest(unknownId)),
+        await gateway.failure(policies, "getKeyPolicies", { keyId: unknownId }),
+        await gateway.failure(policies, "replaceKeyPolicies", {
+          keyId: unknownId,
+          policies: [rotationPolicy(1)],
+        }),
+      ];
+      for (const failure of failures) {
+        expect(failure).toMatchObject({ code: "NOT_FOUND", reason: "KEY_NOT_FOUND" });
+        expect(failure.resourceInfo).toMatchObject({
+          resourceType: "keyprotect.v1.Key",
+          resourceName: unknownId,
+          description: 'looked up in instance "default"',
+        });
+        expect(failure.errorInfo?.metadata).toMatchObject({
+          httpStatus: "404",
+          upstreamReason: hasReasons ? "KEY_NOT_FOUND_ERR" : "",
+          attempts: "1",
+          mayHaveExecuted: "false",
+        });
+      }
+    });
+
+    test("CountKeys follows creations and deletions with a HEAD", async () => {
+      await using gateway = await start();
+      const { keys } = gateway.clients;
+      expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 0 });
+      const keyId = await createKeyId(gateway);
+      await createKeyId(gateway, { type: KeyType.STANDARD });
+      expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 2 });
+      await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId));
+      expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 1 });
+      expect(gateway.upstreamRequests()[0]).toBe("HEAD /api/v2/keys");
+    });
+  });
+
+  describe("DeleteKey", () => {
+    test("answers with the ID, or with the deleted key if that is asked for", async () => {
+      await using gateway = await start();
+      const { keys } = gateway.clients;
+      const first = await createKeyId(gateway);
+      const minimal = await gateway.call(keys, "deleteKey", deleteKeyRequest(first));
+      expect(minimal.key).toMatchObject({ id: first, name: "" });
+      const second = await createKeyId(gateway, { name: "second" });
+      const full = await gateway.call(keys, "deleteKey", deleteKeyRequest(second, representation));
+      expect(full.key).toMatchObject({ id: second, name: "second", state: KeyState.DESTROYED });
+      expect(full.key?.deleteTime).toBeInstanceOf(Date);
+      expect(full.key?.deletedBy).not.toBe("");
+      const deletions = gateway.emulator.requests.list({ operation: "deleteKey" });
+      expect(deletions.map(({ headers }) => headers["prefer"])).toEqual([
+        "return=minimal",
+        "return=representation",
+      ]);
+      expect(deletions.map(({ method, path, query }) => `${method} ${path}${query}`)).toEqual([
+        `DELETE ${keyPath(first)}`,
+        `DELETE ${keyPath(second)}`,
+      ]);
+    });
+
+    test("a second deletion is NOT_FOUND, and OK with allow_missing, as is one of a key that never was", async () => {
+      await using gateway = await start();
+      const { keys } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId));
+      const again = await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId));
+      expect(again).toMatchObject({ code: "NOT_FOUND", reason: "KEY_DELETED" });
+      for (const id of [keyId, unknownId]) {
+        const { key } = await gateway.call(
+          keys,
+          "deleteKey",
+          deleteKeyRequest(id, { allowMissing: true, ...representation }),
+        );
+        expect(key).toMatchObject({ id });
+      }
+    });
+
+    test("what a deleted key was used for fails as a precondition", async () => {
+      await using gateway = await start();
+      const { keys, actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const { ciphertext } = await gateway.call(
+        actions,
+        "wrapKey",
+        wrapKeyRequest(keyId, gateway.secrets.bytes(32)),
+      );
+      await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId));
+      const failures = [
+        await gateway.failure(actions, "wrapKey", wrapKeyRequest(keyId, gateway.secrets.bytes(32))),
+        await gateway.failure(actions, "unwrapKey", unwrapKeyRequest(keyId, ciphertext)),
+        await gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId)),
+      ];
+      for (const failure of failures) {
+        expect(failure).toMatchObject({ code: "FAILED_PRECONDITION", reason: "KEY_DELETED" });
+        expect(failure.preconditionFailure?.violations).toMatchObject([
+          { type: "KEY_DELETED", subject: `keys/${keyId}` },
+        ]);
+      }
+      const { key } = await gateway.call(keys, "getKey", { keyId });
+      expect(key?.state).toBe(KeyState.DESTROYED);
+    });
+
+    test("a key that protects a cloud resource is not deleted", async () => {
+      await using gateway = await start();
+      const keyId = await createKeyId(gateway);
+      gateway.emulator.register({
+        keyId,
+        resourceCrn: "crn:v1:bluemix:public:cloud-object-storage:global:a/1:2:bucket:3",
+      });
+      const failure = await gateway.failure(
+        gateway.clients.keys,
+        "deleteKey",
+        deleteKeyRequest(keyId),
+      );
+      expect(failure.code).toBe("FAILED_PRECONDITION");
+      expect(failure.reason).toBe(hasReasons ? "KEY_PROTECTS_RESOURCES" : "KEY_STATE_INVALID");
+    });
+  });
+
+  describe("WrapKey, GenerateDataKey and UnwrapKey", () => {
+    test.each([
+      ["without additional data", []],
+      ["with additional data", ["payments", "", "größer"]],
+    ])("give back what was wrapped, %s", async (_name, aad) => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const plaintext = gateway.secrets.bytes(3_072);
+      const before = gateway.upstreamRequests().length;
+      const wrapped = await gateway.call(
+        actions,
+        "wrapKey",
+        wrapKeyRequest(keyId, plaintext, [...aad]),
+      );
+      const unwrapped = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, wrapped.ciphertext, [...aad]),
+      );
+      expect(unwrapped.plaintext.equals(plaintext)).toBe(true);
+      expect(unwrapped.rewrappedCiphertext).toHaveLength(0);
+      expect(unwrapped.rewrappedKeyVersionId).toBe("");
+      expect(wrapped.keyVersionId === "").toBe(!hasKeyVersions);
+      expect(requestsSince(gateway, before)).toEqual([
+        `POST ${actionPath(keyId, "wrap")}`,
+        `POST ${actionPath(keyId, "unwrap")}`,
+      ]);
+      const failure = await gateway.failure(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, wrapped.ciphertext, [...aad, "another"]),
+      );
+      expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "CIPHERTEXT_REJECTED" });
+    });
+
+    test("GenerateDataKey gives a fresh key, which its ciphertext unwraps to", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const request = generateDataKeyRequest(keyId, { additionalAuthenticatedData: ["orders"] });
+      const [one, two] = [
+        await gateway.call(actions, "generateDataKey", request),
+        await gateway.call(actions, "generateDataKey", request),
+      ];
+      for (const generated of [one, two]) {
+        gateway.secrets.mark(Buffer.from(generated.plaintext));
+        expect(generated.plaintext).toHaveLength(32);
+        const unwrapped = await gateway.call(
+          actions,
+          "unwrapKey",
+          unwrapKeyRequest(keyId, generated.ciphertext, ["orders"]),
+        );
+        expect(unwrapped.plaintext.equals(generated.plaintext)).toBe(true);
+      }
+      expect(one.plaintext.equals(two.plaintext)).toBe(false);
+    });
+
+    test("GenerateDataKey leaves the plaintext out on request", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const generated = await gateway.call(
+        actions,
+        "generateDataKey",
+        generateDataKeyRequest(keyId, { omitPlaintext: true }),
+      );
+      expect(generated.plaintext).toHaveLength(0);
+      const unwrapped = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, generated.ciphertext),
+      );
+      gateway.secrets.mark(Buffer.from(unwrapped.plaintext));
+      expect(unwrapped.plaintext).toHaveLength(32);
+    });
+
+    test("a damaged ciphertext is rejected without telling what is wrong with it", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const { ciphertext } = await gateway.call(
+        actions,
+        "wrapKey",
+        wrapKeyRequest(keyId, gateway.secrets.bytes(32)),
+      );
+      const text = ciphertext.toString("utf8");
+      const flipped = Buffer.from(
+        text.replace(/("ciphertext":")(.)/, (_all, head: string, first: string) =>
+          head.concat(first === "A" ? "B" : "A"),
+        ),
+      );
+      expect(flipped.equals(ciphertext)).toBe(false);
+      const noise = Buffer.from("not a ciphertext of Key Protect");
+      const [ofFlipped, ofNoise] = [
+        await gateway.failure(actions, "unwrapKey", unwrapKeyRequest(keyId, flipped)),
+        await gateway.failure(actions, "unwrapKey", unwrapKeyRequest(keyId, noise)),
+      ];
+      expect(ofFlipped).toMatchObject({ code: "INVALID_ARGUMENT", reason: "CIPHERTEXT_REJECTED" });
+      expect(ofNoise).toMatchObject({
+        code: ofFlipped.code,
+        reason: hasReasons ? ofFlipped.reason : "REQUEST_INVALID",
+      });
+    });
+
+    test("a standard key wraps nothing", async () => {
+      await using gateway = await start();
+      const keyId = await createKeyId(gateway, { type: KeyType.STANDARD });
+      const failure = await gateway.failure(
+        gateway.clients.actions,
+        "wrapKey",
+        wrapKeyRequest(keyId, gateway.secrets.bytes(32)),
+      );
+      expect(failure.code).toBe("INVALID_ARGUMENT");
+      expect(failure.reason).toBe(hasReasons ? "KEY_TYPE_MISMATCH" : "REQUEST_INVALID");
+    });
+  });
+
+  describe("RotateKey", () => {
+    test("brings a new version: what the old one wrapped unwraps, and comes back wrapped anew", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const plaintext = gateway.secrets.bytes(32);
+      const aad = ["orders"];
+      const old = await gateway.call(actions, "wrapKey", wrapKeyRequest(keyId, plaintext, aad));
+      const before = gateway.upstreamRequests().length;
+      const rotated = await gateway.call(actions, "rotateKey", rotateKeyRequest(keyId));
+      expect(rotated).toMatchObject({ key: { id: keyId, name: "" }, replayed: false });
+      expect(requestsSince(gateway, before)).toEqual([`POST ${actionPath(keyId, "rotate")}`]);
+
+      const ofOld = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, old.ciphertext, aad),
+      );
+      expect(ofOld.plaintext.equals(plaintext)).toBe(true);
+      expect(ofOld.rewrappedCiphertext.length).toBeGreaterThan(0);
+      const now = await gateway.call(actions, "wrapKey", wrapKeyRequest(keyId, plaintext, aad));
+      expect(ofOld.rewrappedKeyVersionId).toBe(now.keyVersionId);
+      expect(ofOld.rewrappedKeyVersionId === "").toBe(!hasKeyVersions);
+
+      const ofNew = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, ofOld.rewrappedCiphertext, aad),
+      );
+      expect(ofNew.plaintext.equals(plaintext)).toBe(true);
+      expect(ofNew.rewrappedCiphertext).toHaveLength(0);
+    });
+
+    test("a second rotation within the hour fails, and succeeds an hour later", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      await gateway.call(actions, "rotateKey", rotateKeyRequest(keyId));
+      const failure = await gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId));
+      expect(failure.code).toBe("FAILED_PRECONDITION");
+      expect(failure.reason).toBe(hasReasons ? "KEY_ROTATED_RECENTLY" : "KEY_STATE_INVALID");
+      if (hasReasons) expect(failure.retryInfo?.retryDelay?.seconds).toBe(3_600n);
+      gateway.emulator.clock.advance(hourMs);
+      const rotated = await gateway.call(
+        actions,
+        "rotateKey",
+        rotateKeyRequest(keyId, representation),
+      );
+      expect(rotated.key).toMatchObject({ id: keyId, name: "orders", type: KeyType.ROOT });
+      expect(rotated.key?.lastRotateTime).toBeInstanceOf(Date);
+      expect(gateway.upstreamRequests().slice(-2)).toEqual([
+        `POST ${actionPath(keyId, "rotate")}`,
+        `GET ${metadataPath(keyId)}`,
+      ]);
+    });
+
+    test("an imported key needs new material, and then still unwraps what the old material wrapped", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway, {
+        material: plainMaterial(gateway.secrets.bytes(32)),
+      });
+      const plaintext = gateway.secrets.bytes(32);
+      const { ciphertext } = await gateway.call(
+        actions,
+        "wrapKey",
+        wrapKeyRequest(keyId, plaintext),
+      );
+      const failure = await gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId));
+      expect(failure.code).toBe("INVALID_ARGUMENT");
+      expect(failure.reason).toBe(hasReasons ? "KEY_MATERIAL_REQUIRED" : "REQUEST_INVALID");
+
+      const fresh = gateway.secrets.bytes(24);
+      await gateway.call(
+        actions,
+        "rotateKey",
+        rotateKeyRequest(keyId, { material: plainMaterial(fresh) }),
+      );
+      const unwrapped = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, ciphertext),
+      );
+      expect(unwrapped.plaintext.equals(plaintext)).toBe(true);
+      expect(unwrapped.rewrappedCiphertext.length).toBeGreaterThan(0);
+    });
+  });
+
+  describe("policies", () => {
+    test("a rotation policy is set, changed and read", async () => {
+      await using gateway = await start();
+      const { policies } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      expect(await gateway.call(policies, "getKeyPolicies", { keyId })).toEqual({ policies: [] });
+      const set = await gateway.call(policies, "replaceKeyPolicies", {
+        keyId,
+        policies: [rotationPolicy(3)],
+      });
+      expect(set.policies).toMatchObject([
+        { kind: { $case: "rotation", value: { intervalMonths: 3 } } },
+      ]);
+      expect(set.policies[0]?.createTime).toBeInstanceOf(Date);
+      await gateway.call(policies, "replaceKeyPolicies", { keyId, policies: [rotationPolicy(12)] });
+      const read = await gateway.call(policies, "getKeyPolicies", { keyId });
+      expect(read.policies).toMatchObject([
+        { kind: { $case: "rotation", value: { intervalMonths: 12 } } },
+      ]);
+      const methods = gateway.upstreamRequests().filter((line) => line.endsWith("/policies"));
+      expect(new Set(methods)).toEqual(
+        new Set([`GET ${keyPath(keyId)}/policies`, `PUT ${keyPath(keyId)}/policies`]),
+      );
+    });
+
+    test("a key with a dual authorization policy is deleted by two users only", async () => {
+      await using gateway = await start();
+      const { keys, policies } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const request = { keyId, policies: [rotationPolicy(1), dualAuthPolicy(true)] };
+      if (!isCurrent) {
+        const before = gateway.upstreamRequests().length;
+        const failure = await gateway.failure(policies, "replaceKeyPolicies", request);
+        expect(failure).toMatchObject({ code: "UNIMPLEMENTED", reason: "OPERATION_UNSUPPORTED" });
+        expect(requestsSince(gateway, before)).toEqual([]);
+        return;
+      }
+      const set = await gateway.call(policies, "replaceKeyPolicies", request);
+      expect(new Set(set.policies.map(({ kind }) => kind?.$case))).toEqual(
+        new Set(["dualAuthDelete", "rotation"]),
+      );
+      const alone = await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId));
+      expect(alone).toMatchObject({ code: "FAILED_PRECONDITION", reason: "DUAL_AUTH_REQUIRED" });
+
+      const { emulator } = gateway;
+      const authorize = async (user = emulator.users[0]): Promise<number> => {
+        if (user === undefined) throw new Error("the emulator has too few users");
+        const { accessToken } = emulator.tokens.issue(user);
+        const answer = await fetch(`${emulator.url}${keyPath(keyId)}/actions/setKeyForDeletion`, {
+          method: "POST",
+          headers: {
+            authorization: `Bearer ${accessToken}`,
+            "bluemix-instance": emulator.instanceId,
+          },
+        });
+        return answer.status;
+      };
+      // The gateway's own user is the first: its authorization does not count twice.
+      expect(await authorize(emulator.users[0])).toBe(204);
+      const twice = await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId));
+      expect(twice.reason).toBe("DUAL_AUTH_REQUIRED");
+      expect(await authorize(emulator.users[1])).toBe(204);
+      const { key } = await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId));
+      expect(key).toMatchObject({ id: keyId });
+    });
+  });
+
+  describe("lockers", () => {
+    test("a locker is created, listed where that costs nothing, and retrieved until it is used up", async () => {
+      await using gateway = await start();
+      const { lockers } = gateway.clients;
+      const { locker } = await gateway.call(lockers, "createLocker", {
+        ttl: { seconds: 1_200n, nanos: 0 },
+        maxAllowedRetrievals: 2,
+      });
+      const lockerId = locker?.id ?? "";
+      expect(locker).toMatchObject({ maxAllowedRetrievals: 2, remainingRetrievals: 2 });
+      const livesMs = (locker?.expireTime?.getTime() ?? 0) - (locker?.createTime?.getTime() ?? 0);
+      expect(livesMs).toBe(1_200_000);
+
+      const before = gateway.upstreamRequests().length;
+      const request = { pageSize: 0, pageToken: "" };
+      if (isCurrent) {
+        const failure = await gateway.failure(lockers, "listLockers", request);
+        expect(failure).toMatchObject({ code: "UNIMPLEMENTED", reason: "OPERATION_UNSUPPORTED" });
+        expect(requestsSince(gateway, before)).toEqual([]);
+      } else {
+        const listed = await gateway.call(lockers, "listLockers", request);
+        expect(listed).toEqual({ lockers: [locker], nextPageToken: "" });
+        expect(requestsSince(gateway, before)).toEqual(["GET /api/v2/lockers"]);
+      }
+
+      const retrieved = await gateway.call(lockers, "retrieveLocker", { lockerId });
+      gateway.secrets.mark(Buffer.from(retrieved.nonce));
+      gateway.secrets.mark(Buffer.from(retrieved.importToken));
+      expect(retrieved.locker).toEqual({ ...locker, remainingRetrievals: 1 });
+      expect(retrieved.publicKey.length).toBeGreaterThan(500);
+      expect(retrieved.nonce).toHaveLength(isCurrent ? 12 : 0);
+      expect(retrieved.importToken.length > 0).toBe(!isCurrent);
+      await gateway.call(lockers, "retrieveLocker", { lockerId });
+      const failure = await gateway.failure(lockers, "retrieveLocker", { lockerId });
+      const isGone = profile === "2019";
+      expect(failure.code).toBe(isGone ? "NOT_FOUND" : "FAILED_PRECONDITION");
+      expect(failure.reason).toBe(isGone ? "LOCKER_NOT_FOUND" : "IMPORT_TOKEN_EXPIRED");
+      const path = isCurrent ? "/api/v2/import_token" : "/api/v2/lockers";
+      expect(gateway.upstreamRequests()[0]).toBe(`POST ${path}`);
+      expect(gateway.upstreamRequests().at(-1)).toBe(
+        isCurrent ? `GET ${path}` : `GET ${path}/${lockerId}`,
+      );
+    });
+
+    test("without a locker, there is none to retrieve, and the list, where there is one, is empty", async () => {
+      await using gateway = await start();
+      const { lockers } = gateway.clients;
+      const failure = await gateway.failure(lockers, "retrieveLocker", { lockerId: unknownId });
+      expect(failure).toMatchObject({ code: "NOT_FOUND", reason: "LOCKER_NOT_FOUND" });
+      expect(failure.resourceInfo?.resourceName).toBe(unknownId);
+      const listed = await gateway.outcome(lockers, "listLockers", { pageSize: 0, pageToken: "" });
+      expect(listed.response?.lockers).toEqual(isCurrent ? undefined : []);
+    });
+  });
+
+  test("every request names the instance, and none is sent without a token", async () => {
+    await using gateway = await start();
+    const keyId = await createKeyId(gateway);
+    await gateway.call(gateway.clients.keys, "getKey", { keyId });
+    await gateway.call(gateway.clients.keys, "listKeys", { pageSize: 3, pageToken: "", skip: 0 });
+    const sent = gateway.emulator.requests.list({ service: "keyprotect" });
+    expect(sent).toHaveLength(3);
+    for (const { headers } of sent) {
+      expect(headers["bluemix-instance"]).toBe(gateway.emulator.instanceId);
+      expect(String(headers["authorization"])).toMatch(/^Bearer sha256:/);
+    }
+    expect(gateway.upstreamRequests().at(-1)).toBe("GET /api/v2/keys?limit=4&offset=0");
+  });
+});

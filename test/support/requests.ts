@@ -1,0 +1,121 @@
+/** Request messages with what a test does not care about filled in. */
+import {
+  KeyType,
+  ReturnPreference,
+  type EncryptedKeyMaterial,
+} from "../../src/gen/keyprotect/v1/key.ts";
+import type {
+  GenerateDataKeyRequest,
+  RotateKeyRequest,
+  UnwrapKeyRequest,
+  WrapKeyRequest,
+} from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import type {
+  CreateKeyRequest,
+  DeleteKeyRequest,
+} from "../../src/gen/keyprotect/v1/keys_service.ts";
+import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
+import type { TestGateway } from "./start-gateway.ts";
+
+/** Asks for a root key of generated material. */
+export const createKeyRequest = (overrides: Partial<CreateKeyRequest> = {}): CreateKeyRequest => ({
+  name: "orders",
+  type: KeyType.ROOT,
+  description: "",
+  tags: [],
+  expireTime: undefined,
+  material: undefined,
+  returnPreference: ReturnPreference.UNSPECIFIED,
+  requestId: "",
+  ...overrides,
+});
+
+export const plainMaterial = (value: Buffer): { $case: "keyMaterial"; value: Buffer } => ({
+  $case: "keyMaterial",
+  value,
+});
+
+export const encryptedMaterial = (
+  value: EncryptedKeyMaterial,
+): { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial } => ({
+  $case: "encryptedKeyMaterial",
+  value,
+});
+
+export const deleteKeyRequest = (
+  keyId: string,
+  overrides: Partial<DeleteKeyRequest> = {},
+): DeleteKeyRequest => ({
+  keyId,
+  returnPreference: ReturnPreference.UNSPECIFIED,
+  allowMissing: false,
+  ...overrides,
+});
+
+export const wrapKeyRequest = (
+  keyId: string,
+  plaintext: Buffer,
+  additionalAuthenticatedData: string[] = [],
+): WrapKeyRequest => ({ keyId, plaintext, additionalAuthenticatedData });
+
+export const generateDataKeyRequest = (
+  keyId: string,
+  overrides: Partial<GenerateDataKeyRequest> = {},
+): GenerateDataKeyRequest => ({
+  keyId,
+  additionalAuthenticatedData: [],
+  omitPlaintext: false,
+  ...overrides,
+});
+
+export const unwrapKeyRequest = (
+  keyId: string,
+  ciphertext: Buffer,
+  additionalAuthenticatedData: string[] = [],
+): UnwrapKeyRequest => ({ keyId, ciphertext, additionalAuthenticatedData });
+
+/** Asks for a rotation to generated material. */
+export const rotateKeyRequest = (
+  keyId: string,
+  overrides: Partial<RotateKeyRequest> = {},
+): RotateKeyRequest => ({
+  keyId,
+  material: undefined,
+  requestId: "",
+  returnPreference: ReturnPreference.UNSPECIFIED,
+  ...overrides,
+});
+
+const noPolicy: Omit<KeyPolicy, "kind"> = {
+  crn: "",
+  createTime: undefined,
+  updateTime: undefined,
+  createdBy: "",
+  updatedBy: "",
+};
+
+export const rotationPolicy = (intervalMonths: number): KeyPolicy => ({
+  ...noPolicy,
+  kind: { $case: "rotation", value: { intervalMonths } },
+});
+
+export const dualAuthPolicy = (enabled: boolean): KeyPolicy => ({
+  ...noPolicy,
+  kind: { $case: "dualAuthDelete", value: { enabled } },
+});
+
+/** Creates a key and gives its ID. */
+export async function createKeyId(
+  gateway: TestGateway,
+  overrides: Partial<CreateKeyRequest> = {},
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { key } = await gateway.call(
+    gateway.clients.keys,
+    "createKey",
+    createKeyRequest(overrides),
+    { metadata },
+  );
+  if (key === undefined) throw new Error("a key was created, but not returned");
+  return key.id;
+}
