@@ -16,6 +16,7 @@ const findings = validate(readFileSync(join(repositoryRoot, "Dockerfile"), "utf8
   instructionWorkdirRelative: ValidationSeverity.ERROR,
 });
 for (const { message, range } of findings) {
-  console.error(`Dockerfile:${range.start.line + 1}: ${message}`);
+  const text = typeof message === "string" ? message : message.value;
+  console.error(`Dockerfile:${range.start.line + 1}: ${text}`);
 }
 if (findings.length > 0) process.exitCode = 1;

@@ -2,12 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { allowEveryone, compilePolicy } from "./access/policy.ts";
+import { compilePolicy, defaultPolicy } from "./access/policy.ts";
 import { AsyncDisposables } from "./async-disposables.ts";
 import { bindContract } from "./bind-contract.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
-import type { ListenAddress } from "./config/listen-address.ts";
+import { isLocalAddress, type ListenAddress } from "./config/listen-address.ts";
 import { createCredentials } from "./credential.ts";
 import { descriptorSet } from "./gen/descriptor-set.ts";
 import type { CallContext } from "./grpc/call-context.ts";
@@ -27,7 +27,7 @@ import { createInstance, type Instance } from "./instance.ts";
 import { startAdmin } from "./observability/admin.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
-import { watchReadiness } from "./readiness.ts";
+import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { rpcTable } from "./rpc-table.ts";
 import { observeUnknownReasons } from "./service/observe-unknown-reasons.ts";
 
@@ -81,6 +81,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     clock,
     logger,
     registry,
+    maxSendBytes: config.limits.maxSendBytes,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
     peerOf: createPeerReader({
@@ -100,7 +101,9 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       createAuthenticate({ isTls: config.tls !== undefined }),
       createRoute({ aliases: [...instances.keys()], defaultAlias: config.defaultInstance }),
       createAuthorize(
-        config.policy === undefined ? allowEveryone : compilePolicy(config.policy.rules),
+        config.policy === undefined
+          ? defaultPolicy(config.listen.every(isLocalAddress))
+          : compilePolicy(config.policy.rules),
       ),
     ],
   });
@@ -117,6 +120,16 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   started.add(credentials);
   for (const instance of instances.values()) started.add(instance);
 
+  // Before gRPC: an address that is taken must not cost anybody a call.
+  let readiness: ReadinessState | undefined;
+  const admin = started.add(
+    await startAdmin({
+      listen: config.adminListen,
+      metrics,
+      readiness: () => readiness?.current() ?? { isReady: false, reasons: ["starting"] },
+    }),
+  );
+  logger.info({ address: `${admin.host}:${admin.port}` }, "serving /metrics, /livez and /readyz");
   const server = started.add(
     await startServer({
       listeners: config.listen,
@@ -141,29 +154,22 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   if (certificates !== undefined) {
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
   }
-  const readiness = watchReadiness({
+  readiness = watchReadiness({
     tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),
     logger,
     onReady: () => server.health.setServing("readiness", true),
   });
-  const admin = started.add(
-    await startAdmin({
-      listen: config.adminListen,
-      metrics,
-      readiness: () => readiness.current(),
-    }),
-  );
 
   const resources = started.move();
   const close = (): Promise<void> => {
-    readiness.drain();
+    readiness?.drain();
     return resources[Symbol.asyncDispose]();
   };
   return {
     addresses: server.addresses,
     admin,
     async drain() {
-      readiness.drain();
+      readiness?.drain();
       await server.drain();
       await close();
     },

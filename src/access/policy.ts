@@ -18,8 +18,12 @@ export interface AccessRule {
 /** Whether a caller may call an RPC on an instance. */
 export type Policy = (caller: string, rpc: Rpc, instance: string) => boolean;
 
-/** The policy where none is configured: whoever reaches a listener may call everything. */
-export const allowEveryone: Policy = () => true;
+/**
+ * The policy where none is configured. Whoever reaches a listener may call it, but from beyond this machine nobody may destroy or
+ * disclose (`sensitive` in the RPC table): that takes a rule. `isLocal` says that every listener is on loopback or a Unix socket.
+ */
+export const defaultPolicy = (isLocal: boolean): Policy =>
+  isLocal ? () => true : (caller, rpc) => !rpc.sensitive || caller === "unix";
 
 /** Instances by caller pattern; the pattern is stored without its `*`. */
 interface Grants {

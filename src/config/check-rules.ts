@@ -1,5 +1,6 @@
 /** The rules between settings: what no single value can break. */
 import { findRuleProblems } from "../access/rule-problems.ts";
+import { rpcTable } from "../rpc-table.ts";
 import type { Finding } from "./check-schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "./listen-address.ts";
 import type { Settings } from "./settings.ts";
@@ -129,15 +130,17 @@ function* checkPolicy({ policy, instances = [] }: Settings): Generator<Finding> 
   }
 }
 
+const shortestAttemptMs = Math.min(...rpcTable.map((rpc) => rpc.attemptTimeoutMs));
+
 function* checkTimes({ upstream, limits }: Settings): Generator<Finding> {
   const { attemptTimeoutMs, connectTimeoutMs } = upstream;
-  if (attemptTimeoutMs === undefined) return;
-  if (attemptTimeoutMs < connectTimeoutMs) {
+  if (connectTimeoutMs > (attemptTimeoutMs ?? shortestAttemptMs)) {
     const what =
-      "has to be at least upstream.connectTimeoutMs, or connecting could never fail first";
-    yield { path: ["upstream", "attemptTimeoutMs"], what };
+      "leaves connecting (upstream.connectTimeoutMs) more time than a request (upstream.attemptTimeoutMs, 3000 if not set), so that it could never fail first";
+    const name = attemptTimeoutMs === undefined ? "connectTimeoutMs" : "attemptTimeoutMs";
+    yield { path: ["upstream", name], what };
   }
-  if (attemptTimeoutMs > limits.maxDeadlineMs) {
+  if (attemptTimeoutMs !== undefined && attemptTimeoutMs > limits.maxDeadlineMs) {
     const what = "has to be at most limits.maxDeadlineMs";
     yield { path: ["upstream", "attemptTimeoutMs"], what };
   }

@@ -23,7 +23,7 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly drain: DrainConfig;
   readonly upstream: UpstreamConfig;
-  /** Absent: whoever reaches a listener may call everything. */
+  /** Absent: whoever reaches a listener may call it, but from beyond this machine nobody may destroy or disclose. */
   readonly policy: PolicyConfig | undefined;
 }
 

@@ -133,12 +133,14 @@ export const settings = z.strictObject({
     meaning: "Alias for calls that name no instance; the first instance if not set.",
   }),
   limits: group({
-    maxReceiveBytes: setting(kinds.integer(16_384, 16_777_216), {
+    // The largest legal request has 145 KiB: a ciphertext of 16,384 bytes, and 126 strings of 255 characters of 4 bytes.
+    maxReceiveBytes: setting(kinds.integer(163_840, 16_777_216), {
       env: "GATEWAY_MAX_RECEIVE_BYTES",
-      fallback: 131_072,
+      fallback: 196_608,
       meaning: "Largest request message.",
     }),
-    maxSendBytes: setting(kinds.integer(16_384, 67_108_864), {
+    // A page of 1,000 keys of the largest kind has 1.7 MB.
+    maxSendBytes: setting(kinds.integer(2_097_152, 67_108_864), {
       env: "GATEWAY_MAX_SEND_BYTES",
       fallback: 4_194_304,
       meaning: "Largest response message.",
@@ -185,8 +187,7 @@ export const settings = z.strictObject({
     connectTimeoutMs: setting(kinds.integer(50, 30_000), {
       env: "GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS",
       fallback: 900,
-      meaning:
-        "How long connecting, with TLS, may take. Above 1000 it is kept to about half a second.",
+      meaning: "How long connecting, with TLS, may take. No longer than a request.",
     }),
     caFile: optional(kinds.path, {
       env: "GATEWAY_UPSTREAM_CA_FILE",
@@ -195,7 +196,7 @@ export const settings = z.strictObject({
     attemptTimeoutMs: optional(kinds.integer(50, 60_000), {
       env: "GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS",
       meaning:
-        "How long one request to Key Protect may take; if not set, 3000, and 8000 for lists.",
+        "How long one request to Key Protect may take; if not set, 3000 for what can be repeated, 8000 for other changes and lists of keys.",
     }),
   }),
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),

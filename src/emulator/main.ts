@@ -1,4 +1,7 @@
-/** Runs the emulator by itself: `npm run emulator`. EMULATOR_PORT and EMULATOR_HOST say where it listens (default 127.0.0.1:8080). */
+/**
+ * Runs the emulator by itself: `npm run emulator`. EMULATOR_PORT and EMULATOR_HOST say where it listens (default 127.0.0.1:8080),
+ * EMULATOR_PROFILE (2019 or current, the default) which year's service it plays.
+ */
 import { startEmulator } from "./emulator.ts";
 
 const port = Number(process.env["EMULATOR_PORT"] ?? "8080");
@@ -6,7 +9,11 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   process.stderr.write("EMULATOR_PORT is not a port number\n");
   process.exit(78);
 }
-const profile = process.env["EMULATOR_PROFILE"] === "2019" ? "2019" : "current";
+const profile = process.env["EMULATOR_PROFILE"] ?? "current";
+if (profile !== "2019" && profile !== "current") {
+  process.stderr.write("EMULATOR_PROFILE is neither 2019 nor current\n");
+  process.exit(78);
+}
 const emulator = await startEmulator({
   port,
   host: process.env["EMULATOR_HOST"] ?? "127.0.0.1",

@@ -33,12 +33,18 @@ const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> 
       mayHaveExecuted: rpc.repeat === "unsafe" && tally.attempts > 0,
     }),
   deadline: ({ rpc, tally }) =>
-    new StatusError(
-      status.DEADLINE_EXCEEDED,
-      "DEADLINE_UPSTREAM",
-      "the deadline passed while Key Protect was being asked",
-      { mayHaveExecuted: rpc.repeat !== "safe" && tally.attempts > 0 },
-    ),
+    tally.attempts === 0
+      ? new StatusError(
+          status.DEADLINE_EXCEEDED,
+          "DEADLINE_IN_QUEUE",
+          "the deadline passed before anything was sent to Key Protect; the call may be repeated",
+        )
+      : new StatusError(
+          status.DEADLINE_EXCEEDED,
+          "DEADLINE_UPSTREAM",
+          "the deadline passed while Key Protect was being asked",
+          { mayHaveExecuted: rpc.repeat !== "safe" },
+        ),
   shutdown: ({ rpc, tally }) =>
     rpc.repeat === "unsafe" && tally.attempts > 0
       ? new StatusError(

@@ -11,11 +11,11 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function uuidAt(metadata: Metadata, key: string): string | undefined {
   const value = metadata.get(key)[0];
-  return typeof value === "string" && uuid.test(value) ? value.toLowerCase() : undefined;
+  return typeof value === "string" && uuid.test(value) ? value : undefined;
 }
 
 /**
- * The caller's correlation ID in lower case if it is a UUID of any version, else a new one from `createId`. Anything
+ * The caller's correlation ID, as it is, if it is a UUID of any version, else a new one from `createId`. Anything
  * but a UUID is replaced: the ID goes into log lines and into a header of the upstream request.
  */
 export function correlationIdOf(metadata: Metadata, createId: () => string): string {

@@ -15,7 +15,7 @@ import { type CallSurroundings, createCallContext } from "./create-call-context.
 import { remainingMs } from "./deadline.ts";
 import { encodeStatus } from "./encode-status.ts";
 import type { UnaryHandler } from "./interceptor.ts";
-import { StatusError } from "./status-error.ts";
+import { StatusError, type Reason } from "./status-error.ts";
 import { wipe } from "./wipe.ts";
 
 /** Turns a response into its message. Must copy: the response is wiped afterwards. */
@@ -139,7 +139,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
       this.#call.sendMetadata(metadata);
       this.#callback(null, message, metadata);
     });
-    this.#ended(status.OK, undefined);
+    this.#ended(status.OK, undefined, undefined);
   }
 
   /** The caller was told that the change may or may not have happened; now the log can tell that it has. */
@@ -177,7 +177,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     metadata.set("grpc-status-details-bin", encoded.details);
     if (encoded.pushback !== undefined) metadata.set("grpc-retry-pushback-ms", encoded.pushback);
     this.#answer(() => this.#callback({ code: encoded.code, details: encoded.message, metadata }));
-    this.#ended(encoded.code, error);
+    this.#ended(encoded.code, error, error.reason);
   }
 
   #answer(send: () => void): void {
@@ -196,13 +196,13 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     logger.error({ correlationId, err: error }, message);
   }
 
-  #ended(code: status, error: StatusError | undefined): void {
+  #ended(code: status, error: StatusError | undefined, reason: Reason | undefined): void {
     const { clock, registry, observers } = this.#around;
     registry.remove(this);
     const outcome = {
       context: this.#context,
       code,
-      reason: error?.reason,
+      reason,
       durationMs: clock.now() - this.#startedAt,
       mayHaveExecuted: error?.details.mayHaveExecuted === true,
       error,
@@ -230,7 +230,8 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     this.#timer?.cancel();
     if (!this.#controller.signal.aborted) this.#controller.abort(new CallEnded(end));
     const error = endedCall(this.#context);
-    this.#ended(error.code, error);
+    // Nobody is left to be told a reason.
+    this.#ended(error.code, error, undefined);
   }
 
   /**

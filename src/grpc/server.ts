@@ -23,6 +23,8 @@ import { silenceLibrary } from "./silence-library.ts";
 export interface ServerLimits {
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
+  /** Longest time that a call may take; a connection that is being renewed waits for that. */
+  readonly maxDeadlineMs: number;
   /** Calls at a time on one connection; a client queues the next one where nobody sees it, so this is generous. */
   readonly maxConcurrentStreams: number;
 }
@@ -134,8 +136,7 @@ const serverOptions = (
   "grpc.keepalive_timeout_ms": 20_000,
   // Spreads connections over replicas behind a balancer of connections; grpc-js varies the age by 10 %.
   "grpc.max_connection_age_ms": 15 * 60_000,
-  // Longer than the default deadline of any RPC.
-  "grpc.max_connection_age_grace_ms": 45_000,
+  "grpc.max_connection_age_grace_ms": Math.max(45_000, limits.maxDeadlineMs + 5_000),
   "grpc.max_connection_idle_ms": 15 * 60_000,
   "grpc.enable_channelz": 0,
   interceptors: [...interceptors],

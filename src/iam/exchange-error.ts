@@ -2,15 +2,17 @@
  * Why IAM gave no token.
  *
  * - `UNREACHABLE`: no connection, or it broke.
+ * - `TLS`: the certificate or host name was not accepted, or no protocol was agreed on.
  * - `TIMEOUT`: no complete answer in time.
  * - `THROTTLED`: 429.
  * - `FAILED`: 408 or 5xx.
  * - `BAD_RESPONSE`: an answer that makes no sense, or a token that lives no time.
- * - `REJECTED`: 400, 401, 403 and other 4xx: asking again the same way cannot help.
+ * - `REJECTED`: 400, 401, 403 and other 4xx but 404 and 405, which speak about the address: asking again the same way cannot help.
  * - `API_KEY_UNREADABLE`: there is no API key to send; nothing was sent.
  */
 export type ExchangeErrorCode =
   | "UNREACHABLE"
+  | "TLS"
   | "TIMEOUT"
   | "THROTTLED"
   | "FAILED"

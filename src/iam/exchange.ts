@@ -84,7 +84,7 @@ function refuse(answer: PostAnswer, clock: Pick<Clock, "wallNow">): never {
   };
   if (status === 429) throw new ExchangeError("THROTTLED", "IAM is asked too often", facts);
   if (status === 408 || status >= 500) throw new ExchangeError("FAILED", "IAM failed", facts);
-  if (status < 400) {
+  if (status < 400 || status === 404 || status === 405) {
     throw new ExchangeError("BAD_RESPONSE", "IAM's status makes no sense here", facts);
   }
   throw new ExchangeError("REJECTED", "IAM does not accept the credential", facts);

@@ -1,4 +1,5 @@
 import { Pool } from "undici";
+import { isTlsFailure } from "../http/tls-failure.ts";
 import { ExchangeError } from "./exchange-error.ts";
 
 /** A complete answer of IAM, of any status. */
@@ -38,6 +39,8 @@ export function createPost({ iamUrl, connectTimeoutMs = 900, ca }: PostOptions):
     connect: {
       timeout: connectTimeoutMs,
       minVersion: "TLSv1.2",
+      // Said, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off otherwise.
+      rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     },
     // Back-stops only: whoever posts has a timer of its own.
@@ -65,7 +68,10 @@ export function createPost({ iamUrl, connectTimeoutMs = 900, ca }: PostOptions):
         const bytes = Buffer.from(await answer.body.arrayBuffer());
         return { status: answer.statusCode, headers: answer.headers, body: bytes };
       } catch (error) {
-        throw new ExchangeError("UNREACHABLE", "IAM gave no complete answer", { cause: error });
+        const isTls = error instanceof Error && "code" in error && isTlsFailure(String(error.code));
+        throw isTls
+          ? new ExchangeError("TLS", "IAM's certificate is not accepted", { cause: error })
+          : new ExchangeError("UNREACHABLE", "IAM gave no complete answer", { cause: error });
       }
     },
     [Symbol.asyncDispose]: () => pool.destroy(),

@@ -5,6 +5,8 @@ import type { ExchangeError } from "./exchange-error.ts";
 export interface Refusal {
   /** Whether the credential is refused, as against IAM being away. */
   readonly isPermanent: boolean;
+  /** Whether another credential would put it right, so that a look at the file is worth while. */
+  readonly isCredentialAtFault: boolean;
   /** No flight starts before this, in milliseconds of the monotonic clock. */
   readonly retryAt: number;
   readonly cause: ExchangeError;
@@ -24,11 +26,14 @@ export function refuse(
   now: number,
   random: () => number,
 ): Refusal {
-  if (cause.code === "REJECTED") return { isPermanent: true, retryAt: now + permanentMs, cause };
+  const isCredentialAtFault = cause.code === "REJECTED" || cause.code === "API_KEY_UNREADABLE";
+  if (cause.code === "REJECTED") {
+    return { isPermanent: true, isCredentialAtFault, retryAt: now + permanentMs, cause };
+  }
   const backoffMs = (0.5 + 0.5 * random()) * Math.min(longestMs, shortestMs * 2 ** (failures - 1));
   const waitMs =
     cause.retryAfterMs === undefined ? backoffMs : Math.max(shortestMs, cause.retryAfterMs);
-  return { isPermanent: false, retryAt: now + waitMs, cause };
+  return { isPermanent: false, isCredentialAtFault, retryAt: now + waitMs, cause };
 }
 
 /** What callers without a token are told. */
@@ -40,6 +45,10 @@ export function toUpstreamError(
     return new UpstreamError("IAM_REJECTED", "IAM does not accept the gateway's credential", {
       cause,
     });
+  }
+  if (cause.code === "TLS") {
+    // Retrying must not look attractive: it is a configuration, or an attack.
+    return new UpstreamError("TLS", "IAM's certificate is not accepted", { cause });
   }
   const retryAfterMs = Math.max(0, Math.ceil(retryAt - now));
   return new UpstreamError("IAM_UNAVAILABLE", "IAM gives no token", { retryAfterMs, cause });

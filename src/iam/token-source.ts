@@ -45,6 +45,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   let refusal: Refusal | undefined;
   let failures = 0;
   let forcedAt = Number.NEGATIVE_INFINITY;
+  let isForced = false;
   let usedAt = Number.NEGATIVE_INFINITY;
   let check: Promise<void> | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
@@ -81,7 +82,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const now = clock.now();
     if (held?.token.generation !== usedGeneration || !isUsable()) return get(call);
     if (pending === undefined && now - forcedAt < forcedRefreshMs) return held.token;
-    if (pending === undefined && isFlightAllowed()) forcedAt = now;
+    if (pending === undefined && isFlightAllowed()) isForced = true;
     return fetch(call);
   }
 
@@ -90,7 +91,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   async function fetch(call: TokenCall): Promise<Token> {
     if (isClosed) throw closedError();
-    if (pending === undefined && refusal?.isPermanent === true && !isFlightAllowed()) {
+    if (pending === undefined && refusal?.isCredentialAtFault === true && !isFlightAllowed()) {
       await waitFor(checkCredential(), call.signal);
     }
     if (isClosed) throw closedError();
@@ -131,6 +132,9 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     pending = undefined;
     refusal = undefined;
     failures = 0;
+    // Counts from when IAM granted it: a refresh that failed proves nothing about the token.
+    if (isForced) forcedAt = clock.now();
+    isForced = false;
     if (isClosed) throw closedError();
     generation += 1;
     const authorization = new Secret(`Bearer ${grant.accessToken.reveal()}`);
@@ -147,6 +151,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   function crash(error: unknown): never {
     pending = undefined;
+    isForced = false;
     if (isClosed) throw closedError();
     const now = clock.now();
     const cause =

@@ -141,6 +141,9 @@ const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Verdict>> = {
   UNSUPPORTED: request.operationUnsupported,
 };
 
+const deadline: Verdict = (s) =>
+  s.sent ? upstream.deadlineUpstream(s) : upstream.deadlineInQueue(s);
+
 const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Verdict>> = {
   UNREACHABLE: upstream.upstreamUnreachable,
   RESET: upstream.connectionLost,
@@ -148,7 +151,7 @@ const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Verdict>> = {
   ATTEMPT_TIMEOUT: upstream.upstreamTimeout,
   BAD_RESPONSE: upstream.badResponse,
   CANCELLED: upstream.cancelled,
-  DEADLINE: upstream.deadlineUpstream,
+  DEADLINE: deadline,
   SHUTDOWN: upstream.shuttingDown,
   DEADLINE_IN_QUEUE: upstream.deadlineInQueue,
   DEADLINE_TOO_SHORT: upstream.deadlineTooShort,
@@ -211,7 +214,7 @@ function keyProtectVerdict(error: KeyProtectError): Verdict {
 
 const byCallEnd = {
   cancelled: upstream.cancelled,
-  deadline: upstream.deadlineUpstream,
+  deadline,
   shutdown: upstream.shuttingDown,
 } as const;
 

@@ -1,4 +1,5 @@
 import { errors } from "undici";
+import { isTlsFailure } from "../http/tls-failure.ts";
 import { UpstreamError } from "./error.ts";
 import type { UpstreamErrorCode } from "./error.ts";
 
@@ -29,10 +30,6 @@ const defects: ReadonlySet<string> = new Set([
   "UND_ERR_NOT_SUPPORTED",
 ]);
 
-/** OpenSSL's verification results as Node names them, failures of the TLS protocol, and host names that do not match. */
-const tlsCode =
-  /^ERR_(?:TLS|SSL)_|^EPROTO$|CERT|_CRL|^CRL_|^UNABLE_TO_|^INVALID_(?:CA|PURPOSE)$|^PATH_LENGTH_EXCEEDED$|^HOSTNAME_MISMATCH$/;
-
 const codeOf = (error: Error): string =>
   "code" in error && typeof error.code === "string" ? error.code : "";
 
@@ -42,7 +39,7 @@ function upstreamCode(error: Error, isStarted: boolean): keyof typeof texts {
   if (known !== undefined) return known;
   // Its `code` is documented as `HPE_…` but undefined in undici 7.
   if (error instanceof errors.HTTPParserError) return "BAD_RESPONSE";
-  if (tlsCode.test(code)) return "TLS";
+  if (isTlsFailure(code)) return "TLS";
   // An unexpected 1xx answer ends in a `SocketError` like a broken connection does; only the text tells them apart.
   if (code === "UND_ERR_SOCKET" && error.message.startsWith("bad ")) return "BAD_RESPONSE";
   return isStarted ? "RESET" : "UNREACHABLE";

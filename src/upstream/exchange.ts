@@ -146,7 +146,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
     this.#timer.cancel();
-    if (!this.#isSettled) this.#fail(classify(error, this.#controller !== undefined));
+    if (!this.#isSettled) this.#cutOff(classify(error, this.#controller !== undefined));
   }
 
   #timedOut(): void {
@@ -155,13 +155,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
       `no complete answer within ${this.#times.attemptMs} ms`,
       { sent: this.#controller !== undefined },
     );
-    this.#fail(error);
+    this.#cutOff(error);
     this.#abort(error);
   }
 
-  /** The body will not be read. That spoils a success; of an error, the status and headers say what matters. */
   #unread(text: string): void {
     const error = new UpstreamError("BAD_RESPONSE", text, { sent: true });
+    this.#cutOff(error);
+    this.#abort(error);
+  }
+
+  /** The body will not be had. That spoils a success; of a refusal, status and headers say what matters. */
+  #cutOff(error: Error): void {
     if (this.#status < 400) {
       this.#fail(error);
     } else {
@@ -169,7 +174,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#wipeChunks();
       this.#settle.resolve({ status: this.#status, headers: this.#headers, body: noBody });
     }
-    this.#abort(error);
   }
 
   #abort(error: UpstreamError): void {

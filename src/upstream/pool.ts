@@ -44,6 +44,8 @@ function createConnect(options: PoolOptions): buildConnector.connector {
     timeout: 0,
     allowH2: false,
     minVersion: "TLSv1.2",
+    // Said, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off otherwise.
+    rejectUnauthorized: true,
     keepAlive: true,
     keepAliveInitialDelay: 15_000,
     ...(ca === undefined
@@ -73,9 +75,9 @@ function open(options: PoolOptions): UndiciPool {
     pipelining: 1,
     allowH2: false,
     connect: createConnect(options),
-    // Back-stops: the timer of each exchange is shorter and exact.
-    headersTimeout: 10_000,
-    bodyTimeout: 10_000,
+    // Back-stops beyond the longest attempt that can be configured: the timer of each exchange is exact.
+    headersTimeout: 65_000,
+    bodyTimeout: 65_000,
     keepAliveTimeout: 20_000,
     keepAliveMaxTimeout: 60_000,
     keepAliveTimeoutThreshold: 2_000,

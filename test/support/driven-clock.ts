@@ -33,7 +33,9 @@ export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4,
       const end = now + ms;
       await settle();
       for (;;) {
-        const next = [...timers].filter(([, timer]) => timer.at <= end).sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
+        const next = [...timers]
+          .filter(([, timer]) => timer.at <= end)
+          .sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
         if (next === undefined) break;
         timers.delete(next[0]);
         now = Math.max(now, next[1].at);

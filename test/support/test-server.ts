@@ -54,6 +54,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       requiresClientCertificate: options.tls?.clientCaFile !== undefined,
       trustDomains: options.trustDomains ?? [],
     }),
+    maxSendBytes: 4_194_304,
     interceptors: [createAuthenticate({ isTls: options.tls !== undefined })],
   });
   const keys = bindService(
@@ -75,7 +76,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = await startServer({
     listeners: [{ kind: "tcp", host: "127.0.0.1", port: 0 }],
     tls: undefined,
-    limits: { maxReceiveBytes: 131_072, maxSendBytes: 4_194_304, maxConcurrentStreams: 1_000 },
+    limits: {
+      maxReceiveBytes: 131_072,
+      maxSendBytes: 4_194_304,
+      maxConcurrentStreams: 1_000,
+      maxDeadlineMs: 60_000,
+    },
     healthServices: ["keyprotect.v1.KeysService"],
     reflection: undefined,
     registry,

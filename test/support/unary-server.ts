@@ -67,6 +67,7 @@ export async function startUnaryServer(
       certificateProblem: undefined,
     }),
     interceptors: [],
+    maxSendBytes: 4_194_304,
     ...overrides,
   });
   const server = new grpc.Server({

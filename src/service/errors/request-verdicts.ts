@@ -116,5 +116,5 @@ export const operationUnsupported: Verdict = (s) =>
     s,
     status.UNIMPLEMENTED,
     "OPERATION_UNSUPPORTED",
-    `the API dialect of instance "${s.context.instance}" has no operation for ${s.context.rpc.method}`,
+    `the API dialect of instance "${s.context.instance}" cannot do what this ${s.context.rpc.method} asks for`,
   );

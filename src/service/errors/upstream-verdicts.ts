@@ -100,7 +100,7 @@ export const tlsFailure: Verdict = (s) =>
     s,
     status.INTERNAL,
     "UPSTREAM_TLS_FAILURE",
-    "the certificate at the Key Protect service URL is not accepted; nothing was sent; the gateway's operator has to look at it",
+    "the certificate of Key Protect or of IAM is not accepted; nothing was sent to it; the gateway's operator has to look at it",
   );
 
 /** A redirection says that nothing was done here; but for 303, which follows upon having done it (RFC 9110, 15.4.4). */
@@ -149,7 +149,7 @@ export const deadlineInQueue: Verdict = (s) =>
     s,
     status.DEADLINE_EXCEEDED,
     "DEADLINE_IN_QUEUE",
-    "the deadline passed while the call waited for its turn; nothing was sent, it may be repeated",
+    "the deadline passed before anything was sent to Key Protect; the call may be repeated",
   );
 
 export const deadlineTooShort: Verdict = (s) =>

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { allowEveryone, compilePolicy } from "../../../src/access/policy.ts";
+import { describe, expect, test } from "vitest";
+import { compilePolicy, defaultPolicy } from "../../../src/access/policy.ts";
 import type { AccessRule } from "../../../src/access/policy.ts";
 import { rpcTable } from "../../../src/rpc-table.ts";
 import type { Rpc } from "../../../src/rpc-table.ts";
@@ -25,8 +25,17 @@ test("without rules nothing is allowed", () => {
   expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([]);
 });
 
-test("without a policy everything is allowed to whoever reaches a listener", () => {
-  expect(rpcTable.every((row) => allowEveryone("anonymous", row, "default"))).toBe(true);
+describe("without a policy", () => {
+  test("everything is allowed on this machine", () => {
+    expect(rpcTable.every((row) => defaultPolicy(true)("anonymous", row, "default"))).toBe(true);
+    expect(rpcTable.every((row) => defaultPolicy(false)("unix", row, "default"))).toBe(true);
+  });
+
+  test.each(["anonymous", api])("%s may neither destroy nor disclose from beyond it", (caller) => {
+    const denied = rpcTable.filter((row) => !defaultPolicy(false)(caller, row, "default"));
+    expect(denied).toEqual(rpcTable.filter((row) => row.sensitive));
+    expect(denied).toHaveLength(4);
+  });
 });
 
 test("wildcards leave out the methods that destroy or disclose", () => {

@@ -20,7 +20,7 @@ test("names no variable and no place twice", () => {
 });
 
 test.each([
-  "| `GATEWAY_MAX_RECEIVE_BYTES` | `limits.maxReceiveBytes` | a whole number from 16384 to 16777216 | `131072` | Largest request message. |",
+  "| `GATEWAY_MAX_RECEIVE_BYTES` | `limits.maxReceiveBytes` | a whole number from 163840 to 16777216 | `196608` | Largest request message. |",
   "| `KP_INSTANCE_ID` | `instances[].instanceId` | a UUID | **required** | ID of the Key Protect instance. |",
 ])("has the row %s", (row) => {
   expect(lines).toContain(row);

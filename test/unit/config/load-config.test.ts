@@ -82,7 +82,7 @@ test("three variables are enough, and everything else has a default", () => {
     ],
     defaultInstance: "default",
     limits: {
-      maxReceiveBytes: 131_072,
+      maxReceiveBytes: 196_608,
       maxSendBytes: 4_194_304,
       maxMetadataBytes: 16_384,
       maxMetadataEntries: 64,
@@ -115,7 +115,7 @@ describe("each variable", () => {
     ["GATEWAY_ALLOW_PLAINTEXT", "true"],
     ["GATEWAY_INSTANCE_ALIAS", "eu-1"],
     ["KP_API_DIALECT", "2019"],
-    ["GATEWAY_MAX_RECEIVE_BYTES", "65536"],
+    ["GATEWAY_MAX_RECEIVE_BYTES", "262144"],
     ["GATEWAY_DRAIN_DELAY_MS", "0"],
     ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS", "2000"],
   ])("%s=%s has an effect", (name, value) => {
@@ -395,6 +395,11 @@ describe("rules between settings", () => {
       "an attempt shorter than connecting",
       { ...minimal, GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "100" },
       ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS"],
+    ],
+    [
+      "connecting that may take longer than a request by default",
+      { ...minimal, GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "5000" },
+      ["GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS"],
     ],
   ])("decide on %s", (_, env, expected) => {
     expect(places(env, { ...pem, "/empty": "\n" })).toEqual(expected);

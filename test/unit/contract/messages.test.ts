@@ -36,12 +36,15 @@ test("every RPC has a request and a response of its own", () => {
 });
 
 // A new field of bytes belongs to one of these two tests: whether it is secret has to be decided.
-test("every field with plaintext or material is redacted", () => {
+test("every field with plaintext, material or what imports are admitted by is redacted", () => {
   expect(bytesFields.filter(isRedacted).map(nameOf).toSorted()).toEqual([
     "keyprotect.v1.CreateKeyRequest.key_material",
     "keyprotect.v1.CreateKeyResponse.key_material",
+    "keyprotect.v1.EncryptedKeyMaterial.import_token",
     "keyprotect.v1.GenerateDataKeyResponse.plaintext",
     "keyprotect.v1.GetKeyMaterialResponse.key_material",
+    "keyprotect.v1.RetrieveLockerResponse.import_token",
+    "keyprotect.v1.RetrieveLockerResponse.nonce",
     "keyprotect.v1.RotateKeyRequest.key_material",
     "keyprotect.v1.UnwrapKeyResponse.plaintext",
     "keyprotect.v1.WrapKeyRequest.plaintext",
@@ -57,11 +60,8 @@ test("all other bytes are ciphertext, public or opaque", () => {
   ).toEqual([
     "keyprotect.v1.EncryptedKeyMaterial.ciphertext",
     "keyprotect.v1.EncryptedKeyMaterial.encrypted_nonce",
-    "keyprotect.v1.EncryptedKeyMaterial.import_token",
     "keyprotect.v1.EncryptedKeyMaterial.initialization_vector",
     "keyprotect.v1.GenerateDataKeyResponse.ciphertext",
-    "keyprotect.v1.RetrieveLockerResponse.import_token",
-    "keyprotect.v1.RetrieveLockerResponse.nonce",
     "keyprotect.v1.RetrieveLockerResponse.public_key",
     "keyprotect.v1.UnwrapKeyRequest.ciphertext",
     "keyprotect.v1.UnwrapKeyResponse.rewrapped_ciphertext",

@@ -69,6 +69,7 @@ test("no RPC whose messages carry a secret claims to have no side effects", () =
     "CreateKey",
     "GenerateDataKey",
     "GetKeyMaterial",
+    "RetrieveLocker",
     "RotateKey",
     "UnwrapKey",
     "WrapKey",

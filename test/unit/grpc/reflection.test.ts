@@ -1,3 +1,5 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, type DescriptorProto } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer, loadSync } from "@grpc/proto-loader";
 import type { MethodDefinition } from "@grpc/proto-loader";
@@ -90,6 +92,30 @@ test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.Crea
   },
 );
 
+// Go's protobuf, and with it grpcurl, takes nothing else; JavaScript's libraries are more tolerant.
+test.each([...services, "grpc.health.v1.Health"])(
+  "describes %s with absolute type names and map entries named after their fields",
+  async (symbol) => {
+    await using fixture = await start();
+    const { fileDescriptorResponse } = await open(fixture).ask({ fileContainingSymbol: symbol });
+    const files = (fileDescriptorResponse?.fileDescriptorProto ?? []).map((bytes) =>
+      fromBinary(FileDescriptorProtoSchema, bytes),
+    );
+
+    const messages = files.flatMap((file) => file.messageType.flatMap(withNested));
+    const methods = files.flatMap((file) => file.service.flatMap(({ method }) => method));
+    const references = [
+      ...messages.flatMap(({ field }) => field.map(({ typeName }) => typeName)),
+      ...methods.flatMap(({ inputType, outputType }) => [inputType, outputType]),
+    ].filter((name) => name !== "");
+    expect(references.length).toBeGreaterThan(0);
+    expect(references.filter((name) => !name.startsWith("."))).toEqual([]);
+    const entries = messages.filter(({ options }) => options?.mapEntry === true);
+    expect(entries.map(({ name }) => name)).toEqual(entries.map(() => "StatusesEntry"));
+    expect(entries).toHaveLength(symbol === "grpc.health.v1.Health" ? 1 : 0);
+  },
+);
+
 test.each(["nowhere.Nothing", "constructor", "__proto__", ""])(
   "does not know the symbol %j",
   async (symbol) => {
@@ -130,6 +156,10 @@ test("a server without reflection does not implement it", async () => {
   expect((await stream.ended).code).toBe(grpc.status.UNIMPLEMENTED);
   expect((await countKeys(fixture.newClient())).totalSize).toBe(7);
 });
+
+function withNested(message: DescriptorProto): DescriptorProto[] {
+  return [message, ...message.nestedType.flatMap(withNested)];
+}
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];

@@ -64,7 +64,12 @@ test("advertises the limit of concurrent calls", async () => {
 
 test("refuses a message above the limit", async () => {
   await using fixture = await startTestServer({
-    limits: { maxReceiveBytes: 1_024, maxSendBytes: 1_024, maxConcurrentStreams: 10 },
+    limits: {
+      maxReceiveBytes: 1_024,
+      maxSendBytes: 1_024,
+      maxConcurrentStreams: 10,
+      maxDeadlineMs: 60_000,
+    },
   });
   const client = fixture.newClient();
   const code = await new Promise((resolve) => {

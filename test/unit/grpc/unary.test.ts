@@ -54,12 +54,12 @@ test("a handler's answer reaches the caller with the correlation ID in front and
   });
 });
 
-test("a caller's UUID is kept, in lower case", async () => {
+test("a caller's UUID is kept as it is", async () => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   const id = "AAAAAAAA-bbbb-1CCC-dddd-EEEEEEEEEEEE";
   const { client } = server;
   const seen = await callRpc(client, keys.countKeys, {}, { metadata: { "correlation-id": id } });
-  expect(seen.trailers.get("x-correlation-id")).toEqual([id.toLowerCase()]);
+  expect(seen.trailers.get("x-correlation-id")).toEqual([id]);
 });
 
 test("a StatusError becomes status, details, correlation ID and pushback", async () => {
@@ -106,7 +106,7 @@ test.each([
       throw new Error("db.internal:5432 password=hunter2");
     },
   ],
-  // eslint-disable-next-line prefer-promise-reject-errors
+  // oxlint-disable-next-line prefer-promise-reject-errors -- just that is the case
   ["rejects with nothing", () => Promise.reject(undefined)],
 ])("a handler that %s with a foreign error is answered with a fixed text", async (_, countKeys) => {
   await using server = await startUnaryServer({ countKeys });
@@ -142,6 +142,17 @@ test("a response that cannot be encoded is an error with details, and counted as
   expect(errorInfoOf(seen).reason).toBe("GATEWAY_INTERNAL");
   await eventually(() => server.outcomes.length === 1);
   expect(server.outcomes[0]?.code).toBe(status.INTERNAL);
+});
+
+test("a response that is too large to be sent is an error with details, and counted as one", async () => {
+  await using server = await startUnaryServer(
+    { getKeyMaterial: async () => ({ key: undefined, keyMaterial: Buffer.alloc(2_000, 1) }) },
+    { maxSendBytes: 2_000 },
+  );
+  const seen = await callRpc(server.client, keys.getKeyMaterial, { keyId: "k" });
+  expect(seen.code).toBe(status.INTERNAL);
+  expect(errorInfoOf(seen)).toMatchObject({ reason: "UPSTREAM_BAD_RESPONSE" });
+  expect(server.outcomes.map(({ code }) => code)).toEqual([status.INTERNAL]);
 });
 
 test("a lone surrogate in an error text reaches the caller replaced", async () => {
@@ -191,7 +202,11 @@ test("a caller that cancels aborts the signal and is counted once as cancelled",
   await eventually(() => server.outcomes.length === 1);
   expect(signal && callEnd(signal)).toBe("cancelled");
   expect(signal?.reason).toBeInstanceOf(CallEnded);
-  expect(server.outcomes[0]).toMatchObject({ code: status.CANCELLED, mayHaveExecuted: true });
+  expect(server.outcomes[0]).toMatchObject({
+    code: status.CANCELLED,
+    reason: undefined,
+    mayHaveExecuted: true,
+  });
   expect(server.registry.count).toBe(0);
 });
 

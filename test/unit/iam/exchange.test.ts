@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { createApiKeyExchange, type Exchange } from "../../../src/iam/exchange.ts";
 import { ExchangeError } from "../../../src/iam/exchange-error.ts";
 import { createPost } from "../../../src/iam/post.ts";
 import { Secret } from "../../../src/observability/secret.ts";
+import { createCertificateAuthority } from "../../support/certificates.ts";
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -143,7 +145,9 @@ describe("an answer", () => {
     [400, {}, "REJECTED"],
     [401, {}, "REJECTED"],
     [403, "<html>", "REJECTED"],
-    [404, "", "REJECTED"],
+    [404, "", "BAD_RESPONSE"],
+    [405, "", "BAD_RESPONSE"],
+    [418, "", "REJECTED"],
     [408, "", "FAILED"],
     [429, "", "THROTTLED"],
     [500, "", "FAILED"],
@@ -206,3 +210,24 @@ test("an aborted exchange ends", async () => {
   setImmediate(() => controller.abort());
   expect((await error).code).toBe("UNREACHABLE");
 });
+
+test.each(["1", "0"])(
+  "an IAM whose certificate nobody vouches for gets no key (NODE_TLS_REJECT_UNAUTHORIZED=%s)",
+  async (value) => {
+    const requests: unknown[] = [];
+    const certificate = createCertificateAuthority().issue({ ipAddresses: ["127.0.0.1"] });
+    const server = createHttpsServer(certificate, (request, response) => {
+      requests.push(request.url);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanUps.push(() => new Promise((resolve) => server.close(resolve)));
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", value);
+    cleanUps.push(() => vi.unstubAllEnvs());
+
+    const exchange = exchangeWith(`https://127.0.0.1:${portOf(server)}`);
+
+    expect((await errorOf(exchange(new AbortController().signal))).code).toBe("TLS");
+    expect(requests).toEqual([]);
+  },
+);

@@ -395,6 +395,33 @@ describe("a token that was answered with 401", () => {
     expect(await codeOf(s.source.renew(call(), first.generation))).toBe("IAM_UNAVAILABLE");
     expect(s.source.get(call())).toBe(first);
   });
+
+  test("is no proof of a lack of access as long as IAM has not granted a new one", async () => {
+    const s = script(async () => grant());
+    const first = await s.source.get(call());
+    s.iam = fails("BAD_RESPONSE");
+    await codeOf(s.source.renew(call(), first.generation));
+    expect(await codeOf(s.source.renew(call(), first.generation))).toBe("IAM_UNAVAILABLE");
+    expect(s.asked).toHaveLength(2);
+    s.iam = async () => grant();
+    await s.clock.advance(1_000);
+    expect(await s.source.renew(call(), first.generation)).toMatchObject({ generation: 2 });
+  });
+});
+
+describe("a failure of the surroundings", () => {
+  test("of TLS is told as such and is not made to look worth a retry", async () => {
+    const s = script(fails("TLS"));
+    expect(await codeOf(s.source.get(call()))).toBe("TLS");
+    expect(s.asked).toHaveLength(1);
+  });
+
+  test("of the key file ends as soon as the file is there", async () => {
+    const s = script(fails("API_KEY_UNREADABLE"), () => Promise.resolve(true));
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+    s.iam = async () => grant();
+    expect(await s.source.get(call())).toMatchObject({ generation: 1 });
+  });
 });
 
 describe("readiness", () => {

@@ -3,7 +3,7 @@ import { createServer } from "node:https";
 import type { ServerOptions } from "node:https";
 import { connect, createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createCertificateAuthority } from "../../support/certificates.ts";
 import { startRawServer } from "./raw-server.ts";
 import { openRequest, until, upstreamErrorOf } from "./requests.ts";
@@ -109,6 +109,19 @@ describe("TLS", () => {
     await using way = wayTo(`https://127.0.0.1:${server.port}`);
 
     expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({ code: "TLS" });
+  });
+
+  test("refuses it also where the environment turns verification off", async () => {
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    try {
+      await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
+      await using way = wayTo(`https://127.0.0.1:${server.port}`);
+
+      expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({ code: "TLS" });
+      expect(server.requests).toHaveLength(0);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test("refuses a server that offers TLS 1.1 at most", async () => {

@@ -373,6 +373,21 @@ describe("an answer that cannot be trusted", () => {
     expect(error).toMatchObject({ code: "RESET", sent: true });
   });
 
+  test.each(["content-length: 10\r\nconnection: close", "content-length: 10"])(
+    "of an error keeps its status and headers though the body is cut off (%s)",
+    async (headers) => {
+      await using server = await startRawServer((socket) =>
+        socket.end(`HTTP/1.1 429 -\r\nretry-after: 3\r\n${headers}\r\n\r\nabc`),
+      );
+      await using way = wayTo(server.origin);
+
+      const response = await way.send(openRequest());
+
+      expect(response).toMatchObject({ status: 429, headers: { "retry-after": "3" } });
+      expect(response.body).toHaveLength(0);
+    },
+  );
+
   test("of the largest size allowed is accepted", async () => {
     const body = "x".repeat(1_024);
     await using server = await startRawServer((socket) => socket.write(httpAnswer(body)));

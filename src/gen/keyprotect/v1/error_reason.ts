@@ -19,7 +19,7 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * failed. For RPCs that are safe to repeat it is `false`, except for `DeleteKey` with
  * DEADLINE_UPSTREAM. Where waiting helps, `RetryInfo` says how long; other details (`BadRequest`,
  * `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named at the values that carry
- * them. `RequestInfo` is always there.
+ * them. `RequestInfo` is always there, but in errors whose details are cut to fit into 3 KiB.
  *
  * Every RPC may answer: INVALID_ARGUMENT with REQUEST_INVALID or INSTANCE_UNKNOWN; UNAUTHENTICATED
  * with CALLER_UNAUTHENTICATED or CALLER_TOKEN_REJECTED; PERMISSION_DENIED with
@@ -33,16 +33,16 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * without a reason, CANCELLED to a caller that cancelled, and whatever the gRPC library itself
  * answers, such as RESOURCE_EXHAUSTED to a message that is too large.
  *
- * The gateway has already repeated what was safe to repeat. A caller that also repeats by itself
- * waits at least as long as `RetryInfo` says, and does so for UNAVAILABLE only.
+ * `ErrorInfo.metadata.attempts` tells how many requests the gateway made. A caller that repeats by
+ * itself waits at least as long as `RetryInfo` says, and does so for UNAVAILABLE only.
  */
 export const ErrorReason = {
   /** UNSPECIFIED - Says nothing. Never sent. */
   UNSPECIFIED: 0,
   /**
    * REQUEST_INVALID - The request breaks a rule that its fields state, or Key Protect objected to one of them.
-   * INVALID_ARGUMENT, with a `BadRequest` that names all violations. Correct the request;
-   * unchanged, it can never succeed.
+   * INVALID_ARGUMENT, with a `BadRequest` that names all violations, or those that Key
+   * Protect names. Correct the request; unchanged, it can never succeed.
    */
   REQUEST_INVALID: 1,
   /**
@@ -73,8 +73,8 @@ export const ErrorReason = {
    */
   METADATA_TOO_LARGE: 6,
   /**
-   * PAYLOAD_TOO_LARGE - Key Protect finds a value of the request too large. INVALID_ARGUMENT, with a `BadRequest`. Send
-   * a smaller value; this one can never succeed.
+   * PAYLOAD_TOO_LARGE - Key Protect finds a value of the request too large. INVALID_ARGUMENT, with a `BadRequest` where
+   * it is known which. Send a smaller value; this one can never succeed.
    */
   PAYLOAD_TOO_LARGE: 7,
   /**
@@ -124,7 +124,7 @@ export const ErrorReason = {
   KEY_PROTECTS_RESOURCES: 15,
   /**
    * KEY_ROTATED_RECENTLY - The key was rotated within the last hour. FAILED_PRECONDITION, with a `PreconditionFailure` and
-   * a `RetryInfo` for the rest of the hour. Check whether that rotation was your own; if not,
+   * a `RetryInfo` of an hour. Check whether that rotation was your own; if not,
    * repeat after the delay.
    */
   KEY_ROTATED_RECENTLY: 16,
@@ -278,7 +278,7 @@ export const ErrorReason = {
   UPSTREAM_DATA_CORRUPT: 44,
   /**
    * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its answer makes no sense; the gateway never guesses about
-   * key material. INTERNAL. If `mayHaveExecuted` is `true` the change did happen; report it to the
+   * key material. INTERNAL. If `mayHaveExecuted` is `true` the change has probably happened; report it to the
    * operator.
    */
   UPSTREAM_BAD_RESPONSE: 45,

@@ -108,7 +108,7 @@ export namespace ImportEncryptionAlgorithm {
 export interface Key {
   /**
    * Output only. ID that Key Protect gave the key: a UUID. It never changes and is never used
-   * again. In an answer with minimal content, the ID or alias that the request named.
+   * again. Never an alias.
    */
   id: string;
   /** Output only. Display name. Names need not be unique, so they identify nothing. */
@@ -178,7 +178,7 @@ export interface KeyAlgorithm {
    * `Deprecated`.
    */
   type: string;
-  /** Output only. Length of the material in bits: 128, 192 or 256. 0 if Key Protect did not say. */
+  /** Output only. Length of the material in bits: 128, 192 or 256. */
   bitLength: number;
   /**
    * Output only. Mode of the cipher, such as `GCM`. Instances of the current API answer

@@ -164,8 +164,8 @@ export interface RotateKeyRequest {
 export interface RotateKeyResponse {
   /**
    * Output only. The key as it is after the rotation if the preference was `REPRESENTATION`. A key
-   * with `id` alone, as the request named it, otherwise, and also if the key was rotated but could
-   * not be read afterwards.
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was rotated but could not be read afterwards.
    */
   key:
     | Key

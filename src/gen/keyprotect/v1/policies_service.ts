@@ -291,7 +291,8 @@ export const PoliciesServiceService = {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
+   * the 2019 dialect, which has no such policy.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */
@@ -332,7 +333,8 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
+   * the 2019 dialect, which has no such policy.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */
@@ -377,7 +379,8 @@ export interface PoliciesServiceClient extends Client {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
+   * the 2019 dialect, which has no such policy.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */

@@ -53,6 +53,6 @@ test("a call is counted once when it begins and once when it ends, with what it 
     ["handled", "CreateKey", status.UNKNOWN, 0, "OUTCOME_UNKNOWN"],
     ["ambiguous", "CreateKey"],
     ["started", "GetKeyMaterial"],
-    ["handled", "GetKeyMaterial", status.DEADLINE_EXCEEDED, 10, "DEADLINE_UPSTREAM"],
+    ["handled", "GetKeyMaterial", status.DEADLINE_EXCEEDED, 10, "DEADLINE_IN_QUEUE"],
   ]);
 });

@@ -1,0 +1,99 @@
+/** The parts of the documentation that are made from code, so that they cannot say anything else. */
+import { configTable } from "../src/config/config-table.ts";
+import { metricDefinitions } from "../src/observability/metric-definitions.ts";
+import { rpcTable } from "../src/rpc-table.ts";
+
+/** What most deployments set; the README shows these rows alone. */
+const essentialVariables = [
+  "KP_SERVICE_URL",
+  "KP_INSTANCE_ID",
+  "IBMCLOUD_API_KEY_FILE",
+  "IBMCLOUD_API_KEY",
+  "IAM_AUTH_URL",
+  "KP_API_DIALECT",
+  "GATEWAY_LISTEN",
+  "GATEWAY_ADMIN_LISTEN",
+  "GATEWAY_TLS_CERT_FILE",
+  "GATEWAY_TLS_KEY_FILE",
+  "GATEWAY_TLS_CLIENT_CA_FILE",
+  "GATEWAY_TLS_TRUST_DOMAINS",
+  "GATEWAY_CONFIG",
+] as const;
+
+const row = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map(row).join("");
+
+const code = (text: string): string => `\`${text}\``;
+
+/** Rows of the whole table by variable, without the columns for the file and the kind of value. */
+function essentialConfig(): string {
+  const rows = configTable()
+    .trimEnd()
+    .split("\n")
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(/(?<!\\) \| /)
+        .map((cell) => cell.replaceAll("\\|", "|")),
+    );
+  const chosen = essentialVariables.map((name) => {
+    const [variable, , , fallback, meaning] = rows.find(([cell]) => cell === code(name)) ?? [];
+    if (variable === undefined) throw new Error(`there is no variable ${name}`);
+    return [variable, fallback ?? "", meaning ?? ""];
+  });
+  return table(["Variable", "Default", "Meaning"], chosen);
+}
+
+const metrics = (): string =>
+  table(
+    ["Metric", "Type", "Labels", "Meaning"],
+    Object.values(metricDefinitions).map(({ name, type, labels, help }) => [
+      code(name),
+      type,
+      labels.map(code).join(", "),
+      help,
+    ]),
+  );
+
+const seconds = (ms: number): string => `${ms / 1_000} s`;
+
+const times = (): string =>
+  table(
+    ["RPC", "Repeating", "Default deadline", "One upstream attempt", "Wildcard rules cover it"],
+    rpcTable.map((rpc) => [
+      code(rpc.method),
+      rpc.repeat,
+      seconds(rpc.defaultDeadlineMs),
+      seconds(rpc.attemptTimeoutMs),
+      rpc.sensitive ? "no, name it" : "yes",
+    ]),
+  );
+
+const sections: ReadonlyMap<string, () => string> = new Map([
+  ["config", configTable],
+  ["essential-config", essentialConfig],
+  ["metrics", metrics],
+  ["rpc-times", times],
+]);
+
+const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
+
+/** Files of the documentation with generated sections. */
+export const generatedFiles = [
+  "README.md",
+  "docs/configuration.md",
+  "docs/metrics.md",
+  "docs/operations.md",
+] as const;
+
+/** Fills the text between `<!-- generated: name -->` and `<!-- end -->` anew. Throws for a name that does not exist. */
+export function withGeneratedSections(text: string): string {
+  return text.replaceAll(marked, (_whole, name: string) => {
+    const make = sections.get(name);
+    if (make === undefined) throw new Error(`there is no generated section ${name}`);
+    return `<!-- generated: ${name} -->\n\n${make()}\n<!-- end -->`;
+  });
+}
