@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { compilePolicy } from "../../src/access/policy.ts";
+import { loadConfig } from "../../src/config/load-config.ts";
+import { rpcTable } from "../../src/rpc-table.ts";
+import { fencesOf, readText } from "./documents.ts";
+
+const example =
+  fencesOf(readText("docs/configuration.md")).find(({ label }) => label === "yaml")?.body ?? "";
+
+test("the file that the configuration page shows can be used, and allows what it seems to", () => {
+  const config = loadConfig({
+    env: { GATEWAY_CONFIG: "gateway.yaml" },
+    readFile: (path) => (path === "gateway.yaml" ? example : "content"),
+  });
+  expect(config.instances.map(({ alias, dialect }) => [alias, dialect])).toEqual([
+    ["eu", "current"],
+    ["legacy", "2019"],
+  ]);
+
+  const policy = compilePolicy(config.policy?.rules ?? []);
+  const allowedTo = (caller: string, instance: string): string[] =>
+    rpcTable.filter((rpc) => policy(caller, rpc, instance)).map(({ method }) => method);
+  const orders = "spiffe://prod.example.org/ns/orders/sa/api";
+  const rotator = "spiffe://prod.example.org/ns/key-admin/sa/rotator";
+  expect(allowedTo(orders, "eu")).toEqual(["GetKey", "WrapKey", "GenerateDataKey", "UnwrapKey"]);
+  expect(allowedTo(orders, "legacy")).toEqual([]);
+  expect(allowedTo(rotator, "legacy")).toEqual([
+    "CreateKey",
+    "ListKeys",
+    "CountKeys",
+    "GetKey",
+    "RotateKey",
+    "GetKeyPolicies",
+    "ReplaceKeyPolicies",
+  ]);
+  expect(allowedTo("anonymous", "eu")).toEqual([]);
+});

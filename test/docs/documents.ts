@@ -1,0 +1,62 @@
+/** The repository's Markdown, and the parts of it that can be compared with something. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..", "..");
+
+export const readText = (path: string): string => readFileSync(join(root, path), "utf8");
+
+const foreign: ReadonlySet<string> = new Set(["node_modules", ".git", "dist", "coverage"]);
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .filter(({ name }) => !foreign.has(name))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? filesBelow(path) : [path];
+    });
+}
+
+/** Every Markdown file of the repository. */
+export const markdownFiles: readonly string[] = filesBelow("").filter((path) =>
+  path.endsWith(".md"),
+);
+
+/** A fenced block. */
+export interface Fence {
+  /** What stands behind the opening backticks, such as `sh test`. */
+  readonly label: string;
+  readonly body: string;
+}
+
+/** The fenced blocks of a text, in order. */
+export const fencesOf = (text: string): Fence[] =>
+  [...text.matchAll(/^```([^\n]*)\n([^]*?)^```$/gm)].map(([, label = "", body = ""]) => ({
+    label,
+    body,
+  }));
+
+export const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
+
+/** Cells of the rows of the table that begins with this head, without backticks. */
+export function tableRows(text: string, firstHead: string): string[][] {
+  const lines = text.split("\n");
+  const head = lines.findIndex((line) => line.startsWith(`| ${firstHead} |`));
+  const end = lines.findIndex((line, at) => at > head && !line.startsWith("|"));
+  if (head < 0) throw new Error(`there is no table that begins with ${firstHead}`);
+  return lines.slice(head + 2, end).map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** Names of statuses in a text, each once. */
+export const statusesIn = (text: string): string[] => [
+  ...new Set(
+    text.match(
+      /\b(?:CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)\b/g,
+    ) ?? [],
+  ),
+];

@@ -1,0 +1,37 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { expect, test } from "vitest";
+import { markdownFiles, root, withoutFences } from "./documents.ts";
+
+/** As GitHub makes anchors of headings. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
+
+const anchorsOf = (path: string): string[] =>
+  [...withoutFences(readFileSync(path, "utf8")).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    anchorOf(heading),
+  );
+
+const linksOf = (text: string): string[] =>
+  [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+
+test.each(markdownFiles)("every link of %s to a place in the repository leads there", (file) => {
+  const text = readFileSync(join(root, file), "utf8");
+  const broken = linksOf(text)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .filter((target) => {
+      const [path = "", anchor] = target.split("#", 2);
+      const full = path === "" ? join(root, file) : normalize(join(root, dirname(file), path));
+      if (!full.startsWith(root) || !existsSync(full)) return true;
+      return anchor !== undefined && !anchorsOf(full).includes(anchor);
+    });
+  expect(broken).toEqual([]);
+});
+
+test("the documents that readers start from have links at all", () => {
+  expect(linksOf(readFileSync(join(root, "README.md"), "utf8")).length).toBeGreaterThan(20);
+});

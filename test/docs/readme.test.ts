@@ -1,0 +1,136 @@
+/** What the README claims is run, or compared with the code that it is about. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { withGeneratedSections } from "../../scripts/generated-sections.ts";
+import { settingList } from "../../src/config/setting-list.ts";
+import { metricDefinitions } from "../../src/observability/metric-definitions.ts";
+import { rpcTable, type RepeatClass } from "../../src/rpc-table.ts";
+import { contractComments } from "./contract-comments.ts";
+import { fencesOf, readText, root, statusesIn, tableRows } from "./documents.ts";
+
+const readme = readText("README.md");
+const commands = fencesOf(readme)
+  .filter(({ label }) => label === "sh test")
+  .map(({ body }) => body.trim());
+
+// `npm ci` is shown in a block of its own that is not run: it would take away the packages under the tests' feet.
+test("the README shows how to install, and marks the demo and two more commands as run by this test", () => {
+  expect(fencesOf(readme).map(({ body }) => body)).toContain("npm ci\n");
+  expect(commands).toHaveLength(3);
+  expect(commands[0]).toBe("npm run demo");
+});
+
+// What differs from run to run: ports, times, random IDs.
+const shapeOf = (line: string): string =>
+  line
+    .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>")
+    .replaceAll(/:\d{4,5}\b/g, ":<port>")
+    .replaceAll(/ +\d+\.\d ms/g, " <time> ms")
+    .replaceAll(/[0-9a-f]{16}…/g, "<bytes>…");
+
+describe("the commands marked `sh test`", () => {
+  const outputs = new Map<string, string>();
+  beforeAll(async () => {
+    for (const command of commands) {
+      const { stdout } = await promisify(execFile)("sh", ["-e", "-c", command], { cwd: root });
+      outputs.set(command, stdout);
+    }
+  }, 180_000);
+
+  test("succeed", () => {
+    expect([...outputs.keys()]).toEqual(commands);
+  });
+
+  test("the configuration that is printed shows no secret", () => {
+    const [, check = ""] = commands;
+    expect(outputs.get(check)).toContain('apiKey: "[redacted]"');
+    expect(outputs.get(check)).not.toContain("not-a-real-one");
+  });
+
+  test("the demo prints what the README shows of it, in this order", () => {
+    const shown = fencesOf(readme).find(({ label }) => label === "text")?.body ?? "";
+    const parts = shown
+      .split("\n…\n")
+      .map((part) => part.trim().split("\n").map(shapeOf).join("\n"));
+    expect(parts.length).toBeGreaterThan(1);
+    const printed = (outputs.get("npm run demo") ?? "").split("\n").map(shapeOf).join("\n");
+    let from = 0;
+    for (const part of parts) {
+      const at = printed.indexOf(part, from);
+      expect(at, part).toBeGreaterThanOrEqual(from);
+      from = at + part.length;
+    }
+  });
+});
+
+test.each(["README.md", "docs/configuration.md", "docs/metrics.md", "docs/operations.md"])(
+  "the generated tables of %s are what the code gives",
+  (file) => {
+    const text = readText(file);
+    expect(text).toMatch(/^<!-- generated: [a-z-]+ -->$/m);
+    expect(withGeneratedSections(text)).toBe(text);
+  },
+);
+
+test("a generated section of no known name is refused", () => {
+  expect(() => withGeneratedSections("<!-- generated: nothing -->\n<!-- end -->")).toThrow(
+    "nothing",
+  );
+});
+
+describe("the table of RPCs", () => {
+  const rows = tableRows(readme, "RPC").map((cells) =>
+    cells.map((cell) => cell.replaceAll("`", "")),
+  );
+  const repeats: Readonly<Record<RepeatClass, RegExp>> = {
+    safe: /^yes$/,
+    conditional: /^yes, /,
+    unsafe: /^no$/,
+  };
+
+  test("has every RPC once, in the order of the table that the gateway works by", () => {
+    expect(rows.map(([name]) => name)).toEqual(rpcTable.map(({ method }) => method));
+  });
+
+  test.each(rpcTable)("says of $method whether it may be repeated", ({ method, repeat }) => {
+    expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[repeat]);
+  });
+
+  const everyCall = new Set(
+    statusesIn(/Besides the statuses below(.*?)\n\n/s.exec(readme)?.[1] ?? ""),
+  );
+  test.each(rpcTable)("names the statuses of $method that its comment names", ({ method }) => {
+    const comment = contractComments.methods.get(method) ?? "";
+    const own = /Besides what every RPC may answer(.*?)Upstream:/.exec(comment)?.[1] ?? "";
+    const expected = statusesIn(own).filter((status) => !everyCall.has(status));
+    const shown = rows.find(([name]) => name === method)?.[4] ?? "";
+    expect(statusesIn(shown).toSorted()).toEqual(expected.toSorted());
+  });
+});
+
+test("every variable that the documents speak of exists", () => {
+  const known = new Set([...settingList.flatMap(({ env }) => env ?? []), "GATEWAY_CONFIG"]);
+  for (const file of ["README.md", "SECURITY.md", "docs/operations.md", "docs/configuration.md"]) {
+    const spoken = readText(file).match(/\b(?:GATEWAY|KP|IAM|IBMCLOUD)_[A-Z][A-Z_]*[A-Z]\b/g) ?? [];
+    const unknown = spoken.filter(
+      (name) => !known.has(name) && name !== "IAM_UNAVAILABLE" && name !== "GATEWAY_INTERNAL",
+    );
+    expect(unknown, file).toEqual([]);
+  }
+});
+
+test("every metric that the documents speak of exists", () => {
+  const known = new Set<string>(
+    Object.values(metricDefinitions).flatMap(({ name, type }) =>
+      type === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+  for (const file of ["README.md", "docs/metrics.md", "docs/operations.md"]) {
+    const spoken = readText(file).match(/\b(?:grpc_server|keyprotect_gateway)_[a-z_]+\b/g) ?? [];
+    expect(
+      spoken.filter((name) => !known.has(name)),
+      file,
+    ).toEqual([]);
+  }
+});

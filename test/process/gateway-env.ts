@@ -1,0 +1,43 @@
+import { createServer } from "node:net";
+import { once } from "node:events";
+
+/** A port of loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return address.port;
+}
+
+/** The environment of a gateway process, and where it will be reached. */
+export interface GatewayEnv {
+  readonly env: Readonly<Record<string, string>>;
+  readonly address: string;
+  readonly adminUrl: string;
+}
+
+/** An environment that is complete but for what `changes` adds or replaces. */
+export async function gatewayEnv(
+  upstream: { readonly url: string; readonly instanceId: string; readonly apiKey: string },
+  changes: Readonly<Record<string, string>> = {},
+): Promise<GatewayEnv> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const admin = `127.0.0.1:${await freePort()}`;
+  return {
+    env: {
+      KP_SERVICE_URL: upstream.url,
+      IAM_AUTH_URL: upstream.url,
+      KP_INSTANCE_ID: upstream.instanceId,
+      IBMCLOUD_API_KEY: upstream.apiKey,
+      GATEWAY_LISTEN: address,
+      GATEWAY_ADMIN_LISTEN: admin,
+      GATEWAY_DRAIN_DELAY_MS: "0",
+      ...changes,
+    },
+    address,
+    adminUrl: `http://${admin}`,
+  };
+}

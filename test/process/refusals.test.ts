@@ -1,0 +1,143 @@
+/** What the compiled process says and how it ends when it does not come to serving. */
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
+import { startNode } from "./child-process.ts";
+import { freePort, gatewayEnv } from "./gateway-env.ts";
+
+let built: BuiltGateway;
+beforeAll(async () => {
+  built = await buildGateway();
+}, 120_000);
+afterAll(() => built[Symbol.asyncDispose]());
+
+const apiKey = "an-api-key-that-nobody-may-see";
+const upstream = {
+  url: "http://127.0.0.1:9",
+  instanceId: "e0a1b2c3-0000-4000-8000-000000000001",
+  apiKey,
+};
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>>) {
+  await using gateway = startNode([built.main, ...args], env);
+  const { code, signal } = await gateway.exit;
+  return { code, signal, stdout: gateway.stdout(), stderr: gateway.stderr(), log: gateway.log() };
+}
+
+describe("a configuration that cannot be used", () => {
+  test("ends the process with 78 and every problem, by the names of the variables and without values", async () => {
+    const ended = await run([], {
+      KP_SERVICE_URL: "not-a-url-of-anything",
+      IBMCLOUD_API_KEY: apiKey,
+      IBMCLOUD_API_KEY_FILE: "/nowhere/api-key",
+      GATEWAY_LOG_LEVEL: "deafening",
+      GATEWAY_MAX_RECEIVE_BYTES: "lots-and-lots",
+    });
+    expect(ended.code).toBe(78);
+    expect(ended.stdout).toBe("");
+    for (const name of [
+      "KP_SERVICE_URL",
+      "KP_INSTANCE_ID",
+      "IBMCLOUD_API_KEY",
+      "GATEWAY_LOG_LEVEL",
+      "GATEWAY_MAX_RECEIVE_BYTES",
+    ]) {
+      expect(ended.stderr).toMatch(new RegExp(`^ {2}${name}: `, "m"));
+    }
+    for (const value of [apiKey, "not-a-url-of-anything", "deafening", "lots-and-lots"]) {
+      expect(ended.stderr).not.toContain(value);
+    }
+  });
+
+  test("is found in the YAML file by its place there", async () => {
+    const file = join(built.folder, "gateway.yaml");
+    await writeFile(file, "limits:\n  maxReceiveBytes: 7\nlisten: [nowhere]\n");
+    const { env } = await gatewayEnv(upstream, { GATEWAY_CONFIG: file, GATEWAY_LISTEN: "" });
+    const ended = await run([], env);
+    expect(ended.code).toBe(78);
+    expect(ended.stderr).toMatch(/^ {2}limits\.maxReceiveBytes: /m);
+    expect(ended.stderr).toMatch(/^ {2}listen\[0\]: /m);
+  });
+
+  test("includes a variable that does not exist, with the one that was probably meant", async () => {
+    const { env } = await gatewayEnv(upstream, { GATEWAY_LISTNE: "127.0.0.1:1" });
+    const ended = await run([], env);
+    expect(ended.code).toBe(78);
+    expect(ended.stderr).toContain(
+      "GATEWAY_LISTNE: there is no such variable; did you mean GATEWAY_LISTEN?",
+    );
+  });
+});
+
+describe("the command line", () => {
+  test("--check-config prints the configuration in effect without secrets and ends with 0", async () => {
+    const { env, address } = await gatewayEnv(upstream);
+    const ended = await run(["--check-config"], env);
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.stdout).toContain(`- ${address}\n`);
+    expect(ended.stdout).toContain('apiKey: "[redacted]"');
+    expect(ended.stdout).not.toContain(apiKey);
+  });
+
+  test("--check-config tells of problems as starting does", async () => {
+    const ended = await run(["--check-config"], {});
+    expect(ended).toMatchObject({ code: 78, stdout: "" });
+    expect(ended.stderr).toContain("KP_SERVICE_URL: is missing");
+  });
+
+  test.each([["--bogus"], ["serve"], ["--check-config=yes"]])(
+    "%s is refused with 64",
+    async (argument) => {
+      const ended = await run([argument], {});
+      expect(ended).toMatchObject({ code: 64, stdout: "" });
+      expect(ended.stderr).toMatch(/^usage: /);
+    },
+  );
+
+  test("--help explains itself and ends with 0", async () => {
+    const ended = await run(["--help"], {});
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.stdout).toContain("--check-config");
+  });
+});
+
+test.each(["GATEWAY_LISTEN", "GATEWAY_ADMIN_LISTEN"])(
+  "an address of %s that is taken ends the process with 1 and a line that names it",
+  async (name) => {
+    const port = await freePort();
+    const taker = createServer().listen(port, "127.0.0.1");
+    await once(taker, "listening");
+    try {
+      const { env } = await gatewayEnv(upstream, { [name]: `127.0.0.1:${port}` });
+      const ended = await run([], env);
+      expect(ended.code).toBe(1);
+      expect(ended.log.at(-1)).toMatchObject({
+        level: "fatal",
+        msg: "the gateway cannot serve",
+        err: {
+          name: "ListenError",
+          message: `cannot listen on 127.0.0.1:${port}: EADDRINUSE`,
+        },
+      });
+    } finally {
+      taker.close();
+      await once(taker, "close");
+    }
+  },
+  60_000,
+);
+
+test("a Unix socket in a folder that does not exist ends the process with 1 and says so", async () => {
+  const path = join(built.folder, "nowhere", "gateway.sock");
+  const { env } = await gatewayEnv(upstream, { GATEWAY_LISTEN: `unix:${path}` });
+  const ended = await run([], env);
+  expect(ended.code).toBe(1);
+  expect(ended.log.at(-1)).toMatchObject({
+    err: {
+      message: `cannot listen on unix:${path}: the directory of the Unix socket ${path} does not exist`,
+    },
+  });
+});

@@ -1,0 +1,199 @@
+/** The compiled process under plain node: coming up, serving, going down. */
+import { access, mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startEmulator } from "../support/start-emulator.ts";
+import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
+import { eventually } from "./eventually.ts";
+import { freePort, gatewayEnv } from "./gateway-env.ts";
+import { newKey, serveGateway } from "./serving.ts";
+
+let built: BuiltGateway;
+beforeAll(async () => {
+  built = await buildGateway();
+}, 120_000);
+afterAll(() => built[Symbol.asyncDispose]());
+
+interface Probe {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** `undefined` while nobody listens. */
+async function probe(url: string): Promise<Probe | undefined> {
+  try {
+    const answer = await fetch(url, { headers: { connection: "close" } });
+    const body: unknown = await answer.json();
+    return { status: answer.status, body };
+  } catch {
+    return undefined;
+  }
+}
+
+const probeUntil = (url: string, status: number): Promise<Probe> =>
+  eventually(async () => {
+    const seen = await probe(url);
+    return seen?.status === status ? seen : undefined;
+  });
+
+const wrapping = (keyId: string) => ({
+  keyId,
+  plaintext: Buffer.alloc(32, 7),
+  additionalAuthenticatedData: [],
+});
+
+describe("serving", () => {
+  test("the environment alone is enough, and an idle process ends with 0 on SIGTERM", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator);
+    await using gateway = await serveGateway(built.main, settings);
+    const created = await gateway.call(gateway.keys, "createKey", newKey);
+    const keyId = created.response?.key?.id ?? "";
+    const wrapped = await gateway.call(gateway.actions, "wrapKey", wrapping(keyId));
+    const unwrapped = await gateway.call(gateway.actions, "unwrapKey", {
+      keyId,
+      ciphertext: wrapped.response?.ciphertext ?? Buffer.alloc(0),
+      additionalAuthenticatedData: [],
+    });
+    expect([created.code, wrapped.code, unwrapped.code]).toEqual(["OK", "OK", "OK"]);
+    expect(unwrapped.response?.plaintext).toEqual(Buffer.alloc(32, 7));
+    gateway.send("SIGTERM");
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+    expect(gateway.stderr()).toBe("");
+    expect(gateway.log().filter(({ msg }) => msg === "call")).toHaveLength(3);
+    expect(gateway.stdout()).not.toContain(emulator.apiKey);
+    expect(gateway.stdout()).not.toContain(Buffer.alloc(12, 7).toString("base64"));
+  }, 60_000);
+
+  test("SIGINT ends it as SIGTERM does", async () => {
+    await using emulator = await startEmulator();
+    await using gateway = await serveGateway(built.main, await gatewayEnv(emulator));
+    gateway.send("SIGINT");
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  test("a Unix socket is served for owner and group, and is gone afterwards", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "keyprotect-socket-"));
+    try {
+      const path = join(folder, "gateway.sock");
+      await using emulator = await startEmulator();
+      const { env } = await gatewayEnv(emulator, { GATEWAY_LISTEN: `unix:${path}` });
+      await using gateway = await serveGateway(built.main, { env, address: `unix:${path}` });
+      expect((await stat(path)).mode & 0o777).toBe(0o660);
+      const counted = await gateway.call(gateway.keys, "countKeys", {});
+      expect(counted).toMatchObject({ code: "OK", response: { totalSize: 0 } });
+      expect(await eventually(() => gateway.log().find(({ msg }) => msg === "call"))).toMatchObject(
+        {
+          caller: "unix",
+        },
+      );
+      gateway.send("SIGTERM");
+      expect(await gateway.exit).toEqual({ code: 0, signal: null });
+      await expect(access(path)).rejects.toThrow("ENOENT");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 60_000);
+});
+
+describe("readiness", () => {
+  test("is refused until IAM has given a token, then granted", async () => {
+    await using emulator = await startEmulator();
+    // Held back until the test has seen the refusal.
+    emulator.faults.add({ match: { service: "iam" }, action: { kind: "respond", status: 503 } });
+    const settings = await gatewayEnv(emulator);
+    await using gateway = await serveGateway(built.main, settings);
+    expect(await probeUntil(`${settings.adminUrl}/readyz`, 503)).toEqual({
+      status: 503,
+      body: { status: "not ready", reasons: ["no IAM token yet for instance default"] },
+    });
+    expect((await probe(`${settings.adminUrl}/livez`))?.status).toBe(200);
+    emulator.faults.clear();
+    expect(await probeUntil(`${settings.adminUrl}/readyz`, 200)).toEqual({
+      status: 200,
+      body: { status: "ready", reasons: [] },
+    });
+    gateway.send("SIGTERM");
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  test("is withdrawn on SIGTERM while calls are still served", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_DELAY_MS: "4000" });
+    await using gateway = await serveGateway(built.main, settings);
+    await probeUntil(`${settings.adminUrl}/readyz`, 200);
+    gateway.send("SIGTERM");
+    expect(await probeUntil(`${settings.adminUrl}/readyz`, 503)).toEqual({
+      status: 503,
+      body: { status: "not ready", reasons: ["draining"] },
+    });
+    expect((await gateway.call(gateway.keys, "countKeys", {})).code).toBe("OK");
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  }, 60_000);
+});
+
+describe("signals with a call in flight", () => {
+  test("SIGTERM lets the call finish and then ends with 0", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator);
+    await using gateway = await serveGateway(built.main, settings);
+    const created = await gateway.call(gateway.keys, "createKey", newKey);
+    emulator.faults.add({ match: { operation: "wrapKey" }, delayMs: 2_000 });
+    const wrapped = gateway.call(
+      gateway.actions,
+      "wrapKey",
+      wrapping(created.response?.key?.id ?? ""),
+    );
+    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    gateway.send("SIGTERM");
+    await gateway.until(() => gateway.log().find(({ msg }) => msg === "draining"));
+    expect((await wrapped).code).toBe("OK");
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+    expect(gateway.log().at(-1)).toMatchObject({ msg: "stopped" });
+  }, 60_000);
+
+  test("a call that outlasts the grace gets a typed answer, and the process still ends with 0", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_GRACE_MS: "100" });
+    await using gateway = await serveGateway(built.main, settings);
+    emulator.faults.add({ match: { operation: "createKey" }, action: { kind: "hang" } });
+    const created = gateway.call(gateway.keys, "createKey", newKey);
+    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    gateway.send("SIGTERM");
+    expect(await created).toMatchObject({ code: "UNKNOWN", reason: "OUTCOME_UNKNOWN" });
+    expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  }, 60_000);
+
+  test("a second signal ends the process at once with 1", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_GRACE_MS: "600000" });
+    await using gateway = await serveGateway(built.main, settings);
+    emulator.faults.add({ match: { method: "HEAD" }, action: { kind: "hang" } });
+    const counted = gateway.call(gateway.keys, "countKeys", {});
+    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    gateway.send("SIGTERM");
+    await gateway.until(() => gateway.log().find(({ msg }) => msg === "draining"));
+    gateway.send("SIGTERM");
+    expect(await gateway.exit).toEqual({ code: 1, signal: null });
+    expect((await counted).code).toBe("UNAVAILABLE");
+  }, 60_000);
+});
+
+test("without IAM it serves typed errors instead of not starting", async () => {
+  const settings = await gatewayEnv({
+    url: `http://127.0.0.1:${await freePort()}`,
+    instanceId: "e0a1b2c3-0000-4000-8000-000000000001",
+    apiKey: "an-api-key-that-nobody-may-see",
+  });
+  await using gateway = await serveGateway(built.main, settings);
+  await probeUntil(`${settings.adminUrl}/readyz`, 503);
+  await probeUntil(`${settings.adminUrl}/livez`, 200);
+  expect(await gateway.call(gateway.keys, "countKeys", {})).toMatchObject({
+    code: "UNAVAILABLE",
+    reason: "IAM_UNAVAILABLE",
+  });
+  gateway.send("SIGTERM");
+  expect(await gateway.exit).toEqual({ code: 0, signal: null });
+  expect(gateway.stdout()).not.toContain("an-api-key-that-nobody-may-see");
+}, 60_000);
