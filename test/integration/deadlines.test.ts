@@ -18,44 +18,54 @@ const patient = { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "20000" };
 const keyId = "77777777-7777-4777-8777-777777777777";
 const inMs = (ms: number): { deadline: number } => ({ deadline: Date.now() + ms });
 
+const onBusyMachine = { retry: 2, timeout: 60_000 };
+
 /** Lines that the log has about ended calls. */
 const callLines = (gateway: TestGateway): readonly Readonly<Record<string, unknown>>[] =>
   gateway.log().filter(({ msg }) => msg === "call");
 
 describe("a service that hangs", () => {
-  test("lets the gateway's own answer come before the caller's deadline", async () => {
-    await using gateway = await startTestGateway({ env: patient });
-    const { keys, actions } = gateway.clients;
-    // The first token is there, so that it is the service that hangs.
-    await gateway.call(keys, "countKeys", {});
-    gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
-    const plaintext = gateway.secrets.bytes(32);
-    const ended: readonly (readonly [Promise<Failure>, string])[] = [
-      [gateway.failure(keys, "getKey", { keyId }, inMs(5_000)), "false"],
-      [gateway.failure(actions, "wrapKey", wrapKeyRequest(keyId, plaintext), inMs(5_000)), "false"],
-      [gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId), inMs(5_000)), "true"],
-      [gateway.failure(keys, "createKey", createKeyRequest(), inMs(5_000)), "true"],
-      [gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId), inMs(5_000)), "true"],
-    ];
-    const failures = await Promise.all(
-      ended.map(async ([failure, mayHaveExecuted]) => ({ ...(await failure), mayHaveExecuted })),
-    );
-    for (const failure of failures) {
-      expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
-      // The library's own answer would have no trailers.
-      expect(failure.correlationId).toMatch(/^[0-9a-f-]{36}$/);
-      expect(failure.requestInfo?.requestId).toBe(failure.correlationId);
-      expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe(failure.mayHaveExecuted);
-    }
-    await eventually(() =>
-      gateway.emulator.requests
-        .list({ service: "keyprotect" })
-        .every(({ durationMs }) => durationMs !== undefined),
-    );
-    expect(callLines(gateway).filter(({ reason }) => reason === "DEADLINE_UPSTREAM")).toHaveLength(
-      5,
-    );
-  }, 60_000);
+  // Gateway and caller share an event loop here: a machine that stops for longer than the margin makes the caller's timer win.
+  test(
+    "lets the gateway's own answer come before the caller's deadline",
+    onBusyMachine,
+    async () => {
+      await using gateway = await startTestGateway({ env: patient });
+      const { keys, actions } = gateway.clients;
+      // The first token is there, so that it is the service that hangs.
+      await gateway.call(keys, "countKeys", {});
+      gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
+      const plaintext = gateway.secrets.bytes(32);
+      const ended: readonly (readonly [Promise<Failure>, string])[] = [
+        [gateway.failure(keys, "getKey", { keyId }, inMs(5_000)), "false"],
+        [
+          gateway.failure(actions, "wrapKey", wrapKeyRequest(keyId, plaintext), inMs(5_000)),
+          "false",
+        ],
+        [gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId), inMs(5_000)), "true"],
+        [gateway.failure(keys, "createKey", createKeyRequest(), inMs(5_000)), "true"],
+        [gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId), inMs(5_000)), "true"],
+      ];
+      const failures = await Promise.all(
+        ended.map(async ([failure, mayHaveExecuted]) => ({ ...(await failure), mayHaveExecuted })),
+      );
+      for (const failure of failures) {
+        expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
+        // The library's own answer would have no trailers.
+        expect(failure.correlationId).toMatch(/^[0-9a-f-]{36}$/);
+        expect(failure.requestInfo?.requestId).toBe(failure.correlationId);
+        expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe(failure.mayHaveExecuted);
+      }
+      await eventually(() =>
+        gateway.emulator.requests
+          .list({ service: "keyprotect" })
+          .every(({ durationMs }) => durationMs !== undefined),
+      );
+      expect(
+        callLines(gateway).filter(({ reason }) => reason === "DEADLINE_UPSTREAM"),
+      ).toHaveLength(5);
+    },
+  );
 
   test("keeps a caller without a deadline no longer than the default", async () => {
     await using gateway = await startTestGateway({ env: patient });

@@ -13,13 +13,15 @@ export interface DrivenClock extends Clock {
   shiftWall(ms: number): void;
 }
 
+/** Lets what has become due run: microtasks, and one round of the event loop. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** A clock at monotonic time 0 and the given wall time. */
 export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4, 5)): DrivenClock {
   let now = 0;
   let wallOffset = wallStart;
   let sequence = 0;
   const timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
-  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   return {
     now: () => now,
@@ -35,7 +37,7 @@ export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4,
       for (;;) {
         const next = [...timers]
           .filter(([, timer]) => timer.at <= end)
-          .sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
+          .toSorted(([a, x], [b, y]) => x.at - y.at || a - b)[0];
         if (next === undefined) break;
         timers.delete(next[0]);
         now = Math.max(now, next[1].at);
