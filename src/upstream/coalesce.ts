@@ -1,0 +1,57 @@
+import { createControllers } from "./coalesce-controllers.ts";
+import { Flight } from "./coalesce-flight.ts";
+import { coalesceKey } from "./coalesce-key.ts";
+import type { SharingScope } from "./coalesce-key.ts";
+import type { Layer } from "./layer.ts";
+
+/** Which requests share an exchange, and among whom. */
+export interface CoalesceOptions {
+  /**
+   * Methods of the RPCs whose requests are shared: only such as read, and whose answer is the same for all who may ask.
+   * Empty: none.
+   */
+  readonly methods: ReadonlySet<string>;
+  /** `caller` where callers bring access tokens of their own, since the upstream judges those; `instance` elsewhere. */
+  readonly scope: SharingScope;
+  /** Told of every call that joins an exchange under way. Must not throw. */
+  readonly onJoin?: ((method: string) => void) | undefined;
+}
+
+/**
+ * Creates the layer that makes one exchange of identical requests that are under way at the same time. Nothing is kept
+ * when the answer is there: the next request is sent again.
+ *
+ * The exchange carries the correlation ID of the call that came first. A call that ends leaves the others unharmed.
+ */
+export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Layer {
+  if (methods.size === 0) return (next) => next;
+  return (next) => {
+    const flights = new Map<string, Flight>();
+    const controllers = createControllers();
+    return (request) => {
+      const { rpc, signal } = request.call;
+      // A call that has ended is told so where it would be sent.
+      if (!methods.has(rpc.method) || signal.aborted) return next(request);
+      const key = coalesceKey(request, scope);
+      return new Promise((resolve, reject) => {
+        const underWay = flights.get(key);
+        if (underWay !== undefined) {
+          onJoin?.(rpc.method);
+          underWay.join(request, { resolve, reject });
+          return;
+        }
+        const flight = new Flight({
+          send: next,
+          controller: controllers.take(),
+          onEnd: ({ controller }) => {
+            flights.delete(key);
+            controllers.giveBack(controller);
+          },
+        });
+        flights.set(key, flight);
+        flight.join(request, { resolve, reject });
+        void flight.fly();
+      });
+    };
+  };
+}

@@ -1,0 +1,77 @@
+/** How the rate of one instance is found; what is not given falls to the constants of the law. */
+export type QuotaSettings = KnownQuota | UnknownQuota;
+
+/** The operator knows the quota. */
+export interface KnownQuota {
+  /**
+   * `fixed` sends at 98.5 % of the ceiling whatever is answered; only pauses interrupt it. `down-only` starts there, goes
+   * down when the upstream refuses, and comes back, up to the ceiling, by probing.
+   */
+  readonly mode: "fixed" | "down-only";
+  /** The quota, in requests per second. The rate never exceeds 98.5 % of it. */
+  readonly ceilingPerSecond: number;
+  /** Longest time without a probe, in milliseconds. Default 300,000; shorter finds a grown quota sooner, at the price of more 429s. */
+  readonly longestHoldMs?: number;
+}
+
+/** The quota has to be found. */
+export interface UnknownQuota {
+  readonly mode: "adaptive";
+  /** What the search must not exceed, in requests per second (the rate stays at 98.5 % of it). Default: no bound. */
+  readonly ceilingPerSecond?: number;
+  /** Where the search starts, in requests per second. Default 20. */
+  readonly initialPerSecond?: number;
+  /** As with a known quota. */
+  readonly longestHoldMs?: number;
+}
+
+/** Settings with every default applied. */
+export interface QuotaBounds {
+  readonly isFixed: boolean;
+  readonly isSearching: boolean;
+  readonly startPerSecond: number;
+  /** The highest rate ever applied; `Infinity` for none. */
+  readonly mostPerSecond: number;
+  readonly longestHoldMs: number;
+}
+
+/**
+ * The part of a quota that is used. The other 1.5 % pays for clocks that differ and for requests that overtake each other
+ * on the network; without it a quota that is met exactly is exceeded at random.
+ */
+export const quotaMargin = 0.985;
+
+/** Below this the rate never falls, in requests per second: some request has to find out that the upstream takes requests again. */
+export const leastPerSecond = 0.5;
+
+/** Applies the defaults. Throws a RangeError for a rate or a time that is not a positive number. */
+export function toQuotaBounds(settings: QuotaSettings): QuotaBounds {
+  const { mode, ceilingPerSecond, longestHoldMs = 300_000 } = settings;
+  if (ceilingPerSecond !== undefined) requirePositive("ceilingPerSecond", ceilingPerSecond);
+  requirePositive("longestHoldMs", longestHoldMs);
+  const mostPerSecond =
+    ceilingPerSecond === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(ceilingPerSecond * quotaMargin, leastPerSecond);
+  if (mode !== "adaptive") {
+    const isFixed = mode === "fixed";
+    return {
+      isFixed,
+      isSearching: false,
+      startPerSecond: mostPerSecond,
+      mostPerSecond,
+      longestHoldMs,
+    };
+  }
+  const { initialPerSecond = 20 } = settings;
+  requirePositive("initialPerSecond", initialPerSecond);
+  const startPerSecond = Math.min(Math.max(initialPerSecond, leastPerSecond), mostPerSecond);
+  const isSearching = startPerSecond < mostPerSecond;
+  return { isFixed: false, isSearching, startPerSecond, mostPerSecond, longestHoldMs };
+}
+
+function requirePositive(name: string, value: number): void {
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new RangeError(`${name} must be a positive number, not ${value}`);
+  }
+}

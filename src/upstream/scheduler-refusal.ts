@@ -1,0 +1,34 @@
+import type { CallEnd } from "../call-ended.ts";
+import { UpstreamError } from "./error.ts";
+
+const notTaken = "nothing was sent";
+
+const endings = {
+  cancelled: () =>
+    new UpstreamError("CANCELLED", `the call was cancelled in the queue; ${notTaken}`),
+  deadline: () =>
+    new UpstreamError("DEADLINE_IN_QUEUE", `the deadline passed in the queue; ${notTaken}`),
+  shutdown: () => new UpstreamError("SHUTDOWN", `the queue was closed; ${notTaken}`),
+} as const satisfies Record<CallEnd, () => UpstreamError>;
+
+/** A delay as a caller is told: whole milliseconds, none if there is none. */
+const wholeMs = (ms: number): number | undefined => (ms > 0 ? Math.ceil(ms) : undefined);
+
+/** The errors with which a call leaves the queue, or is not let in. Waits in milliseconds, as estimated. */
+export const refusal = {
+  ended: (end: CallEnd): UpstreamError => endings[end](),
+  callerLimit: (turnMs: number): UpstreamError =>
+    new UpstreamError("CALLER_LIMIT", "the caller has too many calls waiting", {
+      retryAfterMs: wholeMs(turnMs),
+    }),
+  overloaded: (turnMs: number): UpstreamError =>
+    new UpstreamError("OVERLOADED", "too many calls are waiting", {
+      retryAfterMs: wholeMs(turnMs),
+    }),
+  /** `serviceMs`: what an exchange takes after the wait. */
+  tooShort: (turnMs: number, serviceMs: number): UpstreamError =>
+    new UpstreamError("DEADLINE_TOO_SHORT", `the call would not end in time; ${notTaken}`, {
+      retryAfterMs: wholeMs(turnMs),
+      minimumMs: Math.ceil(turnMs + serviceMs),
+    }),
+};

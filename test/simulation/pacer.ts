@@ -1,0 +1,49 @@
+/**
+ * When the simulated client may send: paced with a small burst, and never more than the quota in a sliding second. The
+ * arithmetic of the permits without Bottleneck, so that hours pass in a second.
+ */
+
+import { quotaMargin } from "../../src/upstream/quota-tracker-settings.ts";
+import { createWindow } from "../../src/upstream/window.ts";
+
+export interface Pacer {
+  /** The earliest time at which something may be sent, given the present. */
+  readyAt(now: number): number;
+  take(now: number): void;
+  setRate(perSecond: number, now: number): void;
+  pauseUntil(time: number): void;
+}
+
+export function createPacer(perSecond: number): Pacer {
+  let intervalMs = 1000 / perSecond;
+  let burst = burstOf(perSecond);
+  let theoretical = 0;
+  let paused = Number.NEGATIVE_INFINITY;
+  const window = createWindow({ quota: perSecond / quotaMargin });
+
+  return {
+    readyAt(now) {
+      const paced = Math.max(theoretical - (burst - 1) * intervalMs, paused);
+      return Math.max(paced, now + window.waitMs(now));
+    },
+    take(now) {
+      theoretical = Math.max(theoretical, now) + intervalMs;
+      window.take(now);
+    },
+    setRate(rate, now) {
+      const owed = Math.max(0, theoretical - now) / intervalMs;
+      intervalMs = 1000 / rate;
+      theoretical = Math.min(theoretical, now + owed * intervalMs);
+      burst = burstOf(rate);
+      window.resize(rate / quotaMargin);
+    },
+    pauseUntil(time) {
+      if (time <= paused) return;
+      paused = time;
+      // What was minted is discarded: the pause ends with a burst of one.
+      theoretical = Math.max(theoretical, time + (burst - 1) * intervalMs);
+    },
+  };
+}
+
+const burstOf = (rate: number): number => Math.min(10, Math.max(1, Math.round(0.05 * rate)));

@@ -1,0 +1,91 @@
+/** Quotas as servers keep them. Times are milliseconds; each is asked in the order of arrival. */
+
+export interface SimulatedUpstream {
+  /** Whether a request that arrives now is within the quota. */
+  accepts(now: number): boolean;
+  setQuota(perSecond: number, now: number): void;
+}
+
+/** Refills steadily and holds `burst` at most. */
+export function tokenBucket(perSecond: number, burst: number): SimulatedUpstream {
+  let rate = perSecond;
+  let tokens = burst;
+  let filledAt = 0;
+  const fill = (now: number): void => {
+    tokens = Math.min(burst, tokens + ((now - filledAt) / 1000) * rate);
+    filledAt = now;
+  };
+  return {
+    accepts(now) {
+      fill(now);
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
+    },
+    setQuota(next, now) {
+      fill(now);
+      rate = next;
+    },
+  };
+}
+
+/** Counts from zero in each window of the server's own clock. */
+export function fixedWindow(perSecond: number, windowMs: number): SimulatedUpstream {
+  let limit = (perSecond * windowMs) / 1000;
+  let window = -1;
+  let count = 0;
+  return {
+    accepts(now) {
+      // The offset: no window starts when the simulation does.
+      const current = Math.floor((now + 0.37 * windowMs) / windowMs);
+      if (current !== window) count = 0;
+      window = current;
+      if (count >= limit) return false;
+      count += 1;
+      return true;
+    },
+    setQuota(next) {
+      limit = (next * windowMs) / 1000;
+    },
+  };
+}
+
+/** Counts what arrived in the second before; `doRefusalsCount` for servers whose counter goes up either way. */
+export function slidingSecond(perSecond: number, doRefusalsCount = false): SimulatedUpstream {
+  let limit = perSecond;
+  let log: number[] = [];
+  let first = 0;
+  return {
+    accepts(now) {
+      for (let at = log[first]; at !== undefined && at <= now - 1000; at = log[first]) first += 1;
+      if (first > 4096) {
+        log = log.slice(first);
+        first = 0;
+      }
+      const isAccepted = log.length - first < limit;
+      if (isAccepted || doRefusalsCount) log.push(now);
+      return isAccepted;
+    },
+    setQuota(next) {
+      limit = next;
+    },
+  };
+}
+
+/** Refuses everything for a while after each refusal; `isProlonged` if the refusals of that while count as well. */
+export function penaltyBox(
+  inner: SimulatedUpstream,
+  penaltyMs: number,
+  isProlonged = false,
+): SimulatedUpstream {
+  let closedUntil = Number.NEGATIVE_INFINITY;
+  return {
+    accepts(now) {
+      const isClosed = now < closedUntil;
+      if (!isClosed && inner.accepts(now)) return true;
+      if (!isClosed || isProlonged) closedUntil = now + penaltyMs;
+      return false;
+    },
+    setQuota: (next, now) => inner.setQuota(next, now),
+  };
+}

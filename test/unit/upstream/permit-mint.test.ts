@@ -1,0 +1,259 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/clock.ts";
+import { createPermitMint } from "../../../src/upstream/permit-mint.ts";
+import type { Permits } from "../../../src/upstream/permits.ts";
+
+/** Spends every permit as soon as it is there, and notes when. */
+function spendAll(permits: Permits): number[] {
+  const times: number[] = [];
+  const spend = (): void => {
+    while (permits.tryTake()) times.push(systemClock.now());
+    permits.whenAvailable(spend);
+  };
+  spend();
+  return times;
+}
+
+/** The most sends within any second. */
+function densestSecond(times: readonly number[]): number {
+  let densest = 0;
+  let first = 0;
+  for (const [last, at] of times.entries()) {
+    while ((times[first] ?? at) <= at - 1_000) first += 1;
+    densest = Math.max(densest, last - first + 1);
+  }
+  return densest;
+}
+
+const mint = (rate: number): Permits => createPermitMint({ clock: systemClock, rate });
+
+describe("the permit mint", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("gives the permits of a full bucket at once, without any timer", () => {
+    const permits = mint(100);
+    expect([permits.tryTake(), permits.tryTake()]).toEqual([true, true]);
+    expect(vi.getTimerCount()).toBe(0);
+    permits.close();
+  });
+
+  test("fills the bucket again and is then at rest", async () => {
+    const permits = mint(100);
+    for (let taken = 0; taken < 5; taken++) expect(permits.tryTake()).toBe(true);
+    expect(permits.tryTake()).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(permits.tryTake()).toBe(true);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(vi.getTimerCount()).toBe(0);
+    permits.close();
+  });
+
+  test.each([0.5, 4, 20, 98.5, 300, 2_000, 4_900])(
+    "mints %d permits per second for those who wait, and never more than the quota in a second",
+    async (rate) => {
+      const permits = mint(rate);
+      const times = spendAll(permits);
+      const seconds = rate < 10 ? 60 : 5;
+      await vi.advanceTimersByTimeAsync(seconds * 1_000);
+      permits.close();
+      expect(times.length / (rate * seconds)).toBeGreaterThan(0.98);
+      // The bucket's content and one grant come on top.
+      expect(times.length).toBeLessThanOrEqual(rate * seconds * 1.002 + 0.015 * rate + 11);
+      expect(densestSecond(times)).toBeLessThanOrEqual(Math.max(1, Math.round(rate / 0.985)));
+    },
+  );
+
+  test("keeps a burst after idleness within the quota of its second", async () => {
+    const permits = mint(98.5);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const times = spendAll(permits);
+    expect(times.length).toBe(5);
+    await vi.advanceTimersByTimeAsync(5_000);
+    permits.close();
+    expect(densestSecond(times)).toBe(100);
+  });
+
+  test("follows a new rate, up and down", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    for (const rate of [400, 50, 200]) {
+      permits.setRate(rate);
+      await vi.advanceTimersByTimeAsync(2_000);
+      const before = times.length;
+      await vi.advanceTimersByTimeAsync(4_000);
+      expect((times.length - before) / (4 * rate)).toBeGreaterThan(0.98);
+      expect((times.length - before) / (4 * rate)).toBeLessThan(1.02);
+      expect(permits.rate).toBe(rate);
+    }
+    permits.close();
+  });
+
+  test("follows a rise from a very low rate without waiting out the old pace", async () => {
+    const permits = mint(0.5);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(100);
+    permits.setRate(100);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(times.length - before).toBeGreaterThan(80);
+    permits.close();
+  });
+
+  test("takes up the last of many changes of the rate within 100 ms", async () => {
+    const permits = mint(10);
+    const times = spendAll(permits);
+    for (let rate = 11; rate <= 200; rate++) permits.setRate(rate);
+    await vi.advanceTimersByTimeAsync(300);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(times.length - before).toBeGreaterThan(170);
+    permits.close();
+  });
+
+  test("gives nothing during a pause, and a single permit when it is over", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(505);
+    const before = times.length;
+    const start = systemClock.now();
+    permits.pauseUntil(start + 2_000);
+    expect(permits.tryTake()).toBe(false);
+    expect(permits.delayMs(1)).toBe(2_010);
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(times.length).toBe(before);
+    await vi.advanceTimersByTimeAsync(100);
+    const resumed = times.slice(before);
+    expect(resumed.length).toBeGreaterThan(5);
+    expect(resumed[0]).toBeGreaterThanOrEqual(start + 2_000);
+    expect((resumed[1] ?? 0) - (resumed[0] ?? 0)).toBeGreaterThan(5);
+    permits.close();
+  });
+
+  test("discards at a pause what an idle gateway held ready", async () => {
+    const permits = mint(100);
+    permits.pauseUntil(systemClock.now() + 1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(permits.tryTake()).toBe(false);
+    expect(permits.delayMs(1)).toBe(10);
+    permits.close();
+  });
+
+  test("never shortens a pause", () => {
+    const permits = mint(100);
+    permits.pauseUntil(systemClock.now() + 500);
+    const until = permits.pausedUntil;
+    permits.pauseUntil(systemClock.now() + 100);
+    expect(permits.pausedUntil).toBe(until);
+    permits.close();
+  });
+
+  test("tells the one who waits that a pause begins", () => {
+    const permits = mint(100);
+    while (permits.tryTake());
+    const waiter = vi.fn();
+    permits.whenAvailable(waiter);
+    expect(waiter).not.toHaveBeenCalled();
+    permits.pauseUntil(systemClock.now() + 500);
+    expect(waiter).toHaveBeenCalledTimes(1);
+    permits.close();
+  });
+
+  test("calls back once, only the newest waiter, and nobody who cancelled", async () => {
+    const permits = mint(100);
+    while (permits.tryTake());
+    const [first, second] = [vi.fn(), vi.fn()];
+    permits.whenAvailable(first);
+    permits.whenAvailable(second);
+    await vi.advanceTimersByTimeAsync(500);
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([0, 1]);
+
+    permits.whenAvailable(first);
+    permits.whenAvailable(undefined);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(first).not.toHaveBeenCalled();
+    permits.close();
+  });
+
+  test("calls a waiter back, though not before it returns, when a permit is there already", async () => {
+    const permits = mint(100);
+    const waiter = vi.fn();
+    permits.whenAvailable(waiter);
+    expect(waiter).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(waiter).toHaveBeenCalledTimes(1);
+    permits.close();
+  });
+
+  test("hands a refunded permit to the one who waits", async () => {
+    const permits = mint(1);
+    expect(permits.tryTake()).toBe(true);
+    const waiter = vi.fn(() => permits.tryTake());
+    permits.whenAvailable(waiter);
+    permits.refund();
+    await vi.advanceTimersByTimeAsync(2);
+    expect(waiter).toHaveReturnedWith(true);
+    permits.close();
+  });
+
+  test("goes on minting when the wall clock is set back by an hour", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(5_000);
+    // What the limiter's own patience would cost is 100 permits.
+    expect(times.length - before).toBeGreaterThan(450);
+    expect(densestSecond(times)).toBeLessThanOrEqual(102);
+    permits.close();
+  });
+
+  test("leaves no timer behind and calls nobody once closed", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(500);
+    permits.close();
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(times.length).toBe(before);
+    expect(permits.tryTake()).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
+    permits.close();
+  });
+
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses %d as a rate", (rate) => {
+    expect(() => mint(rate)).toThrow(RangeError);
+    const permits = mint(1);
+    expect(() => permits.setRate(rate)).toThrow(RangeError);
+    permits.close();
+  });
+
+  test("tells how long several permits take", () => {
+    const permits = mint(100);
+    expect(permits.delayMs(5)).toBe(0);
+    expect(permits.delayMs(25)).toBe(200);
+    permits.close();
+  });
+});
+
+describe("the permit mint in real time", () => {
+  test("lets no burst through after the event loop stood still", async () => {
+    const permits = mint(98.5);
+    const times = spendAll(permits);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const stalledAt = systemClock.now();
+    while (systemClock.now() < stalledAt + 300);
+    const awakeAt = systemClock.now();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    permits.close();
+    const burst = times.filter((at) => at >= awakeAt && at < awakeAt + 5);
+    expect(burst.length).toBeLessThanOrEqual(6);
+    expect(densestSecond(times)).toBeLessThanOrEqual(100);
+    expect(times.filter((at) => at > awakeAt).length).toBeGreaterThan(10);
+  });
+});

@@ -1,0 +1,114 @@
+import { CallEnded, type CallEnd } from "../../../src/call-ended.ts";
+import type { PriorityClass } from "../../../src/rpc-table.ts";
+import { UpstreamError } from "../../../src/upstream/error.ts";
+import type { UpstreamCall } from "../../../src/upstream/layer.ts";
+import {
+  createScheduler,
+  type Scheduler,
+  type SchedulerOptions,
+} from "../../../src/upstream/scheduler.ts";
+import { createDrivenClock, type DrivenClock } from "../../support/driven-clock.ts";
+import { createDrivenPermits, type DrivenPermits } from "./driven-permits.ts";
+
+/** A call in front of the scheduler, and what became of it. */
+export interface QueuedCall {
+  readonly call: UpstreamCall;
+  readonly caller: string;
+  readonly priority: PriorityClass;
+  /** `waiting`, `granted`, or the code of the error. */
+  outcome: string;
+  error: UpstreamError | undefined;
+  settledAt: number | undefined;
+  /** How often it came, was granted, and was refused. */
+  admissions: number;
+  grants: number;
+  refusals: number;
+  end(how: CallEnd): void;
+}
+
+/** A scheduler on a driven clock. */
+export interface Queue {
+  readonly clock: DrivenClock;
+  readonly permits: DrivenPermits;
+  readonly scheduler: Scheduler;
+  /** Brings a call to the scheduler. Its signal fires at its deadline. */
+  arrive(wanted?: { caller?: string; priority?: PriorityClass; withinMs?: number }): QueuedCall;
+  /** Brings a call back that was granted before. */
+  comeBack(call: QueuedCall): void;
+}
+
+/** A scheduler with an idle service time of 20 ms in front of permits at a rate. */
+export function createQueue(
+  rate: number,
+  options: Partial<SchedulerOptions> & { burst?: number } = {},
+): Queue {
+  const clock = createDrivenClock();
+  const permits = createDrivenPermits(clock, rate, options.burst);
+  const scheduler = createScheduler({ permits, clock, ...options });
+
+  const follow = (queued: QueuedCall, admission: Promise<void> | undefined): void => {
+    queued.admissions += 1;
+    const settle = (outcome: string, error?: UpstreamError): void => {
+      queued.outcome = outcome;
+      queued.error = error;
+      queued.settledAt = clock.now();
+      if (error === undefined) queued.grants += 1;
+      else queued.refusals += 1;
+    };
+    if (admission === undefined) {
+      settle("granted");
+      return;
+    }
+    admission.then(
+      () => settle("granted"),
+      (error: unknown) => {
+        if (!(error instanceof UpstreamError)) throw error;
+        settle(error.code, error);
+      },
+    );
+  };
+  return {
+    clock,
+    permits,
+    scheduler,
+    arrive({ caller = "a", priority = "interactive", withinMs = 5_000 } = {}) {
+      const controller = new AbortController();
+      const deadline = clock.now() + withinMs;
+      const timer = clock.after(withinMs, () => controller.abort(new CallEnded("deadline")));
+      const queued: QueuedCall = {
+        call: {
+          rpc: { method: "GetKey", repeat: "safe", priority, attemptTimeoutMs: 1_000 },
+          correlationId: "6f0a5a3e-5f0f-4e0b-9d59-0a4a8ff1d9d2",
+          caller,
+          deadline,
+          signal: controller.signal,
+          callerToken: undefined,
+          tally: { attempts: 0, httpStatus: undefined },
+        },
+        caller,
+        priority,
+        outcome: "waiting",
+        error: undefined,
+        settledAt: undefined,
+        admissions: 0,
+        grants: 0,
+        refusals: 0,
+        end(how) {
+          timer.cancel();
+          controller.abort(new CallEnded(how));
+        },
+      };
+      follow(queued, scheduler.admit(queued.call));
+      return queued;
+    },
+    comeBack(queued) {
+      queued.outcome = "waiting";
+      queued.settledAt = undefined;
+      follow(queued, scheduler.readmit(queued.call));
+    },
+  };
+}
+
+/** How many of some calls have an outcome. */
+export const countOf = (calls: readonly QueuedCall[], outcome: string): number =>
+  calls.filter((call) => call.outcome === outcome).length;
