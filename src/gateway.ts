@@ -30,6 +30,7 @@ import { createMetrics } from "./observability/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { rpcTable } from "./rpc-table.ts";
 import { observeUnknownReasons } from "./service/observe-unknown-reasons.ts";
+import { createOrigins } from "./upstream/origin.ts";
 
 /** What may be put in another's place, mostly by tests. */
 export interface GatewayDeps {
@@ -62,11 +63,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const { caFile } = config.upstream;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
   const credentials = createCredentials({ ca, metrics, logger, clock, random });
+  const origins = createOrigins({ clock, random, logger });
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);
       const { upstream } = config;
-      const needs = { tokens, upstream, ca, metrics, logger, clock };
+      const needs = { tokens, origins, upstream, ca, metrics, logger, clock, random };
       return [instance.alias, createInstance(instance, needs)];
     }),
   );
@@ -118,6 +120,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
 
   await using started = new AsyncDisposables();
   started.add(credentials);
+  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
   for (const instance of instances.values()) started.add(instance);
 
   // Before gRPC: an address that is taken must not cost anybody a call.
@@ -153,6 +156,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const { certificates } = server;
   if (certificates !== undefined) {
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
+  }
+  for (const url of new Set(config.instances.map(({ serviceUrl }) => serviceUrl))) {
+    const origin = origins.of(url);
+    metrics.watchCircuits(() => origin.circuitsOpen);
+    const tell = (): void =>
+      server.health.setServing("keyprotect.upstream", !origins.isAnyCircuitOpen());
+    origin.listen({ onOpen: tell, onClose: tell });
   }
   readiness = watchReadiness({
     tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),

@@ -7,6 +7,7 @@ import { createKeyProtectClient } from "./keyprotect/client.ts";
 import type { Metrics } from "./observability/metrics.ts";
 import type { KeyProtect } from "./service/key-protect.ts";
 import { createBearer } from "./upstream/bearer.ts";
+import type { Origins } from "./upstream/origin.ts";
 import { createUpstream } from "./upstream/pipeline.ts";
 
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
@@ -28,11 +29,15 @@ export interface InstanceDeps {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The hosts that instances are on. */
+  readonly origins: Origins;
 }
 
 /** Builds an instance. Nothing is connected yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { tokens, upstream: settings, ca, metrics, logger, clock } = deps;
+  const { tokens, origins, upstream: settings, ca, metrics, logger, clock, random } = deps;
   const upstream = createUpstream({
     pool: {
       origin: config.serviceUrl,
@@ -40,12 +45,23 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       connectTimeoutMs: settings.connectTimeoutMs,
       ca,
     },
+    origin: origins.of(config.serviceUrl),
+    quota:
+      config.rateCeiling === undefined
+        ? undefined
+        : { mode: "down-only", ceilingPerSecond: config.rateCeiling },
     attemptTimeoutMs: settings.attemptTimeoutMs,
     bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
     meter: metrics,
     logger,
     clock,
+    random,
   });
+  const { pace } = upstream;
+  if (pace !== undefined) {
+    metrics.watchQueue(() => pace.scheduler.queued);
+    metrics.watchRate(() => pace.rate);
+  }
   return {
     alias: config.alias,
     dialect: config.dialect,

@@ -42,6 +42,8 @@ export interface InstanceConfig {
   readonly instanceId: string;
   readonly dialect: ApiDialect;
   readonly credential: InstanceCredential;
+  /** The quota in requests per second; absent: nothing is paced. */
+  readonly rateCeiling: number | undefined;
 }
 
 /** Whose access token goes upstream, and where the gateway's own comes from. */

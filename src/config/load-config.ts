@@ -103,11 +103,12 @@ function toConfig(settings: Settings): Config | undefined {
 function toInstance(instance: NonNullable<Settings["instances"]>[number]): InstanceConfig {
   const { alias, serviceUrl, instanceId, dialect, credentials, apiKey, apiKeyFile, iamUrl } =
     instance;
+  const { rateCeiling } = instance;
   const credential: InstanceConfig["credential"] =
     credentials === "caller"
       ? { kind: "caller" }
       : apiKey === undefined
         ? { kind: "apiKeyFile", path: apiKeyFile ?? "", iamUrl }
         : { kind: "apiKey", apiKey, iamUrl };
-  return { alias, serviceUrl, instanceId, dialect, credential };
+  return { alias, serviceUrl, instanceId, dialect, credential, rateCeiling };
 }

@@ -55,6 +55,12 @@ const instance = z.strictObject({
     fallback: "https://iam.cloud.ibm.com",
     meaning: "IAM's endpoint. `/identity/token` is added if it has no path.",
   }),
+  rateCeiling: optional(kinds.integer(1, 100_000), {
+    env: "GATEWAY_RATE_CEILING",
+    isShared: true,
+    meaning:
+      "Quota of the instance in requests per second. Calls queue, fairly, for 98.5 % of it; if not set, nothing is paced.",
+  }),
 });
 
 const rule = z.strictObject({

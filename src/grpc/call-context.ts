@@ -31,6 +31,7 @@ export interface CallContext {
     attempts: number;
     httpStatus: number | undefined;
     credential?: "gateway" | "caller";
+    mayHaveBeenExecuted?: boolean;
     /** `caller` as far as it became known, for what watches the call from outside its interceptors. */
     caller?: string;
     /** `instance` as far as it became known, likewise. */

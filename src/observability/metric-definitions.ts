@@ -79,6 +79,30 @@ export const metricDefinitions = {
     help: "Requests to the upstream that have begun and not ended.",
     labels: [],
   },
+  repeats: {
+    name: "keyprotect_gateway_repeats_total",
+    type: "counter",
+    help: "Attempts beyond the first: at once (a stale connection), after a backoff, or after a 429.",
+    labels: ["kind"],
+  },
+  circuitsOpen: {
+    name: "keyprotect_gateway_circuits_open",
+    type: "gauge",
+    help: "Circuits that are not closed. Every host has two: one for what services need to work at all, one for the rest.",
+    labels: [],
+  },
+  queued: {
+    name: "keyprotect_gateway_queued",
+    type: "gauge",
+    help: "Calls that wait for quota, of all instances with a rate ceiling.",
+    labels: [],
+  },
+  rate: {
+    name: "keyprotect_gateway_rate_per_second",
+    type: "gauge",
+    help: "Requests per second that are let through at present, of all instances with a rate ceiling. Absent without one.",
+    labels: [],
+  },
   unknownUpstreamReason: {
     name: "keyprotect_gateway_unknown_upstream_reason_total",
     type: "counter",

@@ -16,15 +16,24 @@ export interface Metrics extends CallMetrics, UpstreamMetrics {
   watchTokenAge(read: Reading): void;
   /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
   watchCertificateExpiry(read: Reading): void;
+  /** Adds a host, whose circuits that are not closed are counted at each scrape. */
+  watchCircuits(read: Reading): void;
+  /** Adds a queue, whose length is read at each scrape. */
+  watchQueue(read: Reading): void;
+  /** Adds a rate, in requests per second, that is read at each scrape. */
+  watchRate(read: Reading): void;
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
 }
 
-/** A gauge that is the extreme of several readings, and is absent while none gives a value. */
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
+/** A gauge that is the extreme, or the sum, of several readings, and is absent while none gives a value. */
 function createReadGauge(
   definition: MetricDefinition,
-  extremeOf: (values: readonly number[]) => number,
+  totalOf: (values: readonly number[]) => number,
 ): Exposition & { readonly watch: (read: Reading) => void } {
   const readings: Reading[] = [];
   return {
@@ -32,7 +41,7 @@ function createReadGauge(
     text() {
       const values = readings.map((read) => read()).filter((value) => value !== undefined);
       const gauge = createCellFamily(definition);
-      if (values.length > 0) gauge.cell().value = extremeOf(values);
+      if (values.length > 0) gauge.cell().value = totalOf(values);
       return gauge.text();
     },
   };
@@ -51,7 +60,10 @@ export function createMetrics(
   );
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
-  const own = [...callFamilies, ...upstreamFamilies, tokenAge, expiry];
+  const circuits = createReadGauge(definitions.circuitsOpen, sum);
+  const queued = createReadGauge(definitions.queued, sum);
+  const rate = createReadGauge(definitions.rate, sum);
+  const own = [...callFamilies, ...upstreamFamilies, circuits, queued, rate, tokenAge, expiry];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
@@ -61,6 +73,9 @@ export function createMetrics(
     ...upstream,
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
+    watchCircuits: circuits.watch,
+    watchQueue: queued.watch,
+    watchRate: rate.watch,
     async text() {
       const ofProcess = await registry.metrics();
       return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;

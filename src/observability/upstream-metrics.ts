@@ -1,6 +1,7 @@
 import { rpcTable } from "../rpc-table.ts";
 import type { Anomaly } from "../keyprotect/anomaly.ts";
 import type { UpstreamOutcome } from "../upstream/observe.ts";
+import type { Repetition } from "../upstream/retry-rule.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./metric-definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./metric-family.ts";
 import type { Cell, Exposition, Series } from "./metric-family.ts";
@@ -8,11 +9,16 @@ import type { Cell, Exposition, Series } from "./metric-family.ts";
 /** How an attempt to get a token ended: IAM gave one, could not be asked, or refused the gateway's credential. */
 export type IamRefreshResult = "ok" | "unavailable" | "rejected";
 
+/** Why an attempt is repeated, and after what wait. */
+export type RepeatKind = Exclude<Repetition, "none">;
+
 /** Counts what goes out and what comes back. */
 export interface UpstreamMetrics {
   readonly upstreamStarted: () => void;
   /** `operation` is the name of an RPC or one of the further operations; any other is counted as `other`. */
   readonly upstreamEnded: (operation: string, outcome: UpstreamOutcome, seconds: number) => void;
+  /** An attempt beyond the first is about to be made. */
+  readonly upstreamRepeated: (kind: RepeatKind) => void;
   readonly unknownUpstreamReason: () => void;
   readonly upstreamAnomaly: (kind: Anomaly) => void;
   readonly iamRefreshed: (result: IamRefreshResult) => void;
@@ -33,6 +39,7 @@ const anomalyKinds: readonly Anomaly[] = [
   "unreadable_rejection",
   "malformed_retry_after",
 ];
+const repeatKinds: readonly RepeatKind[] = ["atOnce", "backoff", "requeue"];
 const iamResults: readonly IamRefreshResult[] = ["ok", "unavailable", "rejected"];
 
 /** Makes the metrics of the outbound side. `operations` are those that are not RPCs, such as fetching a token. */
@@ -43,6 +50,7 @@ export function createUpstreamMetrics(
   const seconds = createHistogramFamily(definitions.upstreamSeconds, secondsBounds);
   const inflightFamily = createCellFamily(definitions.upstreamInflight);
   const unknownReasonFamily = createCellFamily(definitions.unknownUpstreamReason);
+  const repeats = createCellFamily(definitions.repeats);
   const anomalies = createCellFamily(definitions.upstreamAnomalies);
   const iamRefresh = createCellFamily(definitions.iamRefresh);
 
@@ -54,11 +62,20 @@ export function createUpstreamMetrics(
   const byOperation = new Map([...names].map((name) => [name, seriesOf(name)]));
   const inflight = inflightFamily.cell();
   const unknownReasons = unknownReasonFamily.cell();
+  for (const kind of repeatKinds) repeats.cell(kind);
   for (const kind of anomalyKinds) anomalies.cell(kind);
   for (const result of iamResults) iamRefresh.cell(result);
 
   return {
-    families: [requests, seconds, inflightFamily, unknownReasonFamily, anomalies, iamRefresh],
+    families: [
+      requests,
+      seconds,
+      inflightFamily,
+      repeats,
+      unknownReasonFamily,
+      anomalies,
+      iamRefresh,
+    ],
     upstreamStarted() {
       inflight.value += 1;
     },
@@ -69,6 +86,9 @@ export function createUpstreamMetrics(
       series.seconds.observe(duration);
       const cell = series.requests.get(outcome) ?? requests.cell(name, outcome);
       cell.value += 1;
+    },
+    upstreamRepeated(kind) {
+      repeats.cell(kind).value += 1;
     },
     unknownUpstreamReason() {
       unknownReasons.value += 1;

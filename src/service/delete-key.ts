@@ -1,5 +1,6 @@
 import type { DeleteKeyRequest, DeleteKeyResponse } from "../gen/keyprotect/v1/keys_service.ts";
 import { ReturnPreference } from "../gen/keyprotect/v1/key.ts";
+import type { CallContext } from "../grpc/call-context.ts";
 import { KeyProtectError } from "../keyprotect/error.ts";
 import type { Operation } from "./create-handler.ts";
 import { keyId, returnPreference } from "./field-rules.ts";
@@ -7,9 +8,12 @@ import type { ServiceDeps } from "./service-deps.ts";
 import { toKey, toKeyOfId } from "./map-key.ts";
 import { check } from "./validate.ts";
 
-/** Whether a failure says that there is nothing left to delete, and the caller counts that as done. */
-const isDone = (error: unknown, request: DeleteKeyRequest): boolean =>
-  request.allowMissing &&
+/**
+ * Whether a failure says that there is nothing left to delete, and that counts as done: because the caller says so, or because an
+ * earlier attempt of this very call may have been what deleted the key.
+ */
+const isDone = (error: unknown, request: DeleteKeyRequest, { tally }: CallContext): boolean =>
+  (request.allowMissing || tally.mayHaveBeenExecuted === true) &&
   error instanceof KeyProtectError &&
   error.code === "REJECTED" &&
   (error.httpStatus === 404 || error.httpStatus === 410);
@@ -34,7 +38,7 @@ export const deleteKey = ({
       }
       return { key: toKeyOfId(deleted?.id ?? request.keyId) };
     } catch (error) {
-      if (isDone(error, request)) return { key: toKeyOfId(request.keyId) };
+      if (isDone(error, request, context)) return { key: toKeyOfId(request.keyId) };
       throw error;
     }
   },

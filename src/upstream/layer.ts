@@ -35,6 +35,8 @@ export interface UpstreamTally {
   httpStatus: number | undefined;
   /** Whose token the newest exchange carried; written by `bearer`. */
   credential?: "gateway" | "caller";
+  /** Whether an attempt before the newest may have been executed, so that "already done" means "done"; by `retry`. */
+  mayHaveBeenExecuted?: boolean;
 }
 
 /** One HTTP exchange that is wanted from the upstream. */

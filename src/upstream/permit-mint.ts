@@ -102,7 +102,8 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       return true;
     },
     refund() {
-      bucket.giveBack();
+      // What comes back during a pause is discarded like what lay ready: the pause has to end with one request, not a burst.
+      if (clock.now() >= pausedUntil) bucket.giveBack();
       window.giveBack();
       lookAfterWaiter();
     },

@@ -1,6 +1,6 @@
 import { UpstreamError } from "./error.ts";
 import { endedError } from "./exchange.ts";
-import type { Send, UpstreamRequest, UpstreamResponse, UpstreamTally } from "./layer.ts";
+import type { Send, UpstreamRequest, UpstreamResponse } from "./layer.ts";
 import { mayHaveExecuted } from "./retry-rule.ts";
 import type { AttemptOutcome } from "./retry-rule.ts";
 
@@ -14,12 +14,6 @@ export interface Attempts {
   requeues: number;
   /** Whether an attempt before the newest may have been executed. */
   mayHaveExecuted: boolean;
-}
-
-/** What the tally of a call says beyond what every exchange writes there. */
-interface RepeatTally extends UpstreamTally {
-  /** Whether an attempt that was repeated may have been executed; an answer "already done" then means "done". */
-  mayHaveBeenExecuted?: boolean;
 }
 
 /** Makes one attempt. Never rejects. */
@@ -37,8 +31,7 @@ export function supersede(attempts: Attempts, newer: AttemptOutcome): void {
   if (mayHaveExecuted(outcome)) {
     attempts.mayHaveExecuted = true;
     if (request.call.rpc.repeat !== "safe") {
-      const tally: RepeatTally = request.call.tally;
-      tally.mayHaveBeenExecuted = true;
+      request.call.tally.mayHaveBeenExecuted = true;
     }
   }
   outcome.response?.body.fill(0);

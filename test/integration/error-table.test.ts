@@ -310,7 +310,7 @@ describe("Key Protect is not where it is said to be:", () => {
         { env: { KP_SERVICE_URL: gone.origin } },
         golden[rpc](),
         { code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE", details: "RI", ...before },
-        { attempts: 1 },
+        { attempts: 3 },
       );
     }
   });
@@ -320,7 +320,7 @@ describe("Key Protect is not where it is said to be:", () => {
       { env: { KP_SERVICE_URL: "https://keyprotect.invalid" } },
       golden.CreateKey(),
       { code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE", details: "RI", ...before },
-      { attempts: 1 },
+      { attempts: 3 },
     ));
 
   test("somebody else answers 404", async () => {

@@ -158,7 +158,10 @@ export const deadlineTooShort: Verdict = (s) =>
     status.DEADLINE_EXCEEDED,
     "DEADLINE_TOO_SHORT",
     `too little time is left to ask Key Protect${s.minimumMs === undefined ? "" : `: at least ${s.minimumMs} ms are needed`}; nothing was sent`,
-    s.minimumMs === undefined ? {} : { metadata: { minimumMs: String(s.minimumMs) } },
+    {
+      retryDelayMs: s.retryAfterMs,
+      ...(s.minimumMs === undefined ? {} : { metadata: { minimumMs: String(s.minimumMs) } }),
+    },
   );
 
 export const circuitOpen: Verdict = retryable(

@@ -143,6 +143,16 @@ describe("the permit mint", () => {
     permits.close();
   });
 
+  test("discards at a pause what is given back during it", async () => {
+    const permits = mint(100);
+    for (let taken = 0; taken < 5; taken++) permits.tryTake();
+    permits.pauseUntil(systemClock.now() + 1_000);
+    for (let given = 0; given < 5; given++) permits.refund();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(permits.tryTake()).toBe(false);
+    permits.close();
+  });
+
   test("never shortens a pause", () => {
     const permits = mint(100);
     permits.pauseUntil(systemClock.now() + 500);

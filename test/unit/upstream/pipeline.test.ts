@@ -1,13 +1,35 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
+import { UpstreamError } from "../../../src/upstream/error.ts";
 import { pipeline } from "../../../src/upstream/layer.ts";
 import type { Layer, Send } from "../../../src/upstream/layer.ts";
+import type { OperationClass } from "../../../src/upstream/break.ts";
+import { createOrigins } from "../../../src/upstream/origin.ts";
+import type { OriginListener } from "../../../src/upstream/origin.ts";
 import { createUpstream } from "../../../src/upstream/pipeline.ts";
 import { httpAnswer, startRawServer } from "./raw-server.ts";
 import { openRequest, upstreamErrorOf } from "./requests.ts";
 
 const answer: Send = () => Promise.resolve({ status: 200, headers: {}, body: Buffer.of() });
+
+const random = (): number => 0.5;
+
+/** What every pipeline is made of. */
+const shared = (origin: string) => {
+  const logger = pino({ level: "silent" });
+  const clock = systemClock;
+  const origins = createOrigins({ clock, random, logger });
+  return {
+    pool: { origin, connections: 2 },
+    origin: origins.of(origin),
+    bearer: noBearer,
+    logger,
+    clock,
+    random,
+  };
+};
+const noBearer: Layer = (next) => next;
 
 test("enters layers from the first to the last and leaves them in reverse", async () => {
   const trace: string[] = [];
@@ -30,17 +52,16 @@ test("observes around the credential, and the credential is put on each exchange
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const trace: string[] = [];
   await using upstream = createUpstream({
-    pool: { origin: server.origin },
+    ...shared(server.origin),
     bearer: (next) => (request) => {
       trace.push("bearer");
       return next({ ...request, headers: { ...request.headers, authorization: "Bearer t" } });
     },
     meter: {
       upstreamStarted: () => void trace.push("started"),
+      upstreamRepeated: () => undefined,
       upstreamEnded: (operation, outcome) => void trace.push(`${operation} ${outcome}`),
     },
-    logger: pino({ level: "silent" }),
-    clock: systemClock,
   });
 
   await upstream.send(openRequest());
@@ -49,18 +70,76 @@ test("observes around the credential, and the credential is put on each exchange
   expect(server.requests[0]).toContain("authorization: Bearer t");
 });
 
-test("works without a credential, and not at all once closed", async () => {
+test("does not work any more once closed", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const upstream = createUpstream({
-    pool: { origin: server.origin },
-    meter: { upstreamStarted: () => undefined, upstreamEnded: () => undefined },
-    logger: pino({ level: "silent" }),
-    clock: systemClock,
+    ...shared(server.origin),
+    meter: {
+      upstreamStarted: () => undefined,
+      upstreamRepeated: () => undefined,
+      upstreamEnded: () => undefined,
+    },
   });
   await upstream.send(openRequest());
 
   await upstream.close();
 
-  expect(server.requests[0]).not.toContain("authorization");
   expect(await upstreamErrorOf(upstream.send(openRequest()))).toMatchObject({ code: "SHUTDOWN" });
+});
+
+test.each<[OperationClass, number]>([
+  ["data", 1],
+  ["management", 5],
+])("after the circuit for %s closed, %d of five requests go out at once", async (closed, count) => {
+  await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
+  const listeners: OriginListener[] = [];
+  const common = shared(server.origin);
+  await using upstream = createUpstream({
+    ...common,
+    pool: { origin: server.origin, connections: 5 },
+    origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
+    quota: { mode: "fixed", ceilingPerSecond: 100 },
+    meter: {
+      upstreamStarted: () => undefined,
+      upstreamRepeated: () => undefined,
+      upstreamEnded: () => undefined,
+    },
+  });
+  expect(listeners).toHaveLength(1);
+
+  for (const listener of listeners) listener.onClose(closed);
+  const requests = Array.from({ length: 5 }, () => openRequest());
+  const answers = requests.map((request) => upstream.send(request));
+
+  expect(requests.filter(({ call }) => call.tally.attempts === 1)).toHaveLength(count);
+  for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+});
+
+test("what waits for a permit is told that the circuit opened, each class by its own circuit", async () => {
+  await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
+  const listeners: OriginListener[] = [];
+  const common = shared(server.origin);
+  await using upstream = createUpstream({
+    ...common,
+    origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
+    quota: { mode: "fixed", ceilingPerSecond: 2 },
+    meter: {
+      upstreamStarted: () => undefined,
+      upstreamRepeated: () => undefined,
+      upstreamEnded: () => undefined,
+    },
+  });
+  const rpc = { method: "Any", repeat: "safe", attemptTimeoutMs: 3_000 } as const;
+  await upstream.send(openRequest());
+  const refused = upstream.send(
+    openRequest({ call: { rpc: { ...rpc, priority: "interactive" } } }),
+  );
+  const spared = upstream.send(openRequest({ call: { rpc: { ...rpc, priority: "bulk" } } }));
+
+  for (const listener of listeners) {
+    listener.onOpen("data", () => new UpstreamError("CIRCUIT_OPEN", "as the test says"));
+  }
+
+  expect(await upstreamErrorOf(refused)).toMatchObject({ code: "CIRCUIT_OPEN", sent: false });
+  expect((await spared).status).toBe(200);
 });

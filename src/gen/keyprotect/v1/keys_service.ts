@@ -1063,9 +1063,10 @@ export const KeysServiceService = {
    * Deletes a key, and with it everything that can be unwrapped only by this key.
    *
    * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set. In the 2019 API deletion is final; in the current API a key can be
-   * restored for 30 days, though not through this service. Authorization rules have to name this
-   * RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
+   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
+   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
@@ -1162,9 +1163,10 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Deletes a key, and with it everything that can be unwrapped only by this key.
    *
    * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set. In the 2019 API deletion is final; in the current API a key can be
-   * restored for 30 days, though not through this service. Authorization rules have to name this
-   * RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
+   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
+   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
@@ -1323,9 +1325,10 @@ export interface KeysServiceClient extends Client {
    * Deletes a key, and with it everything that can be unwrapped only by this key.
    *
    * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set. In the 2019 API deletion is final; in the current API a key can be
-   * restored for 30 days, though not through this service. Authorization rules have to name this
-   * RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
+   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
+   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;

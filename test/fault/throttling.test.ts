@@ -1,0 +1,269 @@
+/** The quota of an instance is used up, and calls queue for it. Numbers are those of the fault matrix. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { credentials, Metadata, status, type ClientUnaryCall } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { eventually } from "../support/eventually.ts";
+import { createKeyRequest } from "../support/requests.ts";
+import { statusDetails } from "../support/status-details.ts";
+import {
+  inMs,
+  metricOf,
+  onBusyMachine,
+  pushbackOf,
+  startWarmGateway,
+  tallyOf,
+  type WarmGateway,
+} from "./warm-gateway.ts";
+
+const throttled = (retryAfter?: string) =>
+  ({
+    kind: "respond",
+    status: 429,
+    ...(retryAfter === undefined ? {} : { headers: { "Retry-After": retryAfter } }),
+  }) as const;
+
+const paced = (perSecond: number) => ({ env: { GATEWAY_RATE_CEILING: String(perSecond) } });
+
+/** Milliseconds between the first two requests. */
+function gapMs(gateway: WarmGateway): number {
+  const [first, second] = gateway.asked();
+  if (first === undefined || second === undefined) throw new Error("nothing was repeated");
+  return second.receivedAt - first.receivedAt;
+}
+
+const queued = (gateway: WarmGateway): Promise<number> =>
+  metricOf(gateway, "keyprotect_gateway_queued");
+const rate = (gateway: WarmGateway): Promise<number> =>
+  metricOf(gateway, "keyprotect_gateway_rate_per_second");
+
+/** Makes Key Protect ask for two seconds' silence. `first`: the call that it told so, which has the first turn after them. */
+async function startPause(gateway: WarmGateway): Promise<{ readonly first: Promise<void> }> {
+  gateway.fault(throttled("2"), { times: 1 });
+  const first = gateway.unwrap(inMs(30_000));
+  await eventually(async () => (await queued(gateway)) === 1);
+  return { first };
+}
+
+describe.each([
+  ["with a rate ceiling", paced(100)],
+  ["unpaced", {}],
+])("%s", (_name, options) => {
+  test("1: one 429 is waited out", async () => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled(), { times: 1 });
+    await gateway.unwrap(inMs(10_000));
+    expect(gateway.asked().map((request) => request.status)).toEqual([429, 200]);
+    expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
+  });
+
+  test("2: what is always answered 429 is asked three times, and told so in time", async () => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled());
+    const failure = await gateway.failedUnwrap(inMs(3_000));
+    expect(failure).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "UPSTREAM_RATE_LIMITED" });
+    expect(failure.quotaFailure?.violations[0]?.subject).toBe("instance:default");
+    expect(pushbackOf(failure)).toBeGreaterThan(0);
+    expect(gateway.asked().length).toBeLessThanOrEqual(3);
+    // However often: a quota is no outage.
+    await Promise.all(Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(1_000))));
+    expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
+  });
+
+  test("3: nothing is sent for as long as Key Protect asks", async () => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled("2"), { times: 1 });
+    await gateway.unwrap(inMs(20_000));
+    expect(gateway.asked()).toHaveLength(2);
+    expect(gapMs(gateway)).toBeGreaterThanOrEqual(1_950);
+  });
+
+  test(
+    "4: who has no time for that is told at once, and how long it would be",
+    onBusyMachine,
+    async () => {
+      await using gateway = await startWarmGateway(options);
+      gateway.fault(throttled("30"), { times: 1 });
+      const startedAt = performance.now();
+      const failure = await gateway.failedUnwrap(inMs(5_000));
+      expect(performance.now() - startedAt).toBeLessThan(2_500);
+      expect(failure).toMatchObject({
+        code: "RESOURCE_EXHAUSTED",
+        reason: "UPSTREAM_RATE_LIMITED",
+      });
+      expect(pushbackOf(failure)).toBe(30_000);
+      expect(gateway.asked()).toHaveLength(1);
+    },
+  );
+
+  test.each([
+    ["a date", () => new Date(Date.now() + 4_000).toUTCString(), 1_500],
+    ["garbage", () => "soon", 0],
+    ["a negative number", () => "-5", 0],
+    ["a date that has passed", () => new Date(0).toUTCString(), 0],
+  ])("5: Retry-After as %s", async (_form, write, leastMs) => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled(write()), { times: 1 });
+    await gateway.unwrap(inMs(20_000));
+    expect(gateway.asked()).toHaveLength(2);
+    expect(gapMs(gateway)).toBeGreaterThanOrEqual(leastMs);
+  });
+
+  test("5: Retry-After beyond all measure is believed up to a minute", async () => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled("1000000000"), { times: 1 });
+    const failure = await gateway.failedUnwrap(inMs(5_000));
+    expect(failure).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "UPSTREAM_RATE_LIMITED" });
+    expect(pushbackOf(failure)).toBe(60_000);
+  });
+
+  test("24: a 429 on creating is no execution: the key is created once", async () => {
+    await using gateway = await startWarmGateway(options);
+    gateway.fault(throttled(), { times: 1 });
+    const { keys } = gateway.clients;
+    await gateway.call(keys, "createKey", createKeyRequest(), inMs(10_000));
+    expect(gateway.asked().map((request) => request.status)).toEqual([429, 201]);
+    expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 2 });
+  });
+});
+
+test("1: a 429 lowers the rate once, by 1.5 %", async () => {
+  await using gateway = await startWarmGateway(paced(100));
+  expect(await rate(gateway)).toBeCloseTo(98.5, 5);
+  gateway.fault(throttled(), { times: 1 });
+  await gateway.unwrap(inMs(10_000));
+  expect(await rate(gateway)).toBeCloseTo(98.5 * 0.985, 5);
+});
+
+test("4, 17: during a pause, who cannot outlast it is refused, and nothing is sent", async () => {
+  await using gateway = await startWarmGateway(paced(100));
+  gateway.fault(throttled("30"), { times: 1 });
+  await gateway.failedUnwrap(inMs(1_000));
+  const refused = await Promise.all(
+    Array.from({ length: 20 }, () => gateway.failedUnwrap(inMs(10_000))),
+  );
+  for (const failure of refused) {
+    expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_TOO_SHORT" });
+    expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "0", mayHaveExecuted: "false" });
+    expect(Number(failure.errorInfo?.metadata["minimumMs"])).toBeGreaterThan(15_000);
+  }
+  expect(gateway.asked()).toHaveLength(1);
+});
+
+test(
+  "12: unwrapping overtakes a flood of lists, which is served all the same",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startWarmGateway(paced(50));
+    const { keys } = gateway.clients;
+    const list = { pageSize: 10, pageToken: "", skip: 0 };
+    const lists = Array.from({ length: 80 }, () =>
+      gateway.call(keys, "listKeys", list, inMs(30_000)),
+    );
+    await eventually(async () => (await queued(gateway)) > 50);
+    await Promise.all(Array.from({ length: 10 }, () => gateway.unwrap(inMs(30_000))));
+    // Of seventeen turns sixteen are for unwrapping.
+    expect(await queued(gateway)).toBeGreaterThan(20);
+    await Promise.all(lists);
+    expect(tallyOf(gateway.asked().map(({ operation }) => operation))).toEqual({
+      getKeys: 80,
+      unwrapKey: 10,
+    });
+  },
+);
+
+test("15: a full queue refuses at once; what waits is served", async () => {
+  await using gateway = await startWarmGateway(paced(10));
+  const outcomes = await Promise.all(
+    Array.from({ length: 60 }, async () => {
+      const settings = inMs(30_000);
+      const { error } = await gateway.outcome(
+        gateway.clients.keys,
+        "getKey",
+        { keyId: gateway.keyId },
+        settings,
+      );
+      if (error === null) return "OK";
+      expect(Number(error.metadata.get("grpc-retry-pushback-ms")[0])).toBeGreaterThan(0);
+      return `${status[error.code]} ${statusDetails(error).errorInfo?.reason ?? ""}`;
+    }),
+  );
+  const tally = tallyOf(outcomes);
+  expect(Object.keys(tally).toSorted()).toEqual(["OK", "UNAVAILABLE OVERLOADED"]);
+  // Two seconds' worth wait, and few more had their turn while the others came.
+  expect(tally["OK"]).toBeGreaterThanOrEqual(19);
+  expect(tally["UNAVAILABLE OVERLOADED"]).toBeGreaterThan(0);
+  expect(gateway.asked()).toHaveLength(tally["OK"] ?? 0);
+}, 60_000);
+
+test("16: a caller with too many calls waiting is refused more; another is not", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-fault-"));
+  const path = join(folder, "gateway.sock");
+  try {
+    await using gateway = await startWarmGateway({
+      env: { GATEWAY_RATE_CEILING: "100", GATEWAY_LISTEN: `127.0.0.1:0,unix:${path}` },
+    });
+    const other = new KeysServiceClient(`unix:${path}`, credentials.createInsecure());
+    const { first } = await startPause(gateway);
+    const mine = Array.from({ length: 160 }, () =>
+      gateway.outcome(gateway.clients.keys, "getKey", { keyId: gateway.keyId }, inMs(30_000)),
+    );
+    await eventually(async () => (await queued(gateway)) >= 100);
+    const theirs = gateway.call(other, "getKey", { keyId: gateway.keyId }, inMs(30_000));
+    const refused = (await Promise.all(mine)).flatMap(({ error }) =>
+      error === null
+        ? []
+        : [`${status[error.code]} ${statusDetails(error).errorInfo?.reason ?? ""}`],
+    );
+    await theirs;
+    await first;
+    other.close();
+    expect(refused.length).toBeGreaterThan(0);
+    expect(tallyOf(refused)).toEqual({
+      "RESOURCE_EXHAUSTED CALLER_RATE_LIMITED": refused.length,
+    });
+    expect(gateway.asked()).toHaveLength(2 + 160 - refused.length + 1);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}, 60_000);
+
+test("19: a call cancelled in the queue leaves it at once and costs nothing", async () => {
+  await using gateway = await startWarmGateway(paced(100));
+  const { first } = await startPause(gateway);
+  let call: ClientUnaryCall | undefined;
+  const ended = new Promise<status | undefined>((resolve) => {
+    const request = { keyId: gateway.keyId };
+    call = gateway.clients.keys.getKey(request, new Metadata(), inMs(30_000), (error) =>
+      resolve(error?.code),
+    );
+  });
+  await eventually(async () => (await queued(gateway)) === 2);
+  call?.cancel();
+  expect(await ended).toBe(status.CANCELLED);
+  await eventually(async () => (await queued(gateway)) <= 1);
+  await first;
+  await gateway.unwrap();
+  expect(tallyOf(gateway.asked().map(({ operation }) => operation))).toEqual({ unwrapKey: 3 });
+  const [line] = gateway.log().filter(({ msg, code }) => msg === "call" && code === "CANCELLED");
+  expect(line).toMatchObject({ method: "keyprotect.v1.KeysService/GetKey" });
+});
+
+test("14: in a full queue lists make room for unwrapping", async () => {
+  await using gateway = await startWarmGateway(paced(10));
+  const list = { pageSize: 10, pageToken: "", skip: 0 };
+  const lists = Array.from({ length: 40 }, () =>
+    gateway.outcome(gateway.clients.keys, "listKeys", list, inMs(30_000)),
+  );
+  await eventually(async () => (await queued(gateway)) >= 19);
+  await Promise.all(Array.from({ length: 5 }, () => gateway.unwrap(inMs(30_000))));
+  const refused = (await Promise.all(lists)).flatMap(({ error }) => error ?? []);
+  expect(refused.length).toBeLessThan(lists.length);
+  for (const error of refused) {
+    expect(error.code).toBe(status.UNAVAILABLE);
+    expect(statusDetails(error).errorInfo?.reason).toBe("OVERLOADED");
+  }
+  expect(gateway.asked()).toHaveLength(lists.length - refused.length + 5);
+}, 60_000);
