@@ -122,7 +122,8 @@ test("what waits for a permit is told that the circuit opened, each class by its
   await using upstream = createUpstream({
     ...common,
     origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
-    quota: { mode: "fixed", ceilingPerSecond: 2 },
+    // The window lets one request a second through, however quick the mint is.
+    quota: { mode: "fixed", ceilingPerSecond: 1 },
     meter: {
       upstreamStarted: () => undefined,
       upstreamRepeated: () => undefined,
