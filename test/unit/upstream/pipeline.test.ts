@@ -122,8 +122,7 @@ test("what waits for a permit is told that the circuit opened, each class by its
   await using upstream = createUpstream({
     ...common,
     origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
-    // The window lets one request a second through, however quick the mint is.
-    quota: { mode: "fixed", ceilingPerSecond: 1 },
+    quota: { mode: "fixed", ceilingPerSecond: 2 },
     meter: {
       upstreamStarted: () => undefined,
       upstreamRepeated: () => undefined,
@@ -131,7 +130,8 @@ test("what waits for a permit is told that the circuit opened, each class by its
     },
   });
   const rpc = { method: "Any", repeat: "safe", attemptTimeoutMs: 3_000 } as const;
-  await upstream.send(openRequest());
+  // The window is full then, however quick the mint is.
+  await Promise.all([upstream.send(openRequest()), upstream.send(openRequest())]);
   const refused = upstream.send(
     openRequest({ call: { rpc: { ...rpc, priority: "interactive" } } }),
   );
