@@ -88,7 +88,7 @@ export async function listPage<T extends { readonly id: string }>(
   ];
   for (const window of windows) {
     // The second read is only made if the first did not do; each page comes from one read alone.
-    // oxlint-disable-next-line no-await-in-loop
+    // oxlint-disable-next-line no-await-in-loop -- whether there is a second depends on the first
     const items = await read(window);
     const end = items.findIndex((item) => anchorOf(item.id) === position.anchor);
     const page = end === -1 ? undefined : cut(items, window, end + 1, pageSize);

@@ -1,17 +1,12 @@
 /** What the state of a key, locker or instance does not allow. */
 import { status } from "@grpc/grpc-js";
-import { fail, named, precondition, resource, type Verdict } from "./verdict.ts";
+import { apiHelp, fail, named, precondition, resource, type Verdict } from "./verdict.ts";
 
 /** One rotation per key and hour. */
 const rotationIntervalMs = 3_600_000;
 
 /** Key Protect refuses some changes for 30 s after the last one. */
 const keyCooldownMs = 30_000;
-
-const apiHelp = {
-  description: "Key Protect API reference",
-  url: "https://cloud.ibm.com/apidocs/key-protect",
-};
 
 const stateInvalid =
   (type: string, description: string): Verdict =>

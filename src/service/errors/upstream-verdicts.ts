@@ -1,6 +1,7 @@
 /** What went wrong on the way: the upstream, IAM, the network, the gateway itself, time. */
 import { status } from "@grpc/grpc-js";
 import {
+  apiHelp,
   fail,
   isUnsafe,
   named,
@@ -13,11 +14,6 @@ import {
 
 /** A 429 without `Retry-After`: the quota is gone for longer than a hiccup lasts. */
 const quotaRetryMs = 2_000;
-
-const apiHelp = {
-  description: "Key Protect API reference",
-  url: "https://cloud.ibm.com/apidocs/key-protect",
-};
 
 export const outcomeUnknown: Verdict = (s) =>
   fail(

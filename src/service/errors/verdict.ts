@@ -31,6 +31,12 @@ export type Verdict = (situation: Situation) => StatusError;
 /** The hint where neither the upstream nor the gateway's own state gives a better one, in milliseconds. */
 export const transientRetryMs = 1_000;
 
+/** Where to read on, for what Key Protect itself demands. */
+export const apiHelp = {
+  description: "Key Protect API reference",
+  url: "https://cloud.ibm.com/apidocs/key-protect",
+};
+
 /** Puts a status together; the upstream's reason codes and the cause are added to every one. */
 export const fail = (
   situation: Situation,
