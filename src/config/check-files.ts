@@ -5,12 +5,14 @@ import { errorCode } from "./yaml-tree.ts";
 
 /** Opens every file that the settings name, so that a missing mount is found at start and not at the first call. */
 export function checkFiles(settings: Settings, readFile: (path: string) => string): Finding[] {
-  const { tls, upstream, instances = [] } = settings;
+  const { tls, upstream, redis, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],
     [["tls", "keyFile"], tls?.keyFile],
     [["tls", "clientCaFile"], tls?.clientCaFile],
     [["upstream", "caFile"], upstream.caFile],
+    [["redis", "caFile"], redis.caFile],
+    [["redis", "passwordFile"], redis.passwordFile],
     ...instances.map(({ apiKeyFile, credentials }, at): [Path, string | undefined] => [
       ["instances", at, "apiKeyFile"],
       credentials === "gateway" ? apiKeyFile : undefined,

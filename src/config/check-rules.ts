@@ -1,6 +1,7 @@
 /** The rules between settings: what no single value can break. */
 import { findRuleProblems } from "../access/rule-problems.ts";
 import { rpcTable } from "../rpc-table.ts";
+import { checkOverload } from "./check-overload.ts";
 import type { Finding } from "./check-schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "./listen-address.ts";
 import type { Settings } from "./settings.ts";
@@ -15,6 +16,7 @@ export function checkRules(settings: Settings): Finding[] {
     ...checkInstances(settings),
     ...checkPolicy(settings),
     ...checkTimes(settings),
+    ...checkOverload(settings),
   ];
 }
 

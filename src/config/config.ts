@@ -23,6 +23,14 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly drain: DrainConfig;
   readonly upstream: UpstreamConfig;
+  readonly queue: QueueConfig;
+  readonly retry: RetryConfig;
+  readonly breaker: BreakerConfig;
+  readonly coalesce: CoalesceConfig;
+  readonly requestIds: RequestIdsConfig;
+  readonly replicas: ReplicasConfig;
+  /** Absent: nothing uses Redis. */
+  readonly redis: RedisConfig | undefined;
   /** Absent: whoever reaches a listener may call it, but from beyond this machine nobody may destroy or disclose. */
   readonly policy: PolicyConfig | undefined;
 }
@@ -42,8 +50,18 @@ export interface InstanceConfig {
   readonly instanceId: string;
   readonly dialect: ApiDialect;
   readonly credential: InstanceCredential;
-  /** The quota in requests per second; absent: nothing is paced. */
-  readonly rateCeiling: number | undefined;
+  readonly rate: RateConfig;
+}
+
+/** How an instance's quota is kept; rates in requests per second. */
+export interface RateConfig {
+  /** `auto` has been decided; `fixed` and `down-only` have a ceiling. */
+  readonly mode: "adaptive" | "down-only" | "fixed" | "off";
+  /** The quota of all replicas together. */
+  readonly ceiling: number | undefined;
+  /** Where `adaptive` starts; absent: unpaced until the first 429. */
+  readonly initial: number | undefined;
+  readonly longestHoldMs: number;
 }
 
 /** Whose access token goes upstream, and where the gateway's own comes from. */
@@ -88,6 +106,64 @@ export interface UpstreamConfig {
   readonly caFile: string | undefined;
   /** Takes the place of the RPC table's time for one attempt, in milliseconds. */
   readonly attemptTimeoutMs: number | undefined;
+}
+
+/** What may wait for one instance. */
+export interface QueueConfig {
+  readonly maxCalls: number;
+  /** As time at the present rate, in milliseconds. */
+  readonly maxWorkMs: number;
+  /** Part of the queue that one caller may fill, in percent. */
+  readonly maxCallerPercent: number;
+}
+
+/** What is tried again. */
+export interface RetryConfig {
+  /** Attempts of one call, the first included. */
+  readonly maxAttempts: number;
+  /** What repeats may add to the load of a host in the long run, in percent. */
+  readonly budgetPercent: number;
+}
+
+/** When Key Protect is left alone. */
+export interface BreakerConfig {
+  readonly enabled: boolean;
+  readonly failurePercent: number;
+  readonly minimumRequests: number;
+  /** For wraps and unwraps, in milliseconds; twice that for all else. */
+  readonly resetMs: number;
+  readonly longestResetMs: number;
+}
+
+/** What shares one request with its like that is under way. */
+export interface CoalesceConfig {
+  /** Reads of a key, its policies, the number of keys, the lockers. */
+  readonly reads: boolean;
+  readonly unwraps: boolean;
+}
+
+/** Where the `request_id`s of CreateKey and RotateKey are kept. */
+export interface RequestIdsConfig {
+  readonly store: "none" | "memory" | "redis";
+  readonly keepMs: number;
+}
+
+/** Gateways that share the quotas. */
+export interface ReplicasConfig {
+  readonly count: number;
+  readonly quotaShare: "static" | "redis";
+}
+
+/** The Redis server that replicas share. */
+export interface RedisConfig {
+  /** `redis://` or `rediss://`, without credentials. */
+  readonly url: string;
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+  /** Instead of `password`. */
+  readonly passwordFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly keyPrefix: string;
 }
 
 /** Who may call what. What no rule allows is denied. */

@@ -17,12 +17,24 @@ export function describeConfig(config: Config): string {
         trustDomains: tls.trustDomains.length > 0 ? tls.trustDomains : undefined,
       },
       instances: config.instances.map(describeInstance),
+      redis: config.redis && {
+        ...config.redis,
+        password: config.redis.password === undefined ? undefined : redacted,
+      },
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
 }
 
-function describeInstance({ credential, ...instance }: InstanceConfig): Record<string, unknown> {
+function describeInstance(config: InstanceConfig): Record<string, unknown> {
+  const { credential, rate, ...rest } = config;
+  const instance = {
+    ...rest,
+    rateMode: rate.mode,
+    rateCeiling: rate.ceiling,
+    rateInitial: rate.initial,
+    rateLongestHoldMs: rate.longestHoldMs,
+  };
   if (credential.kind === "caller") return { ...instance, credentials: "caller" };
   const key = credential.kind === "apiKey" ? { apiKey: redacted } : { apiKeyFile: credential.path };
   return { ...instance, credentials: "gateway", ...key, iamUrl: credential.iamUrl };

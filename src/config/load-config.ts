@@ -1,7 +1,7 @@
 import { checkFiles } from "./check-files.ts";
 import { checkRules } from "./check-rules.ts";
 import { checkSchema } from "./check-schema.ts";
-import type { Config, InstanceConfig } from "./config.ts";
+import type { Config, InstanceConfig, RedisConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { isLocalAddress } from "./listen-address.ts";
 import { type Path, settingAt, writePath } from "./setting-list.ts";
@@ -96,19 +96,39 @@ function toConfig(settings: Settings): Config | undefined {
       caFile: upstream.caFile,
       attemptTimeoutMs: upstream.attemptTimeoutMs,
     },
+    queue: settings.queue,
+    retry: settings.retry,
+    breaker: settings.breaker,
+    coalesce: settings.coalesce,
+    requestIds: settings.requestIds,
+    replicas: settings.replicas,
+    redis: toRedis(settings.redis),
     policy: settings.policy,
   };
+}
+
+function toRedis(redis: Settings["redis"]): RedisConfig | undefined {
+  const { url, username, password, passwordFile, caFile, keyPrefix } = redis;
+  return url === undefined
+    ? undefined
+    : { url, username, password, passwordFile, caFile, keyPrefix };
 }
 
 function toInstance(instance: NonNullable<Settings["instances"]>[number]): InstanceConfig {
   const { alias, serviceUrl, instanceId, dialect, credentials, apiKey, apiKeyFile, iamUrl } =
     instance;
-  const { rateCeiling } = instance;
+  const { rateMode, rateCeiling: ceiling, rateInitial, rateLongestHoldMs } = instance;
+  const rate: InstanceConfig["rate"] = {
+    mode: rateMode === "auto" ? (ceiling === undefined ? "adaptive" : "down-only") : rateMode,
+    ceiling,
+    initial: rateInitial,
+    longestHoldMs: rateLongestHoldMs,
+  };
   const credential: InstanceConfig["credential"] =
     credentials === "caller"
       ? { kind: "caller" }
       : apiKey === undefined
         ? { kind: "apiKeyFile", path: apiKeyFile ?? "", iamUrl }
         : { kind: "apiKey", apiKey, iamUrl };
-  return { alias, serviceUrl, instanceId, dialect, credential, rateCeiling };
+  return { alias, serviceUrl, instanceId, dialect, credential, rate };
 }

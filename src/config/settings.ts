@@ -4,6 +4,7 @@
  * The file is one table, which is why it is longer than others.
  */
 import { z } from "zod";
+import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { group, optional, required, setting } from "./setting.ts";
 import { kinds } from "./value-kind.ts";
 
@@ -55,12 +56,7 @@ const instance = z.strictObject({
     fallback: "https://iam.cloud.ibm.com",
     meaning: "IAM's endpoint. `/identity/token` is added if it has no path.",
   }),
-  rateCeiling: optional(kinds.integer(1, 100_000), {
-    env: "GATEWAY_RATE_CEILING",
-    isShared: true,
-    meaning:
-      "Quota of the instance in requests per second. Calls queue, fairly, for 98.5 % of it; if not set, nothing is paced.",
-  }),
+  ...rateSettings,
 });
 
 const rule = z.strictObject({
@@ -205,6 +201,7 @@ export const settings = z.strictObject({
         "How long one request to Key Protect may take; if not set, 3000 for what can be repeated, 8000 for other changes and lists of keys.",
     }),
   }),
+  ...overloadSettings,
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });
 

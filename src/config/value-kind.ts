@@ -98,6 +98,20 @@ export const kinds = {
   iamUrl: url("an `https://` URL without query or credentials", (address) =>
     address.href.replace(/\/+$/, ""),
   ),
+  /** A password in it would be in the file, and in every list of processes. */
+  redisUrl: parsed(
+    "a `redis://` or `rediss://` URL of host, port and database, without credentials",
+    (text) => {
+      if (!URL.canParse(text)) return undefined;
+      const { protocol, hostname, username, password, pathname, search, hash } = new URL(text);
+      const isPlain =
+        username + password + search + hash === "" && /^(?:\/\d{0,5})?$/.test(pathname);
+      const isRedis = protocol === "redis:" || protocol === "rediss:";
+      return isRedis && hostname !== "" && isPlain ? text : undefined;
+    },
+  ),
+  name: matching("1 to 128 visible characters", /^[\x21-\x7e]{1,128}$/),
+  keyPrefix: matching("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
   uuid: parsed("a UUID", (value) => (uuidPattern.test(value) ? value.toLowerCase() : undefined)),
   alias: matching(
     "1 to 63 lower-case letters, digits and hyphens, the first a letter or digit",

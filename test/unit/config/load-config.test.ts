@@ -78,6 +78,12 @@ test("three variables are enough, and everything else has a default", () => {
           apiKey: expect.anything(),
           iamUrl: "https://iam.cloud.ibm.com",
         },
+        rate: {
+          mode: "adaptive",
+          ceiling: undefined,
+          initial: undefined,
+          longestHoldMs: 300_000,
+        },
       },
     ],
     defaultInstance: "default",
@@ -96,6 +102,19 @@ test("three variables are enough, and everything else has a default", () => {
       caFile: undefined,
       attemptTimeoutMs: undefined,
     },
+    queue: { maxCalls: 2_048, maxWorkMs: 2_000, maxCallerPercent: 60 },
+    retry: { maxAttempts: 3, budgetPercent: 10 },
+    breaker: {
+      enabled: true,
+      failurePercent: 50,
+      minimumRequests: 20,
+      resetMs: 5_000,
+      longestResetMs: 60_000,
+    },
+    coalesce: { reads: true, unwraps: true },
+    requestIds: { store: "none", keepMs: 86_400_000 },
+    replicas: { count: 1, quotaShare: "static" },
+    redis: undefined,
     policy: undefined,
   });
   const credential = config.instances[0]?.credential;
@@ -118,6 +137,26 @@ describe("each variable", () => {
     ["GATEWAY_MAX_RECEIVE_BYTES", "262144"],
     ["GATEWAY_DRAIN_DELAY_MS", "0"],
     ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS", "2000"],
+    ["GATEWAY_RATE_MODE", "off"],
+    ["GATEWAY_RATE_CEILING", "200"],
+    ["GATEWAY_RATE_INITIAL", "50"],
+    ["GATEWAY_RATE_LONGEST_HOLD_MS", "60000"],
+    ["GATEWAY_QUEUE_MAX_CALLS", "100"],
+    ["GATEWAY_QUEUE_MAX_WORK_MS", "500"],
+    ["GATEWAY_QUEUE_MAX_CALLER_PERCENT", "100"],
+    ["GATEWAY_RETRY_MAX_ATTEMPTS", "1"],
+    ["GATEWAY_RETRY_BUDGET_PERCENT", "0"],
+    ["GATEWAY_BREAKER", "false"],
+    ["GATEWAY_BREAKER_FAILURE_PERCENT", "25"],
+    ["GATEWAY_BREAKER_MINIMUM_REQUESTS", "5"],
+    ["GATEWAY_BREAKER_RESET_MS", "1000"],
+    ["GATEWAY_BREAKER_LONGEST_RESET_MS", "20000"],
+    ["GATEWAY_COALESCE_READS", "false"],
+    ["GATEWAY_COALESCE_UNWRAPS", "false"],
+    ["GATEWAY_REQUEST_ID_STORE", "memory"],
+    ["GATEWAY_REQUEST_ID_KEEP_MS", "60000"],
+    ["GATEWAY_REPLICAS", "3"],
+    ["GATEWAY_REDIS_URL", "rediss://redis.internal:6380/1"],
   ])("%s=%s has an effect", (name, value) => {
     expect(describeConfig(load({ ...minimal, [name]: value }))).not.toBe(
       describeConfig(load(minimal)),
@@ -238,6 +277,15 @@ describe("the file", () => {
       "unknown: canary\nlogLevel: canary\nupstream: {connections: canary}",
       ["logLevel", "upstream.connections", "unknown"],
     ],
+    ["breaker: {longestResetMs: 9999}", ["breaker.longestResetMs"]],
+    ["replicas: {quotaShare: redis}\nrequestIds: {store: redis}", ["redis.url"]],
+    ["replicas: {count: 2}\nrequestIds: {store: memory}", ["requestIds.store"]],
+    ["redis: {username: gateway}", ["redis.username"]],
+    ["redis: {url: 'redis://user:canary@127.0.0.1:6379'}", ["redis.url"]],
+    ["redis: {url: 'redis://127.0.0.1:6379', password: canary}", ["redis.password"]],
+    ["redis: {url: 'redis://10.0.0.1:6379'}", ["redis.url"]],
+    ["redis: {url: 'redis://[::1]:6379/1', caFile: /no-such}", ["redis.caFile", "redis.caFile"]],
+    ["redis: {url: 'rediss://redis.internal', caFile: /no-such}", ["redis.caFile"]],
     ["a: [canary", ["GATEWAY_CONFIG"]],
     ["canary", ["GATEWAY_CONFIG"]],
     ["a: 1\na: canary", ["GATEWAY_CONFIG"]],
@@ -249,6 +297,28 @@ describe("the file", () => {
     const problems = problemsOf(env, files);
     expect(problems.map(({ at }) => at).toSorted()).toEqual(expected.toSorted());
     expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
+  test.each([
+    [{ GATEWAY_RATE_MODE: "fixed" }, ["GATEWAY_RATE_CEILING"]],
+    [{ GATEWAY_RATE_MODE: "down-only" }, ["GATEWAY_RATE_CEILING"]],
+    [{ GATEWAY_RATE_MODE: "off", GATEWAY_RATE_CEILING: "10" }, ["GATEWAY_RATE_CEILING"]],
+    [{ GATEWAY_RATE_INITIAL: "10", GATEWAY_RATE_CEILING: "20" }, ["GATEWAY_RATE_INITIAL"]],
+    [
+      { GATEWAY_RATE_MODE: "adaptive", GATEWAY_RATE_INITIAL: "30", GATEWAY_RATE_CEILING: "20" },
+      ["GATEWAY_RATE_INITIAL"],
+    ],
+  ])("rates that contradict each other are refused: %j", (env, expected) => {
+    expect(problemsOf({ ...minimal, ...env }).map(({ at }) => at)).toEqual(expected);
+  });
+
+  test.each([
+    [{}, "adaptive"],
+    [{ GATEWAY_RATE_CEILING: "10" }, "down-only"],
+    [{ GATEWAY_RATE_MODE: "adaptive", GATEWAY_RATE_CEILING: "10" }, "adaptive"],
+    [{ GATEWAY_RATE_MODE: "off" }, "off"],
+  ])("%j keeps the quota by the mode %s", (env, mode) => {
+    expect(load({ ...minimal, ...env }).instances[0]?.rate.mode).toBe(mode);
   });
 
   test("must not hold an API key", () => {
@@ -477,6 +547,9 @@ test("the description is a file that brings the same configuration about", () =>
 listen: ["127.0.0.1:1", "unix:/run/a.sock"]
 policy: {rules: [{callers: "spiffe://example.org/app/*", methods: KeysService/GetKey, instances: [eu]}]}
 upstream: {attemptTimeoutMs: 2000}
+breaker: {resetMs: 1000}
+redis: {url: "rediss://redis.internal:6380", username: gateway, caFile: /cert}
+replicas: {count: 2, quotaShare: redis}
 tls: {certFile: /cert, keyFile: /key}
 `,
     {},
