@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Permits } from "./permits.ts";
 
 /** Permits of which only so many may be in use at a time. */
@@ -9,11 +10,15 @@ export interface BoundedPermits extends Permits {
 
 /**
  * Bounds the requests under way to the number of connections: a request that waits inside the pool can neither be cancelled nor be
- * overtaken by one that matters more.
+ * overtaken by one that matters more. With a clock, `delayMs` reckons with how fast connections come free while all are busy.
  */
-export function limitInFlight(permits: Permits, most: number): BoundedPermits {
+export function limitInFlight(permits: Permits, most: number, clock?: Clock): BoundedPermits {
   let inFlight = 0;
   let waiter: (() => void) | undefined;
+  /** Since when all are busy and none has come free, while all are busy. */
+  let busySince = 0;
+  /** Time in which all were busy per connection that came free, on the average of the newest, in milliseconds. */
+  let releaseMs = 0;
 
   const call = (): void => {
     const callback = waiter;
@@ -24,6 +29,11 @@ export function limitInFlight(permits: Permits, most: number): BoundedPermits {
     permits.whenAvailable(waiter === undefined || inFlight >= most ? undefined : call);
   };
   const end = (): void => {
+    if (clock !== undefined) {
+      // Those that come free together with another, or when there is no need, count too: as no time at all.
+      const busyMs = inFlight === most ? clock.now() - busySince : 0;
+      releaseMs += (busyMs - releaseMs) / (2 * most);
+    }
     inFlight -= 1;
     if (waiter !== undefined && inFlight === most - 1) arm();
   };
@@ -32,6 +42,7 @@ export function limitInFlight(permits: Permits, most: number): BoundedPermits {
     tryTake() {
       if (inFlight >= most || !permits.tryTake()) return false;
       inFlight += 1;
+      if (inFlight === most && clock !== undefined) busySince = clock.now();
       return true;
     },
     refund() {
@@ -43,7 +54,10 @@ export function limitInFlight(permits: Permits, most: number): BoundedPermits {
       waiter = callback;
       arm();
     },
-    delayMs: (count) => permits.delayMs(count),
+    delayMs(count) {
+      const permitMs = permits.delayMs(count);
+      return inFlight < most ? permitMs : Math.max(permitMs, count * releaseMs);
+    },
     setRate: (perSecond) => permits.setRate(perSecond),
     get rate() {
       return permits.rate;

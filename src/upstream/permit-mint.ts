@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
-import { createPermitBucket } from "./permit-bucket.ts";
+import { createPermitMeter } from "./permit-meter.ts";
+import { paceOf } from "./permit-pace.ts";
 import { createPermitPress } from "./permit-press.ts";
 import type { Permits } from "./permits.ts";
 import { createWindow } from "./window.ts";
@@ -20,27 +21,35 @@ const assertRate = (rate: number): void => {
 };
 
 /**
- * Mints permits at a rate, into a small bucket that starts full, so that an idle gateway waits for nothing. No job is
- * ordered, and no timer set, while the bucket is more than half full and nobody waits. Throws a `RangeError` unless the
+ * Mints permits at a rate. Bottleneck grants them, a few dozen times per second, into a stock; a meter lets them out of it
+ * at exactly the rate, with a small burst, so that an idle gateway waits for nothing; and no second sees more than the
+ * quota. No job is ordered, and no timer set, while the stock suffices and nobody waits. Throws a `RangeError` unless the
  * rate is positive and finite.
  */
 export function createPermitMint(options: PermitMintOptions): Permits {
-  const { clock, margin = 0.985, guardMs } = options;
-  let { rate } = options;
+  const { clock, rate, margin = 0.985, guardMs = 12 } = options;
   assertRate(rate);
+  let pace = paceOf(rate);
   const window = createWindow({ quota: rate / margin, guardMs });
-  const bucket = createPermitBucket(clock.now(), rate);
+  const meter = createPermitMeter({
+    now: clock.now(),
+    pace,
+    // More than this the window would not let through for long.
+    haste: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
+  });
+  let stock = pace.grant + pace.burst;
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let waiter: (() => void) | undefined;
   let timer: Timer | undefined;
+  let isCalling = false;
   let isClosed = false;
 
   const press = createPermitPress({
     clock,
-    rate,
+    pace,
     onGrant(permits) {
       const now = clock.now();
-      bucket.add(now, permits);
+      stock += permits;
       replenish(now);
       callWhenDue(now);
     },
@@ -48,18 +57,19 @@ export function createPermitMint(options: PermitMintOptions): Permits {
 
   const wantsJob = (): boolean =>
     waiter === undefined
-      ? bucket.level + press.owed <= bucket.size / 2
-      : bucket.level < bucket.size;
+      ? stock + press.owed <= pace.leastStock
+      : stock + press.owed < pace.mostStock;
   const replenish = (now: number): void => {
     if (isClosed || now < pausedUntil) return;
     while (wantsJob() && press.order(now));
   };
 
+  const spendableInMs = (now: number): number => Math.max(window.waitMs(now), meter.waitMs(now));
   /** Milliseconds until the waiter has to be called or looked after. */
   const dueInMs = (now: number): number => {
     if (now < pausedUntil) return pausedUntil - now;
     // While that depends on a job alone, the timer sees to the job.
-    return bucket.level > 0 ? window.waitMs(now) : press.checkInMs(now);
+    return stock > 0 ? spendableInMs(now) : press.checkInMs(now);
   };
   const setTimer = (ms: number | undefined): void => {
     timer?.cancel();
@@ -71,72 +81,93 @@ export function createPermitMint(options: PermitMintOptions): Permits {
     replenish(now);
     callWhenDue(now);
   };
-  const callWaiter = (): void => {
+  const setWaiter = (now: number, next: (() => void) | undefined): void => {
+    waiter = next;
+    meter.setAwaited(now, next !== undefined);
+  };
+  const callWaiter = (now: number): void => {
     const callback = waiter;
-    waiter = undefined;
+    setWaiter(now, undefined);
     setTimer(undefined);
     callback?.();
   };
   const callWhenDue = (now: number): void => {
     if (waiter === undefined) return;
     const ms = dueInMs(now);
-    if (ms === 0 && bucket.level > 0) callWaiter();
+    if (ms === 0 && stock > 0) callWaiter(now);
     else setTimer(ms);
   };
+  const onMicrotask = (): void => {
+    isCalling = false;
+    callWhenDue(clock.now());
+  };
   /** As `callWhenDue`, but never calls back by itself. */
-  const lookAfterWaiter = (): void => {
+  const lookAfterWaiter = (now: number): void => {
     if (waiter === undefined) return;
-    const now = clock.now();
-    replenish(now);
-    setTimer(dueInMs(now));
+    if (stock > 0 && dueInMs(now) === 0) {
+      // A timer would leave a connection unused for a millisecond.
+      if (!isCalling) queueMicrotask(onMicrotask);
+      isCalling = true;
+    } else {
+      replenish(now);
+      setTimer(dueInMs(now));
+    }
   };
 
   return {
     tryTake() {
-      if (isClosed || bucket.level === 0) return false;
+      if (isClosed || stock === 0) return false;
       const now = clock.now();
-      if (now < pausedUntil || window.waitMs(now) > 0) return false;
-      bucket.take();
+      if (now < pausedUntil || spendableInMs(now) > 0) return false;
+      stock -= 1;
+      meter.take(now);
       window.take(now);
       replenish(now);
       return true;
     },
     refund() {
+      const now = clock.now();
       // What comes back during a pause is discarded like what lay ready: the pause has to end with one request, not a burst.
-      if (clock.now() >= pausedUntil) bucket.giveBack();
+      if (now >= pausedUntil) {
+        stock += 1;
+        meter.giveBack(now);
+      }
       window.giveBack();
-      lookAfterWaiter();
+      lookAfterWaiter(now);
     },
     whenAvailable(callback) {
-      waiter = isClosed ? undefined : callback;
+      const now = clock.now();
+      setWaiter(now, isClosed ? undefined : callback);
       if (waiter === undefined) setTimer(undefined);
-      else lookAfterWaiter();
+      else lookAfterWaiter(now);
     },
     delayMs(count) {
       const now = clock.now();
-      const toMint = Math.max(0, count - bucket.level);
-      const mintMs = Math.max(0, pausedUntil - now) + (toMint * 1_000) / rate;
-      return Math.max(mintMs, window.waitMs(now, count));
+      const toMint = Math.max(0, count - stock);
+      const mintMs = Math.max(0, pausedUntil - now) + (toMint * 1_000) / pace.rate;
+      return Math.max(mintMs, meter.waitMs(now, count), window.waitMs(now, count));
     },
     setRate(perSecond) {
       assertRate(perSecond);
-      if (perSecond === rate || isClosed) return;
-      rate = perSecond;
+      if (perSecond === pace.rate || isClosed) return;
       const now = clock.now();
-      window.resize(rate / margin);
-      bucket.setRate(now, rate);
-      press.setRate(now, rate);
-      lookAfterWaiter();
+      pace = paceOf(perSecond);
+      window.resize(perSecond / margin);
+      meter.setPace(now, pace);
+      press.setPace(now, pace);
+      lookAfterWaiter(now);
     },
     get rate() {
-      return rate;
+      return pace.rate;
     },
     pauseUntil(time) {
-      if (isClosed || time <= pausedUntil || time <= clock.now()) return;
+      const now = clock.now();
+      if (isClosed || time <= pausedUntil || time <= now) return;
       pausedUntil = time;
-      bucket.clear();
+      stock = 0;
+      meter.pauseUntil(time);
       press.discard();
-      callWaiter();
+      callWaiter(now);
     },
     get pausedUntil() {
       return pausedUntil;

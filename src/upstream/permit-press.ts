@@ -5,7 +5,7 @@
  */
 import Bottleneck from "bottleneck";
 import type { Clock } from "../clock.ts";
-import { paceOf } from "./permit-bucket.ts";
+import type { PermitPace } from "./permit-pace.ts";
 
 /** Grants permits at a pace, one job per grant, as long as jobs are outstanding. */
 export interface PermitPress {
@@ -13,8 +13,8 @@ export interface PermitPress {
   readonly owed: number;
   /** Milliseconds after which `order` should be called if nothing was granted: a new rate waits, or a job is lost. */
   checkInMs(now: number): number;
-  /** Permits per second from now on; or from the first job ordered 100 ms after the change before. */
-  setRate(now: number, rate: number): void;
+  /** Another pace from now on; or from the first job ordered 100 ms after the change before. */
+  setPace(now: number, pace: PermitPace): void;
   /** Orders one job more. Returns whether that was possible: only a few may be outstanding. */
   order(now: number): boolean;
   /** Lets go of all jobs outstanding: what they would have granted is void. */
@@ -26,16 +26,16 @@ export interface PermitPress {
 /** What a press works with. */
 export interface PermitPressOptions {
   readonly clock: Clock;
-  /** Permits per second at the start. */
-  readonly rate: number;
+  /** The pace at the start. */
+  readonly pace: PermitPace;
   /** Called with the permits of a job, in the job's time. */
   readonly onGrant: (permits: number) => void;
 }
 
 /** Bottleneck takes over a setting a timer later; changing it more often gains nothing. */
 const changeEveryMs = 100;
-/** From this pace on a rise is worth a new limiter, since jobs that are registered keep their old time. */
-const slowPaceMs = 250;
+/** A rise by this factor is worth a new limiter, since jobs that are registered keep their old time and grant. */
+const steepRise = 1.5;
 /** Bottleneck paces by the wall clock. If that was set by so much, a limiter that may wait for hours is replaced. */
 const wallJumpMs = 100;
 /** A job so much later than its pace was registered while the wall clock was set, and will not come soon. */
@@ -45,6 +45,8 @@ const lateMs = 1_000;
 interface Series {
   readonly limiter: Bottleneck;
   outstanding: number;
+  /** Permits that the jobs outstanding will grant. */
+  owed: number;
   /** When a job was ordered or done, on the monotonic clock. */
   movedAt: number;
   /** Wall clock less monotonic clock when the limiter was made. */
@@ -63,7 +65,7 @@ const stop = ({ limiter }: Series): void => {
 /** A press with no job outstanding. */
 export function createPermitPress(options: PermitPressOptions): PermitPress {
   const { clock, onGrant } = options;
-  let pace = paceOf(options.rate);
+  let { pace } = options;
   let wanted = pace;
   let changedAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
@@ -73,6 +75,7 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
     // Datastore "local" is what keeps Redis out of it.
     limiter: new Bottleneck({ minTime: pace.minTimeMs, datastore: "local" }),
     outstanding: 0,
+    owed: 0,
     movedAt: clock.now(),
     wallOffset: wallOffset(),
   });
@@ -93,18 +96,18 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
     const old = pace;
     pace = wanted;
     changedAt = now;
-    if (old.minTimeMs >= slowPaceMs && pace.minTimeMs * 1.5 <= old.minTimeMs) replace();
+    if (pace.rate >= steepRise * old.rate) replace();
     // Safe without reservoir intervals, which any change of settings would stop for ever.
     else void series.limiter.updateSettings({ minTime: pace.minTimeMs });
   };
 
   return {
     get owed() {
-      return series.outstanding * pace.grant;
+      return series.owed;
     },
     checkInMs: (now) => Math.max(0, (wanted === pace ? lostAt() : changedAt + changeEveryMs) - now),
-    setRate(now, rate) {
-      wanted = paceOf(rate);
+    setPace(now, next) {
+      wanted = next;
       change(now);
     },
     order(now) {
@@ -115,10 +118,12 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
       const mine = series;
       const { grant } = pace;
       mine.outstanding += 1;
+      mine.owed += grant;
       mine.movedAt = now;
       const job = (): Promise<void> => {
         if (mine === series && !isClosed) {
           mine.outstanding -= 1;
+          mine.owed -= grant;
           mine.movedAt = clock.now();
           onGrant(grant);
         }
