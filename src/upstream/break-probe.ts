@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { evidenceOfError, evidenceOfStatus } from "./break-evidence.ts";
+import { evidenceOfError, evidenceOfResponse } from "./break-evidence.ts";
 import type { Evidence } from "./break-evidence.ts";
+import { UpstreamError } from "./error.ts";
 import { endedError } from "./exchange.ts";
 import type { Send, UpstreamRequest, UpstreamResponse } from "./layer.ts";
 
@@ -14,6 +15,10 @@ export interface ProbeOptions {
   /** To be told once how the probe went. */
   readonly decide: (hasFailed: boolean) => Promise<void>;
 }
+
+/** Resolves when the connection is free that a failed exchange had. */
+export const whenFreed = (error: unknown): Promise<void> =>
+  (error instanceof UpstreamError ? error.connectionFreed : undefined) ?? Promise.resolve();
 
 /**
  * Sends a request as the probe of a half-open circuit.
@@ -40,9 +45,13 @@ export function sendProbe(
 
   return new Promise((resolve, reject) => {
     let isWaiting = true;
+    let free: () => void = () => {};
     const leave = (): void => {
       isWaiting = false;
-      reject(endedError(call.signal, true));
+      const freed = new Promise<void>((settle) => {
+        free = settle;
+      });
+      reject(endedError(call.signal, true, freed));
     };
     call.signal.addEventListener("abort", leave, { once: true });
     const timer = clock.after(probeMs, () => void decide(true));
@@ -55,10 +64,12 @@ export function sendProbe(
     const run = async (): Promise<void> => {
       try {
         const response = await next(detached);
-        await finish(evidenceOfStatus(response.status));
+        await finish(evidenceOfResponse(response));
         if (isWaiting) resolve(response);
         else response.body.fill(0);
+        free();
       } catch (error) {
+        void whenFreed(error).then(free);
         await finish(evidenceOfError(error, clock.now() - startedAt, call.rpc.attemptTimeoutMs));
         reject(error);
       }

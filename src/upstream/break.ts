@@ -23,8 +23,11 @@ export const operationClassOf = (priority: PriorityClass): OperationClass => cla
 
 const usual = { failurePercent: 50, minimumExchanges: 20, longestResetMs: 60_000, probeMs: 2_000 };
 
+/** The circuits of one origin. */
+export type Circuits = Readonly<Record<OperationClass, CircuitSettings>>;
+
 /** Used where nothing else is configured. The reset outlasts the longest attempt of the class. */
-export const defaultCircuits: Readonly<Record<OperationClass, CircuitSettings>> = {
+export const defaultCircuits: Circuits = {
   data: { ...usual, windowMs: 5_000, resetMs: 5_000 },
   management: { ...usual, windowMs: 10_000, resetMs: 10_000 },
 };
@@ -36,7 +39,7 @@ export interface BreakOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Default `defaultCircuits`. */
-  readonly circuits?: Readonly<Record<OperationClass, CircuitSettings>> | undefined;
+  readonly circuits?: Circuits | undefined;
   /** A circuit opened, for the first time or after a failed probe. `refusal` makes the error for calls that wait. */
   readonly onOpen?:
     | ((operations: OperationClass, refusal: () => UpstreamError) => void)

@@ -2,7 +2,7 @@ import { CallEnded } from "../call-ended.ts";
 import type { Clock } from "../clock.ts";
 import { createCircuit } from "./break-circuit.ts";
 import type { CircuitListeners, CircuitSettings, CircuitState } from "./break-circuit.ts";
-import { evidenceOfError, evidenceOfStatus } from "./break-evidence.ts";
+import { evidenceOfError, evidenceOfResponse } from "./break-evidence.ts";
 import { sendProbe } from "./break-probe.ts";
 import { UpstreamError } from "./error.ts";
 import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "./layer.ts";
@@ -98,7 +98,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       if (evidence !== "none") circuit.record(evidence === "failed", generation);
       throw error;
     }
-    circuit.record(evidenceOfStatus(response.status) === "failed", generation);
+    circuit.record(evidenceOfResponse(response) === "failed", generation);
     return response;
   };
 

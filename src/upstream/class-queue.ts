@@ -31,6 +31,8 @@ export interface ClassQueue {
   take(): void;
   /** The newest call of the caller that has most waiting. */
   newestOfGreediest(): Ticket | undefined;
+  /** The newest call of a caller. */
+  newestOf(caller: string): Ticket | undefined;
   /** All that wait, in no particular order. A snapshot. */
   all(): Ticket[];
 }
@@ -92,6 +94,7 @@ export function createClassQueue(): ClassQueue {
       }
       return greediest?.tickets.last;
     },
+    newestOf: (caller) => lines.get(caller)?.tickets.last,
     all() {
       const tickets: Ticket[] = [];
       for (const line of lines.values()) {

@@ -87,6 +87,7 @@ export class Flight {
       deadline: this.#deadline,
     };
     this.#call = call;
+    this.#tally.sentAs = call.correlationId;
     // The leader's own body is zeroed when the leader goes, which may be before the exchange ends.
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
     return { ...request, body, call };
@@ -146,6 +147,7 @@ class Participant {
     call.signal.removeEventListener("abort", this);
     call.tally.attempts += tally.attempts;
     call.tally.httpStatus = tally.httpStatus;
+    if (tally.sentAs !== call.correlationId) call.tally.sentAs = tally.sentAs;
     if (tally.credential !== undefined) call.tally.credential = tally.credential;
     return this.#settle;
   }

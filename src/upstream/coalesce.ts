@@ -2,7 +2,7 @@ import { createControllers } from "./coalesce-controllers.ts";
 import { Flight } from "./coalesce-flight.ts";
 import { coalesceKey } from "./coalesce-key.ts";
 import type { SharingScope } from "./coalesce-key.ts";
-import type { Layer } from "./layer.ts";
+import type { Layer, Send, UpstreamRequest } from "./layer.ts";
 
 /** Which requests share an exchange, and among whom. */
 export interface CoalesceOptions {
@@ -17,19 +17,32 @@ export interface CoalesceOptions {
   readonly onJoin?: ((method: string) => void) | undefined;
 }
 
+/** Whether a request may change what reads see. */
+const isChange = ({ method, call }: UpstreamRequest): boolean =>
+  call.rpc.repeat !== "safe" || method === "PUT";
+
 /**
  * Creates the layer that makes one exchange of identical requests that are under way at the same time. Nothing is kept
  * when the answer is there: the next request is sent again.
  *
- * The exchange carries the correlation ID of the call that came first. A call that ends leaves the others unharmed.
+ * The exchange carries the correlation ID of the call that came first. A call that ends leaves the others unharmed. Whoever was told of a change never gets an answer
+ * from before it: when a change ends, however it ends, nobody joins the exchanges under way any more.
  */
 export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Layer {
   if (methods.size === 0) return (next) => next;
   return (next) => {
     const flights = new Map<string, Flight>();
     const controllers = createControllers();
+    const change: Send = async (request) => {
+      try {
+        return await next(request);
+      } finally {
+        flights.clear();
+      }
+    };
     return (request) => {
       const { rpc, signal } = request.call;
+      if (isChange(request)) return change(request);
       // A call that has ended is told so where it would be sent.
       if (!methods.has(rpc.method) || signal.aborted) return next(request);
       const key = coalesceKey(request, scope);
@@ -44,7 +57,7 @@ export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Lay
           send: next,
           controller: controllers.take(),
           onEnd: ({ controller }) => {
-            flights.delete(key);
+            if (flights.get(key) === flight) flights.delete(key);
             controllers.giveBack(controller);
           },
         });

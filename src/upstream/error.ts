@@ -40,6 +40,8 @@ export interface UpstreamErrorFacts {
   readonly retryAfterMs?: number | undefined;
   /** For `DEADLINE_TOO_SHORT`: the least time left that would have been enough, in milliseconds. */
   readonly minimumMs?: number | undefined;
+  /** Present where the request is still under way though its call ended: resolves when its connection is free. */
+  readonly connectionFreed?: Promise<void> | undefined;
   readonly cause?: unknown;
 }
 
@@ -50,6 +52,7 @@ export class UpstreamError extends Error {
   readonly sent: boolean;
   readonly retryAfterMs: number | undefined;
   readonly minimumMs: number | undefined;
+  readonly connectionFreed: Promise<void> | undefined;
 
   constructor(code: UpstreamErrorCode, message: string, facts: UpstreamErrorFacts = {}) {
     super(message, { cause: facts.cause });
@@ -57,5 +60,6 @@ export class UpstreamError extends Error {
     this.sent = facts.sent ?? false;
     this.retryAfterMs = facts.retryAfterMs;
     this.minimumMs = facts.minimumMs;
+    this.connectionFreed = facts.connectionFreed;
   }
 }

@@ -17,10 +17,15 @@ const endCodes = {
   shutdown: "SHUTDOWN",
 } as const satisfies Record<CallEnd, UpstreamErrorCode>;
 
-/** The error of an exchange whose call ended. */
-export function endedError(signal: AbortSignal, isStarted: boolean): UpstreamError {
+/** The error of an exchange whose call ended; `connectionFreed` if it still occupies a connection. */
+export function endedError(
+  signal: AbortSignal,
+  isStarted: boolean,
+  connectionFreed?: Promise<void>,
+): UpstreamError {
   return new UpstreamError(endCodes[callEnd(signal)], "the call ended before the answer came", {
     sent: isStarted,
+    connectionFreed,
     cause: signal.reason,
   });
 }
@@ -56,6 +61,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #timer: Timer;
   #controller: Controller | undefined;
   #isSettled = false;
+  #onFreed: (() => void) | undefined;
   #status = 0;
   #headers: Record<string, string> = {};
   #chunks: Buffer[] = [];
@@ -88,7 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The call ended: the caller cancelled, its time is over, or the gateway shuts down. */
   handleEvent(): void {
     const { signal } = this.#request.call;
-    const error = endedError(signal, this.#controller !== undefined);
+    const error = endedError(signal, this.#controller !== undefined, this.#connectionFreed());
     this.#fail(error);
     if (this.#controller === undefined) return;
     // Aborting costs the connection. A caller that merely lost interest does not need that if the answer is near.
@@ -103,6 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Throwing drops the request and keeps the connection; `controller.abort` would destroy it. The second half makes
     // sure that a request is never written twice without the retry layer's knowledge.
     if (this.#isSettled || this.#controller !== undefined) {
+      this.#onFreed?.();
       throw new Error("the exchange was given up before its request was written");
     }
     this.#controller = controller;
@@ -139,6 +146,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#timer.cancel();
+    this.#onFreed?.();
     if (this.#isSettled) return;
     this.#release();
     this.#settle.resolve({ status: this.#status, headers: this.#headers, body: this.#joined() });
@@ -146,6 +154,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
     this.#timer.cancel();
+    this.#onFreed?.();
     if (!this.#isSettled) this.#cutOff(classify(error, this.#controller !== undefined));
   }
 
@@ -153,14 +162,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const error = new UpstreamError(
       "ATTEMPT_TIMEOUT",
       `no complete answer within ${this.#times.attemptMs} ms`,
-      { sent: this.#controller !== undefined },
+      { sent: this.#controller !== undefined, connectionFreed: this.#connectionFreed() },
     );
     this.#cutOff(error);
     this.#abort(error);
   }
 
+  /** To be asked for while the request is on a connection, or waits for one: resolves when it no longer does. */
+  #connectionFreed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onFreed = resolve;
+    });
+  }
+
   #unread(text: string): void {
-    const error = new UpstreamError("BAD_RESPONSE", text, { sent: true });
+    const error = new UpstreamError("BAD_RESPONSE", text, {
+      sent: true,
+      connectionFreed: this.#connectionFreed(),
+    });
     this.#cutOff(error);
     this.#abort(error);
   }

@@ -35,6 +35,8 @@ export interface UpstreamTally {
   httpStatus: number | undefined;
   /** Whose token the newest exchange carried; written by `bearer`. */
   credential?: "gateway" | "caller";
+  /** The correlation ID that the exchange carried, where that was another call's; written by `coalesce`. */
+  sentAs?: string | undefined;
   /** Whether an attempt before the newest may have been executed, so that "already done" means "done"; by `retry`. */
   mayHaveBeenExecuted?: boolean;
 }

@@ -18,7 +18,8 @@ export interface UpstreamMeter {
   upstreamEnded(operation: string, outcome: UpstreamOutcome, seconds: number): void;
 }
 
-function outcomeOfStatus(status: number): UpstreamOutcome {
+/** The outcome of an answer with a status. */
+export function outcomeOfStatus(status: number): UpstreamOutcome {
   if (status === 429) return "429";
   if (status < 300) return "2xx";
   if (status < 400) return "3xx";

@@ -1,7 +1,7 @@
 /** What all that send to one host share: failure is a matter of hosts, not of Key Protect instances. */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { createBreak, type Break, type OperationClass } from "./break.ts";
+import { createBreak, type Break, type Circuits, type OperationClass } from "./break.ts";
 import type { UpstreamError } from "./error.ts";
 import { createRetryBudget, type RetryBudget } from "./retry-budget.ts";
 
@@ -13,7 +13,8 @@ export interface OriginListener {
 
 /** One host. */
 export interface Origin {
-  readonly breaks: Break;
+  /** Absent where nothing is broken off. */
+  readonly breaks: Break | undefined;
   readonly budget: RetryBudget;
   /** Circuits that are not closed: 0 to 2. */
   readonly circuitsOpen: number;
@@ -27,6 +28,10 @@ export interface OriginsOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly logger: Pick<Logger, "warn" | "info" | "error">;
+  /** When circuits open. Default `defaultCircuits`; `off` for never. */
+  readonly circuits?: Circuits | "off" | undefined;
+  /** Repeats earned by one exchange that went well. Default: that of the budget. */
+  readonly repeatsPerSuccess?: number | undefined;
 }
 
 /** Origins by their URL, each made when first asked for. */
@@ -36,32 +41,42 @@ export interface Origins {
   close(): void;
 }
 
-export function createOrigins({ clock, random, logger }: OriginsOptions): Origins {
+export function createOrigins(options: OriginsOptions): Origins {
+  const { clock, random, logger, circuits, repeatsPerSuccess } = options;
   const origins = new Map<string, Origin>();
   const create = (origin: string): Origin => {
     const listeners: OriginListener[] = [];
-    const breaks = createBreak({
-      origin,
-      clock,
-      random,
-      onOpen(operations, refusal) {
-        logger.warn(
-          { origin, operations },
-          "the circuit is open: Key Protect is not asked for a while",
-        );
-        for (const listener of listeners) listener.onOpen(operations, refusal);
-      },
-      onClose(operations) {
-        logger.info({ origin, operations }, "the circuit is closed: Key Protect answers again");
-        for (const listener of listeners) listener.onClose(operations);
-      },
-      onFault: (error) => logger.error({ err: error, origin }, "a listener of the circuit failed"),
-    });
+    const breaks =
+      circuits === "off"
+        ? undefined
+        : createBreak({
+            origin,
+            circuits,
+            clock,
+            random,
+            onOpen(operations, refusal) {
+              logger.warn(
+                { origin, operations },
+                "the circuit is open: Key Protect is not asked for a while",
+              );
+              for (const listener of listeners) listener.onOpen(operations, refusal);
+            },
+            onClose(operations) {
+              logger.info(
+                { origin, operations },
+                "the circuit is closed: Key Protect answers again",
+              );
+              for (const listener of listeners) listener.onClose(operations);
+            },
+            onFault: (error) =>
+              logger.error({ err: error, origin }, "a listener of the circuit failed"),
+          });
     return {
       breaks,
-      budget: createRetryBudget({ clock }),
+      budget: createRetryBudget({ clock, perSuccess: repeatsPerSuccess }),
       get circuitsOpen() {
-        return Object.values(breaks.breakers).filter(({ state }) => state !== "closed").length;
+        return Object.values(breaks?.breakers ?? {}).filter(({ state }) => state !== "closed")
+          .length;
       },
       listen: (listener) => void listeners.push(listener),
     };
@@ -74,7 +89,7 @@ export function createOrigins({ clock, random, logger }: OriginsOptions): Origin
     },
     isAnyCircuitOpen: () => [...origins.values()].some(({ circuitsOpen }) => circuitsOpen > 0),
     close() {
-      for (const { breaks } of origins.values()) breaks.close();
+      for (const { breaks } of origins.values()) breaks?.close();
     },
   };
 }

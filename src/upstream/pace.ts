@@ -1,20 +1,39 @@
-/** Every attempt pays a permit, and its answer says what the quota is. */
+/** Every attempt takes its turn and pays a permit, and its answer says what the quota is. */
 import type { Clock } from "../clock.ts";
+import type { PriorityClass } from "../rpc-table.ts";
 import { parseRetryAfter } from "../http/parse-retry-after.ts";
 import { UpstreamError } from "./error.ts";
 import { endedError } from "./exchange.ts";
 import type { Layer, UpstreamCall, UpstreamResponse } from "./layer.ts";
-import { limitInFlight } from "./limit-in-flight.ts";
-import { createPermitMint } from "./permit-mint.ts";
-import { createQuotaTracker } from "./quota-tracker.ts";
+import { limitInFlight, type BoundedPermits } from "./limit-in-flight.ts";
+import { outcomeOfStatus, type UpstreamOutcome } from "./observe.ts";
+import type { Permits } from "./permits.ts";
+import { createQuotaPermits } from "./quota-permits.ts";
+import { createQuotaTracker, type QuotaTracker } from "./quota-tracker.ts";
 import type { QuotaSettings } from "./quota-tracker-settings.ts";
-import { createScheduler, type Scheduler } from "./scheduler.ts";
+import { createScheduler, type QueueBounds, type Scheduler } from "./scheduler.ts";
+import type { ShedReason } from "./scheduler-refusal.ts";
+import { createServiceTime } from "./service-time.ts";
+import { createUnpacedPermits } from "./unpaced-permits.ts";
+
+/** Counts what attempts come to. Must not throw. */
+export interface PaceMeter {
+  /** An attempt got its turn after so many milliseconds; 0 if it did not wait. */
+  readonly callGranted: (priority: PriorityClass, waitMs: number) => void;
+  /** An attempt left without its turn. */
+  readonly callShed: (reason: ShedReason, priority: PriorityClass) => void;
+  /** An exchange ended; `operation` is the RPC that it was made for. */
+  readonly upstreamAttempted: (operation: string, outcome: UpstreamOutcome) => void;
+}
 
 /** What one instance's quota is kept with. */
 export interface PaceOptions {
-  readonly quota: QuotaSettings;
+  /** Absent: nothing bounds what is sent but the connections. */
+  readonly quota?: QuotaSettings | undefined;
   /** Most requests under way. */
   readonly connections: number;
+  readonly bounds?: Partial<QueueBounds> | undefined;
+  readonly meter?: Partial<PaceMeter> | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -29,26 +48,52 @@ export interface Pace {
   /** The upstream is back: starts low, so that not everybody comes at once. */
   ramp(): void;
   readonly scheduler: Scheduler;
-  /** Requests per second that are let through at present. */
+  readonly permits: Pick<BoundedPermits, "inFlight" | "pausedUntil">;
+  /** Absent where no quota is kept. */
+  readonly tracker: Pick<QuotaTracker, "safeRate" | "phase"> | undefined;
+  /** Requests per second that are let through at present; `Infinity` as long as nothing is paced. */
   readonly rate: number;
   close(): void;
 }
 
 /** Starts at the rate that the settings say. */
-export function createPace({ quota, connections, clock, random }: PaceOptions): Pace {
-  const tracker = createQuotaTracker(quota, { now: clock.now(), random });
-  const permits = limitInFlight(createPermitMint({ clock, rate: tracker.rate }), connections);
-  const scheduler = createScheduler({ permits, clock });
+export function createPace(options: PaceOptions): Pace {
+  const { quota, connections, bounds, meter = {}, clock, random } = options;
+  const tracker = quota && createQuotaTracker(quota, { now: clock.now(), random });
+  const source: Permits =
+    tracker === undefined
+      ? createUnpacedPermits(clock)
+      : createQuotaPermits({ clock, rate: tracker.rate });
+  const permits = limitInFlight(source, connections, clock);
+  const serviceTime = createServiceTime();
+  const scheduler = createScheduler({
+    permits,
+    clock,
+    bounds,
+    typicalServiceMs: serviceTime.typicalMs,
+    onGranted: meter.callGranted,
+    onShed: meter.callShed,
+  });
   const first = new WeakSet<UpstreamCall>();
 
   const follow = (now: number): void => {
-    if (!tracker.advance(now)) return;
+    if (tracker === undefined || !tracker.advance(now)) return;
     permits.setRate(tracker.rate);
     if (tracker.pausedUntil > now) permits.pauseUntil(tracker.pausedUntil);
   };
-  const learn = ({ status, headers }: UpstreamResponse): void => {
+  const learn = (
+    { rpc }: UpstreamCall,
+    { status, headers }: UpstreamResponse,
+    startedAt: number,
+  ): void => {
     const now = clock.now();
-    const retryAfterMs = parseRetryAfter(headers["retry-after"] ?? "", clock.wallNow());
+    meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
+    // A refusal is quick and says nothing about the time that work takes.
+    if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, now - startedAt, now);
+    if (tracker === undefined) return;
+    const retryAfter = headers["retry-after"];
+    const retryAfterMs =
+      retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
     if (status === 429) tracker.onThrottled(now, retryAfterMs);
     else tracker.onAccepted(now);
     follow(now);
@@ -56,6 +101,23 @@ export function createPace({ quota, connections, clock, random }: PaceOptions): 
       // Spread, as after 429: replicas that were told the same must not come back in the same moment.
       permits.pauseUntil(now + retryAfterMs * (1 + 0.1 * random()));
     }
+  };
+  const learnFromFailure = ({ rpc }: UpstreamCall, error: unknown, startedAt: number): void => {
+    const code = error instanceof UpstreamError ? error.code : "DEFECT";
+    // Told by the breaker: there was no exchange.
+    if (code === "CIRCUIT_OPEN") return;
+    meter.upstreamAttempted?.(rpc.method, code);
+    if (code === "ATTEMPT_TIMEOUT" || code === "DEADLINE" || code === "CANCELLED") {
+      const now = clock.now();
+      serviceTime.onGivenUp(rpc.priority, now - startedAt, now);
+    }
+  };
+  /** Gives back the permit, if it was not used, and the place, as soon as nothing occupies the connection any more. */
+  const settle = (error: unknown): void => {
+    const end = error instanceof UpstreamError && !error.sent ? permits.refund : permits.release;
+    const freed = error instanceof UpstreamError ? error.connectionFreed : undefined;
+    if (freed === undefined) end();
+    else void freed.then(end);
   };
 
   return {
@@ -69,25 +131,29 @@ export function createPace({ quota, connections, clock, random }: PaceOptions): 
         permits.refund();
         throw endedError(call.signal, false);
       }
+      const startedAt = clock.now();
       let response: UpstreamResponse;
       try {
         response = await next(request);
       } catch (error) {
-        if (error instanceof UpstreamError && !error.sent) permits.refund();
-        else permits.release();
+        settle(error);
+        learnFromFailure(call, error, startedAt);
         throw error;
       }
       permits.release();
-      learn(response);
+      learn(call, response, startedAt);
       return response;
     },
     requeue: (call) => void first.add(call),
     ramp() {
+      if (tracker === undefined) return;
       const now = clock.now();
       tracker.ramp(now);
       follow(now);
     },
     scheduler,
+    permits,
+    tracker,
     get rate() {
       return permits.rate;
     },

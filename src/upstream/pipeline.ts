@@ -1,40 +1,55 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import type { Break } from "./break.ts";
+import { createCoalesce, type CoalesceOptions } from "./coalesce.ts";
 import { pipeline } from "./layer.ts";
 import type { Layer, Send } from "./layer.ts";
 import { createObserve } from "./observe.ts";
 import type { UpstreamMeter } from "./observe.ts";
 import type { Origin } from "./origin.ts";
-import { createPace, type Pace } from "./pace.ts";
+import { createPace, type Pace, type PaceMeter } from "./pace.ts";
+import { readPipelineState, type UpstreamState } from "./pipeline-state.ts";
 import { createPool } from "./pool.ts";
-import type { PoolOptions } from "./pool.ts";
+import type { ConnectionMeter, PoolOptions } from "./pool.ts";
 import type { QuotaSettings } from "./quota-tracker-settings.ts";
 import { createRetry } from "./retry.ts";
 import type { Repetition } from "./retry-rule.ts";
+import type { QueueBounds } from "./scheduler.ts";
 import { createTransact } from "./transact.ts";
 
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
   readonly send: Send;
-  /** Absent where nothing is paced. */
-  readonly pace: Pick<Pace, "rate" | "scheduler"> | undefined;
+  readonly pace: Pick<Pace, "rate" | "scheduler" | "permits" | "tracker">;
+  /** Reads what it is doing at this moment. */
+  readonly state: () => UpstreamState;
   /** Refuses new requests, waits for those under way (each has its attempt's time at most), closes the connections. */
   close(): Promise<void>;
 }
 
 /** What the way to an instance is made of. */
 export interface UpstreamOptions {
-  readonly pool: Omit<PoolOptions, "clock" | "connections"> & { readonly connections: number };
+  readonly pool: Omit<PoolOptions, "clock" | "connections" | "meter"> & {
+    readonly connections: number;
+  };
   readonly bearer: Layer;
   /** Shared by all instances on one host. */
   readonly origin: Origin;
-  /** Absent: nothing is paced. */
+  /** Absent: nothing bounds what is sent but the connections. */
   readonly quota?: QuotaSettings | undefined;
+  readonly queue?: Partial<QueueBounds> | undefined;
+  /** Default: that of the retries. */
+  readonly maxAttempts?: number | undefined;
+  /** Default: nothing is shared. */
+  readonly coalesce?: Omit<CoalesceOptions, "onJoin"> | undefined;
   /** Takes the place of each RPC's own time for one attempt, in milliseconds. */
   readonly attemptTimeoutMs?: number | undefined;
-  readonly meter: UpstreamMeter & {
-    readonly upstreamRepeated: (kind: Exclude<Repetition, "none">) => void;
-  };
+  readonly meter: UpstreamMeter &
+    Partial<PaceMeter & ConnectionMeter> & {
+      readonly upstreamRepeated: (kind: Exclude<Repetition, "none">) => void;
+      /** A request joined an identical one under way; `operation` is its RPC. */
+      readonly upstreamShared?: ((operation: string) => void) | undefined;
+    };
   readonly logger: Logger;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -43,7 +58,7 @@ export interface UpstreamOptions {
 
 /** Refuses what an open circuit would refuse, before anything is spent on it. */
 const createPeek =
-  ({ breaks }: Origin): Layer =>
+  (breaks: Break): Layer =>
   (next) =>
   (request) => {
     const refusal = breaks.peek(request.call);
@@ -52,28 +67,32 @@ const createPeek =
 
 /** Builds the outbound pipeline of one instance. The order is an invariant, outermost first. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { bearer, origin, quota, attemptTimeoutMs, meter, logger, clock, random } = options;
-  const pool = createPool({ ...options.pool, clock });
+  const { bearer, origin, quota, coalesce, attemptTimeoutMs, meter, logger, clock, random } =
+    options;
+  const { breaks } = origin;
+  const pool = createPool({ ...options.pool, meter, clock });
   const { connections } = options.pool;
-  const pace = quota && createPace({ quota, connections, clock, random });
-  if (pace !== undefined) {
-    origin.listen({
-      onOpen: (operations, refusal) =>
-        pace.scheduler.flush(
-          refusal,
-          operations === "data" ? ["interactive"] : ["management", "bulk"],
-        ),
-      // Not for management alone: what never stopped for its sake must not be slowed down by its return.
-      onClose: (operations) => {
-        if (operations === "data") pace.ramp();
-      },
-    });
-  }
+  const pace = createPace({ quota, connections, bounds: options.queue, meter, clock, random });
+  origin.listen({
+    onOpen: (operations, refusal) =>
+      pace.scheduler.flush(
+        refusal,
+        operations === "data" ? ["interactive"] : ["management", "bulk"],
+      ),
+    // Not for management alone: what never stopped for its sake must not be slowed down by its return.
+    onClose: (operations) => {
+      if (operations === "data") pace.ramp();
+    },
+  });
   const layers: readonly Layer[] = [
     // Outermost, to see what the call sees: every wait and every attempt is inside.
     createObserve({ meter, logger, clock }),
+    // Outside all that costs: those who share an exchange take one place, one permit and one token together.
+    ...(coalesce === undefined
+      ? []
+      : [createCoalesce({ ...coalesce, onJoin: meter.upstreamShared })]),
     // An open circuit is told in microseconds, before a place in the queue is taken.
-    createPeek(origin),
+    ...(breaks === undefined ? [] : [createPeek(breaks)]),
     // Outside everything that an attempt has to pay for, so that each attempt is counted and paced.
     createRetry({
       clock,
@@ -82,8 +101,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       onRepeat: (_call, repetition) => {
         if (repetition !== "none") meter.upstreamRepeated(repetition);
       },
+      maxAttempts: options.maxAttempts,
+      // Where no quota is kept, nothing but the call itself heeds the upstream's `Retry-After`.
       readmit:
-        pace &&
+        quota &&
         ((call) => {
           pace.requeue(call);
           return undefined;
@@ -92,17 +113,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     // Before the permit: quota must not run out while IAM is slow.
     bearer,
     // Every attempt pays; waiting here must not look like a slow upstream, hence outside the breaker.
-    ...(pace === undefined ? [] : [pace.layer]),
+    pace.layer,
     // Around the exchange alone: sees its failures and time-outs and nothing of the gateway's own refusals.
-    origin.breaks.layer,
+    ...(breaks === undefined ? [] : [breaks.layer]),
   ];
   const close = async (): Promise<void> => {
-    pace?.close();
+    pace.close();
     await pool.close();
   };
   return {
     send: pipeline(layers, createTransact({ dispatcher: pool, clock, attemptTimeoutMs })),
     pace,
+    state: () => readPipelineState({ pace, pool, connections, origin, clock }),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -17,6 +17,14 @@ export interface Pool extends Dispatch {
   close(): Promise<void>;
 }
 
+/** Counts connections. Must not throw. */
+export interface ConnectionMeter {
+  /** A connection was set up, TLS included. */
+  readonly connectionOpened: () => void;
+  /** A connection could not be set up. */
+  readonly connectionFailed: () => void;
+}
+
 /** How to connect. */
 export interface PoolOptions {
   /** Scheme, host and port, such as `https://us-south.kms.cloud.ibm.com`. */
@@ -31,6 +39,7 @@ export interface PoolOptions {
   readonly maxResponseSize?: number | undefined;
   /** Age at which connections are replaced, so that a changed DNS entry is noticed, in milliseconds. Default 300,000. */
   readonly renewAfterMs?: number | undefined;
+  readonly meter?: Partial<ConnectionMeter> | undefined;
   readonly clock: Clock;
 }
 
@@ -39,7 +48,7 @@ export interface PoolOptions {
  * after: 50 ms become 1,000 and 1,000 become 1,500.
  */
 function createConnect(options: PoolOptions): buildConnector.connector {
-  const { ca, clock, connectTimeoutMs = 900 } = options;
+  const { ca, clock, meter, connectTimeoutMs = 900 } = options;
   const connect = buildConnector({
     timeout: 0,
     allowH2: false,
@@ -63,6 +72,8 @@ function createConnect(options: PoolOptions): buildConnector.connector {
     // Declared to return nothing, but it does return the socket.
     const socket: unknown = connect(target, (...result) => {
       timer.cancel();
+      if (result[0] === null) meter?.connectionOpened?.();
+      else meter?.connectionFailed?.();
       callback(...result);
     });
   };

@@ -26,6 +26,8 @@ export interface Backlog {
   take(): void;
   /** The newest call of the caller that has most bulk calls waiting. */
   newestOfGreediestBulk(): Ticket | undefined;
+  /** The newest bulk call of a caller. */
+  newestBulkOf(caller: string): Ticket | undefined;
   /** All that wait, in no particular order. A snapshot. */
   all(): Ticket[];
 }
@@ -119,6 +121,7 @@ export function createBacklog(weights: ClassWeights): Backlog {
       if (turn.queue.size === 0) turn.credit = 0;
       count(ticket, -1);
     },
+    newestBulkOf: (caller) => classes.bulk.queue.newestOf(caller),
     newestOfGreediestBulk: () => classes.bulk.queue.newestOfGreediest(),
     all: () => turns.flatMap(({ queue }) => queue.all()),
   };

@@ -13,12 +13,15 @@ export class Ticket implements Linked<Ticket> {
   previous: Ticket | undefined;
   next: Ticket | undefined;
   readonly call: UpstreamCall;
+  /** When the wait began, in milliseconds of the monotonic clock. */
+  readonly since: number;
   readonly #settle: Settle;
   readonly #onEnd: (ticket: Ticket) => void;
 
   /** `onEnd` is called when the call ends while it waits. */
-  constructor(call: UpstreamCall, settle: Settle, onEnd: (ticket: Ticket) => void) {
+  constructor(call: UpstreamCall, since: number, settle: Settle, onEnd: (ticket: Ticket) => void) {
     this.call = call;
+    this.since = since;
     this.#settle = settle;
     this.#onEnd = onEnd;
     call.signal.addEventListener("abort", this, { once: true });

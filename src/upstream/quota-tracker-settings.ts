@@ -19,7 +19,10 @@ export interface UnknownQuota {
   readonly mode: "adaptive";
   /** What the search must not exceed, in requests per second (the rate stays at 98.5 % of it). Default: no bound. */
   readonly ceilingPerSecond?: number;
-  /** Where the search starts, in requests per second. Default 20. */
+  /**
+   * Where the search starts, in requests per second. Default 20. `Infinity`: at no bound but the ceiling's; without a
+   * ceiling nothing is paced until the upstream refuses for the first time, which says where the search starts.
+   */
   readonly initialPerSecond?: number;
   /** As with a known quota. */
   readonly longestHoldMs?: number;
@@ -64,7 +67,9 @@ export function toQuotaBounds(settings: QuotaSettings): QuotaBounds {
     };
   }
   const { initialPerSecond = 20 } = settings;
-  requirePositive("initialPerSecond", initialPerSecond);
+  if (initialPerSecond !== Number.POSITIVE_INFINITY) {
+    requirePositive("initialPerSecond", initialPerSecond);
+  }
   const startPerSecond = Math.min(Math.max(initialPerSecond, leastPerSecond), mostPerSecond);
   const isSearching = startPerSecond < mostPerSecond;
   return { isFixed: false, isSearching, startPerSecond, mostPerSecond, longestHoldMs };

@@ -17,7 +17,7 @@ export type QuotaPhase = "slow-start" | "hold" | "probe" | "blackout";
 
 /** The rate law of one instance. Times are milliseconds of the monotonic clock and must not go backwards. */
 export interface QuotaTracker {
-  /** The rate to be applied now, in requests per second; never below 0.5. */
+  /** The rate to be applied now, in requests per second; never below 0.5. `Infinity` as long as the quota is unknown. */
   readonly rate: number;
   /** The highest rate that has stood its test, in requests per second; `rate` differs from it while probing. */
   readonly safeRate: number;
@@ -46,6 +46,9 @@ export interface QuotaTrackerDeps {
 
 const slowStartFactor = 1.25;
 const slowStartMs = 2_000;
+/** After an unpaced start, too little for long costs more than too much for a moment. */
+const hastyFactor = 2;
+const hastyMs = 1_000;
 const firstHoldMs = 20_000;
 const probeMs = 15_000;
 /** After all of these together (a quarter more) have stood, the quota has grown, and the search begins anew. */
@@ -58,6 +61,8 @@ const severeCutMs = 700;
 const settleMs = 2_000;
 /** A rate that is used less than this says nothing about the quota. */
 const leastUse = 0.8;
+/** A refusal of the very first requests says little; fewer than these would take minutes to grow from. */
+const leastFoundPerSecond = 5;
 /** A penalty costs its length each time a probe provokes it: this keeps the loss at one percent. */
 const holdPerPenalty = 100;
 
@@ -73,6 +78,8 @@ export function createQuotaTracker(
   let phase: "slow-start" | "hold" | "probe" = bounds.isSearching ? "slow-start" : "hold";
   let rate = bounds.startPerSecond;
   let safe = rate;
+  /** Whether the only refusal so far was the one that ended an unpaced start. */
+  let isHasty = false;
   let step = 0;
   let holdMs = firstHoldMs;
   let longestHoldMs = bounds.longestHoldMs;
@@ -113,10 +120,25 @@ export function createQuotaTracker(
     holdMs = Math.min(holdMs * factor, longestHoldMs);
   };
 
+  /** The first refusal after all went unpaced: what the last second took is where the search begins. */
+  function beginSearch(accepted: number, now: number): void {
+    cutAt = now;
+    nextCutAt = now + severeCutMs;
+    isLowered = true;
+    isHasty = true;
+    enter("slow-start", Math.max(accepted, leastFoundPerSecond) * quotaMargin, now);
+    safe = rate;
+  }
+
   function cut(now: number): void {
     const sent = applied();
     const { accepted, throttled } = tally.lastSecond(now);
+    if (sent === Number.POSITIVE_INFINITY) {
+      beginSearch(accepted, now);
+      return;
+    }
     const isSameEvent = now - cutAt < settleMs;
+    isHasty = false;
     cutAt = now;
     nextCutAt = now + cutMs;
     ramp.stop();
@@ -171,13 +193,14 @@ export function createQuotaTracker(
       else if (phase === "probe" && step < probeSteps.length) startProbe(now);
       else {
         holdMs = firstHoldMs;
-        enter("slow-start", safe * slowStartFactor, now);
+        enter("slow-start", safe * (isHasty ? hastyFactor : slowStartFactor), now);
       }
     }
   }
 
   function endPeriod(now: number): void {
-    const leastMs = phase === "probe" ? probeMs : slowStartMs;
+    const searchMs = isHasty ? hastyMs : slowStartMs;
+    const leastMs = phase === "probe" ? probeMs : searchMs;
     const periodMs = now - periodStart;
     if (periodMs < Math.max(leastMs, 10_000 / rate)) return;
     const isUsed = answers * 1000 >= leastUse * rate * periodMs;

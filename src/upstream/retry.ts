@@ -23,20 +23,21 @@ export interface RetryOptions {
    * waited for.
    */
   readonly readmit?: ((call: UpstreamCall) => Promise<void> | undefined) | undefined;
+  /** Attempts of one call, the first included and those after 429 not. Default 3. */
+  readonly maxAttempts?: number | undefined;
   /** Told of every repeat before it is sent. Must not throw. */
   readonly onRepeat?: ((call: UpstreamCall, repetition: Repetition) => void) | undefined;
 }
 
-/** Attempts beyond the first, and further turns after 429, that a call may have. */
-const maxRepeats = 2;
+/** Further turns after 429 that a call may have. */
 const maxRequeues = 2;
 
 /** Less time than this after the wait is too little for an exchange, in milliseconds. */
 const exchangeMs = 50;
 
 /**
- * Creates the layer that repeats what failed, by the repeat class of the RPC: at most three attempts and two more turns
- * after 429, within the call's deadline and the origin's budget. Lies outside all that an attempt has to pay for.
+ * Creates the layer that repeats what failed, by the repeat class of the RPC: at most three attempts (if not set otherwise)
+ * and two more turns after 429, within the call's deadline and the origin's budget. Lies outside all that an attempt has to pay for.
  *
  * Settles with the newest answer or error of the upstream; a repeat that the gateway refuses to send leaves the outcome
  * before it standing. The `sent` of an error tells whether any attempt may have been executed. The bodies of answers that
@@ -44,6 +45,7 @@ const exchangeMs = 50;
  */
 export function createRetry(options: RetryOptions): Layer {
   const { clock, random, budget, readmit, onRepeat } = options;
+  const maxRepeats = (options.maxAttempts ?? 3) - 1;
 
   /** Waits; `false`, at once, if too little of the call's time would be left. */
   const waitFor = async (ms: number, { deadline, signal }: UpstreamCall): Promise<boolean> => {

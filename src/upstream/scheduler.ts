@@ -2,7 +2,7 @@
  * Who gets the next permit. A permit is bound to the best waiting call at the moment it is there, so that a call which
  * gave up, or came later and matters more, costs nobody anything.
  */
-import { callEnd } from "../call-ended.ts";
+import { callEnd, type CallEnd } from "../call-ended.ts";
 import type { Clock } from "../clock.ts";
 import type { PriorityClass } from "../rpc-table.ts";
 import type { UpstreamError } from "./error.ts";
@@ -10,7 +10,7 @@ import type { UpstreamCall } from "./layer.ts";
 import type { Permits } from "./permits.ts";
 import { createBacklog, type ClassWeights } from "./queue-backlog.ts";
 import { Ticket } from "./queue-ticket.ts";
-import { refusal } from "./scheduler-refusal.ts";
+import { refusal, shedReasonOf, type ShedReason } from "./scheduler-refusal.ts";
 
 /** The queue in front of one instance's permits. */
 export interface Scheduler {
@@ -18,8 +18,9 @@ export interface Scheduler {
    * Waits for a permit at the call's turn. `undefined`, instead of a promise, if it was granted at once. Rejects with an
    * `UpstreamError`:
    *
-   * - `CALLER_LIMIT`: the caller has too many calls waiting.
-   * - `OVERLOADED`: the queue is full, on arrival or, for a bulk call, because a call of a higher class took its place.
+   * - `CALLER_LIMIT`: the caller has too many calls waiting, on arrival or, for a bulk call, because a call of the same
+   *   caller and a higher class took its place.
+   * - `OVERLOADED`: the queue is full; likewise, the place being taken by anybody's call.
    * - `DEADLINE_TOO_SHORT`: the call would not be answered in time; told on arrival, or when a pause begins.
    * - `DEADLINE_IN_QUEUE`, `CANCELLED`, `SHUTDOWN`: the call ended before its turn.
    * - what `flush` was given.
@@ -46,12 +47,12 @@ export interface Scheduler {
 
 /** How much may wait. */
 export interface QueueBounds {
-  /** Calls of all callers. Default 512. */
+  /** Calls of all callers. Default 2,048. */
   readonly calls: number;
   /** Calls of all callers, as milliseconds of work at the present rate; the lesser of the two holds. Default 2,000. */
   readonly workMs: number;
-  /** Calls of one caller. Default 128. */
-  readonly callsPerCaller: number;
+  /** The part of these that one caller may have, in percent. Default 60. */
+  readonly callerPercent: number;
 }
 
 /** What a scheduler works with. */
@@ -61,23 +62,37 @@ export interface SchedulerOptions {
   readonly bounds?: Partial<QueueBounds> | undefined;
   /** Default: interactive 16, management 4, bulk 1. */
   readonly weights?: ClassWeights | undefined;
-  /** How long an exchange usually takes (its median), in milliseconds. Default 20. */
-  readonly typicalServiceMs?: (() => number) | undefined;
+  /** How long an exchange for a call of a class usually takes (its median), in milliseconds. Default 20. */
+  readonly typicalServiceMs?: ((priority: PriorityClass, now: number) => number) | undefined;
   /** The least that an exchange takes; a call with less time left is dropped at its turn, in milliseconds. Default 5. */
   readonly leastServiceMs?: number | undefined;
+  /** Told of every permit that a call gets, and how long it waited for it: 0 milliseconds if not at all. Must not throw. */
+  readonly onGranted?: ((priority: PriorityClass, waitMs: number) => void) | undefined;
+  /** Told of every call that `admit` or `readmit` refuses, then or later. Must not throw. */
+  readonly onShed?: ((reason: ShedReason, priority: PriorityClass) => void) | undefined;
 }
+
+const ignore = (): void => {};
 
 /** A scheduler with nothing waiting. It sets no timers: it acts on arrivals, on permits and on the signals of calls. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
-  const bounds: QueueBounds = { calls: 512, workMs: 2_000, callsPerCaller: 128, ...options.bounds };
+  const { onGranted = ignore, onShed = ignore } = options;
+  const bounds: QueueBounds = { calls: 2_048, workMs: 2_000, callerPercent: 60, ...options.bounds };
   const backlog = createBacklog(options.weights ?? { interactive: 16, management: 4, bulk: 1 });
   let isArmed = false;
   let isClosed = false;
 
-  const drop = (ticket: Ticket, error: UpstreamError): void => {
+  const drop = (ticket: Ticket, reason: ShedReason, error: UpstreamError): void => {
     backlog.remove(ticket);
+    onShed(reason, ticket.call.rpc.priority);
     ticket.refuse(error);
+  };
+  const dropEnded = (ticket: Ticket, end: CallEnd): void =>
+    drop(ticket, shedReasonOf(end), refusal.ended(end));
+  const refuse = (call: UpstreamCall, reason: ShedReason, error: UpstreamError): Promise<never> => {
+    onShed(reason, call.rpc.priority);
+    return Promise.reject(error);
   };
   const disarmIfEmpty = (): void => {
     if (!isArmed || backlog.size > 0) return;
@@ -90,7 +105,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     permits.whenAvailable(onPermits);
   };
   const onEnd = (ticket: Ticket): void => {
-    drop(ticket, refusal.ended(callEnd(ticket.call.signal)));
+    dropEnded(ticket, callEnd(ticket.call.signal));
     disarmIfEmpty();
   };
 
@@ -98,10 +113,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const seePause = (now: number): void => {
     const until = permits.pausedUntil;
     if (until <= now) return;
-    const serviceMs = typicalServiceMs();
     for (const ticket of backlog.all()) {
+      const serviceMs = typicalServiceMs(ticket.call.rpc.priority, now);
       if (ticket.call.deadline < until + serviceMs) {
-        drop(ticket, refusal.tooShort(until - now, serviceMs));
+        drop(ticket, "DEADLINE_TOO_SHORT", refusal.tooShort(until - now, serviceMs));
       }
     }
   };
@@ -109,11 +124,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     const now = clock.now();
     for (let ticket = backlog.next(); ticket !== undefined; ticket = backlog.next()) {
       if (ticket.call.deadline - leastServiceMs <= now) {
-        drop(ticket, refusal.ended("deadline"));
+        dropEnded(ticket, "deadline");
         continue;
       }
       if (!permits.tryTake()) return;
       backlog.take();
+      onGranted(ticket.call.rpc.priority, now - ticket.since);
       ticket.grant();
     }
   };
@@ -126,7 +142,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
   const wait = (call: UpstreamCall, place: "head" | "tail"): Promise<void> =>
     new Promise((resolve, reject) => {
-      backlog.add(new Ticket(call, { resolve, reject }, onEnd), place);
+      backlog.add(new Ticket(call, clock.now(), { resolve, reject }, onEnd), place);
       arm();
     });
   /** Milliseconds until the call's turn, as things stand. */
@@ -134,50 +150,76 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     permits.delayMs(backlog.ahead(call.rpc.priority, call.caller, place) + 1);
   const maxQueued = (): number =>
     Math.max(1, Math.min(bounds.calls, Math.floor((permits.rate * bounds.workMs) / 1_000)));
-  const ended = (call: UpstreamCall): UpstreamError | undefined => {
-    if (isClosed) return refusal.ended("shutdown");
-    return call.signal.aborted ? refusal.ended(callEnd(call.signal)) : undefined;
+  const endOf = (call: UpstreamCall): CallEnd | undefined => {
+    if (isClosed) return "shutdown";
+    return call.signal.aborted ? callEnd(call.signal) : undefined;
+  };
+  /** The bulk call that leaves its place to a call of a higher class: of the same caller, if that has its part already. */
+  const victimFor = (
+    call: UpstreamCall,
+    isFull: boolean,
+    isGreedy: boolean,
+  ): Ticket | undefined => {
+    if (call.rpc.priority === "bulk") return undefined;
+    if (isGreedy) return backlog.newestBulkOf(call.caller);
+    return isFull ? backlog.newestOfGreediestBulk() : undefined;
   };
   const queue = (call: UpstreamCall, now: number, serviceMs: number): Promise<void> => {
     const turnMs = turnInMs(call, "tail");
-    if (backlog.sizeOfCaller(call.caller) >= bounds.callsPerCaller) {
-      return Promise.reject(refusal.callerLimit(turnMs));
+    const most = maxQueued();
+    const mostOfCaller = Math.ceil((most * bounds.callerPercent) / 100);
+    const isFull = backlog.size >= most;
+    // Whose part is the whole queue has no part of its own.
+    const isGreedy = mostOfCaller < most && backlog.sizeOfCaller(call.caller) >= mostOfCaller;
+    const victim = victimFor(call, isFull, isGreedy);
+    if (isGreedy && victim === undefined) {
+      return refuse(call, "CALLER_LIMIT", refusal.callerLimit(turnMs));
     }
-    const isFull = backlog.size >= maxQueued();
-    const victim =
-      isFull && call.rpc.priority !== "bulk" ? backlog.newestOfGreediestBulk() : undefined;
-    if (isFull && victim === undefined) return Promise.reject(refusal.overloaded(turnMs));
+    if (isFull && victim === undefined) {
+      return refuse(call, "OVERLOADED", refusal.overloaded(turnMs));
+    }
     if (call.deadline - now < turnMs + serviceMs) {
-      return Promise.reject(refusal.tooShort(turnMs, serviceMs));
+      return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(turnMs, serviceMs));
     }
-    if (victim !== undefined) drop(victim, refusal.overloaded(turnInMs(victim.call, "tail")));
+    if (victim !== undefined) {
+      const victimMs = turnInMs(victim.call, "tail");
+      const error = isGreedy ? refusal.callerLimit(victimMs) : refusal.overloaded(victimMs);
+      drop(victim, "EVICTED", error);
+    }
     return wait(call, "tail");
   };
 
   return {
     admit(call) {
-      const error = ended(call);
-      if (error !== undefined) return Promise.reject(error);
+      const end = endOf(call);
+      if (end !== undefined) return refuse(call, shedReasonOf(end), refusal.ended(end));
+      const { priority } = call.rpc;
       const now = clock.now();
-      const serviceMs = typicalServiceMs();
-      if (call.deadline - now < serviceMs) return Promise.reject(refusal.tooShort(0, serviceMs));
-      if (backlog.size === 0 && permits.tryTake()) return undefined;
+      const serviceMs = typicalServiceMs(priority, now);
+      if (call.deadline - now < serviceMs) {
+        return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(0, serviceMs));
+      }
+      if (backlog.size === 0 && permits.tryTake()) {
+        onGranted(priority, 0);
+        return undefined;
+      }
       return queue(call, now, serviceMs);
     },
     readmit(call) {
-      const error = ended(call);
-      if (error !== undefined) return Promise.reject(error);
-      const serviceMs = typicalServiceMs();
+      const end = endOf(call);
+      if (end !== undefined) return refuse(call, shedReasonOf(end), refusal.ended(end));
+      const now = clock.now();
+      const serviceMs = typicalServiceMs(call.rpc.priority, now);
       const turnMs = turnInMs(call, "head");
-      if (call.deadline - clock.now() < turnMs + serviceMs) {
-        return Promise.reject(refusal.tooShort(turnMs, serviceMs));
+      if (call.deadline - now < turnMs + serviceMs) {
+        return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(turnMs, serviceMs));
       }
       return wait(call, "head");
     },
     flush(error, classes) {
       for (const ticket of backlog.all()) {
         if (classes === undefined || classes.includes(ticket.call.rpc.priority)) {
-          drop(ticket, error());
+          drop(ticket, "FLUSHED", error());
         }
       }
       disarmIfEmpty();
@@ -191,7 +233,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     },
     close() {
       isClosed = true;
-      for (const ticket of backlog.all()) drop(ticket, refusal.ended("shutdown"));
+      for (const ticket of backlog.all()) dropEnded(ticket, "shutdown");
       disarmIfEmpty();
     },
   };

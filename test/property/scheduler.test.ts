@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { UpstreamError } from "../../src/upstream/error.ts";
+import type { ShedReason } from "../../src/upstream/scheduler-refusal.ts";
 import { createQueue, type Queue, type QueuedCall } from "../unit/upstream/queue.ts";
 
 const classes = ["interactive", "management", "bulk"] as const;
@@ -14,6 +15,17 @@ const outcomes = [
   "DEADLINE_IN_QUEUE",
   "DEADLINE_TOO_SHORT",
   "OVERLOADED",
+  "CALLER_LIMIT",
+];
+
+const reasons: readonly ShedReason[] = [
+  "CANCELLED",
+  "SHUTDOWN",
+  "FLUSHED",
+  "DEADLINE_IN_QUEUE",
+  "DEADLINE_TOO_SHORT",
+  "OVERLOADED",
+  "EVICTED",
   "CALLER_LIMIT",
 ];
 
@@ -130,6 +142,7 @@ function compare({ scheduler, permits }: Queue, account: Account): void {
 
 test("whatever happens, each call settles once and in time, and pays only for what it gets", async () => {
   const seen = new Map<string, number>();
+  const told = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(5, 20, 100),
@@ -138,7 +151,7 @@ test("whatever happens, each call settles once and in time, and pays only for wh
       async (rate, burst, steps) => {
         const queue = createQueue(rate, {
           burst,
-          bounds: { calls: 4, workMs: 60_000, callsPerCaller: 2 },
+          bounds: { calls: 4, workMs: 60_000, callerPercent: 50 },
         });
         const account: Account = { calls: [], granted: 0, refunded: 0, ended: new Map() };
         for (const taken of steps) {
@@ -167,6 +180,10 @@ test("whatever happens, each call settles once and in time, and pays only for wh
           seen.set(call.outcome, (seen.get(call.outcome) ?? 0) + 1);
         }
         expect(queue.permits.spent).toBe(account.granted - account.refunded);
+        // Whoever counts what the scheduler tells counts every admission, once.
+        const refused = account.calls.reduce((sum, { refusals }) => sum + refusals, 0);
+        expect([queue.granted.length, queue.shed.length]).toEqual([account.granted, refused]);
+        for (const { reason } of queue.shed) told.set(reason, (told.get(reason) ?? 0) + 1);
         queue.permits.close();
         await queue.clock.advance(0);
         expect(queue.clock.pending).toBe(0);
@@ -176,4 +193,5 @@ test("whatever happens, each call settles once and in time, and pays only for wh
   );
   // The schedules reach every way out of the queue, often.
   for (const outcome of outcomes) expect(seen.get(outcome) ?? 0, outcome).toBeGreaterThan(100);
+  for (const reason of reasons) expect(told.get(reason) ?? 0, reason).toBeGreaterThan(100);
 }, 120_000);

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/clock.ts";
 import { rpcTable } from "../../../src/rpc-table.ts";
 import { createBreak, defaultCircuits, operationClassOf } from "../../../src/upstream/break.ts";
 import type { BreakOptions } from "../../../src/upstream/break.ts";
-import { evidenceOfError, evidenceOfStatus } from "../../../src/upstream/break-evidence.ts";
+import { evidenceOfError, evidenceOfResponse } from "../../../src/upstream/break-evidence.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../src/upstream/error.ts";
 import { unreachable, pass, resultOf } from "./break-fixture.ts";
@@ -78,7 +78,7 @@ test("the reset outlasts the longest attempt of its class and covers the window"
 describe("evidence", () => {
   test("an answer is a failure from 500 on, but for 501", () => {
     const failed = Array.from({ length: 500 }, (_, index) => index + 100).filter(
-      (status) => evidenceOfStatus(status) === "failed",
+      (status) => evidenceOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failed",
     );
     expect(failed).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 500).filter((status) => status !== 501),

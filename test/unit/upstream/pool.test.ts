@@ -11,6 +11,27 @@ test("opens no connection before the first request", async () => {
   expect(server.accepted).toBe(0);
 });
 
+test("counts connections that were set up, and those that could not be", async () => {
+  const counted = { opened: 0, failed: 0 };
+  const meter = {
+    connectionOpened: () => void (counted.opened += 1),
+    connectionFailed: () => void (counted.failed += 1),
+  };
+  const server = await startRawServer((socket) => socket.write(httpAnswer("")));
+  {
+    await using way = wayTo(server.origin, { meter });
+    await way.send(openRequest());
+    await way.send(openRequest());
+  }
+  expect(counted).toEqual({ opened: 1, failed: 0 });
+
+  await server[Symbol.asyncDispose]();
+  await using way = wayTo(server.origin, { meter });
+  expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({ code: "UNREACHABLE" });
+
+  expect(counted).toEqual({ opened: 1, failed: 1 });
+});
+
 test("opens no more connections than allowed and queues the rest", async () => {
   const answers: (() => void)[] = [];
   await using server = await startRawServer((socket) => {

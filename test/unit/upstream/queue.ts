@@ -1,5 +1,6 @@
 import { CallEnded, type CallEnd } from "../../../src/call-ended.ts";
 import type { PriorityClass } from "../../../src/rpc-table.ts";
+import type { ShedReason } from "../../../src/upstream/scheduler-refusal.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { UpstreamCall } from "../../../src/upstream/layer.ts";
 import {
@@ -31,6 +32,10 @@ export interface Queue {
   readonly clock: DrivenClock;
   readonly permits: DrivenPermits;
   readonly scheduler: Scheduler;
+  /** What was told of permits that calls got: after how many milliseconds. */
+  readonly granted: { readonly priority: PriorityClass; readonly waitMs: number }[];
+  /** What was told of calls that got none. */
+  readonly shed: { readonly reason: ShedReason; readonly priority: PriorityClass }[];
   /** Brings a call to the scheduler. Its signal fires at its deadline. */
   arrive(wanted?: { caller?: string; priority?: PriorityClass; withinMs?: number }): QueuedCall;
   /** Brings a call back that was granted before. */
@@ -44,7 +49,15 @@ export function createQueue(
 ): Queue {
   const clock = createDrivenClock();
   const permits = createDrivenPermits(clock, rate, options.burst);
-  const scheduler = createScheduler({ permits, clock, ...options });
+  const granted: Queue["granted"] = [];
+  const shed: Queue["shed"] = [];
+  const scheduler = createScheduler({
+    permits,
+    clock,
+    onGranted: (priority, waitMs) => void granted.push({ priority, waitMs }),
+    onShed: (reason, priority) => void shed.push({ reason, priority }),
+    ...options,
+  });
 
   const follow = (queued: QueuedCall, admission: Promise<void> | undefined): void => {
     queued.admissions += 1;
@@ -71,6 +84,8 @@ export function createQueue(
     clock,
     permits,
     scheduler,
+    granted,
+    shed,
     arrive({ caller = "a", priority = "interactive", withinMs = 5_000 } = {}) {
       const controller = new AbortController();
       const deadline = clock.now() + withinMs;
@@ -112,3 +127,12 @@ export function createQueue(
 /** How many of some calls have an outcome. */
 export const countOf = (calls: readonly QueuedCall[], outcome: string): number =>
   calls.filter((call) => call.outcome === outcome).length;
+
+/** Spends the permits that are there, so that the next call waits. */
+export const exhaust = ({ permits }: Queue): void => {
+  while (permits.tryTake());
+};
+
+/** So many of what `make` makes. */
+export const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));

@@ -69,13 +69,34 @@ describe("start", () => {
     });
   });
 
+  test("without a start and a ceiling nothing is paced until the first 429, and the search begins at what was taken", () => {
+    const tracker = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
+    for (let now = 0; now < 60_000; now += 5) {
+      tracker.onAccepted(now);
+      tracker.advance(now);
+    }
+    expect(tracker).toMatchObject({ rate: Number.POSITIVE_INFINITY, phase: "hold" });
+    tracker.onThrottled(60_000, undefined);
+    tracker.advance(60_000);
+    expect(tracker.phase).toBe("slow-start");
+    expect(tracker.rate / (200 * 0.985)).toBeCloseTo(1, 1);
+  });
+
+  test("the refusal of the very first request leaves enough to grow from", () => {
+    const tracker = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
+    tracker.onThrottled(10, undefined);
+    tracker.advance(10);
+    expect(tracker).toMatchObject({ rate: 5 * 0.985, phase: "slow-start" });
+  });
+
+  test.for([0, -1, Number.NaN])("refuses to start at %d", (initialPerSecond) => {
+    expect(() => create({ mode: "adaptive", initialPerSecond })).toThrow(RangeError);
+  });
+
   test.for([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
     "refuses a ceiling of %d",
     (ceilingPerSecond) => {
       expect(() => create({ mode: "fixed", ceilingPerSecond })).toThrow(RangeError);
-      expect(() => create({ mode: "adaptive", initialPerSecond: ceilingPerSecond })).toThrow(
-        RangeError,
-      );
       expect(() => create({ ...known, longestHoldMs: ceilingPerSecond })).toThrow(RangeError);
     },
   );

@@ -2,15 +2,7 @@ import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { PriorityClass } from "../../../src/rpc-table.ts";
-import { countOf, createQueue, type Queue, type QueuedCall } from "./queue.ts";
-
-const times = <T>(count: number, make: (index: number) => T): T[] =>
-  Array.from({ length: count }, (_, index) => make(index));
-
-/** Spends the permits that are there, so that the next call waits. */
-const exhaust = (queue: Queue): void => {
-  while (queue.permits.tryTake());
-};
+import { countOf, createQueue, exhaust, times, type QueuedCall } from "./queue.ts";
 
 describe("a permit", () => {
   test("is granted at once, without promise or timer, while permits are there", () => {
@@ -212,17 +204,17 @@ describe("bounds", () => {
     expect(queue.scheduler.queued).toBe(40);
   });
 
-  test("refuse the 513th call however high the rate", async () => {
+  test("refuse the 2,049th call however high the rate", async () => {
     const queue = createQueue(10_000);
     exhaust(queue);
-    const calls = times(513, (index) => queue.arrive({ caller: `c${index % 5}` }));
+    const calls = times(2_049, (index) => queue.arrive({ caller: `c${index % 5}` }));
     await queue.clock.advance(0);
     expect(countOf(calls, "OVERLOADED")).toBe(1);
     expect(calls.at(-1)?.outcome).toBe("OVERLOADED");
   });
 
-  test("refuse the 129th call of a caller, over all classes, and nobody else's", async () => {
-    const queue = createQueue(1_000);
+  test("refuse a caller's call beyond its part, over all classes, and nobody else's", async () => {
+    const queue = createQueue(1_000, { bounds: { calls: 256, callerPercent: 50 } });
     exhaust(queue);
     const classes = ["interactive", "management", "bulk"] as const;
     const calls = times(129, (index) =>
@@ -261,6 +253,35 @@ describe("bounds", () => {
     },
   );
 
+  test.each(["interactive", "management"] as const)(
+    "give a call of class %s the place of a bulk call of the same caller, where that has its part",
+    async (priority) => {
+      const queue = createQueue(5, { bounds: { callerPercent: 60 } });
+      exhaust(queue);
+      const bulk = times(7, () => queue.arrive({ priority: "bulk", withinMs: 60_000 }));
+      const other = queue.arrive({ caller: "b", priority: "bulk", withinMs: 60_000 });
+      const urgent = times(6, () => queue.arrive({ priority, withinMs: 60_000 }));
+      const tooMany = queue.arrive({ priority, withinMs: 60_000 });
+      await queue.clock.advance(0);
+      expect([countOf(bulk, "CALLER_LIMIT"), other.outcome]).toEqual([7, "waiting"]);
+      expect([countOf(urgent, "waiting"), tooMany.outcome]).toEqual([6, "CALLER_LIMIT"]);
+      expect(queue.shed.map(({ reason }) => reason)).toEqual([
+        "CALLER_LIMIT",
+        ...times(6, () => "EVICTED"),
+        "CALLER_LIMIT",
+      ]);
+    },
+  );
+
+  test("hold for all together where a caller may have the whole queue", async () => {
+    const queue = createQueue(5, { bounds: { callerPercent: 100 } });
+    exhaust(queue);
+    const calls = times(11, () => queue.arrive({ withinMs: 60_000 }));
+    await queue.clock.advance(0);
+    expect(calls.at(-1)?.outcome).toBe("OVERLOADED");
+    expect(countOf(calls, "waiting")).toBe(10);
+  });
+
   test("evict nobody for a bulk call, nor any but bulk calls", async () => {
     const queue = createQueue(5);
     exhaust(queue);
@@ -276,10 +297,27 @@ describe("bounds", () => {
     expect(queue.scheduler.queuedBy("management")).toBe(5);
   });
 
+  test.each(["interactive", "management"] as const)(
+    "refuse a call of class %s where all that waits is of the highest class, at once, and keep what waits",
+    async (priority) => {
+      const queue = createQueue(5);
+      exhaust(queue);
+      const waiting = times(10, (index) => queue.arrive({ caller: `c${index}`, withinMs: 60_000 }));
+      const refused = queue.arrive({ caller: "late", priority, withinMs: 60_000 });
+      await queue.clock.advance(0);
+      expect(refused.error).toMatchObject({ code: "OVERLOADED", sent: false });
+      expect(refused.error?.retryAfterMs).toBeGreaterThan(0);
+      expect([countOf(waiting, "waiting"), queue.scheduler.queued]).toEqual([10, 10]);
+      expect(queue.shed).toEqual([{ reason: "OVERLOADED", priority }]);
+    },
+  );
+
   test("evict nobody for a call that could not be answered in time anyway", async () => {
     const queue = createQueue(5);
     exhaust(queue);
-    const bulk = times(10, () => queue.arrive({ priority: "bulk", withinMs: 60_000 }));
+    const bulk = times(10, (index) =>
+      queue.arrive({ caller: `c${index % 2}`, priority: "bulk", withinMs: 60_000 }),
+    );
     const hopeless = queue.arrive({ withinMs: 100 });
     await queue.clock.advance(0);
     expect([hopeless.outcome, countOf(bulk, "waiting")]).toEqual(["DEADLINE_TOO_SHORT", 10]);
@@ -374,7 +412,7 @@ describe("a call that comes back", () => {
   test("is let in though the queue is full", async () => {
     const queue = createQueue(5);
     const first = queue.arrive({ withinMs: 60_000 });
-    times(10, () => queue.arrive({ caller: "b", withinMs: 60_000 }));
+    times(10, (index) => queue.arrive({ caller: `b${index}`, withinMs: 60_000 }));
     queue.comeBack(first);
     expect(queue.scheduler.queued).toBe(11);
   });
