@@ -15,6 +15,7 @@ export interface ReadinessOptions {
 /** Readiness as it changes. */
 export interface ReadinessState {
   current(): Readiness;
+  readonly isDraining: boolean;
   /** From now on the gateway is not ready any more. */
   drain(): void;
 }
@@ -45,6 +46,9 @@ export function watchReadiness({ tokens, logger, onReady }: ReadinessOptions): R
         ...[...awaited].map((alias) => `no IAM token yet for instance ${alias}`),
       ];
       return { isReady: reasons.length === 0, reasons };
+    },
+    get isDraining() {
+      return isDraining;
     },
     drain() {
       isDraining = true;

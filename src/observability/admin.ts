@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
 import { ListenError } from "../listen-error.ts";
 import type { Metrics } from "./metrics.ts";
+import { stateText } from "./state.ts";
+import type { GatewayState } from "./state.ts";
 
 /** Whether calls should be sent here, and if not, why. */
 export interface Readiness {
@@ -22,6 +24,8 @@ export interface AdminOptions {
    */
   readonly isLive?: (() => boolean) | undefined;
   readonly readiness: () => Readiness;
+  /** What `/state` shows. */
+  readonly state: () => GatewayState;
 }
 
 /** A listening admin server. */
@@ -37,9 +41,11 @@ interface Answer {
   readonly body: string;
 }
 
+const jsonType = "application/json; charset=utf-8";
+
 const json = (status: number, value: unknown): Answer => ({
   status,
-  type: "application/json; charset=utf-8",
+  type: jsonType,
   body: `${JSON.stringify(value)}\n`,
 });
 
@@ -59,6 +65,12 @@ async function answerTo(path: string, options: AdminOptions): Promise<Answer> {
       const { isReady, reasons } = options.readiness();
       return json(isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", reasons });
     }
+    case "/state":
+      return {
+        status: 200,
+        type: jsonType,
+        body: `${stateText(options.state())}\n`,
+      };
     default:
       return json(404, { error: "not found" });
   }
@@ -85,7 +97,7 @@ async function handle(
 }
 
 /**
- * Starts the HTTP server for machines that watch over the gateway: `/metrics`, `/livez`, `/readyz`, to be read and nothing
+ * Starts the HTTP server for machines that watch over the gateway: `/metrics`, `/livez`, `/readyz`, `/state`, to be read and nothing
  * else. It has no authentication and belongs on loopback or a network of its own. Rejects with a `ListenError` if it
  * cannot listen.
  */

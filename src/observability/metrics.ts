@@ -4,6 +4,10 @@ import type { CallMetrics } from "./call-metrics.ts";
 import { metricDefinitions as definitions } from "./metric-definitions.ts";
 import { createCellFamily } from "./metric-family.ts";
 import type { Exposition, MetricDefinition } from "./metric-family.ts";
+import { createQueueMetrics } from "./queue-metrics.ts";
+import type { QueueMetrics } from "./queue-metrics.ts";
+import { createUpstreamGauges } from "./upstream-gauges.ts";
+import type { UpstreamGauges } from "./upstream-gauges.ts";
 import { createUpstreamMetrics } from "./upstream-metrics.ts";
 import type { UpstreamMetrics } from "./upstream-metrics.ts";
 
@@ -11,17 +15,15 @@ import type { UpstreamMetrics } from "./upstream-metrics.ts";
 export type Reading = () => number | undefined;
 
 /** What one gateway counts and measures. Labels are from closed sets: nothing that a caller or the upstream wrote. */
-export interface Metrics extends CallMetrics, UpstreamMetrics {
+export interface Metrics extends CallMetrics, UpstreamMetrics, QueueMetrics {
   /** Adds a token, whose age in seconds is read at each scrape; the oldest is shown. */
   watchTokenAge(read: Reading): void;
   /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
   watchCertificateExpiry(read: Reading): void;
   /** Adds a host, whose circuits that are not closed are counted at each scrape. */
   watchCircuits(read: Reading): void;
-  /** Adds a queue, whose length is read at each scrape. */
-  watchQueue(read: Reading): void;
-  /** Adds a rate, in requests per second, that is read at each scrape. */
-  watchRate(read: Reading): void;
+  /** Adds an instance by its alias, whose rate, phase, pause, queue and budget are read at each scrape. */
+  readonly watchUpstream: UpstreamGauges["watch"];
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -61,9 +63,17 @@ export function createMetrics(
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
   const circuits = createReadGauge(definitions.circuitsOpen, sum);
-  const queued = createReadGauge(definitions.queued, sum);
-  const rate = createReadGauge(definitions.rate, sum);
-  const own = [...callFamilies, ...upstreamFamilies, circuits, queued, rate, tokenAge, expiry];
+  const { families: queueFamilies, ...queues } = createQueueMetrics();
+  const gauges = createUpstreamGauges();
+  const own = [
+    ...callFamilies,
+    ...upstreamFamilies,
+    ...queueFamilies,
+    gauges,
+    circuits,
+    tokenAge,
+    expiry,
+  ];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
@@ -71,11 +81,11 @@ export function createMetrics(
   return {
     ...calls,
     ...upstream,
+    ...queues,
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
     watchCircuits: circuits.watch,
-    watchQueue: queued.watch,
-    watchRate: rate.watch,
+    watchUpstream: gauges.watch,
     async text() {
       const ofProcess = await registry.metrics();
       return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;

@@ -3,15 +3,19 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { startAdmin } from "../../../src/observability/admin.ts";
 import type { AdminOptions } from "../../../src/observability/admin.ts";
+import { upstreamState } from "./upstream-state.ts";
 
 const loopback = { host: "127.0.0.1", port: 0 } as const;
 const metrics = { text: () => Promise.resolve("m 1\n"), contentType: "text/plain; version=0.0.4" };
+
+const state = { version: "1.2.3", uptimeSeconds: 4, isDraining: false, instances: {} } as const;
 
 const admin = (options: Partial<AdminOptions> = {}) =>
   startAdmin({
     listen: loopback,
     metrics,
     readiness: () => ({ isReady: true, reasons: [] }),
+    state: () => state,
     ...options,
   });
 
@@ -72,6 +76,22 @@ describe("the admin server", () => {
     expect(await response.json()).toEqual({ status: "ready", reasons: [] });
   });
 
+  test("serves the state, for nobody to keep", async () => {
+    const instances = { main: upstreamState() };
+    await using server = await admin({ state: () => ({ ...state, instances }) });
+
+    const response = await ask(server.port, "/state");
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.json()).toMatchObject({
+      version: "1.2.3",
+      isDraining: false,
+      instances: { main: { rate: { phase: "unpaced" }, queue: { interactive: 0, callers: 0 } } },
+    });
+  });
+
   test("answers HEAD like GET, without the body", async () => {
     await using server = await admin();
 
@@ -94,10 +114,12 @@ describe("the admin server", () => {
   test.each(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])("refuses %s", async (method) => {
     await using server = await admin();
 
-    const response = await ask(server.port, "/metrics", { method });
+    for (const path of ["/metrics", "/state"]) {
+      const response = await ask(server.port, path, { method });
 
-    expect(response.status).toBe(405);
-    expect(response.headers.get("allow")).toBe("GET, HEAD");
+      expect(response.status).toBe(405);
+      expect(response.headers.get("allow")).toBe("GET, HEAD");
+    }
   });
 
   test("shows nothing of an error", async () => {
@@ -106,9 +128,12 @@ describe("the admin server", () => {
       readiness: () => {
         throw new Error("SECRET");
       },
+      state: () => {
+        throw new Error("SECRET");
+      },
     });
 
-    for (const path of ["/metrics", "/readyz"]) {
+    for (const path of ["/metrics", "/readyz", "/state"]) {
       const response = await ask(server.port, path);
       expect(response.status).toBe(500);
       expect(await response.text()).not.toContain("SECRET");

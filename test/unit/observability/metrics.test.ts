@@ -8,6 +8,8 @@ import { metricDefinitions } from "../../../src/observability/metric-definitions
 import { createMetrics } from "../../../src/observability/metrics.ts";
 import { rpcOf, rpcTable } from "../../../src/rpc-table.ts";
 import type { UpstreamMeter } from "../../../src/upstream/observe.ts";
+import type { PaceMeter } from "../../../src/upstream/pace.ts";
+import type { ConnectionMeter } from "../../../src/upstream/pool.ts";
 
 const getKey = rpcOf("/keyprotect.v1.KeysService/GetKey");
 const labels = 'grpc_type="unary",grpc_service="keyprotect.v1.KeysService",grpc_method="GetKey"';
@@ -118,6 +120,51 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain("keyprotect_gateway_upstream_inflight 0");
   });
 
+  test("count every attempt by itself, and those that were throttled once more", async () => {
+    const metrics = createMetrics(quiet);
+    metrics.upstreamAttempted("GetKey", "429");
+    metrics.upstreamAttempted("GetKey", "2xx");
+    metrics.upstreamAttempted("GetKey", "RESET");
+    metrics.upstreamAttempted("free text", "2xx");
+
+    const lines = await linesOf(metrics);
+
+    const attempts = "keyprotect_gateway_upstream_attempts_total";
+    expect(lines).toContain(`${attempts}{operation="GetKey",outcome="429"} 1`);
+    expect(lines).toContain(`${attempts}{operation="GetKey",outcome="2xx"} 1`);
+    expect(lines).toContain(`${attempts}{operation="GetKey",outcome="RESET"} 1`);
+    expect(lines).toContain(`${attempts}{operation="other",outcome="2xx"} 1`);
+    expect(lines).toContain(`${attempts}{operation="UnwrapKey",outcome="429"} 0`);
+    expect(lines).toContain("keyprotect_gateway_upstream_throttled_total 1");
+  });
+
+  test("count the requests that shared an exchange", async () => {
+    const metrics = createMetrics(quiet);
+    metrics.upstreamShared("UnwrapKey");
+    metrics.upstreamShared("free text");
+
+    const lines = await linesOf(metrics);
+
+    const shared = "keyprotect_gateway_upstream_shared_total";
+    expect(lines).toContain(`${shared}{operation="UnwrapKey"} 1`);
+    expect(lines).toContain(`${shared}{operation="other"} 1`);
+  });
+
+  test("count circuits that open and connections", async () => {
+    const metrics = createMetrics(quiet);
+    metrics.circuitOpened("management");
+    metrics.connectionOpened();
+    metrics.connectionOpened();
+    metrics.connectionFailed();
+
+    const lines = await linesOf(metrics);
+
+    expect(lines).toContain('keyprotect_gateway_circuits_opened_total{circuit="management"} 1');
+    expect(lines).toContain('keyprotect_gateway_circuits_opened_total{circuit="data"} 0');
+    expect(lines).toContain("keyprotect_gateway_connections_opened_total 2");
+    expect(lines).toContain("keyprotect_gateway_connections_failed_total 1");
+  });
+
   test("gather unknown operations under one name", async () => {
     const metrics = createMetrics(quiet);
 
@@ -187,10 +234,10 @@ describe("the metrics of a gateway", () => {
     for (const { name, help } of definitions) expect(lines).toContain(`# HELP ${name} ${help}`);
   });
 
-  test("fit what measures calls, the library's endings, requests and oddities", () => {
+  test("fit what measures calls, the library's endings, requests, attempts, connections and oddities", () => {
     const metrics = createMetrics(quiet);
     const calls: CallMeter = metrics;
-    const requests: UpstreamMeter = metrics;
+    const requests: UpstreamMeter & PaceMeter & ConnectionMeter = metrics;
     const ended: EndedByLibrary = metrics.callEndedByLibrary;
     const anomaly: OnAnomaly = metrics.upstreamAnomaly;
 
