@@ -79,7 +79,19 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     "../keyprotect/dialect-current.ts",
     "../upstream/pool.ts",
     "../upstream/layer.ts",
+    "../redis/connect-redis.ts",
+    "../request-records/memory-records.ts",
     "undici",
+  ],
+  "request-records": [
+    "../grpc/call-context.ts",
+    "../service/keys.ts",
+    "../keyprotect/error.ts",
+    "../upstream/error.ts",
+    "../gen/keyprotect/v1/key.ts",
+    "../config/config.ts",
+    "../redis/connect-redis.ts",
+    "ioredis",
   ],
   keyprotect: [
     "../grpc/status-error.ts",
@@ -129,7 +141,14 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
 /** What rooms need from each other; a border that forbids these would be taken down again. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   grpc: ["../gen/keyprotect/v1/key.ts", "../rpc-table.ts", "@grpc/grpc-js"],
-  service: ["../keyprotect/error.ts", "../keyprotect/resources.ts", "../upstream/error.ts"],
+  service: [
+    "../keyprotect/error.ts",
+    "../keyprotect/resources.ts",
+    "../upstream/error.ts",
+    "../request-records/records.ts",
+    "../request-records/records-error.ts",
+  ],
+  "request-records": ["../redis/redis-commands.ts", "../clock.ts"],
   keyprotect: ["../upstream/layer.ts"],
   upstream: ["../iam/token.ts", "undici"],
   iam: ["../upstream/error.ts", "undici"],

@@ -27,30 +27,34 @@ export const deadlineTooShort = (remainingMs: number, leastMs: number): StatusEr
     { metadata: { minimumMs: String(leastMs + 1) } },
   );
 
+/** Whether Key Protect has, or may have, carried out what the call asks for: on this call's request, or on that of one it waits for. */
+const hasBegun = ({ tally }: CallContext): boolean =>
+  tally.attempts > 0 || tally.mayHaveBeenExecuted === true;
+
 const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
-  cancelled: ({ rpc, tally }) =>
+  cancelled: (context) =>
     new StatusError(status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {
-      mayHaveExecuted: rpc.repeat === "unsafe" && tally.attempts > 0,
+      mayHaveExecuted: context.rpc.repeat === "unsafe" && hasBegun(context),
     }),
-  deadline: ({ rpc, tally }) =>
-    tally.attempts === 0
+  deadline: (context) =>
+    hasBegun(context)
       ? new StatusError(
-          status.DEADLINE_EXCEEDED,
-          "DEADLINE_IN_QUEUE",
-          "the deadline passed before anything was sent to Key Protect; the call may be repeated",
-        )
-      : new StatusError(
           status.DEADLINE_EXCEEDED,
           "DEADLINE_UPSTREAM",
           "the deadline passed while Key Protect was being asked",
-          { mayHaveExecuted: rpc.repeat !== "safe" },
+          { mayHaveExecuted: context.rpc.repeat !== "safe" },
+        )
+      : new StatusError(
+          status.DEADLINE_EXCEEDED,
+          "DEADLINE_IN_QUEUE",
+          "the deadline passed before anything was sent to Key Protect; the call may be repeated",
         ),
-  shutdown: ({ rpc, tally }) =>
-    rpc.repeat === "unsafe" && tally.attempts > 0
+  shutdown: (context) =>
+    context.rpc.repeat === "unsafe" && hasBegun(context)
       ? new StatusError(
           status.UNKNOWN,
           "OUTCOME_UNKNOWN",
-          `the gateway shut down before Key Protect answered: ${rpc.method} may or may not have happened; look before repeating it`,
+          `the gateway shut down before Key Protect answered: ${context.rpc.method} may or may not have happened; look before repeating it`,
           { neverRetry: true, mayHaveExecuted: true },
         )
       : refusedWhileDraining(),

@@ -3,6 +3,7 @@
  * pass neither a handler nor an interceptor's `sendStatus`; all that can be seen of such a call is that it is over.
  */
 import {
+  type Metadata,
   type ServerInterceptor,
   ServerInterceptingCall,
   status,
@@ -22,37 +23,83 @@ export function createLibraryStatus(
   endedByLibrary: EndedByLibrary,
   wallNow: () => number,
 ): ServerInterceptor {
-  return (method, call) => {
+  return (method, call) =>
     // A stream is over whenever its caller says so.
-    if (method.requestStream || method.responseStream) return new ServerInterceptingCall(call);
-    return watch(call, (code) => endedByLibrary(method.path, code), wallNow);
-  };
+    method.requestStream || method.responseStream
+      ? new ServerInterceptingCall(call)
+      : new WatchedCall(call, method.path, endedByLibrary, wallNow);
 }
 
-function watch(
-  call: ServerInterceptingCallInterface,
-  ended: (code: status) => void,
-  wallNow: () => number,
-): ServerInterceptingCall {
-  let messages = 0;
-  let isHandled = false;
-  return new ServerInterceptingCall(call, {
-    start: (next) =>
-      next({
-        onReceiveMessage: (message, pass) => {
-          messages += 1;
-          pass(message);
-        },
-        onReceiveHalfClose: (pass) => {
-          // With none or several, the library answers in the handler's place.
-          isHandled = messages === 1;
-          pass();
-        },
-        onCancel: () => {
-          if (isHandled) return;
-          const isTooLate = remainingMs(call.getDeadline(), wallNow()) <= 0;
-          ended(isTooLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN);
-        },
-      }),
-  });
+type Outcome = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
+
+/**
+ * Call and listener in one object that passes everything straight on. What the library puts between two calls otherwise, to
+ * let interceptors answer later, makes a closure for each thing that passes.
+ */
+class WatchedCall extends ServerInterceptingCall implements Listener {
+  readonly #call: ServerInterceptingCallInterface;
+  readonly #path: string;
+  readonly #ended: EndedByLibrary;
+  readonly #wallNow: () => number;
+  #listener: Listener | undefined;
+  #messages = 0;
+  #isHandled = false;
+  #isCancelled = false;
+
+  constructor(
+    call: ServerInterceptingCallInterface,
+    path: string,
+    ended: EndedByLibrary,
+    wallNow: () => number,
+  ) {
+    super(call);
+    this.#call = call;
+    this.#path = path;
+    this.#ended = ended;
+    this.#wallNow = wallNow;
+  }
+
+  override start(listener: Listener): void {
+    this.#listener = listener;
+    this.#call.start(this);
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#call.sendMetadata(metadata);
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    this.#call.sendMessage(message, callback);
+  }
+
+  override sendStatus(outcome: Outcome): void {
+    this.#call.sendStatus(outcome);
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    if (!this.#isCancelled) this.#listener?.onReceiveMetadata(metadata);
+  }
+
+  onReceiveMessage(message: unknown): void {
+    if (this.#isCancelled) return;
+    this.#messages += 1;
+    this.#listener?.onReceiveMessage(message);
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#isCancelled) return;
+    // With none or several messages, the library answers in the handler's place.
+    this.#isHandled = this.#messages === 1;
+    this.#listener?.onReceiveHalfClose();
+  }
+
+  onCancel(): void {
+    this.#isCancelled = true;
+    if (!this.#isHandled) {
+      const isTooLate = remainingMs(this.getDeadline(), this.#wallNow()) <= 0;
+      this.#ended(this.#path, isTooLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN);
+    }
+    this.#listener?.onCancel();
+  }
 }

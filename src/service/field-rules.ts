@@ -1,8 +1,6 @@
 /** What single fields of the requests have to be. Limits are Key Protect's; where its generations differ, the looser one. */
-import { status } from "@grpc/grpc-js";
 import { ReturnPreference, KeyType } from "../gen/keyprotect/v1/key.ts";
 import type { Duration } from "../gen/google/protobuf/duration.ts";
-import { StatusError } from "../grpc/status-error.ts";
 import {
   all,
   bytes,
@@ -132,25 +130,3 @@ export const timeToLive: Rule<Duration | undefined> = (value) =>
     : fault("OUT_OF_RANGE", "whole seconds from 300 to 86400");
 
 export const requestId: Rule<string> = optional(matching(uuid, "FORMAT_INVALID", "a UUID"));
-
-/**
- * Refuses a request with an idempotency ID: the gateway keeps no record of them, and an ID that is ignored would promise
- * what nobody keeps.
- */
-export function refuseRequestId(value: string): void {
-  if (value === "") return;
-  throw new StatusError(
-    status.INVALID_ARGUMENT,
-    "REQUEST_ID_UNSUPPORTED",
-    "request_id: this gateway keeps no record of request IDs; leave the field empty",
-    {
-      violations: [
-        {
-          field: "request_id",
-          reason: "UNSUPPORTED",
-          description: "this gateway keeps no record of request IDs",
-        },
-      ],
-    },
-  );
-}

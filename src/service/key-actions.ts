@@ -1,4 +1,3 @@
-import { KeyType, ReturnPreference } from "../gen/keyprotect/v1/key.ts";
 import type {
   GenerateDataKeyRequest,
   GenerateDataKeyResponse,
@@ -12,19 +11,9 @@ import type {
 import type { UnaryHandler } from "../grpc/interceptor.ts";
 import { KeyProtectError } from "../keyprotect/error.ts";
 import { createHandler, type Operation } from "./create-handler.ts";
-import {
-  additionalAuthenticatedData,
-  ciphertext,
-  keyId,
-  plaintext,
-  refuseRequestId,
-  requestId,
-  returnPreference,
-} from "./field-rules.ts";
+import { additionalAuthenticatedData, ciphertext, keyId, plaintext } from "./field-rules.ts";
+import { rotateKey } from "./rotate-key.ts";
 import type { ServiceDeps } from "./service-deps.ts";
-import { toKey, toKeyOfId } from "./map-key.ts";
-import { checkMaterial, toImportedMaterial, wipeMaterial } from "./material-rules.ts";
-import { readAfterChange } from "./read-after-change.ts";
 import { check } from "./validate.ts";
 
 /** What the handlers of `KeyActionsService` work with. */
@@ -105,35 +94,6 @@ const unwrapKey = ({
       rewrappedKeyVersionId: unwrapped.rewrappedKeyVersionId ?? "",
     };
   },
-});
-
-const rotateKey = ({
-  keyProtectOf,
-  dialectOf,
-}: KeyActionsServiceDeps): Operation<RotateKeyRequest, RotateKeyResponse> => ({
-  validate: (request, violations, context) => {
-    check(violations, "key_id", request.keyId, keyId);
-    // Only root keys can be rotated.
-    checkMaterial(violations, request.material, KeyType.ROOT, dialectOf(context));
-    check(violations, "request_id", request.requestId, requestId);
-    check(violations, "return_preference", request.returnPreference, returnPreference);
-  },
-  subjectOf: (request) => ({ keyId: request.keyId }),
-  answer: async (request, context) => {
-    refuseRequestId(request.requestId);
-    const keyProtect = keyProtectOf(context);
-    await keyProtect.rotateKey(context, request.keyId, toImportedMaterial(request.material));
-    // Key Protect answers a rotation without a body, so that a representation takes a read.
-    const rotated =
-      request.returnPreference === ReturnPreference.REPRESENTATION
-        ? await readAfterChange(context, (call) => keyProtect.getKey(call, request.keyId))
-        : undefined;
-    return {
-      key: rotated === undefined ? toKeyOfId(request.keyId) : toKey(rotated),
-      replayed: false,
-    };
-  },
-  wipe: (request) => wipeMaterial(request.material),
 });
 
 /** Creates the handlers of `keyprotect.v1.KeyActionsService`. */

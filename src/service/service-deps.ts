@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { CallContext } from "../grpc/call-context.ts";
 import type { KeyProtect } from "./key-protect.ts";
 import type { ApiDialect } from "./material-rules.ts";
+import type { RequestIds } from "./request-ids.ts";
 
 /** What the handlers of all services work with; each service takes what it needs of it. */
 export interface ServiceDeps {
@@ -11,4 +12,6 @@ export interface ServiceDeps {
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
   /** Tells whether an expiry lies in the future. */
   readonly clock: Pick<Clock, "wallNow">;
+  /** Absent: requests with an ID are refused. */
+  readonly requestIds?: RequestIds | undefined;
 }

@@ -53,8 +53,9 @@ export const ErrorReason = {
   REQUEST_ID_REUSED: 2,
   /**
    * REQUEST_ID_UNSUPPORTED - A `request_id` was given, but the deployment keeps no record of requests and so cannot promise
-   * what the field promises. INVALID_ARGUMENT, with a `BadRequest` for `request_id`. Leave the
-   * field empty and do not repeat the request blindly.
+   * what the field promises; or it passes the caller's IAM token through, and that names no subject.
+   * INVALID_ARGUMENT, with a `BadRequest` for `request_id`. Leave the field empty and do not repeat
+   * the request blindly.
    */
   REQUEST_ID_UNSUPPORTED: 3,
   /**
@@ -292,7 +293,8 @@ export const ErrorReason = {
    * OUTCOME_UNKNOWN - It is not known whether Key Protect carried out the change: the connection broke, time ran out,
    * the gateway was shut down, or Key Protect failed with the request in hand. UNKNOWN, with
    * `mayHaveExecuted` = `true` and a pushback that forbids automatic repetition. Look whether the
-   * change has happened before asking for it again.
+   * change has happened before asking for it again, and do that with a fresh `request_id`: a repeat
+   * with the same one is answered the same way.
    */
   OUTCOME_UNKNOWN: 47,
   /**
@@ -300,6 +302,12 @@ export const ErrorReason = {
    * text. Report the correlation ID to the operator.
    */
   GATEWAY_INTERNAL: 48,
+  /**
+   * REQUEST_ID_STORE_UNAVAILABLE - A `request_id` was given, and the record of requests cannot be asked, so that nothing was sent
+   * upstream. UNAVAILABLE, or RESOURCE_EXHAUSTED if the record is full, with a `RetryInfo`. Repeat
+   * with the same `request_id` after the delay.
+   */
+  REQUEST_ID_STORE_UNAVAILABLE: 49,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -354,4 +362,5 @@ export namespace ErrorReason {
   export type UPSTREAM_REQUEST_REJECTED = typeof ErrorReason.UPSTREAM_REQUEST_REJECTED;
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
   export type GATEWAY_INTERNAL = typeof ErrorReason.GATEWAY_INTERNAL;
+  export type REQUEST_ID_STORE_UNAVAILABLE = typeof ErrorReason.REQUEST_ID_STORE_UNAVAILABLE;
 }

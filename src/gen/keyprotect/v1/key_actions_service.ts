@@ -146,11 +146,13 @@ export interface RotateKeyRequest {
     { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
     | undefined;
   /**
-   * Optional. A UUID that makes repeating this request safe: the same ID with the same fields
-   * returns the earlier answer, with other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED). A
-   * deployment that keeps no record of requests cannot promise this and refuses the field with
-   * INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of ignoring it; today every deployment does.
-   * Default none.
+   * Optional. A random UUID that makes repeating this request safe for as long as the deployment
+   * keeps its record: the key is not rotated a second time. Repeated by the same caller with the same
+   * fields, the request waits for the earlier one if that is still running, and returns what has
+   * come of it; after a refusal the ID is free again, and an unknown outcome stays UNKNOWN
+   * (OUTCOME_UNKNOWN). With other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
+   * A deployment that keeps no record refuses the field with INVALID_ARGUMENT
+   * (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
    */
   requestId: string;
   /**
@@ -170,7 +172,10 @@ export interface RotateKeyResponse {
   key:
     | Key
     | undefined;
-  /** Output only. Whether an earlier request with the same `request_id` rotated the key. */
+  /**
+   * Output only. Whether an earlier request with the same `request_id` rotated the key. If the key
+   * was deleted since, the request fails with FAILED_PRECONDITION (KEY_DELETED).
+   */
   replayed: boolean;
 }
 
@@ -808,21 +813,22 @@ export const KeyActionsServiceService = {
    * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
    * older versions wrapped can still be unwrapped.
    *
-   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
-   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
-   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
-   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
-   * deadline gets 30 seconds.
+   * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
+   * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
    * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
    * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
-   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN; UNAVAILABLE or
+   * RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for.
+   * the representation was asked for. For a repeat that read alone.
    */
   rotateKey: {
     path: "/keyprotect.v1.KeyActionsService/RotateKey" as const,
@@ -885,21 +891,22 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
    * older versions wrapped can still be unwrapped.
    *
-   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
-   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
-   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
-   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
-   * deadline gets 30 seconds.
+   * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
+   * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
    * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
    * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
-   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN; UNAVAILABLE or
+   * RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for.
+   * the representation was asked for. For a repeat that read alone.
    */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
 }
@@ -996,21 +1003,22 @@ export interface KeyActionsServiceClient extends Client {
    * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
    * older versions wrapped can still be unwrapped.
    *
-   * Not safe to repeat: each rotation makes one more version. Key Protect allows one rotation per
-   * key and hour, so a repeated call normally ends with FAILED_PRECONDITION (KEY_ROTATED_RECENTLY).
-   * After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey` before rotating again.
-   * Authorization rules have to name this RPC; a wildcard does not cover it. A call without a
-   * deadline gets 30 seconds.
+   * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
+   * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
    * REQUEST_ID_UNSUPPORTED or REQUEST_ID_REUSED; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
    * with KEY_DELETED, KEY_STATE_INVALID, KEY_ROTATED_RECENTLY, KEY_CHANGED_RECENTLY,
-   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN.
+   * IMPORT_TOKEN_EXPIRED or INSTANCE_POLICY_VIOLATION; UNKNOWN with OUTCOME_UNKNOWN; UNAVAILABLE or
+   * RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for.
+   * the representation was asked for. For a repeat that read alone.
    */
   rotateKey(
     request: RotateKeyRequest,

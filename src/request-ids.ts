@@ -1,0 +1,30 @@
+import type { Clock } from "./clock.ts";
+import type { RequestIdsConfig } from "./config/config.ts";
+import type { CallContext } from "./grpc/call-context.ts";
+import type { RedisCommands } from "./redis/redis-commands.ts";
+import { createMemoryRecords } from "./request-records/memory-records.ts";
+import { createRedisRecords } from "./request-records/redis-records.ts";
+import type { RequestIds } from "./service/request-ids.ts";
+
+/** What request IDs are kept with. */
+export interface RequestIdsDeps {
+  /** The connection that `store: "redis"` needs. */
+  readonly redis: Pick<RedisCommands, "eval"> | undefined;
+  readonly isTokenPassedThrough: (context: CallContext) => boolean;
+  readonly clock: Clock;
+}
+
+/** Builds what the configuration asks for; `undefined` where no request IDs are kept. */
+export function createRequestIds(
+  { store, keepMs }: RequestIdsConfig,
+  { redis, isTokenPassedThrough, clock }: RequestIdsDeps,
+): RequestIds | undefined {
+  if (store === "none") return undefined;
+  if (store === "memory") {
+    return { records: createMemoryRecords({ clock, keepMs }), isTokenPassedThrough, clock };
+  }
+  // The configuration is refused before it comes to this.
+  if (redis === undefined)
+    throw new Error("request IDs are to be kept in Redis, and there is none");
+  return { records: createRedisRecords({ redis, keepMs }), isTokenPassedThrough, clock };
+}

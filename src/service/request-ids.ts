@@ -1,0 +1,11 @@
+import type { Clock } from "../clock.ts";
+import type { CallContext } from "../grpc/call-context.ts";
+import type { RequestRecords } from "../request-records/records.ts";
+
+/** What it takes to keep the promise of a request ID. */
+export interface RequestIds {
+  readonly records: RequestRecords;
+  /** Whether the instance of a call is asked with the caller's own token. */
+  readonly isTokenPassedThrough: (context: CallContext) => boolean;
+  readonly clock: Clock;
+}

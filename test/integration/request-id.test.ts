@@ -1,0 +1,176 @@
+/** The promise of `request_id` over the whole way: what carries the same ID is carried out once. */
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
+import {
+  createKeyRequest,
+  deleteKeyRequest,
+  plainMaterial,
+  rotateKeyRequest,
+} from "../support/requests.ts";
+import {
+  startTestGateway,
+  type TestGateway,
+  type TestGatewayOptions,
+} from "../support/start-gateway.ts";
+
+const start = (options: TestGatewayOptions = {}): Promise<TestGateway> =>
+  startTestGateway({ ...options, env: { GATEWAY_REQUEST_ID_STORE: "memory", ...options.env } });
+
+const executed = ({ emulator }: TestGateway, operation: string): number =>
+  emulator.requests.list({ service: "keyprotect", operation }).filter((one) => one.isExecuted)
+    .length;
+
+const asked = ({ emulator }: TestGateway, operation: string): number =>
+  emulator.requests.list({ service: "keyprotect", operation }).length;
+
+const withId = (requestId: string) => createKeyRequest({ requestId });
+
+describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
+  const startHere = (): Promise<TestGateway> => start({ dialect, emulator: { profile: dialect } });
+
+  test("a repeated creation is answered with the key as it is now", async () => {
+    await using gateway = await startHere();
+    const { keys, actions } = gateway.clients;
+    const request = withId(randomUUID());
+    const first = await gateway.call(keys, "createKey", request);
+    expect(first.replayed).toBe(false);
+    const keyId = first.key?.id ?? "";
+    await gateway.call(actions, "rotateKey", rotateKeyRequest(keyId));
+    const second = await gateway.call(keys, "createKey", request);
+    expect(second).toMatchObject({ replayed: true, key: { id: keyId, name: "orders" } });
+    expect(second.key?.lastRotateTime).toBeInstanceOf(Date);
+    expect(executed(gateway, "createKey")).toBe(1);
+  });
+
+  test("a repeated creation of a key that was deleted since says so", async () => {
+    await using gateway = await startHere();
+    const { keys } = gateway.clients;
+    const request = withId(randomUUID());
+    const { key } = await gateway.call(keys, "createKey", request);
+    await gateway.call(keys, "deleteKey", deleteKeyRequest(key?.id ?? ""));
+    expect(await gateway.failure(keys, "createKey", request)).toMatchObject({
+      code: "FAILED_PRECONDITION",
+      reason: "KEY_DELETED",
+      resourceInfo: { resourceName: key?.id },
+      errorInfo: { metadata: { mayHaveExecuted: "false" } },
+    });
+    expect(executed(gateway, "createKey")).toBe(1);
+  });
+
+  test("a repeated rotation makes no second version", async () => {
+    await using gateway = await startHere();
+    const { keys, actions } = gateway.clients;
+    const { key } = await gateway.call(keys, "createKey", createKeyRequest());
+    const keyId = key?.id ?? "";
+    const requestId = randomUUID();
+    const minimal = rotateKeyRequest(keyId, { requestId });
+    expect(await gateway.call(actions, "rotateKey", minimal)).toMatchObject({ replayed: false });
+    expect(await gateway.call(actions, "rotateKey", minimal)).toMatchObject({
+      replayed: true,
+      key: { id: keyId, name: "" },
+    });
+    expect(executed(gateway, "rotateKey")).toBe(1);
+    // The return preference is a field like any other.
+    const whole = { ...minimal, returnPreference: ReturnPreference.REPRESENTATION };
+    expect((await gateway.failure(actions, "rotateKey", whole)).reason).toBe("REQUEST_ID_REUSED");
+    gateway.emulator.clock.advance(2 * 3_600_000);
+    const anew = { ...whole, requestId: randomUUID() };
+    await gateway.call(actions, "rotateKey", anew);
+    const replayed = await gateway.call(actions, "rotateKey", anew);
+    expect(replayed).toMatchObject({ replayed: true, key: { id: keyId, name: "orders" } });
+    expect(executed(gateway, "rotateKey")).toBe(2);
+  });
+});
+
+test("an ID belongs to its fields, imported material among them", async () => {
+  await using gateway = await start();
+  const { keys } = gateway.clients;
+  const requestId = randomUUID();
+  const value = gateway.secrets.bytes(32);
+  const importing = (material: Buffer) =>
+    createKeyRequest({ requestId, material: plainMaterial(Buffer.from(material)) });
+  const { key } = await gateway.call(keys, "createKey", importing(value));
+  expect(await gateway.call(keys, "createKey", importing(value))).toMatchObject({
+    replayed: true,
+    key: { id: key?.id, imported: true },
+  });
+  for (const request of [
+    importing(gateway.secrets.bytes(32)),
+    withId(requestId),
+    createKeyRequest({ requestId, name: "invoices" }),
+  ]) {
+    const failure = await gateway.failure(keys, "createKey", request);
+    expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "REQUEST_ID_REUSED" });
+    expect(failure.badRequest?.fieldViolations.map(({ field }) => field)).toEqual(["request_id"]);
+  }
+  expect(asked(gateway, "createKey")).toBe(1);
+});
+
+test("a replay never has material", async () => {
+  await using gateway = await start();
+  const { keys } = gateway.clients;
+  const request = createKeyRequest({
+    requestId: randomUUID(),
+    type: KeyType.STANDARD,
+    returnPreference: ReturnPreference.REPRESENTATION,
+  });
+  const first = await gateway.call(keys, "createKey", request);
+  expect(gateway.secrets.mark(first.keyMaterial).length).toBeGreaterThan(0);
+  const second = await gateway.call(keys, "createKey", request);
+  expect(second).toMatchObject({ replayed: true, key: { id: first.key?.id } });
+  expect(second.keyMaterial).toHaveLength(0);
+});
+
+test("a hundred calls at once with one ID create one key", async () => {
+  await using gateway = await start({ emulator: { latencyMs: 200 } });
+  const { keys } = gateway.clients;
+  const request = withId(randomUUID());
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => gateway.call(keys, "createKey", request)),
+  );
+  expect(executed(gateway, "createKey")).toBe(1);
+  expect(new Set(answers.map(({ key }) => key?.id)).size).toBe(1);
+  expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
+}, 60_000);
+
+const startPassingThrough = (): Promise<TestGateway> =>
+  start({ env: { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" } });
+
+describe("with the callers' tokens", () => {
+  test("an ID is the caller's, whatever token it shows, and nobody else's", async () => {
+    await using gateway = await startPassingThrough();
+    const { emulator } = gateway;
+    const { keys } = gateway.clients;
+    const [alice, bob] = emulator.users;
+    if (alice === undefined || bob === undefined) throw new Error("two users are needed");
+    const as = (user: typeof alice, seconds: number) => ({
+      metadata: { authorization: `Bearer ${emulator.tokens.issue(user, seconds).accessToken}` },
+    });
+    const request = withId(randomUUID());
+    const first = await gateway.call(keys, "createKey", request, as(alice, 3_600));
+    const renewed = await gateway.call(keys, "createKey", request, as(alice, 3_000));
+    expect(renewed).toMatchObject({ replayed: true, key: { id: first.key?.id } });
+    const other = await gateway.call(keys, "createKey", request, as(bob, 3_600));
+    expect(other.replayed).toBe(false);
+    expect(other.key?.id).not.toBe(first.key?.id);
+    expect(executed(gateway, "createKey")).toBe(2);
+
+    // Whoever claims to be Alice gets nothing that Key Protect would not give to that token.
+    const forged = emulator.tokens.issue(alice).accessToken;
+    emulator.tokens.revoke(forged);
+    const metadata = { authorization: `Bearer ${forged}` };
+    const failure = await gateway.failure(keys, "createKey", request, { metadata });
+    expect(failure).toMatchObject({ code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED" });
+    expect(JSON.stringify(failure.errorInfo)).not.toContain(first.key?.id);
+  });
+
+  test("an ID is refused with a token that names no subject", async () => {
+    await using gateway = await startPassingThrough();
+    const { keys } = gateway.clients;
+    const metadata = { authorization: "Bearer opaque" };
+    const failure = await gateway.failure(keys, "createKey", withId(randomUUID()), { metadata });
+    expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "REQUEST_ID_UNSUPPORTED" });
+    expect(asked(gateway, "createKey")).toBe(0);
+  });
+});
