@@ -8,6 +8,7 @@ import { bindContract } from "./bind-contract.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { isLocalAddress, type ListenAddress } from "./config/listen-address.ts";
+import { toCircuits } from "./circuits.ts";
 import { createCredentials } from "./credential.ts";
 import { descriptorSet } from "./gen/descriptor-set.ts";
 import type { CallContext } from "./grpc/call-context.ts";
@@ -28,9 +29,12 @@ import { startAdmin } from "./observability/admin.ts";
 import { createLogger } from "./observability/logger.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
+import { createRequestIds } from "./request-ids.ts";
+import { openRedis } from "./redis-connection.ts";
 import { rpcTable } from "./rpc-table.ts";
 import { observeUnknownReasons } from "./service/observe-unknown-reasons.ts";
 import { createOrigins } from "./upstream/origin.ts";
+import { gatewayVersion } from "./version.ts";
 
 /** What may be put in another's place, mostly by tests. */
 export interface GatewayDeps {
@@ -60,15 +64,33 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
   const registry = createCallRegistry();
+  const startedAt = clock.now();
+  const version = gatewayVersion();
   const { caFile } = config.upstream;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  const redis = openRedis(config, { logger, clock, random });
   const credentials = createCredentials({ ca, metrics, logger, clock, random });
-  const origins = createOrigins({ clock, random, logger });
+  const origins = createOrigins({
+    clock,
+    random,
+    logger,
+    circuits: toCircuits(config.breaker),
+    repeatsPerSuccess: config.retry.budgetPercent / 100,
+  });
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);
-      const { upstream } = config;
-      const needs = { tokens, origins, upstream, ca, metrics, logger, clock, random };
+      const needs = {
+        tokens,
+        origins,
+        redis,
+        settings: config,
+        ca,
+        metrics,
+        logger,
+        clock,
+        random,
+      };
       return [instance.alias, createInstance(instance, needs)];
     }),
   );
@@ -114,12 +136,21 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       keyProtectOf: (context) => instanceOf(context).keyProtect,
       dialectOf: (context) => instanceOf(context).dialect,
       clock,
+      requestIds: createRequestIds(config.requestIds, {
+        redis,
+        isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
+        clock,
+      }),
     },
     unary,
   );
 
   await using started = new AsyncDisposables();
   started.add(credentials);
+  if (redis !== undefined) {
+    // Before the instances, so that it is closed after them: what they have done by then is still recorded.
+    started.add({ [Symbol.asyncDispose]: () => redis.close() });
+  }
   started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
   for (const instance of instances.values()) started.add(instance);
 
@@ -130,9 +161,20 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       listen: config.adminListen,
       metrics,
       readiness: () => readiness?.current() ?? { isReady: false, reasons: ["starting"] },
+      state: () => ({
+        version,
+        uptimeSeconds: (clock.now() - startedAt) / 1_000,
+        isDraining: readiness?.isDraining ?? false,
+        instances: Object.fromEntries(
+          [...instances.values()].map(({ alias, state }) => [alias, state()]),
+        ),
+      }),
     }),
   );
-  logger.info({ address: `${admin.host}:${admin.port}` }, "serving /metrics, /livez and /readyz");
+  logger.info(
+    { address: `${admin.host}:${admin.port}` },
+    "serving /metrics, /state, /livez and /readyz",
+  );
   const server = started.add(
     await startServer({
       listeners: config.listen,
@@ -162,7 +204,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     metrics.watchCircuits(() => origin.circuitsOpen);
     const tell = (): void =>
       server.health.setServing("keyprotect.upstream", !origins.isAnyCircuitOpen());
-    origin.listen({ onOpen: tell, onClose: tell });
+    origin.listen({
+      onOpen(operations) {
+        metrics.circuitOpened(operations);
+        tell();
+      },
+      onClose: tell,
+    });
   }
   readiness = watchReadiness({
     tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),

@@ -1,14 +1,18 @@
 /** One Key Protect instance, from its configuration to the client that handlers use. */
 import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
-import type { InstanceConfig, UpstreamConfig } from "./config/config.ts";
+import type { Config, InstanceConfig } from "./config/config.ts";
 import type { TokenSource } from "./iam/token.ts";
+import { openQuota } from "./instance-quota.ts";
 import { createKeyProtectClient } from "./keyprotect/client.ts";
 import type { Metrics } from "./observability/metrics.ts";
+import { tokenStateOf, type InstanceState } from "./observability/state.ts";
+import type { RedisCommands } from "./redis/redis-commands.ts";
 import type { KeyProtect } from "./service/key-protect.ts";
 import { createBearer } from "./upstream/bearer.ts";
 import type { Origins } from "./upstream/origin.ts";
 import { createUpstream } from "./upstream/pipeline.ts";
+import type { QueueBounds } from "./upstream/scheduler.ts";
 
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {
@@ -17,13 +21,16 @@ export interface Instance extends AsyncDisposable {
   readonly keyProtect: KeyProtect;
   /** Absent where callers bring their own tokens. */
   readonly tokens: TokenSource | undefined;
+  /** Reads what is being done about it at this moment. */
+  readonly state: () => InstanceState;
 }
 
 /** What instances are built with. */
 export interface InstanceDeps {
   /** Absent where callers bring their own tokens. */
   readonly tokens: TokenSource | undefined;
-  readonly upstream: UpstreamConfig;
+  /** Settings that hold for all instances. */
+  readonly settings: Pick<Config, "upstream" | "queue" | "retry" | "coalesce" | "replicas">;
   /** PEM certificates trusted instead of the system's. */
   readonly ca: string | undefined;
   readonly metrics: Metrics;
@@ -31,37 +38,58 @@ export interface InstanceDeps {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Absent where nothing is kept in Redis. */
+  readonly redis: RedisCommands | undefined;
   /** The hosts that instances are on. */
   readonly origins: Origins;
 }
 
+/** What is shared: reads whose answer is the same for all who may ask. */
+const coalescedMethods = ({ reads, unwraps }: Config["coalesce"]): ReadonlySet<string> =>
+  new Set([
+    ...(reads ? ["GetKey", "GetKeyPolicies", "CountKeys", "ListLockers"] : []),
+    ...(unwraps ? ["UnwrapKey"] : []),
+  ]);
+
+const toQueueBounds = ({
+  maxCalls,
+  maxWorkMs,
+  maxCallerPercent,
+}: Config["queue"]): QueueBounds => ({
+  calls: maxCalls,
+  workMs: maxWorkMs,
+  callerPercent: maxCallerPercent,
+});
+
 /** Builds an instance. Nothing is connected yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { tokens, origins, upstream: settings, ca, metrics, logger, clock, random } = deps;
+  const { tokens, origins, settings, ca, metrics, logger, clock, random } = deps;
+  const { replicas } = settings;
+  const quota = openQuota(config, { replicas, redis: deps.redis, logger, clock, random });
   const upstream = createUpstream({
     pool: {
       origin: config.serviceUrl,
-      connections: settings.connections,
-      connectTimeoutMs: settings.connectTimeoutMs,
+      connections: settings.upstream.connections,
+      connectTimeoutMs: settings.upstream.connectTimeoutMs,
       ca,
     },
     origin: origins.of(config.serviceUrl),
-    quota:
-      config.rateCeiling === undefined
-        ? undefined
-        : { mode: "down-only", ceilingPerSecond: config.rateCeiling },
-    attemptTimeoutMs: settings.attemptTimeoutMs,
+    ...quota.pacing,
+    queue: toQueueBounds(settings.queue),
+    maxAttempts: settings.retry.maxAttempts,
+    coalesce: {
+      methods: coalescedMethods(settings.coalesce),
+      scope: tokens === undefined ? "caller" : "instance",
+    },
+    attemptTimeoutMs: settings.upstream.attemptTimeoutMs,
     bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
     meter: metrics,
     logger,
     clock,
     random,
   });
-  const { pace } = upstream;
-  if (pace !== undefined) {
-    metrics.watchQueue(() => pace.scheduler.queued);
-    metrics.watchRate(() => pace.rate);
-  }
+  const membership = quota.join(upstream.pace);
+  metrics.watchUpstream(config.alias, upstream.state);
   return {
     alias: config.alias,
     dialect: config.dialect,
@@ -73,6 +101,14 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       wallNow: () => clock.wallNow(),
     }),
     tokens,
-    [Symbol.asyncDispose]: () => upstream.close(),
+    state: () => ({
+      ...upstream.state(),
+      token: tokens === undefined ? undefined : tokenStateOf(tokens.state()),
+      share: membership.state(),
+    }),
+    async [Symbol.asyncDispose]() {
+      await upstream.close();
+      await membership[Symbol.asyncDispose]();
+    },
   };
 }

@@ -32,6 +32,8 @@ export interface CallContext {
     httpStatus: number | undefined;
     credential?: "gateway" | "caller";
     mayHaveBeenExecuted?: boolean;
+    /** The correlation ID that the request carried, where it was shared with another call that came first. */
+    sentAs?: string | undefined;
     /** `caller` as far as it became known, for what watches the call from outside its interceptors. */
     caller?: string;
     /** `instance` as far as it became known, likewise. */

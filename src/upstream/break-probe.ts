@@ -16,9 +16,13 @@ export interface ProbeOptions {
   readonly decide: (hasFailed: boolean) => Promise<void>;
 }
 
-/** Resolves when the connection is free that a failed exchange had. */
-export const whenFreed = (error: unknown): Promise<void> =>
-  (error instanceof UpstreamError ? error.connectionFreed : undefined) ?? Promise.resolve();
+const ignore = (): void => {};
+
+/** Calls back when the connection is free that a failed exchange had. */
+async function onFreed(error: unknown, callback: () => void): Promise<void> {
+  if (error instanceof UpstreamError) await error.connectionFreed;
+  callback();
+}
 
 /**
  * Sends a request as the probe of a half-open circuit.
@@ -45,7 +49,7 @@ export function sendProbe(
 
   return new Promise((resolve, reject) => {
     let isWaiting = true;
-    let free: () => void = () => {};
+    let free: () => void = ignore;
     const leave = (): void => {
       isWaiting = false;
       const freed = new Promise<void>((settle) => {
@@ -69,7 +73,7 @@ export function sendProbe(
         else response.body.fill(0);
         free();
       } catch (error) {
-        void whenFreed(error).then(free);
+        void onFreed(error, free);
         await finish(evidenceOfError(error, clock.now() - startedAt, call.rpc.attemptTimeoutMs));
         reject(error);
       }

@@ -26,10 +26,19 @@ export interface PaceMeter {
   readonly upstreamAttempted: (operation: string, outcome: UpstreamOutcome) => void;
 }
 
+/** Watches what is asked for and what is answered, for those who share the quota. */
+export interface ShareWatch {
+  /** An attempt wants to be sent. */
+  arrived(): void;
+  accepted(now: number): void;
+  throttled(now: number): void;
+}
+
 /** What one instance's quota is kept with. */
 export interface PaceOptions {
-  /** Absent: nothing bounds what is sent but the connections. */
-  readonly quota?: QuotaSettings | undefined;
+  /** How the rate is found, or a law that says. Absent: nothing bounds what is sent but the connections. */
+  readonly quota?: QuotaSettings | QuotaTracker | undefined;
+  readonly share?: ShareWatch | undefined;
   /** Most requests under way. */
   readonly connections: number;
   readonly bounds?: Partial<QueueBounds> | undefined;
@@ -45,6 +54,8 @@ export interface Pace {
   readonly layer: Layer;
   /** Makes the next attempt of a call that was answered 429 go first. */
   requeue(call: UpstreamCall): void;
+  /** Puts into force what the law says now; to be called when it has been changed from outside. */
+  follow(): void;
   /** The upstream is back: starts low, so that not everybody comes at once. */
   ramp(): void;
   readonly scheduler: Scheduler;
@@ -58,8 +69,11 @@ export interface Pace {
 
 /** Starts at the rate that the settings say. */
 export function createPace(options: PaceOptions): Pace {
-  const { quota, connections, bounds, meter = {}, clock, random } = options;
-  const tracker = quota && createQuotaTracker(quota, { now: clock.now(), random });
+  const { quota, share, connections, bounds, meter = {}, clock, random } = options;
+  const tracker =
+    quota !== undefined && "mode" in quota
+      ? createQuotaTracker(quota, { now: clock.now(), random })
+      : quota;
   const source: Permits =
     tracker === undefined
       ? createUnpacedPermits(clock)
@@ -94,8 +108,13 @@ export function createPace(options: PaceOptions): Pace {
     const retryAfter = headers["retry-after"];
     const retryAfterMs =
       retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
-    if (status === 429) tracker.onThrottled(now, retryAfterMs);
-    else tracker.onAccepted(now);
+    if (status === 429) {
+      tracker.onThrottled(now, retryAfterMs);
+      share?.throttled(now);
+    } else {
+      tracker.onAccepted(now);
+      share?.accepted(now);
+    }
     follow(now);
     if (status === 503 && retryAfterMs !== undefined) {
       // Spread, as after 429: replicas that were told the same must not come back in the same moment.
@@ -113,16 +132,17 @@ export function createPace(options: PaceOptions): Pace {
     }
   };
   /** Gives back the permit, if it was not used, and the place, as soon as nothing occupies the connection any more. */
-  const settle = (error: unknown): void => {
-    const end = error instanceof UpstreamError && !error.sent ? permits.refund : permits.release;
-    const freed = error instanceof UpstreamError ? error.connectionFreed : undefined;
-    if (freed === undefined) end();
-    else void freed.then(end);
+  const settle = async (error: unknown): Promise<void> => {
+    if (!(error instanceof UpstreamError)) return permits.release();
+    if (error.connectionFreed !== undefined) await error.connectionFreed;
+    if (error.sent) permits.release();
+    else permits.refund();
   };
 
   return {
     layer: (next) => async (request) => {
       const { call } = request;
+      share?.arrived();
       follow(clock.now());
       const turn = first.delete(call) ? scheduler.readmit(call) : scheduler.admit(call);
       if (turn !== undefined) await turn;
@@ -136,7 +156,7 @@ export function createPace(options: PaceOptions): Pace {
       try {
         response = await next(request);
       } catch (error) {
-        settle(error);
+        void settle(error);
         learnFromFailure(call, error, startedAt);
         throw error;
       }
@@ -145,6 +165,7 @@ export function createPace(options: PaceOptions): Pace {
       return response;
     },
     requeue: (call) => void first.add(call),
+    follow: () => follow(clock.now()),
     ramp() {
       if (tracker === undefined) return;
       const now = clock.now();

@@ -7,11 +7,16 @@ import type { Layer, Send } from "./layer.ts";
 import { createObserve } from "./observe.ts";
 import type { UpstreamMeter } from "./observe.ts";
 import type { Origin } from "./origin.ts";
-import { createPace, type Pace, type PaceMeter } from "./pace.ts";
+import {
+  createPace,
+  type Pace,
+  type PaceMeter,
+  type PaceOptions,
+  type ShareWatch,
+} from "./pace.ts";
 import { readPipelineState, type UpstreamState } from "./pipeline-state.ts";
 import { createPool } from "./pool.ts";
 import type { ConnectionMeter, PoolOptions } from "./pool.ts";
-import type { QuotaSettings } from "./quota-tracker-settings.ts";
 import { createRetry } from "./retry.ts";
 import type { Repetition } from "./retry-rule.ts";
 import type { QueueBounds } from "./scheduler.ts";
@@ -20,7 +25,7 @@ import { createTransact } from "./transact.ts";
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
   readonly send: Send;
-  readonly pace: Pick<Pace, "rate" | "scheduler" | "permits" | "tracker">;
+  readonly pace: Pick<Pace, "rate" | "scheduler" | "permits" | "tracker" | "follow">;
   /** Reads what it is doing at this moment. */
   readonly state: () => UpstreamState;
   /** Refuses new requests, waits for those under way (each has its attempt's time at most), closes the connections. */
@@ -36,7 +41,8 @@ export interface UpstreamOptions {
   /** Shared by all instances on one host. */
   readonly origin: Origin;
   /** Absent: nothing bounds what is sent but the connections. */
-  readonly quota?: QuotaSettings | undefined;
+  readonly quota?: PaceOptions["quota"];
+  readonly share?: ShareWatch | undefined;
   readonly queue?: Partial<QueueBounds> | undefined;
   /** Default: that of the retries. */
   readonly maxAttempts?: number | undefined;
@@ -72,7 +78,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { breaks } = origin;
   const pool = createPool({ ...options.pool, meter, clock });
   const { connections } = options.pool;
-  const pace = createPace({ quota, connections, bounds: options.queue, meter, clock, random });
+  const pace = createPace({
+    quota,
+    share: options.share,
+    connections,
+    bounds: options.queue,
+    meter,
+    clock,
+    random,
+  });
   origin.listen({
     onOpen: (operations, refusal) =>
       pace.scheduler.flush(

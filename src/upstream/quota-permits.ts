@@ -4,12 +4,15 @@ import type { Permits } from "./permits.ts";
 import { createUnpacedPermits } from "./unpaced-permits.ts";
 
 /**
- * Permits at a rate that may be unknown (`Infinity`) at first: then they are without end, and cost next to nothing. The
- * first finite rate starts the mint, for good.
+ * Permits at a rate that may be unknown (`Infinity`): then they are without end, and cost next to nothing. A finite rate
+ * starts the mint.
  */
 export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number }): Permits {
-  if (rate !== Number.POSITIVE_INFINITY) return createPermitMint({ clock, rate });
-  let permits = createUnpacedPermits(clock);
+  const create = (perSecond: number): Permits =>
+    perSecond === Number.POSITIVE_INFINITY
+      ? createUnpacedPermits(clock)
+      : createPermitMint({ clock, rate: perSecond });
+  let permits = create(rate);
   let waiter: (() => void) | undefined;
 
   const call = (): void => {
@@ -17,11 +20,11 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
     waiter = undefined;
     callback?.();
   };
-  const start = (perSecond: number): void => {
+  const replace = (perSecond: number): void => {
     const { pausedUntil } = permits;
     permits.close();
-    permits = createPermitMint({ clock, rate: perSecond });
-    // The mint knows nothing of what was sent before it, so it starts with nothing to spend.
+    permits = create(perSecond);
+    // A mint knows nothing of what was sent before it, so it starts with nothing to spend.
     permits.pauseUntil(Math.max(pausedUntil, clock.now() + 1_000 / perSecond));
     if (waiter !== undefined) permits.whenAvailable(call);
   };
@@ -35,8 +38,10 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
     },
     delayMs: (count) => permits.delayMs(count),
     setRate(perSecond) {
-      if (permits.rate !== Number.POSITIVE_INFINITY) permits.setRate(perSecond);
-      else if (perSecond !== Number.POSITIVE_INFINITY) start(perSecond);
+      const isKnown = perSecond !== Number.POSITIVE_INFINITY;
+      const wasKnown = permits.rate !== Number.POSITIVE_INFINITY;
+      if (isKnown !== wasKnown) replace(perSecond);
+      else if (isKnown) permits.setRate(perSecond);
     },
     get rate() {
       return permits.rate;

@@ -157,6 +157,21 @@ test("40: bodies that are too large open the circuit", async () => {
   expect(gateway.asked().length).toBeLessThanOrEqual(20);
 }, 60_000);
 
+test.each([
+  ["JSON that does not parse opens", { kind: "garble" }],
+  ["pages of HTML open", { kind: "respond", status: 200, body: "<html>what a proxy says</html>" }],
+] as const)(
+  "41: %s the circuit",
+  async (_name, action) => {
+    await using gateway = await startWarmGateway();
+    gateway.fault(action);
+    for (let calls = 0; calls < manyCalls; calls++) await gateway.failedUnwrap(inMs(15_000));
+    expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(1);
+    expect(gateway.asked().length).toBeLessThanOrEqual(20);
+  },
+  60_000,
+);
+
 test("63: IDs stay with their calls through queue and repeats", async () => {
   await using gateway = await startWarmGateway({ env: { GATEWAY_RATE_CEILING: "1000" } });
   const { emulator, clients } = gateway;

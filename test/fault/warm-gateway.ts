@@ -25,9 +25,20 @@ export interface WarmGateway extends TestGateway {
 /** Waits drawn at random are the shortest there are, lest a test take longer than it has to. */
 const random = (): number => 0;
 
+/** The same call many times over is many requests, and the one caller may have the whole queue. */
+const eachOnItsOwn = {
+  GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100",
+  GATEWAY_COALESCE_UNWRAPS: "false",
+  GATEWAY_COALESCE_READS: "false",
+} as const;
+
 /** Starts it. `deps` add to, and win over, randomness that is none. Use with `await using`. */
 export async function startWarmGateway(options: TestGatewayOptions = {}): Promise<WarmGateway> {
-  const gateway = await startTestGateway({ ...options, deps: { random, ...options.deps } });
+  const gateway = await startTestGateway({
+    ...options,
+    env: { ...eachOnItsOwn, ...options.env },
+    deps: { random, ...options.deps },
+  });
   const { clients, emulator, secrets } = gateway;
   const keyId = await createKeyId(gateway);
   const plaintext = secrets.bytes(32);
@@ -70,8 +81,11 @@ export function tallyOf(values: readonly string[]): Readonly<Record<string, numb
   return tally;
 }
 
-/** Value of a metric without labels; NaN if it is not there. */
+/** Value of a metric, the sum of its series if it has labels; NaN if it is not there. */
 export async function metricOf(gateway: TestGateway, name: string): Promise<number> {
-  const line = (await gateway.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1) ?? Number.NaN);
+  const values = (await gateway.metrics())
+    .split("\n")
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
+  return values.length === 0 ? Number.NaN : values.reduce((sum, value) => sum + value);
 }

@@ -96,7 +96,11 @@ function plan(keyId: string, ciphertext: Buffer): readonly Planned[] {
 test("of 1,000 interleaved calls each has its own ID upstream, in the answer and in the log", async () => {
   // It is about IDs: a busy machine must not make it about time.
   await using gateway = await startTestGateway({
-    env: { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "60000" },
+    env: {
+      GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "60000",
+      GATEWAY_COALESCE_UNWRAPS: "false",
+      GATEWAY_COALESCE_READS: "false",
+    },
   });
   const { emulator, clients } = gateway;
   const keyId = await createKeyId(gateway);

@@ -43,6 +43,8 @@ export function createLogAccess(logger: Logger): CallObserver {
           peer: context.peer,
           upstreamAttempts: tally.attempts,
           upstreamStatus: tally.httpStatus,
+          // Key Protect's own logs know the shared request by this ID.
+          upstreamCorrelationId: tally.sentAs,
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
           err: level === "info" ? undefined : error,
         },

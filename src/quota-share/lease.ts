@@ -1,0 +1,79 @@
+/** What a member tells its group, and what it gets. */
+
+/** How long a lease lasts unless it is renewed, in milliseconds. */
+export const leaseMs = 3_000;
+
+/** A member's view when it asks. Rates in calls per second. */
+export interface LeaseRequest {
+  readonly memberId: string;
+  /** What it could use. */
+  readonly wantsPerSecond: number;
+  /** What it uses at most at present; `Infinity` if nothing bounds it. */
+  readonly hasPerSecond: number;
+  /** What Key Protect took from it in the last second. */
+  readonly acceptedPerSecond: number;
+  /** The quota, if the operator knows it. */
+  readonly ceilingPerSecond: number | undefined;
+  /** What a group that does not know its quota yet is to start from. */
+  readonly seedPerSecond: number | undefined;
+  /** Whether the seed is but a place to begin the search at. */
+  readonly isSearching: boolean;
+  /** The epoch in which it was answered 429, with how often in the last second. */
+  readonly refusal: { readonly epoch: number; readonly throttledPerSecond: number } | undefined;
+  /** Longest time without a probe, in milliseconds. */
+  readonly longestHoldMs: number;
+}
+
+/** A member's part of the quota. */
+export interface Lease {
+  /** What it may send, margin included; `Infinity` as long as nobody knows the quota. */
+  readonly ratePerSecond: number;
+  /** What it will be able to send once all others have renewed. */
+  readonly sharePerSecond: number;
+  readonly members: number;
+  /** What the quota is taken to be; `Infinity` as long as nobody knows. */
+  readonly quotaPerSecond: number;
+  /** Changes with every cut of the quota. */
+  readonly epoch: number;
+}
+
+const most = 1e12;
+const rate = (perSecond: number): number => Math.min(Math.max(perSecond, 0), most);
+const text = (value: number | undefined): number | "" => value ?? "";
+
+/** The arguments of `leaseScript`. */
+export function toLeaseArgs(request: LeaseRequest): (string | number)[] {
+  return [
+    request.memberId,
+    rate(request.wantsPerSecond),
+    rate(request.hasPerSecond),
+    rate(request.acceptedPerSecond),
+    text(request.ceilingPerSecond),
+    text(request.seedPerSecond),
+    request.isSearching ? 1 : 0,
+    leaseMs,
+    text(request.refusal?.epoch),
+    request.refusal?.throttledPerSecond ?? 0,
+    request.longestHoldMs,
+  ];
+}
+
+const figure = (value: unknown): number => {
+  if (value === "") return Number.POSITIVE_INFINITY;
+  return typeof value === "string" || typeof value === "number" ? Number(value) : Number.NaN;
+};
+
+/** Reads the reply of `leaseScript`. Gives `undefined` for one that makes no sense. */
+export function parseLease(reply: unknown): Lease | undefined {
+  if (!Array.isArray(reply)) return undefined;
+  const [ratePerSecond = 0, members = 0, quotaPerSecond = 0, epoch = 0, sharePerSecond = 0] =
+    reply.map(figure);
+  const isSound =
+    ratePerSecond > 0 &&
+    sharePerSecond > 0 &&
+    quotaPerSecond > 0 &&
+    Number.isInteger(members) &&
+    members > 0 &&
+    Number.isInteger(epoch);
+  return isSound ? { ratePerSecond, sharePerSecond, members, quotaPerSecond, epoch } : undefined;
+}

@@ -1,0 +1,122 @@
+/** Identical reads that are under way at the same time share one request. */
+import { expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import {
+  createKeyId,
+  deleteKeyRequest,
+  unwrapKeyRequest,
+  wrapKeyRequest,
+} from "../support/requests.ts";
+import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
+
+const calls = 1_000;
+
+const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+/** Holds up the answers of Key Protect, so that calls meet. */
+const delay = (gateway: TestGateway, delayMs: number): void =>
+  void gateway.emulator.faults.add({ match: { service: "keyprotect" }, delayMs });
+
+const asked = (gateway: TestGateway) => gateway.emulator.requests.list({ service: "keyprotect" });
+
+test("1,000 identical reads are one request, and each call keeps its own ID", async () => {
+  await using gateway = await startTestGateway();
+  const { clients, emulator } = gateway;
+  const keyId = await createKeyId(gateway);
+  emulator.requests.clear();
+  delay(gateway, 2_000);
+  const ids = times(calls, (index) => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`);
+  const answers = await Promise.all(
+    ids.map((id) =>
+      gateway.outcome(clients.keys, "getKey", { keyId }, { metadata: { "x-correlation-id": id } }),
+    ),
+  );
+  expect(new Set(answers.map(({ response }) => response?.key?.id))).toEqual(new Set([keyId]));
+  expect(asked(gateway)).toHaveLength(1);
+  const [sentAs] = asked(gateway).map(({ headers }) => headers["correlation-id"]);
+  const lines = gateway.log().filter(({ method }) => String(method).endsWith("/GetKey"));
+  expect(lines.map(({ correlationId }) => String(correlationId)).toSorted()).toEqual(ids);
+  // The shared request is found in Key Protect's logs from the line of any of the calls.
+  expect(lines.filter((line) => line["upstreamCorrelationId"] === sentAs)).toHaveLength(calls - 1);
+}, 60_000);
+
+test("unwraps of the same ciphertext share a request, and every caller gets the whole plaintext", async () => {
+  await using gateway = await startTestGateway();
+  const { clients, emulator, secrets } = gateway;
+  const keyId = await createKeyId(gateway);
+  const plaintext = secrets.bytes(32);
+  const wrap = (context: string[]) =>
+    gateway.call(clients.actions, "wrapKey", wrapKeyRequest(keyId, plaintext, context));
+  const { ciphertext } = await wrap([]);
+  const bound = await wrap(["tenant"]);
+  emulator.requests.clear();
+  delay(gateway, 500);
+  const unwrapped = await Promise.all([
+    ...times(50, () =>
+      gateway.call(clients.actions, "unwrapKey", unwrapKeyRequest(keyId, ciphertext)),
+    ),
+    ...times(50, () =>
+      gateway.call(
+        clients.actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, bound.ciphertext, ["tenant"]),
+      ),
+    ),
+  ]);
+  expect(unwrapped.filter((answer) => answer.plaintext.equals(plaintext))).toHaveLength(100);
+  expect(asked(gateway)).toHaveLength(2);
+  // Nothing is kept beyond the answer.
+  await gateway.call(clients.actions, "unwrapKey", unwrapKeyRequest(keyId, ciphertext));
+  expect(asked(gateway)).toHaveLength(3);
+}, 60_000);
+
+test("a caller that gives up leaves those who joined it unharmed", async () => {
+  await using gateway = await startTestGateway();
+  const { clients, emulator } = gateway;
+  const keyId = await createKeyId(gateway);
+  emulator.requests.clear();
+  delay(gateway, 2_500);
+  const leader = gateway.failure(clients.keys, "getKey", { keyId }, { deadline: Date.now() + 1_500 });
+  await eventually(() => asked(gateway).length === 1);
+  const followers = times(20, () => gateway.call(clients.keys, "getKey", { keyId }));
+  expect((await leader).code).toBe("DEADLINE_EXCEEDED");
+  expect((await Promise.all(followers)).map(({ key }) => key?.id)).toEqual(times(20, () => keyId));
+  expect(asked(gateway)).toHaveLength(1);
+}, 60_000);
+
+test("who has deleted a key does not read it through a request from before", async () => {
+  await using gateway = await startTestGateway();
+  const { clients, emulator } = gateway;
+  const keyId = await createKeyId(gateway);
+  emulator.requests.clear();
+  // The first read is under way from before the deletion until after it.
+  emulator.faults.add({
+    match: { service: "keyprotect", method: "GET" },
+    times: 1,
+    delayMs: 2_000,
+  });
+  const early = gateway.outcome(clients.keys, "getKey", { keyId });
+  await eventually(() => asked(gateway).length === 1);
+  await gateway.call(clients.keys, "deleteKey", deleteKeyRequest(keyId));
+  await gateway.outcome(clients.keys, "getKey", { keyId });
+  await early;
+  const reads = asked(gateway).filter(({ method }) => method === "GET");
+  expect(reads).toHaveLength(2);
+}, 60_000);
+
+test.each([
+  ["GATEWAY_COALESCE_READS", 5],
+  ["GATEWAY_COALESCE_UNWRAPS", 1],
+])(
+  "%s=false asks Key Protect %d times for five identical reads of a key",
+  async (name, count) => {
+    await using gateway = await startTestGateway({ env: { [name]: "false" } });
+    const keyId = await createKeyId(gateway);
+    gateway.emulator.requests.clear();
+    delay(gateway, 500);
+    await Promise.all(times(5, () => gateway.call(gateway.clients.keys, "getKey", { keyId })));
+    expect(asked(gateway)).toHaveLength(count);
+  },
+  60_000,
+);

@@ -1,0 +1,227 @@
+/** The connection to Redis, against a real server: who may do what, what is said of failures, and that no password gets out. */
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.ts";
+import type { RedisCommands } from "../../src/redis/redis-commands.ts";
+import { RedisError } from "../../src/redis/redis-error.ts";
+import { createCertificateAuthority } from "../support/certificates.ts";
+import { eventually } from "../support/eventually.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { startNode } from "../process/child-process.ts";
+import { createLogSink } from "./share-group.ts";
+
+const password = "a-password-nobody-may-see";
+const keepIt = { source: "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])" };
+const acl = [
+  "user default on nopass ~* +@all",
+  `user gateway on >${password} ~gateway:* +eval +evalsha +info +set +get`,
+];
+
+interface Connection extends AsyncDisposable {
+  readonly redis: RedisCommands;
+  readonly faults: RedisError[];
+  /** All that was said, in errors and in the log. */
+  said(): string;
+}
+
+function open(settings: RedisSettings): Connection {
+  const { logger, lines } = createLogSink();
+  const faults: RedisError[] = [];
+  const onFault = (error: RedisError): void => void faults.push(error);
+  const redis = connectRedis(settings, {
+    logger,
+    clock: systemClock,
+    random: Math.random,
+    onFault,
+  });
+  return {
+    redis,
+    faults,
+    said: () => lines.join("") + inspect(faults, { depth: 10, showHidden: true }),
+    [Symbol.asyncDispose]: () => redis.close(),
+  };
+}
+
+const ready = ({ redis }: Connection): Promise<void> => eventually(() => redis.isReady);
+const failure = async (promise: Promise<unknown>): Promise<RedisError> => {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof RedisError)) throw new Error("did not fail as it should");
+  return error;
+};
+const settingsOf = (server: RedisServer, more: Partial<RedisSettings> = {}): RedisSettings => ({
+  url: server.url,
+  keyPrefix: "gateway:",
+  ...more,
+});
+
+describe("a user with a password", () => {
+  test("reaches the keys below the prefix and no others", async () => {
+    await using server = await startRedisServer({ acl });
+    const own = { username: "gateway", password: () => password };
+    await using connection = open(settingsOf(server, own));
+    await ready(connection);
+    expect(await connection.redis.eval(keepIt, ["key"], [7])).toBe("7");
+    expect(server.cli("GET", "gateway:key")).toBe("7");
+    await using stranger = open(settingsOf(server, { ...own, keyPrefix: "other:" }));
+    await ready(stranger);
+    const error = await failure(stranger.redis.eval(keepIt, ["key"], [7]));
+    expect(error).toMatchObject({ code: "REFUSED", reason: "NOPERM" });
+    expect(server.cli("EXISTS", "other:key")).toBe("0");
+    expect(stranger.said()).not.toContain(password);
+  });
+
+  test("is refused with a wrong password, gets in when it is put right, and no password is told", async () => {
+    await using server = await startRedisServer({ acl });
+    const wrong = "another-password-nobody-may-see";
+    let given = wrong;
+    await using connection = open(
+      settingsOf(server, { username: "gateway", password: () => given }),
+    );
+    await eventually(() => connection.faults.some(({ code }) => code === "REFUSED"));
+    expect(connection.redis.isReady).toBe(false);
+    given = password;
+    await ready(connection);
+    expect(connection.said()).toContain("WRONGPASS");
+    expect(connection.said()).not.toContain(wrong);
+    expect(connection.said()).not.toContain(password);
+  });
+
+  test("is asked for again where it could not be read", async () => {
+    await using server = await startRedisServer({
+      acl: ["user default on >secret-of-all ~* +@all"],
+    });
+    let reads = 0;
+    const read = (): string => {
+      reads += 1;
+      if (reads < 3) throw new Error("no such file");
+      return "secret-of-all";
+    };
+    await using connection = open(settingsOf(server, { password: read }));
+    await ready(connection);
+    expect(connection.faults.map(({ reason }) => reason)).toContain("PASSWORD_UNREADABLE");
+  });
+
+  test("is not printed by the client library's debug output", async () => {
+    await using server = await startRedisServer({ acl });
+    const program = `
+      import { connectRedis } from "./src/redis/connect-redis.ts";
+      import { systemClock } from "./src/clock.ts";
+      const logger = { info() {}, warn() {} };
+      const deps = { logger, clock: systemClock, random: Math.random };
+      const redis = connectRedis(
+        { url: "${server.url}", username: "gateway", password: () => "${password}", keyPrefix: "gateway:" },
+        deps,
+      );
+      while (!redis.isReady) await new Promise((resolve) => setTimeout(resolve, 10));
+      await redis.eval({ source: "return ARGV[1]" }, ["k"], ["an-argument-nobody-may-see"]);
+      await redis.close();
+      console.log("done");
+    `;
+    await using child = startNode(
+      ["--import", "tsx", "--input-type=module", "--eval", program],
+      { DEBUG: "*" },
+      process.cwd(),
+    );
+    const { code } = await child.exit;
+    expect(child.stderr() + child.stdout()).not.toMatch(/nobody-may-see/);
+    expect(child.stdout()).toContain("done");
+    expect(code).toBe(0);
+  });
+});
+
+describe("TLS", () => {
+  test("is spoken with a server that the given authority has signed", async () => {
+    await using server = await startRedisServer({ tls: true });
+    await using connection = open(settingsOf(server, { ca: server.ca }));
+    await ready(connection);
+    expect(await connection.redis.eval(keepIt, ["key"], ["x"])).toBe("x");
+  });
+
+  test("is refused to a server that another authority has signed", async () => {
+    await using server = await startRedisServer({ tls: true });
+    await using connection = open(settingsOf(server, { ca: createCertificateAuthority().cert }));
+    await eventually(() => connection.faults.length > 0);
+    expect(connection.faults[0]?.code).toBe("TLS");
+    expect(connection.redis.isReady).toBe(false);
+  });
+});
+
+describe("failures", () => {
+  test("a command without a connection fails at once and was not sent", async () => {
+    await using server = await startRedisServer();
+    await server.kill();
+    await using connection = open(settingsOf(server));
+    const error = await failure(connection.redis.eval(keepIt, ["key"], [1]));
+    expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
+  });
+
+  test("a script that Redis has forgotten is sent again in full", async () => {
+    await using server = await startRedisServer();
+    await using connection = open(settingsOf(server));
+    await ready(connection);
+    expect(await connection.redis.eval(keepIt, ["key"], [1])).toBe("1");
+    server.cli("SCRIPT", "FLUSH");
+    expect(await connection.redis.eval(keepIt, ["key"], [2])).toBe("2");
+    expect(connection.faults).toEqual([]);
+  });
+
+  test("a script's own error says neither its arguments nor its text", async () => {
+    await using server = await startRedisServer();
+    await using connection = open(settingsOf(server));
+    await ready(connection);
+    const source = "return redis.error_reply('SOME ' .. ARGV[1])";
+    const error = await failure(connection.redis.eval({ source }, ["key"], [password]));
+    expect(error.code).toBe("FAILED");
+    expect(inspect(error, { showHidden: true }) + connection.said()).not.toContain(password);
+  });
+
+  test("a Redis that hangs costs a command its time limit, and is left for a new connection", async () => {
+    await using server = await startRedisServer();
+    await using connection = open(settingsOf(server));
+    await ready(connection);
+    server.suspend();
+    const error = await failure(connection.redis.eval(keepIt, ["key"], [1]));
+    expect(error).toMatchObject({ code: "TIMEOUT", sent: true });
+    await eventually(async () => {
+      await failure(connection.redis.eval(keepIt, ["key"], [1]));
+      return !connection.redis.isReady;
+    });
+    server.resume();
+    await ready(connection);
+    expect(await connection.redis.eval(keepIt, ["key"], [3])).toBe("3");
+  });
+
+  test("a restarted Redis is found again", async () => {
+    await using server = await startRedisServer();
+    await using connection = open(settingsOf(server));
+    await ready(connection);
+    await server.kill();
+    await eventually(() => !connection.redis.isReady);
+    await server.restart();
+    await ready(connection);
+    expect(await connection.redis.eval(keepIt, ["key"], [4])).toBe("4");
+  });
+});
+
+test("a connection that is given up does not come back, whatever it was doing", async () => {
+  await using server = await startRedisServer();
+  const connected = open(settingsOf(server));
+  await ready(connected);
+  const connecting = open(settingsOf(server));
+  await server.kill();
+  const reconnecting = open(settingsOf(server));
+  await eventually(() => reconnecting.faults.length > 1);
+  for (const { redis } of [connected, connecting, reconnecting]) await redis.close();
+  await server.restart();
+  await new Promise((resolve) => {
+    setTimeout(resolve, 300);
+  });
+  for (const { redis } of [connected, connecting, reconnecting]) {
+    expect(redis.isReady).toBe(false);
+    expect((await failure(redis.eval(keepIt, ["key"], [1]))).sent).toBe(false);
+  }
+});

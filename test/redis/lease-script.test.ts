@@ -1,0 +1,190 @@
+/** The script in Redis does what its model does, and what it grants keeps the laws of a shared quota. */
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import {
+  type LeaseRequest,
+  leaseMs,
+  parseLease,
+  toLeaseArgs,
+} from "../../src/quota-share/lease.ts";
+import { leaseScript, leaveScript } from "../../src/quota-share/lease-script.ts";
+import { connectRedis } from "../../src/redis/connect-redis.ts";
+import type { RedisCommands } from "../../src/redis/redis-commands.ts";
+import { eventually } from "../support/eventually.ts";
+import { createModelGroup, lend } from "../support/lease-model.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { createLogSink } from "./share-group.ts";
+
+let server: RedisServer;
+let redis: RedisCommands;
+beforeAll(async () => {
+  server = await startRedisServer();
+  const { logger } = createLogSink();
+  redis = connectRedis(
+    { url: server.url, keyPrefix: "" },
+    { logger, clock: systemClock, random: Math.random },
+  );
+  await eventually(() => redis.isReady);
+});
+afterAll(async () => {
+  await redis.close();
+  await server[Symbol.asyncDispose]();
+});
+
+let groups = 0;
+const newKey = (): string => `kp:{group-${groups++}}:quota`;
+const setFields = {
+  source: `if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], unpack(ARGV)) end`,
+};
+
+async function ask(
+  key: string,
+  request: LeaseRequest,
+  lastingMs: number,
+): Promise<{ lease: ReturnType<typeof parseLease>; now: number }> {
+  const args = toLeaseArgs(request).with(7, lastingMs);
+  const reply = await redis.eval(leaseScript, [key], args);
+  const now: unknown = Array.isArray(reply) ? reply[5] : undefined;
+  return { lease: parseLease(reply), now: Number(now) };
+}
+
+const rate = fc.oneof(fc.constant(0), fc.double({ min: 0.1, max: 500, noNaN: true }));
+const known = fc.option(fc.double({ min: 1, max: 400, noNaN: true }), { nil: undefined });
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("ask" as const),
+      member: fc.integer({ min: 0, max: 4 }),
+      wants: rate,
+      accepted: rate,
+      throttled: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined, freq: 3 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("leave" as const),
+      member: fc.integer({ min: 0, max: 4 }),
+    }),
+  },
+  // The times for the next probe, the next cut, and the end of the group's youth have come.
+  { weight: 2, arbitrary: fc.constant({ kind: "wait" as const }) },
+);
+
+test("agrees with its model, and never grants more than the quota to all together", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      known,
+      known,
+      fc.boolean(),
+      fc.array(step, { minLength: 5, maxLength: 40 }),
+      async (ceilingPerSecond, seedPerSecond, isSearching, plan) => {
+        const key = newKey();
+        const group = createModelGroup();
+        const held = new Map<string, number>();
+        for (const each of plan) {
+          if (each.kind === "wait") {
+            Object.assign(group, { dueAt: 0, cutFrom: 0, severeFrom: 0, bornAt: group.bornAt && 0 });
+            await redis.eval(setFields, [key], ["due", 0, "cutFrom", 0, "severeFrom", 0, "born", 0]);
+            continue;
+          }
+          const memberId = `m${each.member}`;
+          if (each.kind === "leave") {
+            await redis.eval(leaveScript, [key], [memberId]);
+            group.members.delete(memberId);
+            held.delete(memberId);
+            continue;
+          }
+          const request: LeaseRequest = {
+            memberId,
+            wantsPerSecond: each.wants,
+            hasPerSecond: held.get(memberId) ?? 10,
+            acceptedPerSecond: each.accepted,
+            ceilingPerSecond,
+            seedPerSecond,
+            isSearching,
+            refusal:
+              each.throttled === undefined
+                ? undefined
+                : { epoch: group.epoch, throttledPerSecond: each.throttled },
+            longestHoldMs: 300_000,
+          };
+          const before = group.members.size;
+          const { lease, now } = await ask(key, request, 60_000);
+          const model = lend(group, request, now, 60_000);
+          if (lease === undefined) throw new Error("no lease");
+          expect(lease.ratePerSecond).toBeCloseTo(model.rate, 6);
+          expect(lease.sharePerSecond).toBeCloseTo(model.share, 6);
+          expect(lease.quotaPerSecond).toBeCloseTo(model.quota, 6);
+          expect(lease).toMatchObject({ members: model.members, epoch: model.epoch });
+          expect(lease.members).toBeLessThanOrEqual(before + 1);
+          // Without a known quota a member counts with what it uses.
+          const isBounded = lease.quotaPerSecond < Number.POSITIVE_INFINITY;
+          held.set(memberId, isBounded ? lease.ratePerSecond : each.accepted);
+          // The law: what is granted now, together with what the others hold, is no more than the quota, but for the little that
+          // nobody goes without.
+          const all = [...held.values()].reduce((total, each) => total + each, 0);
+          const others = all - lease.ratePerSecond;
+          const least = Math.min(0.5, lease.quotaPerSecond / (20 * lease.members));
+          if (isBounded) {
+            expect(all).toBeLessThanOrEqual(Math.max(lease.quotaPerSecond, others) + least + 1e-6);
+          }
+        }
+      },
+    ),
+    { numRuns: 120 },
+  );
+}, 60_000);
+
+const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
+  memberId,
+  wantsPerSecond,
+  hasPerSecond: 25,
+  acceptedPerSecond: 25,
+  ceilingPerSecond: 100,
+  seedPerSecond: undefined,
+  isSearching: false,
+  refusal: undefined,
+  longestHoldMs: 300_000,
+});
+
+test("forgets a member whose lease has ended", async () => {
+  const key = newKey();
+  await ask(key, asking("gone", 500), 50);
+  await ask(key, asking("here", 500), 50);
+  expect(Number(server.cli("HEXISTS", key, "m:gone"))).toBe(1);
+  await eventually(async () => (await ask(key, asking("here", 500), 50)).lease?.members === 1);
+  expect(Number(server.cli("HEXISTS", key, "m:gone"))).toBe(0);
+  const { lease } = await ask(key, asking("here", 500), 50);
+  expect(lease?.ratePerSecond).toBeCloseTo(98.5, 6);
+});
+
+test("keeps a group for ten minutes after its last member, and no longer", async () => {
+  const key = newKey();
+  await ask(key, asking("a", 1), leaseMs);
+  const left = Number(server.cli("PTTL", key));
+  expect(left).toBeGreaterThan(500_000);
+  expect(left).toBeLessThanOrEqual(600_000);
+});
+
+test("takes no more than 256 members", async () => {
+  const key = newKey();
+  for (let at = 0; at < 256; at += 1) await ask(key, asking(`m${at}`, 1), 60_000);
+  await expect(ask(key, asking("one-more", 1), 60_000)).rejects.toMatchObject({ code: "FAILED" });
+  expect((await ask(key, asking("m0", 1), 60_000)).lease?.members).toBe(256);
+});
+
+test("is not led astray by entries from a clock that was ahead", async () => {
+  const key = newKey();
+  const { now } = await ask(key, asking("a", 500), leaseMs);
+  const future = now + 3_600_000;
+  const entry = `${future} 500 90 90`;
+  const fields = ["m:ghost", entry, "born", future, "cutFrom", future, "severeFrom", future, "due", future];
+  await redis.eval(setFields, [key], fields);
+  const { lease } = await ask(key, asking("a", 500), leaseMs);
+  expect(lease?.members).toBe(1);
+  expect(Number(server.cli("HEXISTS", key, "m:ghost"))).toBe(0);
+  expect(Number(server.cli("HGET", key, "born"))).toBeLessThanOrEqual(now + 60_000);
+});

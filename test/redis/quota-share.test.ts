@@ -1,0 +1,144 @@
+/** Four gateways on one quota of 100 calls per second, with a real Redis and real time. */
+import { afterEach, describe, expect, test } from "vitest";
+import { startRedisServer } from "../support/redis-server.ts";
+import { eventually } from "../support/eventually.ts";
+import { createLogSink, jainOf, type Member, startMember, sumOf, watch } from "./share-group.ts";
+
+const quota = 100;
+const greedy = 500;
+const members: Member[] = [];
+const idle = { timeout: 60_000 };
+
+const settings = (url: string) => ({
+  redis: { url, keyPrefix: "gateway:" },
+  ceilingPerSecond: quota,
+  replicas: 4,
+});
+
+function join(url: string, ...ids: readonly string[]): void {
+  for (const id of ids) members.push(startMember(id, greedy, settings(url)));
+}
+
+const kinds = (): string[] => members.map(({ share }) => share.state.kind);
+const areAll = (kind: string): boolean => kinds().every((each) => each === kind);
+const isShared = (): boolean =>
+  areAll("lease") && sumOf(members) >= 0.97 * quota && jainOf(members) >= 0.95;
+
+afterEach(async () => {
+  await Promise.all(members.splice(0).map((member) => member[Symbol.asyncDispose]()));
+});
+
+describe("a group that Redis serves", idle, () => {
+  test("gives a late member its equal part within five seconds, and never more than the quota to all", async () => {
+    await using redis = await startRedisServer();
+    join(redis.url, "a", "b", "c");
+    await eventually(isShared);
+    join(redis.url, "d");
+    const { most } = await watch(members, 5_000);
+    expect(most).toBeLessThanOrEqual(1.05 * quota);
+    expect(sumOf(members)).toBeGreaterThanOrEqual(0.97 * quota);
+    expect(jainOf(members)).toBeGreaterThanOrEqual(0.95);
+    expect(members.map(({ share }) => share.state.members)).toEqual([4, 4, 4, 4]);
+  });
+
+  test("gives what one does not want to the others", async () => {
+    await using redis = await startRedisServer();
+    join(redis.url, "a", "b", "c", "d");
+    const [first] = members;
+    if (first === undefined) throw new Error("no member");
+    first.wants = 5;
+    await eventually(() => members.slice(1).every(({ perSecond }) => perSecond >= 31));
+    expect(sumOf(members)).toBeLessThanOrEqual(quota);
+    expect(first.perSecond).toBeGreaterThanOrEqual(4.9);
+  });
+
+  test("passes on at once what a member leaves behind", async () => {
+    await using redis = await startRedisServer();
+    join(redis.url, "a", "b", "c", "d");
+    await eventually(isShared);
+    await Promise.all(members.splice(2).map((member) => member[Symbol.asyncDispose]()));
+    const { most } = await watch(members, 4_000);
+    expect(most).toBeLessThanOrEqual(quota);
+    expect(sumOf(members)).toBeGreaterThanOrEqual(0.97 * quota);
+  });
+
+  test.each(["FLUSHALL", "SCRIPT FLUSH"])(
+    "comes through %s without exceeding the quota",
+    async (command) => {
+      await using redis = await startRedisServer();
+      join(redis.url, "a", "b", "c", "d");
+      await eventually(isShared);
+      redis.cli(...command.split(" "));
+      const { most } = await watch(members, 3_000);
+      expect(most).toBeLessThanOrEqual(quota);
+      await eventually(isShared);
+      expect(redis.cli("HLEN", "gateway:kp:{one}:quota")).not.toBe("0");
+    },
+  );
+
+  test("lowers the quota once for all of a group's refusals", async () => {
+    await using redis = await startRedisServer();
+    join(redis.url, "a", "b", "c", "d");
+    await eventually(isShared);
+    const epochs = new Set(members.map(({ share }) => share.state.epoch));
+    expect(epochs.size).toBe(1);
+    const [before = 0] = epochs;
+    for (const { share } of members) share.onThrottled({ accepted: 25, throttled: 1 });
+    await eventually(() => members.every(({ share }) => share.state.epoch === before + 1));
+    await eventually(() => sumOf(members) <= 0.985 * 0.985 * quota + 0.01);
+    expect(redis.cli("HGET", "gateway:kp:{one}:quota", "quota")).toMatch(/^98\.5|^98\.4999/);
+  });
+});
+
+describe("a group without Redis", idle, () => {
+  test("starts with its slices, at once, and ramps up to leases when Redis comes", async () => {
+    await using redis = await startRedisServer();
+    await redis.kill();
+    join(redis.url, "a", "b", "c", "d");
+    await eventually(() => Math.abs(sumOf(members) - 0.9 * quota) < 0.01);
+    expect(areAll("static")).toBe(true);
+    await redis.restart();
+    const { most } = await watch(members, 10_000, isShared);
+    expect(most).toBeLessThanOrEqual(quota);
+    expect(isShared()).toBe(true);
+  });
+
+  test("keeps its leases, falls back to slices, and returns when Redis does", async () => {
+    await using redis = await startRedisServer();
+    join(redis.url, "a", "b", "c", "d");
+    for (const [at, member] of members.entries()) member.wants = at === 0 ? greedy : 5;
+    await eventually(() => (members[0]?.perSecond ?? 0) > 80);
+    await redis.kill();
+    const kept = await watch(members, 2_000);
+    expect(kept.most).toBeLessThanOrEqual(quota);
+    expect(members[0]?.perSecond).toBeGreaterThan(80);
+    const fallen = await watch(members, 10_000, () => areAll("slice"));
+    expect(fallen.most).toBeLessThanOrEqual(1.1 * quota);
+    expect(areAll("slice")).toBe(true);
+    await eventually(() => Math.abs((members[0]?.perSecond ?? 0) - 22.5) < 0.01);
+    for (const member of members) member.wants = greedy;
+    await redis.restart();
+    const back = await watch(members, 15_000, isShared);
+    expect(back.most).toBeLessThanOrEqual(1.05 * quota);
+    expect(isShared()).toBe(true);
+  });
+
+  test("never waits for a Redis that hangs, and serves on when it wakes", async () => {
+    await using redis = await startRedisServer();
+    const { logger, lines } = createLogSink();
+    for (const id of ["a", "b", "c", "d"]) {
+      members.push(startMember(id, greedy, { ...settings(redis.url), logger }));
+    }
+    await eventually(isShared);
+    redis.suspend();
+    const { least, most } = await watch(members, 10_000, () => areAll("slice"));
+    expect(areAll("slice")).toBe(true);
+    expect(least).toBeGreaterThanOrEqual(0.89 * quota);
+    expect(most).toBeLessThanOrEqual(quota);
+    redis.resume();
+    const back = await watch(members, 15_000, isShared);
+    expect(isShared()).toBe(true);
+    expect(back.most).toBeLessThanOrEqual(1.05 * quota);
+    expect(lines.some((line) => line.includes('"code":"TIMEOUT"'))).toBe(true);
+  });
+});

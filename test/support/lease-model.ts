@@ -1,0 +1,201 @@
+/** The group's side of a shared quota written a second time, in TypeScript, to hold the script in Redis against. */
+import type { LeaseRequest } from "../../src/quota-share/lease.ts";
+
+/** A group as the script keeps it. Times are milliseconds of its own clock. */
+export interface ModelGroup {
+  readonly members: Map<string, ModelMember>;
+  bornAt?: number;
+  epoch: number;
+  quota: number | undefined;
+  safe: number;
+  step: number;
+  holdMs: number;
+  dueAt: number;
+  cutFrom: number;
+  severeFrom: number;
+}
+
+interface ModelMember {
+  readonly expiresAt: number;
+  readonly wants: number;
+  readonly has: number;
+  readonly accepted: number;
+}
+
+/** What a member is told; `Infinity` for what is not known. */
+export interface ModelLease {
+  readonly rate: number;
+  readonly share: number;
+  readonly members: number;
+  readonly quota: number;
+  readonly epoch: number;
+}
+
+const margin = 0.985;
+const firstHoldMs = 20_000;
+const settleMs = 1_100;
+const steps = [0.01, 0.02, 0.04, 0.08, 0.08];
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
+export const createModelGroup = (): ModelGroup => ({
+  members: new Map(),
+  epoch: 0,
+  quota: undefined,
+  safe: 0,
+  step: 0,
+  holdMs: firstHoldMs,
+  dueAt: 0,
+  cutFrom: 0,
+  severeFrom: 0,
+});
+
+/** Max-min fair parts of `total`, in the order of `wants`; what nobody wants is spread evenly. */
+export function fairShares(wants: readonly number[], total: number): number[] {
+  let left = total;
+  const shares = wants.map(() => 0);
+  let open = wants.map((want, at) => ({ want, at })).toSorted((a, b) => a.want - b.want);
+  while (open.length > 0) {
+    const part = left / open.length;
+    const content = open.filter(({ want }) => want <= part);
+    if (content.length === 0) {
+      for (const { at } of open) shares[at] = part;
+      return shares;
+    }
+    for (const { want, at } of content) {
+      shares[at] = want;
+      left -= want;
+    }
+    open = open.filter(({ want }) => want > part);
+  }
+  return shares.map((share) => share + left / wants.length);
+}
+
+/** Does what the script does with the same request at the same time. */
+export function lend(
+  group: ModelGroup,
+  request: LeaseRequest,
+  now: number,
+  leaseMs: number,
+): ModelLease {
+  const { memberId, ceilingPerSecond: ceiling } = request;
+  for (const [id, { expiresAt }] of group.members) {
+    if (id === memberId || expiresAt <= now) group.members.delete(id);
+  }
+  if (group.bornAt === undefined) {
+    group.bornAt = now;
+    group.epoch = now;
+    group.dueAt = now;
+  }
+  const isSeeded = group.quota === undefined && request.seedPerSecond !== undefined;
+  if (isSeeded) {
+    group.quota = group.safe = request.seedPerSecond;
+    group.step = request.isSearching ? steps.length : group.step;
+    group.dueAt = now + (request.isSearching ? 2_000 : group.holdMs);
+  }
+  const others = [...group.members.values()];
+  const count = others.length + 1;
+  const accepted = request.acceptedPerSecond + sum(others.map((each) => each.accepted));
+  if (request.refusal?.epoch === group.epoch && now >= group.cutFrom) {
+    cut(group, request, { now, count, accepted });
+  } else {
+    raise(group, ceiling, { now, accepted });
+  }
+  if (group.quota !== undefined && ceiling !== undefined) {
+    group.quota = Math.min(group.quota, ceiling);
+    group.safe = Math.min(group.safe, group.quota);
+  }
+
+  const quota = group.quota ?? ceiling ?? Number.POSITIVE_INFINITY;
+  let rate = Number.POSITIVE_INFINITY;
+  let share = Number.POSITIVE_INFINITY;
+  if (quota < Number.POSITIVE_INFINITY) {
+    const total = margin * quota;
+    const least = Math.min(2, total / (2 * count));
+    const wants = [request.wantsPerSecond, ...others.map((each) => each.wants)];
+    [share = 0] = fairShares(
+      wants.map((want) => Math.max(want, least)),
+      total,
+    );
+    rate = Math.min(share, total - sum(others.map((each) => each.has)));
+    if (now - group.bornAt < leaseMs) rate = Math.min(rate, request.hasPerSecond);
+    rate = Math.max(rate, Math.min(0.5, total / (20 * count)));
+  }
+  group.members.set(memberId, {
+    expiresAt: now + leaseMs,
+    wants: request.wantsPerSecond,
+    has: rate === Number.POSITIVE_INFINITY ? request.acceptedPerSecond : rate,
+    accepted: request.acceptedPerSecond,
+  });
+  return { rate, share, members: count, quota, epoch: group.epoch };
+}
+
+interface Moment {
+  readonly now: number;
+  readonly accepted: number;
+}
+
+function cut(
+  group: ModelGroup,
+  { acceptedPerSecond: mine, refusal, ceilingPerSecond, longestHoldMs }: LeaseRequest,
+  { now, count, accepted }: Moment & { readonly count: number },
+): void {
+  const throttled = refusal?.throttledPerSecond ?? 0;
+  const known = group.quota ?? ceilingPerSecond;
+  let quota: number;
+  group.cutFrom = now + 300;
+  if (known === undefined) {
+    quota = Math.max(accepted, 5);
+    group.step = steps.length;
+    group.holdMs = firstHoldMs;
+    group.dueAt = now + 2_000;
+    group.cutFrom = now + settleMs;
+    group.severeFrom = now + 2 * settleMs;
+  } else {
+    if (now >= group.severeFrom && throttled >= 3 && throttled > 0.05 * (mine + throttled)) {
+      const taken = (known * mine) / (mine + throttled);
+      quota = Math.max(known / 2, taken);
+      group.holdMs = firstHoldMs;
+      group.cutFrom = now + settleMs;
+      group.severeFrom = now + 2 * settleMs;
+    } else if (group.step >= steps.length) {
+      quota = Math.min(Math.max(accepted, group.safe), known * margin);
+      group.holdMs = firstHoldMs;
+    } else {
+      quota = group.step > 0 ? group.safe : known * margin;
+      group.holdMs = Math.min(group.holdMs * (group.step > 0 ? 2 : 1.5), longestHoldMs);
+    }
+    group.step = 0;
+    group.dueAt = now + group.holdMs;
+  }
+  group.quota = group.safe = Math.max(quota, 0.5 * count);
+  group.epoch += 1;
+}
+
+function raise(group: ModelGroup, ceiling: number | undefined, { now, accepted }: Moment): void {
+  const { quota } = group;
+  if (quota === undefined || now < group.dueAt) return;
+  const isAtCeiling = ceiling !== undefined && quota >= ceiling;
+  if (group.step === 0 && isAtCeiling) return;
+  if (accepted < 0.8 * margin * quota) {
+    if (group.step < steps.length) {
+      group.quota = group.safe;
+      group.step = 0;
+    }
+    group.dueAt = now + 1_000;
+    return;
+  }
+  group.safe = quota;
+  group.step += 1;
+  if (isAtCeiling) {
+    group.step = 0;
+    group.dueAt = now + group.holdMs;
+  } else if (group.step <= steps.length) {
+    group.quota = quota * (1 + (steps[group.step - 1] ?? 0));
+    group.dueAt = now + 15_000;
+  } else {
+    group.quota = quota * 1.25;
+    group.holdMs = firstHoldMs;
+    group.dueAt = now + 2_000;
+  }
+}

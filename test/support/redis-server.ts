@@ -1,0 +1,140 @@
+/** A real Redis for tests, from the PATH, on a free port of this machine and without anything on disk that lasts. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, connect as connectTcp, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createCertificateAuthority } from "./certificates.ts";
+import { eventually } from "./eventually.ts";
+
+/** How the server is to be. */
+export interface RedisServerOptions {
+  /** Whether it speaks TLS, with a certificate for 127.0.0.1. */
+  readonly tls?: boolean;
+  /** Lines of ACL rules, such as `user gateway on >password ~prefix:* +eval`. */
+  readonly acl?: readonly string[];
+}
+
+/** A Redis that runs. Disposing of it kills it. */
+export interface RedisServer extends AsyncDisposable {
+  /** `redis://127.0.0.1:port`, or `rediss://…`. */
+  readonly url: string;
+  readonly port: number;
+  /** PEM of the authority that signed its certificate; empty without TLS. */
+  readonly ca: string;
+  /** Runs a command with redis-cli, as the default user, and gives what it prints. */
+  cli(...args: readonly string[]): string;
+  /** Kills it at once. Nothing that it held is left. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port, empty. */
+  restart(): Promise<void>;
+  /** Stops it as a machine that hangs does: connections stay, nothing is answered. */
+  suspend(): void;
+  resume(): void;
+}
+
+/** Starts a server and waits until it takes connections. */
+export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), "gateway-redis-"));
+  const port = await freePort();
+  const { ca, args } = writeConfiguration(folder, port, options);
+  let child = await spawnServer(args, port);
+
+  const server: RedisServer = {
+    url: `${options.tls === true ? "rediss" : "redis"}://127.0.0.1:${port}`,
+    port,
+    ca,
+    cli(...command) {
+      const tls = options.tls === true ? ["--tls", "--cacert", join(folder, "ca.pem")] : [];
+      const run = spawnSync("redis-cli", ["-p", String(port), ...tls, ...command], {
+        encoding: "utf8",
+        timeout: 10_000,
+      });
+      if (run.status !== 0) throw new Error(`redis-cli failed: ${run.stderr}`);
+      return run.stdout.trim();
+    },
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+    async restart() {
+      await server.kill();
+      child = await spawnServer(args, port);
+    },
+    suspend: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+    async [Symbol.asyncDispose]() {
+      await server.kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
+
+function writeConfiguration(
+  folder: string,
+  port: number,
+  { tls = false, acl = [] }: RedisServerOptions,
+): { readonly ca: string; readonly args: readonly string[] } {
+  const lines = ['save ""', "appendonly no", "bind 127.0.0.1", `dir ${folder}`];
+  let ca = "";
+  if (tls) {
+    const authority = createCertificateAuthority();
+    const { cert, key } = authority.issue({ ipAddresses: ["127.0.0.1"] });
+    ca = authority.cert;
+    for (const [name, text] of Object.entries({ ca, cert, key })) {
+      writeFileSync(join(folder, `${name}.pem`), text, { mode: 0o600 });
+    }
+    lines.push("port 0", `tls-port ${port}`, "tls-auth-clients no");
+    lines.push(`tls-ca-cert-file ${folder}/ca.pem`);
+    lines.push(`tls-cert-file ${folder}/cert.pem`, `tls-key-file ${folder}/key.pem`);
+  } else {
+    lines.push(`port ${port}`);
+  }
+  if (acl.length > 0) {
+    writeFileSync(join(folder, "users.acl"), `${acl.join("\n")}\n`);
+    lines.push(`aclfile ${folder}/users.acl`);
+  }
+  const path = join(folder, "redis.conf");
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return { ca, args: [path] };
+}
+
+async function spawnServer(args: readonly string[], port: number) {
+  const child = spawn("redis-server", args, { stdio: "ignore" });
+  // Without it a server would outlive a test run that is killed.
+  const stop = (): void => void child.kill("SIGKILL");
+  process.once("exit", stop);
+  child.once("exit", () => process.removeListener("exit", stop));
+  await eventually(() => {
+    if (child.exitCode !== null) throw new Error("redis-server did not start");
+    return accepts(port);
+  });
+  return child;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTcp(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return isTcp(address) ? address.port : 0;
+}
+
+const isTcp = (address: AddressInfo | string | null): address is AddressInfo =>
+  typeof address === "object" && address !== null;
