@@ -87,7 +87,7 @@ function shareQuota(
     now: clock.now(),
     random,
   });
-  let onThrottled: ((now: number) => void) | undefined;
+  let onThrottled: (() => void) | undefined;
 
   return {
     pacing: {
@@ -97,7 +97,7 @@ function shareQuota(
         accepted: (now) => meter.accepted(now),
         throttled(now) {
           meter.throttled(now);
-          onThrottled?.(now);
+          onThrottled?.();
         },
       },
     },
@@ -122,7 +122,7 @@ function shareQuota(
           pace.follow();
         },
       });
-      onThrottled = (now) => share.onThrottled(meter.lastSecond(now));
+      onThrottled = () => share.onThrottled();
       share.start();
       return { state: () => share.state, [Symbol.asyncDispose]: () => share.close() };
     },

@@ -8,12 +8,22 @@ export interface BoundedPermits extends Permits {
   readonly inFlight: number;
 }
 
+/** Calls back in the next turn of the event loop. */
+export type NextTurn = (callback: () => void) => void;
+
 /**
  * Bounds the requests under way to the number of connections: a request that waits inside the pool can neither be cancelled nor be
  * overtaken by one that matters more. With a clock, `delayMs` reckons with how fast connections come free while all are busy.
  */
-export function limitInFlight(permits: Permits, most: number, clock?: Clock): BoundedPermits {
+export function limitInFlight(
+  permits: Permits,
+  most: number,
+  clock?: Clock,
+  nextTurn: NextTurn = setImmediate,
+): BoundedPermits {
   let inFlight = 0;
+  /** Ended in this turn. undici takes a connection for free a turn after the answer on it; until then it would queue the next. */
+  let ending = 0;
   let waiter: (() => void) | undefined;
   /** Since when all are busy and none has come free, while all are busy. */
   let busySince = 0;
@@ -26,7 +36,12 @@ export function limitInFlight(permits: Permits, most: number, clock?: Clock): Bo
     callback?.();
   };
   const arm = (): void => {
-    permits.whenAvailable(waiter === undefined || inFlight >= most ? undefined : call);
+    permits.whenAvailable(waiter === undefined || inFlight + ending >= most ? undefined : call);
+  };
+  const free = (): void => {
+    const wereAllTaken = inFlight + ending >= most;
+    ending = 0;
+    if (waiter !== undefined && wereAllTaken) arm();
   };
   const end = (): void => {
     if (clock !== undefined) {
@@ -35,12 +50,13 @@ export function limitInFlight(permits: Permits, most: number, clock?: Clock): Bo
       releaseMs += (busyMs - releaseMs) / (2 * most);
     }
     inFlight -= 1;
-    if (waiter !== undefined && inFlight === most - 1) arm();
+    ending += 1;
+    if (ending === 1) nextTurn(free);
   };
 
   return {
     tryTake() {
-      if (inFlight >= most || !permits.tryTake()) return false;
+      if (inFlight + ending >= most || !permits.tryTake()) return false;
       inFlight += 1;
       if (inFlight === most && clock !== undefined) busySince = clock.now();
       return true;
@@ -56,7 +72,7 @@ export function limitInFlight(permits: Permits, most: number, clock?: Clock): Bo
     },
     delayMs(count) {
       const permitMs = permits.delayMs(count);
-      return inFlight < most ? permitMs : Math.max(permitMs, count * releaseMs);
+      return inFlight + ending < most ? permitMs : Math.max(permitMs, count * releaseMs);
     },
     setRate: (perSecond) => permits.setRate(perSecond),
     get rate() {
@@ -66,7 +82,7 @@ export function limitInFlight(permits: Permits, most: number, clock?: Clock): Bo
       const before = permits.pausedUntil;
       permits.pauseUntil(time);
       // Who cannot outlast the pause has to be told now, also while all connections are busy.
-      if (inFlight >= most && permits.pausedUntil > before) call();
+      if (inFlight + ending >= most && permits.pausedUntil > before) call();
     },
     get pausedUntil() {
       return permits.pausedUntil;

@@ -13,9 +13,9 @@ export type UpstreamOutcome = "2xx" | "3xx" | "4xx" | "429" | "5xx" | UpstreamEr
 /** Counts requests to the upstream. */
 export interface UpstreamMeter {
   /** A request is under way. */
-  upstreamStarted(): void;
+  readonly upstreamStarted: () => void;
   /** It ended. `operation` is the RPC it was made for. */
-  upstreamEnded(operation: string, outcome: UpstreamOutcome, seconds: number): void;
+  readonly upstreamEnded: (operation: string, outcome: UpstreamOutcome, seconds: number) => void;
 }
 
 /** The outcome of an answer with a status. */

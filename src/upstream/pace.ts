@@ -5,7 +5,7 @@ import { parseRetryAfter } from "../http/parse-retry-after.ts";
 import { UpstreamError } from "./error.ts";
 import { endedError } from "./exchange.ts";
 import type { Layer, UpstreamCall, UpstreamResponse } from "./layer.ts";
-import { limitInFlight, type BoundedPermits } from "./limit-in-flight.ts";
+import { limitInFlight, type BoundedPermits, type NextTurn } from "./limit-in-flight.ts";
 import { outcomeOfStatus, type UpstreamOutcome } from "./observe.ts";
 import type { Permits } from "./permits.ts";
 import { createQuotaPermits } from "./quota-permits.ts";
@@ -46,6 +46,8 @@ export interface PaceOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Default `setImmediate`. */
+  readonly nextTurn?: NextTurn | undefined;
 }
 
 /** The way through one instance's quota. */
@@ -78,7 +80,7 @@ export function createPace(options: PaceOptions): Pace {
     tracker === undefined
       ? createUnpacedPermits(clock)
       : createQuotaPermits({ clock, rate: tracker.rate });
-  const permits = limitInFlight(source, connections, clock);
+  const permits = limitInFlight(source, connections, clock, options.nextTurn);
   const serviceTime = createServiceTime();
   const scheduler = createScheduler({
     permits,

@@ -4,21 +4,14 @@ import type { Break } from "./break.ts";
 import { createCoalesce, type CoalesceOptions } from "./coalesce.ts";
 import { pipeline } from "./layer.ts";
 import type { Layer, Send } from "./layer.ts";
+import { guardMeter, type PipelineMeter } from "./guard-meter.ts";
 import { createObserve } from "./observe.ts";
-import type { UpstreamMeter } from "./observe.ts";
 import type { Origin } from "./origin.ts";
-import {
-  createPace,
-  type Pace,
-  type PaceMeter,
-  type PaceOptions,
-  type ShareWatch,
-} from "./pace.ts";
+import { createPace, type Pace, type PaceOptions, type ShareWatch } from "./pace.ts";
 import { readPipelineState, type UpstreamState } from "./pipeline-state.ts";
 import { createPool } from "./pool.ts";
-import type { ConnectionMeter, PoolOptions } from "./pool.ts";
+import type { PoolOptions } from "./pool.ts";
 import { createRetry } from "./retry.ts";
-import type { Repetition } from "./retry-rule.ts";
 import type { QueueBounds } from "./scheduler.ts";
 import { createTransact } from "./transact.ts";
 
@@ -50,12 +43,8 @@ export interface UpstreamOptions {
   readonly coalesce?: Omit<CoalesceOptions, "onJoin"> | undefined;
   /** Takes the place of each RPC's own time for one attempt, in milliseconds. */
   readonly attemptTimeoutMs?: number | undefined;
-  readonly meter: UpstreamMeter &
-    Partial<PaceMeter & ConnectionMeter> & {
-      readonly upstreamRepeated: (kind: Exclude<Repetition, "none">) => void;
-      /** A request joined an identical one under way; `operation` is its RPC. */
-      readonly upstreamShared?: ((operation: string) => void) | undefined;
-    };
+  /** What it throws is logged and disturbs nothing. */
+  readonly meter: Partial<PipelineMeter>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -73,8 +62,10 @@ const createPeek =
 
 /** Builds the outbound pipeline of one instance. The order is an invariant, outermost first. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { bearer, origin, quota, coalesce, attemptTimeoutMs, meter, logger, clock, random } =
-    options;
+  const { bearer, origin, quota, coalesce, attemptTimeoutMs, logger, clock, random } = options;
+  const meter = guardMeter(options.meter, (error) =>
+    logger.error({ err: error }, "a metric could not be counted"),
+  );
   const { breaks } = origin;
   const pool = createPool({ ...options.pool, meter, clock });
   const { connections } = options.pool;

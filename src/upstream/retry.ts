@@ -88,7 +88,9 @@ export function createRetry(options: RetryOptions): Layer {
     const ms = repetition === "atOnce" ? 0 : delayMs(attempts);
     const { call } = attempts.request;
     // Asked twice, lest a repeat be paid for that there is no time for.
-    if (call.deadline - clock.now() <= ms + exchangeMs || !budget.spend()) return false;
+    if (call.deadline - clock.now() <= ms + exchangeMs) return false;
+    // A connection that had gone stale says nothing about the load, and there is one such repeat per call.
+    if (repetition !== "atOnce" && !budget.spend()) return false;
     attempts.repeats += 1;
     return waitFor(ms, call);
   };

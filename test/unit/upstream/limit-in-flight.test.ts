@@ -17,7 +17,7 @@ interface Bounded {
 function bounded(most: number, rate = 10, burst = 5): Bounded {
   const clock = createDrivenClock();
   const inner = createDrivenPermits(clock, rate, burst);
-  return { clock, inner, permits: limitInFlight(inner, most) };
+  return { clock, inner, permits: limitInFlight(inner, most, undefined, (callback) => callback()) };
 }
 
 test("gives no permit, and spends none, while as many as may be are in use", () => {
@@ -235,3 +235,23 @@ test("whatever happens, the bound holds, no permit is lost or made up, and nobod
   // The law was put to the test, not only kept.
   expect(freed).toBeGreaterThan(20);
 }, 60_000);
+
+test("a place that came free can be taken a turn of the event loop later, as its connection can", () => {
+  const turns: (() => void)[] = [];
+  const clock = createDrivenClock();
+  const permits = limitInFlight(createDrivenPermits(clock, 1_000, 1_000), 2, clock, (callback) => {
+    turns.push(callback);
+  });
+  let called = 0;
+  permits.tryTake();
+  permits.tryTake();
+  permits.release();
+  permits.release();
+  expect([permits.inFlight, permits.tryTake(), turns.length]).toEqual([0, false, 1]);
+  permits.whenAvailable(() => {
+    called += 1;
+  });
+  turns[0]?.();
+  expect(permits.tryTake()).toBe(true);
+  expect(turns).toHaveLength(1);
+});

@@ -15,6 +15,7 @@ function unpaced(connections = 2) {
     connections,
     clock,
     random: () => 0,
+    nextTurn: queueMicrotask,
     meter: {
       callGranted: (priority, waitMs) => void told.push(`granted ${priority} ${waitMs}`),
       callShed: (reason, priority) => void told.push(`shed ${reason} ${priority}`),
