@@ -1,0 +1,42 @@
+/** A gateway in a process of its own, which is asked over IPC what it holds. Started with `--expose-gc`. */
+import { loadConfig } from "../../src/config/load-config.ts";
+import { formatListenAddress } from "../../src/config/listen-address.ts";
+import { startGateway } from "../../src/gateway.ts";
+import { createLogger } from "../../src/observability/logger.ts";
+
+/** What the process says when it is asked. */
+export interface MemoryReading {
+  readonly heapUsed: number;
+  /** What keeps the process alive, such as `Timeout`. */
+  readonly resources: readonly string[];
+}
+
+const config = loadConfig({
+  env: process.env,
+  readFile: (path) => {
+    throw new Error(`no such file: ${path}`);
+  },
+});
+const logger = createLogger({ level: "fatal" });
+const gateway = await startGateway(config, { logger, hasProcessMetrics: false });
+const [listener] = gateway.addresses;
+if (listener === undefined || process.send === undefined) throw new Error("nobody is there");
+process.send({ address: formatListenAddress(listener), admin: gateway.admin });
+
+process.on("message", (message) => {
+  if (message !== "measure") {
+    void gateway.drain().then(() => process.disconnect());
+    return;
+  }
+  void (async () => {
+    for (let turns = 0; turns < 8; turns++) {
+      globalThis.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const reading: MemoryReading = {
+      heapUsed: process.memoryUsage().heapUsed,
+      resources: process.getActiveResourcesInfo(),
+    };
+    process.send?.(reading);
+  })();
+});

@@ -1,0 +1,86 @@
+/** Trouble inside the gateway itself: a loop that stands still, listeners that throw. Numbers are those of the fault matrix. */
+import { expect, test, vi } from "vitest";
+import { densestSecond, pass, requestsSince, startLoad } from "./load.ts";
+import { inMs, metricOf, onBusyMachine, startWarmGateway } from "./warm-gateway.ts";
+
+/** Which of the metrics throw. */
+const broken = vi.hoisted(() => {
+  const names: ReadonlySet<string>[] = [new Set<string>()];
+  return {
+    has: (name: string): boolean => names[0]?.has(name) ?? false,
+    set: (...these: readonly string[]): void => void (names[0] = new Set(these)),
+  };
+});
+vi.mock(import("../../src/observability/metrics.ts"), async (importOriginal) => {
+  const original = await importOriginal();
+  return {
+    ...original,
+    createMetrics: (options) =>
+      new Proxy(original.createMetrics(options), {
+        get(metrics, name, receiver): unknown {
+          const metric: unknown = Reflect.get(metrics, name, receiver);
+          if (typeof metric !== "function") return metric;
+          return (...values: readonly unknown[]): unknown => {
+            if (broken.has(String(name))) throw new Error("this metric is broken");
+            return Reflect.apply(metric, metrics, values);
+          };
+        },
+      }),
+  };
+});
+
+test(
+  "59: after the event loop stood still, what was missed is not made up for",
+  onBusyMachine,
+  async () => {
+    broken.set();
+    await using gateway = await startWarmGateway({
+      env: { GATEWAY_RATE_CEILING: "40" },
+    });
+    gateway.emulator.quota.set({ ratePerSecond: 40, burst: 12 });
+    await using load = startLoad(gateway, 30);
+    for (let times = 0; times < 4; times++) {
+      await pass(900);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    }
+    await pass(500);
+    await load.stop();
+    expect(requestsSince(gateway, 0).throttled).toBe(0);
+    expect(densestSecond(gateway)).toBeLessThanOrEqual(40);
+    expect(Object.keys(load.tally)).toEqual(["OK"]);
+  },
+);
+
+test.each([
+  ["callEnded"],
+  ["upstreamStarted"],
+  ["upstreamEnded"],
+  ["upstreamAttempted"],
+  ["upstreamRepeated"],
+])("60: when counting throws (%s), calls end as they would", async (name) => {
+  broken.set();
+  await using gateway = await startWarmGateway();
+  broken.set(name);
+  gateway.fault({ kind: "respond", status: 503 }, { times: 1 });
+  await gateway.unwrap(inMs(10_000));
+  gateway.fault({ kind: "respond", status: 404 }, { times: 1 });
+  expect(await gateway.failedUnwrap(inMs(10_000))).toMatchObject({ code: "NOT_FOUND" });
+  await gateway.unwrap(inMs(10_000));
+  broken.set();
+  await gateway.unwrap(inMs(10_000));
+});
+
+test("60: when a listener of the circuit throws, the circuit opens all the same, and the log says so", async () => {
+  broken.set();
+  await using gateway = await startWarmGateway({ env: { GATEWAY_BREAKER_MINIMUM_REQUESTS: "3" } });
+  broken.set("circuitOpened");
+  gateway.fault({ kind: "respond", status: 500 });
+  const failure = await gateway.failedUnwrap(inMs(10_000));
+  expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_INTERNAL" });
+  expect(await gateway.failedUnwrap()).toMatchObject({ reason: "CIRCUIT_OPEN" });
+  expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(1);
+  expect(
+    gateway.log().filter(({ msg }) => msg === "a listener of the circuit failed").length,
+  ).toBeGreaterThan(0);
+  broken.set();
+});

@@ -1,0 +1,128 @@
+/** The quota as it is kept over seconds: used up, changed, refused altogether. Numbers are those of the fault matrix. */
+import { expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { densestSecond, pass, requestsSince, startLoad, stateOf } from "./load.ts";
+import { inMs, onBusyMachine, startWarmGateway } from "./warm-gateway.ts";
+
+const paced = (perSecond: number, more: Readonly<Record<string, string>> = {}) => ({
+  env: {
+    GATEWAY_RATE_CEILING: String(perSecond),
+    ...more,
+  },
+});
+const margin = 0.985;
+
+test("6: fifty refusals of one event lower the rate once", onBusyMachine, async () => {
+  await using gateway = await startWarmGateway(
+    paced(4_000, { GATEWAY_UPSTREAM_CONNECTIONS: "100", GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100" }),
+  );
+  // All are sent before the first is answered.
+  gateway.fault({ kind: "respond", status: 429 }, { times: 50, delayMs: 1_500 });
+  await Promise.all(Array.from({ length: 50 }, () => gateway.unwrap(inMs(30_000))));
+  expect(requestsSince(gateway, 0)).toEqual({ all: 100, throttled: 50 });
+  const { rate } = await stateOf(gateway);
+  expect(rate.safePerSecond).toBeCloseTo(4_000 * margin * margin, 3);
+});
+
+test(
+  "7, 8: a quota that shrinks is found within two seconds, and one that grows after the hold",
+  onBusyMachine,
+  async () => {
+    let shiftMs = 0;
+    const clock = { ...systemClock, now: (): number => systemClock.now() + shiftMs };
+    await using gateway = await startWarmGateway({ ...paced(50), deps: { clock } });
+    gateway.emulator.quota.set({ ratePerSecond: 50, burst: 12 });
+    await using first = startLoad(gateway, 25);
+    await pass(1_500);
+    expect(requestsSince(gateway, 0).throttled).toBe(0);
+
+    gateway.emulator.quota.set({ ratePerSecond: 30, burst: 7 });
+    const shrunkAt = Date.now();
+    await pass(8_000);
+    const steady = requestsSince(gateway, shrunkAt + 2_000);
+    expect(steady.throttled / steady.all).toBeLessThan(0.02);
+    const held = (await stateOf(gateway)).rate.perSecond ?? Number.NaN;
+    expect(held).toBeGreaterThanOrEqual(0.9 * 30);
+    expect(held).toBeLessThanOrEqual(30);
+    await first.stop();
+    // Who was refused by Key Protect waited for another turn, and got one.
+    expect(Object.keys(first.tally)).toEqual(["OK"]);
+
+    gateway.emulator.quota.set({ ratePerSecond: 60, burst: 15 });
+    const grownAt = Date.now();
+    // The hold after such a cut is over.
+    shiftMs = 20_000;
+    await using second = startLoad(gateway, 25);
+    await expect
+      .poll(async () => (await stateOf(gateway)).rate.perSecond, { timeout: 20_000 })
+      .toBeGreaterThan(held);
+    expect(requestsSince(gateway, grownAt).throttled).toBe(0);
+    await second.stop();
+    expect(Object.keys(second.tally)).toEqual(["OK"]);
+  },
+);
+
+test(
+  "9: while every request is refused, four a second ask whether it is over",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startWarmGateway(paced(50));
+    await using load = startLoad(gateway, 20);
+    await pass(1_000);
+    gateway.fault({ kind: "respond", status: 429 });
+    const startedAt = Date.now();
+    await pass(5_000);
+    // What was under way and what it takes to be certain, then the pokes.
+    expect(requestsSince(gateway, startedAt).all).toBeLessThan(35);
+    expect(requestsSince(gateway, Date.now() - 3_000).all).toBeLessThanOrEqual(3 * 4 + 2);
+    expect(requestsSince(gateway, Date.now() - 3_000).all).toBeGreaterThanOrEqual(6);
+    expect((await stateOf(gateway)).rate.phase).toBe("blackout");
+
+    gateway.emulator.faults.clear();
+    await pass(2_000);
+    const { rate } = await stateOf(gateway);
+    expect(rate.phase).not.toBe("blackout");
+    expect(rate.perSecond).toBeGreaterThan(50 * margin ** 3);
+    expect(requestsSince(gateway, Date.now() - 1_000).all).toBeGreaterThan(30);
+    await load.stop();
+    // Told by Key Protect, or by a queue that is short at four a second.
+    for (const code of Object.keys(load.tally)) {
+      expect(["OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]).toContain(code);
+    }
+  },
+);
+
+test("10: a known quota is used up, and not exceeded in any second", onBusyMachine, async () => {
+  await using gateway = await startWarmGateway(paced(40));
+  gateway.emulator.quota.set({ ratePerSecond: 40, burst: 10 });
+  await using load = startLoad(gateway, 30);
+  await pass(1_000);
+  const from = Date.now();
+  await pass(6_000);
+  const { all } = requestsSince(gateway, from);
+  const seconds = (Date.now() - from) / 1_000;
+  await load.stop();
+  // 98.5 % on a machine of its own; here gateway, Key Protect and callers share one event loop with each other.
+  expect(all / seconds).toBeGreaterThan(0.85 * 40);
+  expect(requestsSince(gateway, 0).throttled).toBe(0);
+  expect(densestSecond(gateway)).toBeLessThanOrEqual(40);
+  expect(Object.keys(load.tally)).toEqual(["OK"]);
+});
+
+test(
+  "11: of fifty calls after idleness a few go at once, and none too early",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startWarmGateway(paced(50));
+    gateway.emulator.quota.set({ ratePerSecond: 50, burst: 12 });
+    await pass(1_500);
+    await Promise.all(Array.from({ length: 50 }, () => gateway.unwrap(inMs(20_000))));
+    const times = gateway.asked().map(({ receivedAt }) => receivedAt);
+    const [first = 0] = times;
+    expect(times).toHaveLength(50);
+    expect(requestsSince(gateway, 0).throttled).toBe(0);
+    expect(times.filter((at) => at - first < 5).length).toBeLessThanOrEqual(10);
+    expect((times.at(-1) ?? 0) - first).toBeGreaterThan(800);
+    expect(densestSecond(gateway)).toBeLessThanOrEqual(50);
+  },
+);

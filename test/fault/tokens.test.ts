@@ -1,0 +1,129 @@
+/** Tokens that come late, live strangely, or are refused late; clocks that are wrong. Numbers are those of the fault matrix. */
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { eventually } from "../support/eventually.ts";
+import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
+import { inMs, onBusyMachine, pushbackOf, startWarmGateway, tallyOf } from "./warm-gateway.ts";
+
+const hourMs = 3_600_000;
+const iam = { service: "iam" } as const;
+const iamRequests = (gateway: TestGateway): number => gateway.emulator.requests.count(iam);
+const upstreamCount = (gateway: TestGateway): number =>
+  gateway.emulator.requests.count({ service: "keyprotect" });
+
+test(
+  "48: while IAM is slow, 500 calls end at their deadlines, and its one answer serves the next",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startTestGateway();
+    const { keys } = gateway.clients;
+    gateway.emulator.faults.add({ match: iam, times: 1, delayMs: 4_000 });
+    const failures = await Promise.all(
+      Array.from({ length: 500 }, () => gateway.failure(keys, "countKeys", {}, inMs(2_000))),
+    );
+    expect(tallyOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 500 });
+    expect(iamRequests(gateway)).toBe(1);
+    expect(upstreamCount(gateway)).toBe(0);
+    await gateway.call(keys, "countKeys", {}, inMs(20_000));
+    expect(iamRequests(gateway)).toBe(1);
+    expect(upstreamCount(gateway)).toBe(1);
+  },
+);
+
+test("52: a token that is refused late does not cost the newer one its place", async () => {
+  await using gateway = await startWarmGateway();
+  // The first of two requests is answered when the second has long been repeated with a new token.
+  gateway.fault({ kind: "respond", status: 401 }, { times: 1, delayMs: 1_500 });
+  gateway.fault({ kind: "respond", status: 401 }, { times: 1 });
+  const late = gateway.unwrap(inMs(20_000));
+  await eventually(() => gateway.asked().length === 1);
+  await gateway.unwrap(inMs(20_000));
+  expect(iamRequests(gateway)).toBe(1);
+  await late;
+  await gateway.unwrap(inMs(20_000));
+  expect(iamRequests(gateway)).toBe(1);
+  const tokens = gateway.asked().map(({ headers }) => headers["authorization"]);
+  const [old, again, newer] = tokens;
+  expect(again).toBe(old);
+  expect(newer).not.toBe(old);
+  expect(tokens).toEqual([old, old, newer, newer, newer]);
+}, 60_000);
+
+describe.each([
+  ["an hour slow", -hourMs],
+  ["an hour fast", hourMs],
+])("53: a wall clock that is %s", (_name, offMs) => {
+  test("makes no difference to the token", async () => {
+    const clock = { ...systemClock, wallNow: (): number => systemClock.wallNow() + offMs };
+    await using gateway = await startTestGateway({ deps: { clock } });
+    const { keys } = gateway.clients;
+    // Without deadlines: a caller's is a time of the wall clock for grpc-js.
+    for (let calls = 0; calls < 10; calls++) await gateway.call(keys, "countKeys", {});
+    expect(iamRequests(gateway)).toBe(1);
+    expect(upstreamCount(gateway)).toBe(10);
+  });
+});
+
+test("53: a token whose end has passed by the clock here is used as long as it was granted for", async () => {
+  await using gateway = await startTestGateway({
+    emulator: { wallNow: () => Date.now() - 3 * hourMs },
+  });
+  const { keys } = gateway.clients;
+  for (let calls = 0; calls < 10; calls++) await gateway.call(keys, "countKeys", {}, inMs(10_000));
+  expect(iamRequests(gateway)).toBe(1);
+});
+
+test("53: a wall clock that is set while the token is in use costs one token at most", async () => {
+  let offMs = 0;
+  const clock = { ...systemClock, wallNow: (): number => systemClock.wallNow() + offMs };
+  await using gateway = await startTestGateway({ deps: { clock } });
+  const { keys } = gateway.clients;
+  await gateway.call(keys, "countKeys", {});
+  offMs = -hourMs;
+  for (let calls = 0; calls < 5; calls++) await gateway.call(keys, "countKeys", {});
+  expect(iamRequests(gateway)).toBe(1);
+  // It cannot be told from an hour of sleep, after which the token would be worthless.
+  offMs = hourMs;
+  for (let calls = 0; calls < 5; calls++) await gateway.call(keys, "countKeys", {});
+  expect(iamRequests(gateway)).toBe(2);
+});
+
+test("54: a token of a minute is good for its minute", async () => {
+  await using gateway = await startTestGateway({ emulator: { tokenLifetimeSeconds: 60 } });
+  const { keys } = gateway.clients;
+  for (let calls = 0; calls < 50; calls++) await gateway.call(keys, "countKeys", {}, inMs(10_000));
+  expect(iamRequests(gateway)).toBe(1);
+});
+
+test("54: where IAM does not say how long, the token itself does", async () => {
+  await using gateway = await startTestGateway();
+  gateway.emulator.faults.add({
+    match: iam,
+    action: { kind: "rewrite", patch: { expires_in: null } },
+  });
+  const { keys } = gateway.clients;
+  for (let calls = 0; calls < 20; calls++) await gateway.call(keys, "countKeys", {}, inMs(10_000));
+  expect(iamRequests(gateway)).toBe(1);
+});
+
+test.each([
+  ["no time at all", { expires_in: 0 }],
+  ["less than no time", { expires_in: -60 }],
+  ["a time that nobody tells", { expires_in: null, access_token: "opaque" }],
+])(
+  "54: a token that lives %s is none, and IAM is not asked in a tight loop",
+  async (_name, patch) => {
+    await using gateway = await startTestGateway({ deps: { random: () => 0.5 } });
+    gateway.emulator.faults.add({ match: iam, action: { kind: "rewrite", patch } });
+    const startedAt = performance.now();
+    for (let calls = 0; calls < 50; calls++) {
+      const failure = await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(10_000));
+      expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "IAM_UNAVAILABLE" });
+      expect(pushbackOf(failure)).toBeGreaterThanOrEqual(0);
+    }
+    // Three quarters of a second, then of two: as long as IAM is left alone.
+    const seconds = (performance.now() - startedAt) / 1_000;
+    expect(iamRequests(gateway)).toBeLessThanOrEqual(1 + Math.ceil(seconds / 0.75));
+    expect(upstreamCount(gateway)).toBe(0);
+  },
+);

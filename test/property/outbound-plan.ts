@@ -1,0 +1,135 @@
+/** What befalls the outbound pipeline in one schedule: who calls when, and what Key Protect and IAM do to each request. */
+import * as fc from "fast-check";
+import type { PriorityClass, RepeatClass } from "../../src/rpc-table.ts";
+import type { QuotaSettings } from "../../src/upstream/quota-tracker-settings.ts";
+
+/** One call of a microservice. */
+export interface PlannedCall {
+  readonly atMs: number;
+  readonly withinMs: number;
+  /** Milliseconds after its arrival at which the caller gives up; `undefined`: never. */
+  readonly cancelAfterMs: number | undefined;
+  readonly caller: string;
+  readonly repeat: RepeatClass;
+  readonly priority: PriorityClass;
+  readonly attemptTimeoutMs: number;
+}
+
+/** What Key Protect does to one request. Every step takes `afterMs`. */
+export type PlannedExchange =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly retryAfter?: string;
+      readonly afterMs: number;
+    }
+  /** Nobody listens: nothing is written. */
+  | { readonly kind: "refuse"; readonly afterMs: number }
+  /** Answered 200, but the connection takes its time. */
+  | { readonly kind: "slowConnect"; readonly afterMs: number }
+  /** Executed, and the connection breaks. */
+  | { readonly kind: "reset"; readonly afterMs: number }
+  /** Executed, the head of the answer comes, and its body never. */
+  | { readonly kind: "stall"; readonly status: number; readonly afterMs: number }
+  /** Executed, and the answer is larger than allowed. */
+  | { readonly kind: "oversize"; readonly afterMs: number }
+  /** Executed, and no answer ever. */
+  | { readonly kind: "hang" };
+
+/** What IAM does to one request. */
+export interface PlannedGrant {
+  readonly isGranted: boolean;
+  readonly afterMs: number;
+}
+
+export interface Schedule {
+  readonly calls: readonly PlannedCall[];
+  /** In the order of requests; what comes after them is answered 200 at once. */
+  readonly exchanges: readonly PlannedExchange[];
+  readonly grants: readonly PlannedGrant[];
+  readonly quota: QuotaSettings | undefined;
+  readonly connections: number;
+  /** What every draw of the gateway gives. */
+  readonly random: number;
+}
+
+const shortMs = fc.constantFrom(1, 5, 20, 60, 150, 400);
+
+const call: fc.Arbitrary<PlannedCall> = fc.record({
+  atMs: fc.integer({ min: 0, max: 1_500 }),
+  withinMs: fc.constantFrom(10, 40, 100, 300, 1_000, 3_000),
+  cancelAfterMs: fc.option(fc.constantFrom(0, 3, 20, 90, 300, 800), { nil: undefined, freq: 3 }),
+  caller: fc.constantFrom("a", "b", "c"),
+  repeat: fc.constantFrom("safe", "conditional", "unsafe"),
+  priority: fc.constantFrom("interactive", "management", "bulk"),
+  attemptTimeoutMs: fc.constantFrom(80, 300),
+});
+
+const answer = (...statuses: readonly number[]): fc.Arbitrary<PlannedExchange> =>
+  fc.record({
+    kind: fc.constant("answer" as const),
+    status: fc.constantFrom(...statuses),
+    afterMs: shortMs,
+  });
+
+const exchange: fc.Arbitrary<PlannedExchange> = fc.oneof(
+  { weight: 8, arbitrary: answer(200) },
+  { weight: 3, arbitrary: answer(404, 409, 500, 502, 503, 504) },
+  { weight: 2, arbitrary: answer(429) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("answer" as const),
+      status: fc.constantFrom(429, 503),
+      retryAfter: fc.constantFrom("1", "3", "soon"),
+      afterMs: shortMs,
+    }),
+  },
+  { weight: 1, arbitrary: answer(401) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("refuse" as const), afterMs: shortMs }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("slowConnect" as const), afterMs: shortMs }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("reset" as const), afterMs: shortMs }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "hang" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("stall" as const),
+      status: fc.constantFrom(200, 500),
+      afterMs: shortMs,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("oversize" as const), afterMs: shortMs }) },
+);
+
+const quota: fc.Arbitrary<QuotaSettings | undefined> = fc.oneof(
+  fc.constant(undefined),
+  fc.constant({ mode: "adaptive" as const }),
+  fc.record({
+    mode: fc.constantFrom("fixed" as const, "down-only" as const),
+    ceilingPerSecond: fc.constantFrom(3, 10, 40, 300),
+  }),
+);
+
+/** An outage in the middle is more than chance would bring about. */
+const exchanges = fc
+  .tuple(
+    fc.array(exchange, { maxLength: 8 }),
+    fc.oneof(fc.array(answer(500, 503), { maxLength: 5 }), fc.array(answer(429), { maxLength: 8 })),
+    fc.array(exchange, { maxLength: 8 }),
+  )
+  .map((parts) => parts.flat());
+
+export const schedule: fc.Arbitrary<Schedule> = fc.record({
+  calls: fc.array(call, { minLength: 3, maxLength: 10 }),
+  exchanges,
+  grants: fc.array(
+    fc.record({ isGranted: fc.boolean(), afterMs: fc.constantFrom(0, 10, 200, 2_000) }),
+    { maxLength: 3 },
+  ),
+  quota,
+  connections: fc.constantFrom(1, 2, 8),
+  random: fc.constantFrom(0, 0.5, 0.999),
+});

@@ -1,0 +1,220 @@
+/** Runs a schedule through the whole outbound pipeline, under fake timers, and gives what became of it. */
+import { pino } from "pino";
+import { vi } from "vitest";
+import { CallEnded } from "../../src/call-ended.ts";
+import { systemClock } from "../../src/clock.ts";
+import { ExchangeError } from "../../src/iam/exchange-error.ts";
+import { createTokenSource } from "../../src/iam/token-source.ts";
+import { Secret } from "../../src/observability/secret.ts";
+import { createBearer } from "../../src/upstream/bearer.ts";
+import { createBreak, operationClassOf } from "../../src/upstream/break.ts";
+import { UpstreamError } from "../../src/upstream/error.ts";
+import type { UpstreamCall } from "../../src/upstream/layer.ts";
+import type { Origin, OriginListener } from "../../src/upstream/origin.ts";
+import { createUpstream } from "../../src/upstream/pipeline.ts";
+import type { Upstream } from "../../src/upstream/pipeline.ts";
+import { createRetryBudget } from "../../src/upstream/retry-budget.ts";
+import { createNetwork, type Network, type NetworkCall } from "./outbound-network.ts";
+import type { PlannedCall, Schedule } from "./outbound-plan.ts";
+
+/** What became of a call. */
+export interface CallRun extends NetworkCall {
+  readonly planned: PlannedCall;
+  /** HTTP status, code of the error, or `waiting`. */
+  outcome: string;
+  error: UpstreamError | undefined;
+  /** How often its promise settled. */
+  settlements: number;
+  settledAt: number;
+  /** When the caller gave up; `undefined` if it did not. */
+  cancelledAt: number | undefined;
+}
+
+export interface ScheduleRun {
+  readonly calls: readonly CallRun[];
+  readonly network: Network;
+  readonly upstream: Upstream;
+  /** Openings of circuits. */
+  readonly openings: number;
+  /** What must not have happened. */
+  readonly breaches: readonly string[];
+}
+
+/** Small numbers, so that an outage takes three requests. The window does not outlast the reset. */
+const circuit = {
+  failurePercent: 50,
+  minimumExchanges: 3,
+  windowMs: 600,
+  resetMs: 600,
+  longestResetMs: 2_000,
+  probeMs: 200,
+};
+
+const logger = pino({ level: "silent" });
+const nothing = (): void => undefined;
+
+/** What is due runs: microtasks, and one round of the event loop. Not a fake one. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Fires timers in their order until `isOver`, or until there is none. */
+export async function runTimers(isOver: () => boolean): Promise<void> {
+  await settle();
+  while (!isOver() && vi.getTimerCount() > 0) {
+    vi.advanceTimersToNextTimer();
+    await settle();
+  }
+}
+
+/** Runs it. `attach` is given the network before anything can be sent. */
+export async function runSchedule(
+  plan: Schedule,
+  attach: (network: Network) => void,
+): Promise<ScheduleRun> {
+  const breaches: string[] = [];
+  const calls: CallRun[] = [];
+  const startedAt = systemClock.now();
+  const random = (): number => plan.random;
+  const clock = systemClock;
+  const opened = { data: 0, management: 0 };
+  // Openings at the newest probe of each circuit: there is one probe to each.
+  const probedAt = { data: 0, management: 0 };
+
+  const listeners: OriginListener[] = [];
+  const breaks = createBreak({
+    origin: "https://upstream.test",
+    clock,
+    random,
+    circuits: { data: circuit, management: circuit },
+    onOpen(operations, refusal) {
+      opened[operations] += 1;
+      for (const listener of listeners) listener.onOpen(operations, refusal);
+    },
+    onClose(operations) {
+      for (const listener of listeners) listener.onClose(operations);
+    },
+    onFault: (error) => breaches.push(`a listener failed: ${String(error)}`),
+  });
+  const origin: Origin = {
+    breaks,
+    budget: createRetryBudget({ clock }),
+    circuitsOpen: 0,
+    listen: (listener) => void listeners.push(listener),
+  };
+  const network = createNetwork({
+    exchanges: plan.exchanges,
+    callOf(id) {
+      const found = calls[Number(id)];
+      if (found === undefined) throw new Error(`no call ${id}`);
+      return found;
+    },
+    isProbe(call) {
+      const operations = operationClassOf(call.rpc.priority);
+      const { state } = breaks.breakers[operations];
+      if (state === "closed") return false;
+      if (state === "open") breaches.push("sent through an open circuit");
+      else if (probedAt[operations] === opened[operations]) breaches.push("a second probe");
+      probedAt[operations] = opened[operations];
+      return true;
+    },
+    onBreach: (text) => breaches.push(text),
+  });
+  attach(network);
+
+  const grants = [...plan.grants];
+  const tokens = createTokenSource({
+    clock,
+    random,
+    logger,
+    exchange: async (signal) => {
+      const grant = grants.shift() ?? { isGranted: true, afterMs: 0 };
+      await new Promise((resolve) => setTimeout(resolve, grant.afterMs));
+      if (signal.aborted || !grant.isGranted) throw new ExchangeError("FAILED", "as planned");
+      return { accessToken: new Secret("token"), lifetimeMs: 3_600_000, clockSkewMs: 0 };
+    },
+  });
+  const upstream = createUpstream({
+    pool: { origin: "https://upstream.test", connections: plan.connections },
+    bearer: createBearer({ kind: "gateway", tokens }),
+    origin,
+    quota: plan.quota,
+    meter: { upstreamStarted: nothing, upstreamEnded: nothing, upstreamRepeated: nothing },
+    logger,
+    clock,
+    random,
+  });
+
+  const arrive = (planned: PlannedCall): void => {
+    const controller = new AbortController();
+    const { caller, repeat, priority, attemptTimeoutMs, withinMs, cancelAfterMs } = planned;
+    const call: UpstreamCall = {
+      rpc: { method: "Any", repeat, priority, attemptTimeoutMs },
+      correlationId: String(calls.length),
+      caller,
+      deadline: clock.now() + withinMs,
+      signal: controller.signal,
+      callerToken: undefined,
+      tally: { attempts: 0, httpStatus: undefined },
+    };
+    const run: CallRun = {
+      planned,
+      call,
+      written: 0,
+      executed: 0,
+      throttled: 0,
+      outcome: "waiting",
+      error: undefined,
+      settlements: 0,
+      settledAt: Number.POSITIVE_INFINITY,
+      cancelledAt: undefined,
+    };
+    calls.push(run);
+    const expiry = setTimeout(() => controller.abort(new CallEnded("deadline")), withinMs);
+    if (cancelAfterMs !== undefined) {
+      setTimeout(() => {
+        if (run.settlements > 0 || controller.signal.aborted) return;
+        run.cancelledAt = clock.now();
+        controller.abort(new CallEnded("cancelled"));
+      }, cancelAfterMs);
+    }
+    const finish = (outcome: string, error?: UpstreamError): void => {
+      clearTimeout(expiry);
+      run.outcome = outcome;
+      run.error = error;
+      run.settlements += 1;
+      run.settledAt = clock.now();
+    };
+    upstream
+      .send({
+        method: "POST",
+        path: "/",
+        headers: { "correlation-id": call.correlationId },
+        body: Buffer.from("{}"),
+        maxResponseBytes: 1_024,
+        call,
+      })
+      .then(
+        ({ status }) => finish(String(status)),
+        (error: unknown) => {
+          if (error instanceof UpstreamError) finish(error.code, error);
+          else finish(`defect: ${String(error)}`);
+        },
+      );
+  };
+  for (const planned of plan.calls) setTimeout(() => arrive(planned), planned.atMs);
+
+  const horizon = startedAt + 60_000;
+  await runTimers(
+    () =>
+      clock.now() > horizon ||
+      (calls.length === plan.calls.length &&
+        network.underWay === 0 &&
+        calls.every(({ settlements }) => settlements > 0)),
+  );
+  const openings = opened.data + opened.management;
+  const run = { calls, network, upstream, openings, breaches };
+  await upstream.close();
+  tokens.close();
+  breaks.close();
+  await runTimers(() => false);
+  return run;
+}

@@ -1,0 +1,136 @@
+/** What holds for the whole outbound pipeline whatever happens: random arrivals, faults, cancellations, refused tokens. */
+import * as fc from "fast-check";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Dispatch } from "../../src/upstream/pool.ts";
+import { schedule, type Schedule } from "./outbound-plan.ts";
+import { runSchedule, type CallRun, type ScheduleRun } from "./outbound-run.ts";
+
+/** What stands behind the pipeline, and what its permits were used for. */
+const seams = vi.hoisted(() => {
+  const network: { current: Dispatch | undefined } = { current: undefined };
+  return { network, permits: { spent: 0, refunded: 0, released: 0 } };
+});
+
+vi.mock(import("../../src/upstream/pool.ts"), async (importOriginal) => ({
+  ...(await importOriginal()),
+  createPool: () => ({
+    dispatch: (request, handler) => seams.network.current?.dispatch(request, handler) ?? false,
+    connected: 0,
+    queued: 0,
+    close: () => Promise.resolve(),
+  }),
+}));
+// The permits are the real ones, and counted.
+vi.mock(import("../../src/upstream/limit-in-flight.ts"), async (importOriginal) => {
+  const original = await importOriginal();
+  return {
+    ...original,
+    limitInFlight: (permits, most, clock) => {
+      const bounded = original.limitInFlight(permits, most, clock);
+      const counted: typeof bounded = {
+        ...bounded,
+        // What a spread copies as it was.
+        get rate() {
+          return bounded.rate;
+        },
+        get pausedUntil() {
+          return bounded.pausedUntil;
+        },
+        get inFlight() {
+          return bounded.inFlight;
+        },
+        tryTake() {
+          const isTaken = bounded.tryTake();
+          if (isTaken) seams.permits.spent += 1;
+          return isTaken;
+        },
+        refund() {
+          seams.permits.refunded += 1;
+          bounded.refund();
+        },
+        release() {
+          seams.permits.released += 1;
+          bounded.release();
+        },
+      };
+      return counted;
+    },
+  };
+});
+
+beforeEach(() => {
+  // Opossum and Bottleneck too live by these.
+  vi.useFakeTimers({
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A call as a counterexample shows it. */
+const tell = ({ outcome, planned, written, executed, settledAt, call }: CallRun): string =>
+  JSON.stringify({ outcome, lateMs: settledAt - call.deadline, written, executed, ...planned });
+
+function checkCall(run: CallRun): void {
+  const { planned, call, outcome, error } = run;
+  expect(run.settlements, tell(run)).toBe(1);
+  expect(run.settledAt, tell(run)).toBeLessThanOrEqual(call.deadline + 20);
+  if (run.cancelledAt !== undefined) expect(run.settledAt, tell(run)).toBe(run.cancelledAt);
+  expect(outcome, tell(run)).not.toMatch(/^defect/);
+  if (planned.repeat === "unsafe") expect(run.executed, tell(run)).toBeLessThanOrEqual(1);
+  // Who is told that nothing was executed may go and do it again.
+  if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
+  expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);
+  // Three attempts, two turns more after 429, and one with a new token.
+  expect(call.tally.attempts, tell(run)).toBeLessThanOrEqual(6);
+}
+
+/** Whether permits, places and queue add up, when all is over. */
+function checkAccount({ network, upstream }: ScheduleRun, plan: Schedule): void {
+  const { pace } = upstream;
+  if (pace === undefined) return;
+  const { spent, refunded, released } = seams.permits;
+  expect(refunded + released).toBe(spent);
+  // Whoever leaves a probe behind does not wait to hear whether it was written: its permit counts as used.
+  const unused = spent - refunded - network.written;
+  expect(unused).toBeGreaterThanOrEqual(0);
+  expect(unused).toBeLessThanOrEqual(network.unwrittenAfterEnd);
+  expect(network.mostUnderWay).toBeLessThanOrEqual(plan.connections);
+  expect({ queued: pace.scheduler.queued, callers: pace.scheduler.callers }).toEqual({
+    queued: 0,
+    callers: 0,
+  });
+}
+
+const often =
+  `200 429 500 503 CANCELLED DEADLINE DEADLINE_IN_QUEUE DEADLINE_TOO_SHORT ATTEMPT_TIMEOUT RESET
+  UNREACHABLE BAD_RESPONSE CIRCUIT_OPEN IAM_UNAVAILABLE openings`.split(/\s+/);
+
+test("every call settles once and in time, is paid for once, and what must not happen twice does not", async () => {
+  const seen = new Map<string, number>();
+  const count = (what: string, more = 1): void => {
+    seen.set(what, (seen.get(what) ?? 0) + more);
+  };
+  await fc.assert(
+    fc.asyncProperty(schedule, async (plan) => {
+      Object.assign(seams.permits, { spent: 0, refunded: 0, released: 0 });
+      const run = await runSchedule(plan, (network) => {
+        seams.network.current = network;
+      });
+      expect(run.breaches).toEqual([]);
+      for (const call of run.calls) {
+        checkCall(call);
+        count(call.outcome);
+      }
+      checkAccount(run, plan);
+      expect(vi.getTimerCount()).toBe(0);
+      count("openings", run.openings);
+    }),
+    { numRuns: 10_000 },
+  );
+  // The schedules reach every way out of the pipeline, often.
+  for (const outcome of often) {
+    expect(seen.get(outcome) ?? 0, outcome).toBeGreaterThan(100);
+  }
+}, 300_000);
