@@ -72,7 +72,7 @@ const authentication: AuthModule = require("@ibm-cloud/ibm-key-protect/auth");
 
 /** Creates the client of an emulator, signing in with `apiKey` (default: the first user's). */
 export function createVendorClient(
-  emulator: Emulator,
+  emulator: Pick<Emulator, "url" | "apiKey">,
   apiKey: string = emulator.apiKey,
 ): VendorClient {
   const authenticator = new authentication.IamAuthenticator({ apikey: apiKey, url: emulator.url });

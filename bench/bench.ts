@@ -1,0 +1,92 @@
+/** What a call costs: starts all that is compared, measures in turn, prints ratios. */
+import { startArrangement, type Arrangement } from "./arrangements.ts";
+import { startChild, type Child } from "./child.ts";
+import { compile } from "./compiled.ts";
+import { describeMachine } from "./machine.ts";
+import { check, measure, type Measurement } from "./measure.ts";
+import { readOptions, usage, type BenchOptions } from "./options.ts";
+import { createFindings, goalLines, tableOf } from "./report.ts";
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Makes calls until the code is compiled: by their number, since what is slow takes longer to get warm. */
+async function warmUp(arrangement: Arrangement, calls: number): Promise<void> {
+  say(`warming up: ${arrangement.name}`);
+  await check(arrangement);
+  let made = 0;
+  for (let slices = 0; slices < 60 && made < calls; slices++) {
+    const slice = await measure(arrangement, { round: 0, inFlight: 64, durationMs: 500 });
+    if (slice.failures > 0) throw new Error(`${arrangement.name}: ${slice.failures} calls failed`);
+    made += slice.calls;
+  }
+}
+
+/** Every arrangement in every round before the next round: what else the machine does hits all of them alike. */
+async function measureAll(
+  arrangements: readonly Arrangement[],
+  options: BenchOptions,
+): Promise<Measurement[]> {
+  const { rounds, durationMs } = options;
+  for (const arrangement of arrangements) await warmUp(arrangement, options.warmUpCalls);
+  const measurements: Measurement[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round} of ${rounds}`);
+    for (const inFlight of options.inFlight) {
+      for (const arrangement of arrangements) {
+        measurements.push(await measure(arrangement, { round, inFlight, durationMs }));
+      }
+    }
+  }
+  return measurements;
+}
+
+/** Runs the bench; gives the exit code: 1 if any call failed, for such figures mean nothing. */
+async function run(options: BenchOptions): Promise<number> {
+  const machine = describeMachine();
+  await using compiled = await compile();
+  const { folder } = compiled;
+  const start = (name: string): Child =>
+    startChild({
+      name,
+      program: compiled.program(name),
+      probe: compiled.program("cpu-probe"),
+      folder,
+    });
+  await using upstream = start("upstream");
+  await using load = start("wire-load");
+  const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
+
+  const { profileFolder } = options;
+  const deps = { compiled, upstreamUrl, load, profileFolder };
+  const arrangements: Arrangement[] = [];
+  try {
+    for (const name of options.names) {
+      arrangements.push(await startArrangement(name, deps));
+    }
+    const measurements = await measureAll(arrangements, options);
+    const findings = createFindings(measurements);
+    const { rounds, durationMs } = options;
+    console.log(`${machine}; ${rounds} rounds of ${durationMs / 1_000} s\n`);
+    console.log(tableOf(findings, options.names, options.inFlight));
+    console.log(["", ...goalLines(findings)].join("\n"));
+    const failures = measurements.reduce((sum, each) => sum + each.failures, 0);
+    return failures === 0 ? 0 : 1;
+  } finally {
+    await Promise.all(arrangements.map(({ measured }) => measured[Symbol.asyncDispose]()));
+  }
+}
+
+async function main(): Promise<number> {
+  let options: BenchOptions | undefined;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    return 64;
+  }
+  if (options !== undefined) return run(options);
+  process.stdout.write(usage);
+  return 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,108 @@
+/**
+ * `npm run bench:goodput`: how much of a quota reaches the callers, how soon, how fairly and at what cost. Prints Markdown.
+ *
+ *   --only known,unknown,steps,fairness,outage   parts of it; default: all
+ *   --seconds 10                                 length of each steady measurement
+ *   --quotas 100,300,2000                        only these quotas
+ *   --arrangements gateway,naive,sdk             only these
+ *   --main dist/main.js                          a gateway that is compiled already; default: compiles one
+ */
+import { availableParallelism, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { buildGateway } from "../test/process/built-gateway.ts";
+import type { Period } from "./load/arena.ts";
+import { fairnessHead, fairnessRows, measureFairness } from "./load/fairness.ts";
+import { table } from "./load/figures.ts";
+import { startCompiled } from "./load/gateway-process.ts";
+import {
+  knownQuotaCases,
+  measureKnownQuota,
+  saturatedHead,
+  saturatedRow,
+  type SaturatedCase,
+} from "./load/known-quota.ts";
+import { measureOutage, outageHead, outageRow } from "./load/outage.ts";
+import type { RunOptions } from "./load/run-options.ts";
+import {
+  measureQuotaSteps,
+  measureUnknownQuota,
+  quotaStepsHead,
+  unknownQuotaCases,
+} from "./load/unknown-quota.ts";
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: "known,unknown,steps,fairness,outage" },
+    seconds: { type: "string", default: "10" },
+    quotas: { type: "string" },
+    arrangements: { type: "string" },
+    main: { type: "string" },
+  },
+});
+
+const isWanted = (list: string | undefined, item: string): boolean =>
+  list === undefined || list.split(",").includes(item);
+
+const between = (["gateway", "naive"] as const).filter((name) =>
+  isWanted(values.arrangements, name),
+);
+
+/** Progress goes where it does not end up in a document. */
+const note = (cells: readonly string[]): void => console.error(cells.join(" | "));
+
+const print = (
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): void => console.log(`### ${title}\n\n${table(head, rows)}\n`);
+
+async function saturate(
+  title: string,
+  cases: readonly SaturatedCase[],
+  measure: (one: SaturatedCase, run: RunOptions) => Promise<Period>,
+  run: RunOptions,
+): Promise<void> {
+  const rows: (readonly string[])[] = [];
+  for (const one of cases) {
+    if (!isWanted(values.quotas, String(one.perSecond))) continue;
+    if (!isWanted(values.arrangements, one.arrangement)) continue;
+    const row = saturatedRow(one, await measure(one, run));
+    note(row);
+    rows.push(row);
+  }
+  print(title, saturatedHead, rows);
+}
+
+const parts: Readonly<Record<string, (run: RunOptions) => Promise<void>>> = {
+  known: (run) => saturate("Known quota, saturated", knownQuotaCases, measureKnownQuota, run),
+  unknown: (run) =>
+    saturate("Unknown quota, saturated", unknownQuotaCases, measureUnknownQuota, run),
+  async steps(run) {
+    print("The quota changes", quotaStepsHead, await measureQuotaSteps(run));
+  },
+  async fairness(run) {
+    const rows: (readonly string[])[] = [];
+    for (const name of between) rows.push(...fairnessRows(name, await measureFairness(name, run)));
+    print("One caller asks for a hundred times as much", fairnessHead, rows);
+  },
+  async outage(run) {
+    const rows: (readonly string[])[] = [];
+    for (const name of between) rows.push(outageRow(name, await measureOutage(name, run)));
+    print("Key Protect is gone for 30 s", outageHead, rows);
+  },
+};
+
+const load = (): string => loadavg()[0]?.toFixed(1) ?? "unknown";
+
+await using built = values.main === undefined ? await buildGateway() : undefined;
+const startGateway = startCompiled(values.main ?? built?.main ?? "");
+const run: RunOptions = { startGateway, seconds: Number(values.seconds) };
+console.log(
+  `Node ${process.version}, ${availableParallelism()} cores, load average ${load()} before this began.\n`,
+);
+for (const name of values.only.split(",")) {
+  const part = parts[name];
+  if (part === undefined) throw new RangeError(`there is no part ${name}`);
+  await part(run);
+}
+console.log(`Load average at the end: ${load()}.`);

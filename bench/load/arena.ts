@@ -1,0 +1,117 @@
+/** One arrangement between its callers and a Key Protect with a quota; each of the three in a process of its own. */
+import { AsyncDisposables } from "../../src/async-disposables.ts";
+import { createIdentities } from "./identities.ts";
+import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
+import type { GrpcLoadQuestions, LoadQuestions } from "./load-worker.ts";
+import type { NaiveQuestions } from "./naive-worker.ts";
+import type { ArrivalTally, QuotaUpstreamOptions } from "./quota-upstream.ts";
+import type { UpstreamPlace, UpstreamQuestions } from "./quota-upstream-worker.ts";
+import type { SdkQuestions } from "./sdk-worker.ts";
+import type { StreamTally } from "./start-load.ts";
+import { startWorker, type Questions, type Worker } from "./worker.ts";
+
+/** Who stands between callers and Key Protect; with `sdk` nobody does. */
+export type Arrangement = "gateway" | "naive" | "sdk";
+
+export interface ArenaOptions {
+  readonly arrangement: Arrangement;
+  readonly upstream: QuotaUpstreamOptions;
+  readonly callers: readonly string[];
+  readonly startGateway: StartGateway;
+  /** Further settings of the gateway. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What happened within a period. */
+export interface Period {
+  readonly seconds: number;
+  readonly served: number;
+  readonly throttled: number;
+  readonly lost: number;
+  /** How late the upstream itself was at most, in milliseconds. */
+  readonly lateMs: number;
+  /** Processor time of the arrangement, in microseconds. */
+  readonly cpu: number;
+  readonly streams: readonly StreamTally[];
+}
+
+type Asker = Pick<Worker<LoadQuestions>, "ask">;
+
+/** Everything up and connected; no load yet. */
+export interface Arena extends AsyncDisposable {
+  readonly load: Asker;
+  readonly upstream: Pick<Worker<UpstreamQuestions>, "ask">;
+  /** Only where the gateway is the arrangement. */
+  readonly gateway: GatewayProcess | undefined;
+  /** Lets time pass and counts what happens in it. */
+  measure(ms: number): Promise<Period>;
+}
+
+interface Parts extends Pick<Arena, "load" | "upstream" | "gateway"> {
+  readonly cpu: () => Promise<number>;
+}
+
+const here = (file: string): URL => new URL(file, import.meta.url);
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+/** Sets everything up. */
+export async function createArena(options: ArenaOptions): Promise<Arena> {
+  const { arrangement, callers, env = {} } = options;
+  await using started = new AsyncDisposables();
+  const start = <Q extends Questions>(file: string): Worker<Q> =>
+    started.add(startWorker<Q>(here(file)));
+
+  const setUp = async (): Promise<Parts> => {
+    const upstream = start<UpstreamQuestions>("quota-upstream-worker.ts");
+    const place: UpstreamPlace = await upstream.ask("start", options.upstream);
+    const shared = { upstream, gateway: undefined };
+    if (arrangement === "sdk") {
+      const load = start<SdkQuestions>("sdk-worker.ts");
+      await load.ask("connect", place);
+      return { ...shared, load, cpu: () => load.ask("cpu", null) };
+    }
+    const identities = started.add(await createIdentities(callers));
+    const load = start<GrpcLoadQuestions>("load-worker.ts");
+    const connect = (address: string): Promise<void> =>
+      load.ask("connect", { address, callers: identities.callers, keyId: place.keyId });
+    if (arrangement === "naive") {
+      const naive = start<NaiveQuestions>("naive-worker.ts");
+      const { certFile, keyFile, caFile } = identities;
+      const { perSecond } = options.upstream;
+      const files = { certFile, keyFile, caFile };
+      await connect(await naive.ask("start", { upstream: place, perSecond, ...files }));
+      return { ...shared, load, cpu: () => naive.ask("cpu", null) };
+    }
+    const settings = { ...identities.env, ...env };
+    const gateway = started.add(await options.startGateway(place, settings));
+    await connect(gateway.address);
+    return { ...shared, load, gateway, cpu: () => gateway.cpu() };
+  };
+
+  const { cpu, ...parts } = await setUp();
+  const { load, upstream } = parts;
+  const resources = started.move();
+  return {
+    ...parts,
+    async measure(ms) {
+      const [before, cpuBefore] = await Promise.all([upstream.ask("tally", null), cpu()]);
+      await load.ask("reset", null);
+      await sleep(ms);
+      const [after, cpuAfter, streams] = await Promise.all([
+        upstream.ask("tally", null),
+        cpu(),
+        load.ask("tally", null),
+      ]);
+      return { ...difference(before, after), cpu: cpuAfter - cpuBefore, streams };
+    },
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
+}
+
+const difference = (from: ArrivalTally, to: ArrivalTally): Omit<Period, "cpu" | "streams"> => ({
+  seconds: (to.at - from.at) / 1_000,
+  served: to.served - from.served,
+  throttled: to.throttled - from.throttled,
+  lost: to.lost - from.lost,
+  lateMs: to.lateMs,
+});

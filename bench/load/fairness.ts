@@ -1,0 +1,117 @@
+/** A caller that asks for its due, beside one that asks for a hundred times as much, and beside other classes of calls. */
+import { createArena, type Arrangement, type Period } from "./arena.ts";
+import { failuresOf, failureText, ms, okMsOf, percentile } from "./figures.ts";
+import {
+  createNames,
+  gatewaySettings,
+  saturating,
+  warmUpMs,
+  type RunOptions,
+} from "./run-options.ts";
+import type { LoadStream, StreamTally } from "./start-load.ts";
+
+/** Requests per second, known to who stands in front of it. */
+const quotaPerSecond = 50;
+
+/** Four, so that there are enough of their calls to tell a percentile. */
+const modest: readonly LoadStream[] = createNames("modest", 4).map((caller) => ({
+  caller,
+  operation: "unwrap",
+  rhythm: { perSecond: 2 },
+  deadlineMs: 5_000,
+}));
+const greedy: LoadStream = {
+  caller: "greedy",
+  operation: "unwrap",
+  rhythm: { perSecond: 200 },
+  deadlineMs: 5_000,
+};
+/** What the other classes ask for; only the gateway knows classes. */
+const others = [...saturating(["admin"], 4, "create"), ...saturating(["lister"], 16, "list")];
+
+/** The modest callers by themselves, and in company. */
+export interface FairnessPeriods {
+  readonly alone: Period;
+  readonly together: Period;
+}
+
+/** Measures the same callers twice, in two runs of the same arrangement. */
+export async function measureFairness(
+  arrangement: Exclude<Arrangement, "sdk">,
+  { startGateway, seconds }: RunOptions,
+): Promise<FairnessPeriods> {
+  const measure = async (streams: readonly LoadStream[]): Promise<Period> => {
+    await using arena = await createArena({
+      arrangement,
+      upstream: { shape: "bucket", perSecond: quotaPerSecond },
+      callers: streams.map(({ caller }) => caller),
+      startGateway,
+      env: gatewaySettings({ GATEWAY_RATE_CEILING: String(quotaPerSecond) }),
+    });
+    await arena.load.ask("start", streams);
+    await arena.measure(warmUpMs);
+    return await arena.measure(seconds * 2_000);
+  };
+  return {
+    alone: await measure(modest),
+    together: await measure([...modest, greedy, ...(arrangement === "gateway" ? others : [])]),
+  };
+}
+
+export const fairnessHead = [
+  "arrangement",
+  "caller",
+  "class",
+  "asks for",
+  "gets",
+  "p50 ms",
+  "p99 ms",
+  "failures",
+] as const;
+
+const classOf = { unwrap: "interactive", create: "management", list: "bulk" } as const;
+
+/** What the modest callers have in common becomes one. */
+function merged(streams: readonly StreamTally[]): StreamTally[] {
+  const mine = streams.filter(({ caller }) => modest.some((stream) => stream.caller === caller));
+  const okMs = okMsOf(mine);
+  return [
+    {
+      caller: "4 modest",
+      operation: "unwrap",
+      ok: okMs.length,
+      failures: failuresOf(mine),
+      okMs,
+      failedMs: [],
+    },
+    ...streams.filter((tally) => !mine.includes(tally)),
+  ];
+}
+
+const askedBy: Readonly<Record<string, string>> = {
+  "4 modest": "8/s",
+  greedy: "200/s",
+  admin: "4 at a time",
+  lister: "16 at a time",
+};
+
+/** A row for each caller. */
+export function fairnessRows(
+  arrangement: string,
+  { alone, together }: FairnessPeriods,
+): readonly string[][] {
+  const row = (note: string, tally: StreamTally, seconds: number): string[] => [
+    arrangement,
+    `${tally.caller}${note}`,
+    classOf[tally.operation],
+    askedBy[tally.caller] ?? "",
+    `${(tally.ok / seconds).toFixed(1)}/s`,
+    ms(percentile(tally.okMs, 0.5)),
+    ms(percentile(tally.okMs, 0.99)),
+    failureText(tally.failures),
+  ];
+  return [
+    ...merged(alone.streams).map((tally) => row(", alone", tally, alone.seconds)),
+    ...merged(together.streams).map((tally) => row("", tally, together.seconds)),
+  ];
+}

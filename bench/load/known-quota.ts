@@ -1,0 +1,90 @@
+/** A quota that whoever stands in front of it has been told, saturated by equal callers. */
+import { createArena, type Arrangement, type Period } from "./arena.ts";
+import {
+  failuresOf,
+  failureText,
+  jain,
+  ms,
+  okMsOf,
+  okOf,
+  percent,
+  percent429,
+  percentile,
+  throttledShare,
+} from "./figures.ts";
+import type { QuotaShape } from "./quota-judge.ts";
+import {
+  createNames,
+  gatewaySettings,
+  inFlightFor,
+  saturating,
+  warmUpMs,
+  type RunOptions,
+} from "./run-options.ts";
+
+export interface SaturatedCase {
+  readonly arrangement: Arrangement;
+  readonly shape: QuotaShape;
+  readonly perSecond: number;
+}
+
+/** Every shape for the gateway, two for its rivals: what they do differs little. */
+export const knownQuotaCases: readonly SaturatedCase[] = [100, 300, 2_000].flatMap((perSecond) =>
+  (["gateway", "naive", "sdk"] as const).flatMap((arrangement) =>
+    (["bucket", "sliding", "fixed"] as const)
+      .filter((shape) => arrangement === "gateway" || shape !== "fixed")
+      .map((shape) => ({ arrangement, shape, perSecond })),
+  ),
+);
+
+export const saturatedHead = [
+  "quota",
+  "judge",
+  "arrangement",
+  "goodput",
+  "429s",
+  "OK at callers",
+  "p50 ms",
+  "p99 ms",
+  "Jain",
+  "CPU µs per call",
+  "judge late ms",
+  "failures at callers",
+] as const;
+
+/** Saturates a quota with eight equal callers. */
+export async function measureKnownQuota(
+  { arrangement, shape, perSecond }: SaturatedCase,
+  { startGateway, seconds }: RunOptions,
+): Promise<Period> {
+  const callers = createNames("caller", 8);
+  const env = gatewaySettings({ GATEWAY_RATE_CEILING: String(perSecond) });
+  const upstream = { shape, perSecond };
+  await using arena = await createArena({ arrangement, upstream, callers, startGateway, env });
+  await arena.load.ask("start", saturating(callers, inFlightFor(perSecond)));
+  await arena.measure(warmUpMs);
+  return await arena.measure(seconds * 1_000);
+}
+
+/** The row of a measured case. */
+export function saturatedRow(
+  { arrangement, shape, perSecond }: SaturatedCase,
+  period: Period,
+): readonly string[] {
+  const { streams, served, seconds } = period;
+  const latencies = okMsOf(streams);
+  return [
+    `${perSecond}/s`,
+    shape,
+    arrangement,
+    percent(served / seconds / perSecond),
+    percent429(throttledShare(period)),
+    percent(okOf(streams) / seconds / perSecond),
+    ms(percentile(latencies, 0.5)),
+    ms(percentile(latencies, 0.99)),
+    jain(streams.map(({ ok }) => ok)).toFixed(3),
+    (period.cpu / okOf(streams)).toFixed(0),
+    ms(period.lateMs),
+    failureText(failuresOf(streams)),
+  ];
+}

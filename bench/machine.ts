@@ -1,0 +1,25 @@
+import { execFileSync } from "node:child_process";
+import { availableParallelism, cpus, loadavg } from "node:os";
+
+const git = (...args: readonly string[]): string =>
+  execFileSync("git", [...args], { cwd: import.meta.dirname, encoding: "utf8" }).trim();
+
+/** The commit that is measured, and whether the working tree differs from it. */
+function commit(): string {
+  try {
+    const changes = git("status", "--porcelain", "--", "../src", "../package-lock.json");
+    return git("rev-parse", "--short", "HEAD") + (changes === "" ? "" : " and changes");
+  } catch {
+    return "unknown";
+  }
+}
+
+/** What the figures depend on, in a line. The load is that of others if it is asked for before anything is started. */
+export const describeMachine = (): string =>
+  [
+    `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"})`,
+    `Node ${process.versions.node}`,
+    `${process.platform} ${process.arch}`,
+    `commit ${commit()}`,
+    `load average ${loadavg()[0]?.toFixed(1) ?? "unknown"} before`,
+  ].join(", ");

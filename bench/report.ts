@@ -1,0 +1,109 @@
+/** The table of a run, and what it says about the goals. */
+import type { ArrangementName } from "./arrangements.ts";
+import type { Measurement } from "./measure.ts";
+import { median } from "./statistics.ts";
+
+type Quantity = "cpuMicrosPerCall" | "callsPerSecond" | "medianMs" | "p99Ms" | "coreShare";
+
+/** Middle values over all rounds. */
+export interface Findings {
+  readonly value: (name: ArrangementName, inFlight: number, quantity: Quantity) => number;
+  /** The middle of the rounds' ratios, each of two values of the same round; `undefined` if one was not measured. */
+  readonly ratio: (
+    name: ArrangementName,
+    to: ArrangementName,
+    inFlight: number,
+    quantity: Quantity,
+  ) => number | undefined;
+  readonly failures: (name: ArrangementName, inFlight: number) => number;
+}
+
+export function createFindings(measurements: readonly Measurement[]): Findings {
+  const of = (name: ArrangementName, inFlight: number): readonly Measurement[] =>
+    measurements.filter((each) => each.name === name && each.inFlight === inFlight);
+  return {
+    value: (name, inFlight, quantity) => median(of(name, inFlight).map((each) => each[quantity])),
+    ratio(name, to, inFlight, quantity) {
+      const ratios = of(name, inFlight).flatMap((each) => {
+        const other = of(to, inFlight).find(({ round }) => round === each.round);
+        return other === undefined ? [] : [each[quantity] / other[quantity]];
+      });
+      return ratios.length === 0 ? undefined : median(ratios);
+    },
+    failures: (name, inFlight) => of(name, inFlight).reduce((sum, each) => sum + each.failures, 0),
+  };
+}
+
+const shown = (ratio: number | undefined): string => ratio?.toFixed(2) ?? "";
+const milliseconds = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
+
+/** One row per number of calls in flight and arrangement, as a Markdown table. */
+export function tableOf(
+  findings: Findings,
+  names: readonly ArrangementName[],
+  inFlight: readonly number[],
+): string {
+  const head = [
+    "in flight",
+    "arrangement",
+    "CPU µs per call",
+    "to floor",
+    "calls/s",
+    "to floor",
+    "core used",
+    "p50 ms",
+    "p99 ms",
+    "failed",
+  ];
+  const rows = inFlight.flatMap((count) =>
+    names.map((name) => {
+      const value = (quantity: Quantity): number => findings.value(name, count, quantity);
+      return [
+        String(count),
+        name,
+        value("cpuMicrosPerCall").toFixed(0),
+        shown(findings.ratio(name, "floor", count, "cpuMicrosPerCall")),
+        value("callsPerSecond").toFixed(0),
+        shown(findings.ratio(name, "floor", count, "callsPerSecond")),
+        `${(value("coreShare") * 100).toFixed(0)} %`,
+        milliseconds(value("medianMs")),
+        milliseconds(value("p99Ms")),
+        String(findings.failures(name, count)),
+      ];
+    }),
+  );
+  return aligned([head, ...rows]);
+}
+
+/** Columns of even width; all but the arrangement's name are numbers and stand on the right. */
+function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const widths = head.map((_, n) => Math.max(...[head, ...rows].map((row) => row[n]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${widths
+      .map((width, n) => (n === 1 ? row[n]?.padEnd(width) : row[n]?.padStart(width)))
+      .join(" | ")} |`;
+  const rule = widths.map((width, n) =>
+    n === 1 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+  );
+  return [line(head), line(rule), ...rows.map(line)].join("\n");
+}
+
+/** What the run says about each goal that it measured, a line each. */
+export function goalLines(findings: Findings): string[] {
+  const { ratio, value } = findings;
+  const overhead = ratio("gateway", "floor", 64, "cpuMicrosPerCall");
+  const vendor = ratio("gateway", "IBM SDK", 64, "callsPerSecond");
+  const throughput = ratio("gateway", "gateway, limiter off", 64, "callsPerSecond");
+  const addedMs = value("gateway", 1, "medianMs") - value("gateway, limiter off", 1, "medianMs");
+  return [
+    goal("gateway : floor, CPU per call at 64 in flight", overhead, "at most 1.25"),
+    goal("gateway : IBM SDK, calls/s at 64 in flight", vendor, "at least 2"),
+    goal("limiter on : off, calls/s at 64 in flight", throughput, "at least 0.90"),
+    goal("limiter on - off, median at 1 in flight, ms", addedMs, "less than 0.1"),
+  ].flat();
+}
+
+const goal = (what: string, found: number | undefined, wanted: string): string[] =>
+  found === undefined || Number.isNaN(found)
+    ? []
+    : [`${what}: ${found.toFixed(found < 0.2 ? 3 : 2)} (goal: ${wanted})`];

@@ -1,0 +1,41 @@
+/** What both hand-made servers are: grpc-js with the generated codecs and one method. */
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type handleUnaryCall,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import {
+  KeyActionsServiceService,
+  type WrapKeyRequest,
+  type WrapKeyResponse,
+} from "../src/gen/keyprotect/v1/key_actions_service.ts";
+
+const { wrapKey } = KeyActionsServiceService;
+
+type Wrap = (request: WrapKeyRequest) => Promise<WrapKeyResponse>;
+
+async function answer(
+  wrap: Wrap,
+  request: WrapKeyRequest,
+  callback: sendUnaryData<WrapKeyResponse>,
+): Promise<void> {
+  try {
+    callback(null, await wrap(request));
+  } catch (error) {
+    callback({ code: status.UNAVAILABLE, details: String(error) });
+  }
+}
+
+/** Serves `wrapKey` on a free port of loopback and tells it to the bench. */
+export function serveWrap(wrap: Wrap): void {
+  const server = new Server();
+  const handle: handleUnaryCall<WrapKeyRequest, WrapKeyResponse> = (call, callback) =>
+    void answer(wrap, call.request, callback);
+  server.addService({ wrapKey }, { wrapKey: handle });
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+    if (error !== null) throw error;
+    process.send?.({ port });
+  });
+}

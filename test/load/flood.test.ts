@@ -1,0 +1,46 @@
+/** A hundred thousand calls at once. */
+import { expect, test } from "vitest";
+import { createIdentities } from "../../bench/load/identities.ts";
+import type { FloodQuestions } from "../../bench/load/flood-worker.ts";
+import { startQuotaUpstream } from "../../bench/load/quota-upstream.ts";
+import { createNames, gatewaySettings } from "../../bench/load/run-options.ts";
+import { startWorker } from "../../bench/load/worker.ts";
+import { startSourceGateway } from "./source-gateway.ts";
+
+const perSecond = 100;
+const calls = 100_000;
+
+test(
+  "each gets a typed answer, memory is bounded, and nothing is left of them",
+  { timeout: 300_000 },
+  async () => {
+    await using upstream = await startQuotaUpstream({ shape: "bucket", perSecond });
+    await using identities = await createIdentities(createNames("caller", 10));
+    await using gateway = await startSourceGateway(
+      upstream,
+      gatewaySettings({ ...identities.env, GATEWAY_RATE_CEILING: String(perSecond) }),
+    );
+    await using load = startWorker<FloodQuestions>(
+      new URL("../../bench/load/flood-worker.ts", import.meta.url),
+    );
+    const { address } = gateway;
+    const { callers } = identities;
+    const { keyId } = upstream;
+    // What is made once, such as compiled code, is there before it counts.
+    await load.ask("flood", { address, callers, keyId, calls: 4_000 });
+    const before = await gateway.holdings();
+
+    const outcomes = await load.ask("flood", { address, callers, keyId, calls });
+    const after = await gateway.holdings();
+
+    const total = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
+    expect(total).toBe(calls);
+    // Whatever it is, the gateway said it, and why.
+    const unsaid = /untyped|WRONG/;
+    expect(Object.keys(outcomes).filter((outcome) => unsaid.test(outcome))).toEqual([]);
+    expect(outcomes["OK"]).toBeGreaterThan(perSecond);
+    expect(after.mostResidentBytes).toBeLessThan(512 * 1_024 * 1_024);
+    expect(after.heapBytes / before.heapBytes).toBeLessThan(1.05);
+    expect(after.timers).toBeLessThanOrEqual(before.timers);
+  },
+);

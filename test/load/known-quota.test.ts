@@ -1,0 +1,21 @@
+/** A quota that the gateway was told, under more load than it allows. */
+import { expect, test } from "vitest";
+import { throttledShare } from "../../bench/load/figures.ts";
+import { measureKnownQuota } from "../../bench/load/known-quota.ts";
+import { startSourceGateway } from "./source-gateway.ts";
+
+// The bench measures 98 % and more; the bounds here leave room for a machine that does other things meanwhile.
+test.each(["bucket", "sliding", "fixed"] as const)(
+  "a quota judged by a %s is used up and not exceeded",
+  { timeout: 60_000, retry: 2 },
+  async (shape) => {
+    const run = { startGateway: startSourceGateway, seconds: 10 };
+    const one = { arrangement: "gateway", shape, perSecond: 100 } as const;
+    const period = await measureKnownQuota(one, run);
+    expect(throttledShare(period)).toBe(0);
+    expect(period.served / period.seconds / one.perSecond).toBeGreaterThan(0.96);
+    expect(period.streams.map(({ failures }) => failures)).toEqual(
+      Array.from({ length: 8 }, () => ({})),
+    );
+  },
+);

@@ -1,0 +1,36 @@
+import type { GatewayProcess, StartGateway } from "../../bench/load/gateway-process.ts";
+import { startWorker } from "../../bench/load/worker.ts";
+import type { GatewayQuestions, Holdings } from "./gateway-worker.ts";
+
+/** A gateway from its sources, in a process of its own. */
+export interface SourceGateway extends GatewayProcess {
+  /** Collects garbage and says what is left. */
+  holdings(): Promise<Holdings>;
+}
+
+/** Starts one in front of an upstream. Resolves when it serves. */
+export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, changes) => {
+  const worker = startWorker<GatewayQuestions>(new URL("gateway-worker.ts", import.meta.url), {
+    nodeArguments: ["--expose-gc"],
+  });
+  try {
+    const address = await worker.ask("start", {
+      KP_SERVICE_URL: upstream.url,
+      IAM_AUTH_URL: upstream.url,
+      KP_INSTANCE_ID: upstream.instanceId,
+      IBMCLOUD_API_KEY: upstream.apiKey,
+      GATEWAY_LISTEN: "127.0.0.1:0",
+      GATEWAY_ADMIN_LISTEN: "127.0.0.1:0",
+      ...changes,
+    });
+    return {
+      address,
+      cpu: () => worker.ask("cpu", null),
+      holdings: () => worker.ask("holdings", null),
+      [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await worker[Symbol.asyncDispose]();
+    throw error;
+  }
+};
