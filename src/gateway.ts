@@ -52,7 +52,7 @@ export interface GatewayDeps {
 export interface Gateway extends AsyncDisposable {
   /** Where gRPC is served, ports as bound. */
   readonly addresses: readonly ListenAddress[];
-  /** Where `/metrics`, `/livez` and `/readyz` are served. */
+  /** Where `/metrics`, `/state`, `/livez` and `/readyz` are served. */
   readonly admin: { readonly host: string; readonly port: number };
   /** Stops serving as the configuration's drain times say. Resolves when everything is closed. */
   drain(): Promise<void>;

@@ -5,7 +5,7 @@ import type { ListenAddress, TcpAddress } from "./listen-address.ts";
 export interface Config {
   /** Where gRPC is served; at least one. */
   readonly listen: readonly ListenAddress[];
-  /** Where `/metrics`, `/livez` and `/readyz` are served over HTTP. */
+  /** Where `/metrics`, `/state`, `/livez` and `/readyz` are served over HTTP. */
   readonly adminListen: TcpAddress;
   readonly logLevel: LogLevel;
   /** Whether server reflection is offered; `auto` has been decided. */

@@ -85,7 +85,7 @@ export const settings = z.strictObject({
   adminListen: setting(kinds.tcpAddress, {
     env: "GATEWAY_ADMIN_LISTEN",
     fallback: "127.0.0.1:9464",
-    meaning: "Where `/metrics`, `/livez` and `/readyz` are served over HTTP.",
+    meaning: "Where `/metrics`, `/state`, `/livez` and `/readyz` are served over HTTP.",
   }),
   logLevel: setting(kinds.choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     env: "GATEWAY_LOG_LEVEL",
