@@ -1,11 +1,36 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { hasRedisServer, redisTests } from "./test/support/redis-tests.ts";
 
+const loadTests = "test/load/**/*.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    // The set-up says loudly that they are left out.
-    exclude: [...configDefaults.exclude, ...(hasRedisServer() ? [] : [redisTests])],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "facts",
+          include: ["test/**/*.test.ts"],
+          // The set-up says loudly that those of Redis are left out.
+          exclude: [
+            ...configDefaults.exclude,
+            loadTests,
+            ...(hasRedisServer() ? [] : [redisTests]),
+          ],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // They say something about shares of time, so they have the machine to themselves, one after the other.
+        extends: true,
+        test: {
+          name: "load",
+          include: [loadTests],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     globalSetup: ["test/support/transport-keys.ts", "test/support/redis-tests.ts"],
     testTimeout: 20_000,
     hookTimeout: 30_000,

@@ -1,4 +1,4 @@
-import { createAnswerTally, type LastSecond } from "../upstream/quota-tracker-tally.ts";
+import { createAnswerTally } from "../upstream/quota-tracker-tally.ts";
 
 /** What one member would like to send and what it gets through. */
 export interface Demand {
@@ -6,6 +6,8 @@ export interface Demand {
   readonly wantsPerSecond: number;
   /** Answers of the last second that were not 429, per second. */
   readonly acceptedPerSecond: number;
+  /** Answers 429 of the last second, per second. */
+  readonly throttledPerSecond: number;
 }
 
 /** Counts calls and their answers. Times are milliseconds of the monotonic clock and must not go backwards. */
@@ -14,7 +16,6 @@ export interface DemandMeter {
   arrived(): void;
   accepted(now: number): void;
   throttled(now: number): void;
-  lastSecond(now: number): LastSecond;
   /** To be asked about once a second. `backlog` is how many requests wait. */
   demand(now: number, backlog: number): Demand;
 }
@@ -50,12 +51,13 @@ export function createDemandMeter(createdAt: number): DemandMeter {
     },
     accepted: (now) => tally.accept(now),
     throttled: (now) => tally.throttle(now),
-    lastSecond: (now) => tally.lastSecond(now),
     demand(now, backlog) {
       measure(now);
+      const { accepted, throttled } = tally.lastSecond(now);
       return {
         wantsPerSecond: Math.max(latest, average) * headroom + (backlog * 1_000) / drainMs,
-        acceptedPerSecond: tally.lastSecond(now).accepted,
+        acceptedPerSecond: accepted,
+        throttledPerSecond: throttled,
       };
     },
   };

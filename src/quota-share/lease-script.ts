@@ -5,7 +5,7 @@
 import type { LuaScript } from "../redis/redis-commands.ts";
 
 /**
- * One hash holds a group: `m:<member>` is "expires wants has accepted", the rest are numbers of the group.
+ * One hash holds a group: `m:<member>` is "expires wants has accepted throttled", the rest are numbers of the group.
  *
  * - Shares are max-min fair: nobody gets less than an equal part in favour of somebody who wants more than one, and what nobody wants is
  *   spread evenly, so that the first calls of a burst find room.
@@ -22,8 +22,9 @@ export const leaseScript: LuaScript = {
   source: `
 local key, me = KEYS[1], 'm:' .. ARGV[1]
 local ceiling, seed, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
-local refused, throttled, longest = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local refused, longest = tonumber(ARGV[9]), tonumber(ARGV[11])
 local mine = { wants = tonumber(ARGV[2]), has = tonumber(ARGV[3]), accepted = tonumber(ARGV[4]) }
+mine.throttled = tonumber(ARGV[10])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local margin, firstHold, settle, steps = 0.985, 20000, 1100, { 0.01, 0.02, 0.04, 0.08, 0.08 }
@@ -35,11 +36,13 @@ for i = 1, #fields, 2 do
   if string.sub(name, 1, 2) ~= 'm:' then
     group[name] = tonumber(value)
   elseif name ~= me then
-    local expires, wants, has, accepted = string.match(value, '^(%S+) (%S+) (%S+) (%S+)$')
+    local expires, wants, has, accepted, throttled = string.match(value, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
     expires = tonumber(expires)
     -- An expiry further off than a lease is left from a Redis whose clock was ahead.
     if expires and expires > now and expires <= now + lease then
-      others[#others + 1] = { wants = tonumber(wants), has = tonumber(has), accepted = tonumber(accepted) }
+      others[#others + 1] = {
+        wants = tonumber(wants), has = tonumber(has), accepted = tonumber(accepted), throttled = tonumber(throttled)
+      }
     else
       redis.call('HDEL', key, name)
     end
@@ -62,14 +65,15 @@ if not quota and seed then
   if ARGV[7] == '1' then step, due = #steps, now + 2000 else due = now + hold end
 end
 local count = #others + 1
-local accepted, held = mine.accepted, 0
+local accepted, throttled, held = mine.accepted, mine.throttled, 0
 for _, other in ipairs(others) do
   accepted = accepted + other.accepted
+  throttled = throttled + other.throttled
   held = held + other.has
 end
 
 if refused == epoch and now >= cutFrom then
-  local isSevere = now >= severeFrom and throttled >= 3 and throttled > 0.05 * (mine.accepted + throttled)
+  local isSevere = now >= severeFrom and throttled >= 3 and throttled > 0.05 * (accepted + throttled)
   local known = quota or ceiling
   cutFrom = now + 300
   if not known then
@@ -79,7 +83,7 @@ if refused == epoch and now >= cutFrom then
   else
     if isSevere then
       -- Until all have heard of this cut, and the last second lies behind it, shares of answers say nothing about what is left.
-      local taken = known * mine.accepted / (mine.accepted + throttled)
+      local taken = known * accepted / (accepted + throttled)
       quota, hold = math.max(known / 2, taken), firstHold
       cutFrom, severeFrom = now + settle, now + 2 * settle
     elseif step >= #steps then
@@ -140,7 +144,8 @@ end
 local text = function(number) return string.format('%.17g', number) end
 local holds = grant
 if grant == math.huge then holds = mine.accepted end
-local entry = text(now + lease) .. ' ' .. text(mine.wants) .. ' ' .. text(holds) .. ' ' .. text(mine.accepted)
+local entry = text(now + lease) .. ' ' .. text(mine.wants) .. ' ' .. text(holds)
+  .. ' ' .. text(mine.accepted) .. ' ' .. text(mine.throttled)
 redis.call('HSET', key, me, entry, 'born', text(born), 'epoch', text(epoch), 'cutFrom', text(cutFrom),
   'severeFrom', text(severeFrom))
 if quota then

@@ -18,8 +18,10 @@ export interface LeaseRequest {
   readonly seedPerSecond: number | undefined;
   /** Whether the seed is but a place to begin the search at. */
   readonly isSearching: boolean;
-  /** The epoch in which it was answered 429, with how often in the last second. */
-  readonly refusal: { readonly epoch: number; readonly throttledPerSecond: number } | undefined;
+  /** What Key Protect answered 429 to in the last second. */
+  readonly throttledPerSecond: number;
+  /** The epoch in which it was answered 429, if it was since it last asked. */
+  readonly refusedEpoch: number | undefined;
   /** Longest time without a probe, in milliseconds. */
   readonly longestHoldMs: number;
 }
@@ -52,8 +54,8 @@ export function toLeaseArgs(request: LeaseRequest): (string | number)[] {
     text(request.seedPerSecond),
     request.isSearching ? 1 : 0,
     leaseMs,
-    text(request.refusal?.epoch),
-    request.refusal?.throttledPerSecond ?? 0,
+    text(request.refusedEpoch),
+    rate(request.throttledPerSecond),
     request.longestHoldMs,
   ];
 }

@@ -54,8 +54,8 @@ export interface QuotaShareState {
 export interface QuotaShare {
   /** Applies the first limit and begins to ask for leases. Waits for nothing. */
   start(): void;
-  /** Takes note of a 429; `lastSecond` is what was answered in the last second, it included, as rates per second. */
-  onThrottled(lastSecond: { readonly accepted: number; readonly throttled: number }): void;
+  /** Takes note of a 429. */
+  onThrottled(): void;
   readonly state: QuotaShareState;
   /** Gives its part back, if Redis can be told, and ends. Takes 400 ms at most. */
   close(): Promise<void>;
@@ -92,7 +92,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   let isClosed = false;
   let renewAt = startedAt;
   let refusedAt = Number.NEGATIVE_INFINITY;
-  let refusal: LeaseRequest["refusal"];
+  let refusedEpoch: number | undefined;
 
   /** Puts the present limit into force and says where it comes from, if that has changed. */
   function follow(now: number): void {
@@ -137,7 +137,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   function missed(): void {
     ladder.miss();
     // A refusal that is told late would be taken for a new one.
-    refusal = undefined;
+    refusedEpoch = undefined;
   }
 
   function requestAt(now: number): LeaseRequest {
@@ -151,14 +151,14 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       ceilingPerSecond,
       seedPerSecond: isFound && known !== ceilingPerSecond ? known : initialPerSecond,
       isSearching: !isFound,
-      refusal,
+      refusedEpoch,
       longestHoldMs,
     };
   }
 
   async function ask(now: number): Promise<void> {
     const request = requestAt(now);
-    refusal = undefined;
+    refusedEpoch = undefined;
     isAsking = true;
     const lease = await lend(request);
     isAsking = false;
@@ -171,7 +171,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     } else {
       ladder.grant(lease, now, answeredAt);
       // Refused while the answer was on its way.
-      if (refusal !== undefined) renewAt = answeredAt;
+      if (refusedEpoch !== undefined) renewAt = answeredAt;
     }
     follow(answeredAt);
   }
@@ -189,13 +189,13 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     start() {
       if (timer === undefined && !isClosed) turn();
     },
-    onThrottled({ throttled }) {
+    onThrottled() {
       const now = clock.now();
       const epoch = ladder.lease?.epoch;
       if (quota.isFixed || epoch === undefined || now - refusedAt < refusalGapMs) return;
       if (ladder.kind(now) !== "lease") return;
       refusedAt = now;
-      refusal = { epoch, throttledPerSecond: throttled };
+      refusedEpoch = epoch;
       ladder.cut();
       renewAt = now;
       turn();

@@ -58,6 +58,7 @@ export function startMember(id: string, wants: number, settings: GroupSettings):
       demand: () => ({
         wantsPerSecond: member.wants,
         acceptedPerSecond: Math.min(member.wants, perSecond),
+        throttledPerSecond: 0,
       }),
       apply: (limit) => {
         perSecond = limit.perSecond;

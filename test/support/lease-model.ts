@@ -20,6 +20,7 @@ interface ModelMember {
   readonly wants: number;
   readonly has: number;
   readonly accepted: number;
+  readonly throttled: number;
 }
 
 /** What a member is told; `Infinity` for what is not known. */
@@ -96,8 +97,9 @@ export function lend(
   const others = [...group.members.values()];
   const count = others.length + 1;
   const accepted = request.acceptedPerSecond + sum(others.map((each) => each.accepted));
-  if (request.refusal?.epoch === group.epoch && now >= group.cutFrom) {
-    cut(group, request, { now, count, accepted });
+  if (request.refusedEpoch === group.epoch && now >= group.cutFrom) {
+    const throttled = request.throttledPerSecond + sum(others.map((each) => each.throttled));
+    cut(group, request, { now, count, accepted, throttled });
   } else {
     raise(group, ceiling, { now, accepted });
   }
@@ -126,6 +128,7 @@ export function lend(
     wants: request.wantsPerSecond,
     has: rate === Number.POSITIVE_INFINITY ? request.acceptedPerSecond : rate,
     accepted: request.acceptedPerSecond,
+    throttled: request.throttledPerSecond,
   });
   return { rate, share, members: count, quota, epoch: group.epoch };
 }
@@ -137,10 +140,14 @@ interface Moment {
 
 function cut(
   group: ModelGroup,
-  { acceptedPerSecond: mine, refusal, ceilingPerSecond, longestHoldMs }: LeaseRequest,
-  { now, count, accepted }: Moment & { readonly count: number },
+  { ceilingPerSecond, longestHoldMs }: LeaseRequest,
+  {
+    now,
+    count,
+    accepted,
+    throttled,
+  }: Moment & { readonly count: number; readonly throttled: number },
 ): void {
-  const throttled = refusal?.throttledPerSecond ?? 0;
   const known = group.quota ?? ceilingPerSecond;
   let quota: number;
   group.cutFrom = now + 300;
@@ -152,8 +159,8 @@ function cut(
     group.cutFrom = now + settleMs;
     group.severeFrom = now + 2 * settleMs;
   } else {
-    if (now >= group.severeFrom && throttled >= 3 && throttled > 0.05 * (mine + throttled)) {
-      const taken = (known * mine) / (mine + throttled);
+    if (now >= group.severeFrom && throttled >= 3 && throttled > 0.05 * (accepted + throttled)) {
+      const taken = (known * accepted) / (accepted + throttled);
       quota = Math.max(known / 2, taken);
       group.holdMs = firstHoldMs;
       group.cutFrom = now + settleMs;

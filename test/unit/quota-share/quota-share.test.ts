@@ -1,0 +1,233 @@
+/** The loop of a member, on driven time, with the model of the script in the place of Redis. */
+import { describe, expect, test } from "vitest";
+import { createLogger } from "../../../src/observability/logger.ts";
+import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
+import type { QuotaLimit } from "../../../src/quota-share/share-ladder.ts";
+import { createDrivenClock } from "../../support/driven-clock.ts";
+import { createModelGroup } from "../../support/lease-model.ts";
+import { createFakeRedis } from "./fake-redis.ts";
+
+interface Options {
+  readonly quota?: Partial<SharedQuota>;
+  readonly replicas?: number;
+  readonly memberId?: string;
+}
+
+function start({ quota = {}, replicas = 2, memberId = "a" }: Options = {}) {
+  const clock = createDrivenClock();
+  const fake = createFakeRedis(clock);
+  const limits: QuotaLimit[] = [];
+  const lines: string[] = [];
+  const demand = { wantsPerSecond: 500, acceptedPerSecond: 50, throttledPerSecond: 0 };
+  const share = createQuotaShare({
+    redis: fake.redis,
+    instanceKey: "kp:{one}",
+    memberId,
+    quota: { ceilingPerSecond: 100, isFixed: false, longestHoldMs: 300_000, ...quota },
+    replicas,
+    clock,
+    random: () => 0.5,
+    logger: createLogger({
+      level: "info",
+      destination: { write: (line) => void lines.push(line) },
+    }),
+    demand: () => demand,
+    apply: (limit) => void limits.push(limit),
+  });
+  const rate = (): number | undefined => limits.at(-1)?.perSecond;
+  return { ...fake, clock, share, limits, lines, demand, rate };
+}
+
+describe("renewal", () => {
+  test("happens four times a second while there is more to come, then once", async () => {
+    const { share, clock, requests, rate } = start();
+    share.start();
+    // The group is young: there may be members that it does not know.
+    await clock.advance(2_950);
+    expect(rate()).toBeCloseTo(45, 6);
+    expect(requests.length).toBeGreaterThanOrEqual(12);
+    expect(requests.length).toBeLessThanOrEqual(14);
+    await clock.advance(1_000);
+    requests.length = 0;
+    await clock.advance(10_000);
+    expect(requests.length).toBeGreaterThanOrEqual(9);
+    expect(requests.length).toBeLessThanOrEqual(11);
+    expect(rate()).toBeCloseTo(98.5, 6);
+    await share.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test("never happens twice at a time, however long an answer takes", async () => {
+    const { share, clock, redis, requests } = start();
+    let answer: (() => void) | undefined;
+    redis.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    share.start();
+    await clock.advance(5_000);
+    expect(requests).toHaveLength(1);
+    answer?.();
+    await clock.advance(1_500);
+    expect(requests).toHaveLength(2);
+    await share.close();
+  });
+
+  test("counts a lease from when it was asked for: one that took too long is over when it comes", async () => {
+    const { share, clock, redis } = start();
+    let answer: (() => void) | undefined;
+    redis.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    share.start();
+    await clock.advance(4_000);
+    answer?.();
+    await clock.advance(10);
+    expect(share.state).toMatchObject({ kind: "slice", ratePerSecond: 45 });
+    await share.close();
+  });
+
+  test("goes on after a demand or a limit that throws", async () => {
+    const clock = createDrivenClock();
+    const { redis } = createFakeRedis(clock);
+    let failures = 0;
+    const limits: number[] = [];
+    const share = createQuotaShare({
+      redis,
+      instanceKey: "kp:{one}",
+      memberId: "a",
+      quota: { ceilingPerSecond: 100, isFixed: false, longestHoldMs: 300_000 },
+      replicas: 1,
+      clock,
+      random: () => 0.5,
+      logger: createLogger({ level: "silent" }),
+      demand: () => {
+        failures += 1;
+        if (failures < 3) throw new Error("no demand");
+        return { wantsPerSecond: 500, acceptedPerSecond: 50, throttledPerSecond: 0 };
+      },
+      apply: ({ perSecond }) => void limits.push(perSecond),
+    });
+    share.start();
+    await clock.advance(3_000);
+    expect(share.state.kind).toBe("lease");
+    expect(limits.at(-1)).toBeGreaterThan(80);
+    await share.close();
+  });
+
+  test("takes a reply that makes no sense for none", async () => {
+    const { share, clock, redis, rate } = start();
+    redis.eval = () => Promise.resolve(["nonsense", {}]);
+    share.start();
+    await clock.advance(2_000);
+    expect(share.state.kind).toBe("static");
+    expect(rate()).toBeCloseTo(45, 9);
+    await share.close();
+  });
+});
+
+describe("a 429", () => {
+  test("lowers the rate at once, tells the group, and lowers the quota once per epoch", async () => {
+    const { share, clock, group, requests, rate } = start();
+    share.start();
+    await clock.advance(5_000);
+    const asked = requests.length;
+    const { epoch } = group;
+    for (let count = 0; count < 20; count += 1) share.onThrottled();
+    expect(rate()).toBeCloseTo(98.5 * 0.985, 6);
+    await clock.advance(10);
+    expect(requests.length).toBe(asked + 1);
+    expect(requests.at(-1)?.refusedEpoch).toBe(epoch);
+    expect(group.epoch).toBe(epoch + 1);
+    expect(group.quota).toBeCloseTo(98.5, 6);
+    await share.close();
+  });
+
+  test("is not told of under a fixed quota, nor late", async () => {
+    const fixed = start({ quota: { isFixed: true } });
+    fixed.share.start();
+    await fixed.clock.advance(2_000);
+    fixed.share.onThrottled();
+    await fixed.clock.advance(2_000);
+    expect(fixed.requests.every(({ refusedEpoch }) => refusedEpoch === undefined)).toBe(true);
+    await fixed.share.close();
+
+    const away = start();
+    away.share.start();
+    await away.clock.advance(2_000);
+    away.redis.isReady = false;
+    away.share.onThrottled();
+    await away.clock.advance(5_000);
+    away.redis.isReady = true;
+    await away.clock.advance(2_000);
+    expect(away.requests.every(({ refusedEpoch }) => refusedEpoch === undefined)).toBe(true);
+    await away.share.close();
+  });
+
+  test("is the end of going unpaced under an unknown quota", async () => {
+    const { share, clock, demand, group, rate } = start({ quota: { ceilingPerSecond: undefined } });
+    share.start();
+    await clock.advance(3_000);
+    expect(rate()).toBe(Number.POSITIVE_INFINITY);
+    demand.acceptedPerSecond = 80;
+    share.onThrottled();
+    await clock.advance(100);
+    expect(group.quota).toBe(80);
+    expect(rate()).toBeCloseTo(78.8, 6);
+    await share.close();
+  });
+});
+
+test("an unknown quota is found again where a group has forgotten it", async () => {
+  const { share, clock, demand, group, requests, rate } = start({
+    quota: { ceilingPerSecond: undefined },
+  });
+  share.start();
+  await clock.advance(2_000);
+  demand.acceptedPerSecond = 80;
+  share.onThrottled();
+  await clock.advance(1_000);
+  const found = rate() ?? 0;
+  Object.assign(group, createModelGroup());
+  await clock.advance(2_000);
+  expect(requests.at(-1)).toMatchObject({ isSearching: false });
+  expect(rate()).toBeGreaterThan(0.9 * found);
+  expect(rate()).toBeLessThanOrEqual(found * 1.25);
+  await share.close();
+});
+
+test("the ways from lease to slice and back are told once each", async () => {
+  const { share, clock, redis, lines } = start();
+  share.start();
+  await clock.advance(2_000);
+  redis.isReady = false;
+  await clock.advance(70_000);
+  redis.isReady = true;
+  await clock.advance(5_000);
+  const kinds = lines.map((line) => /"kind":"(\w+)"/.exec(line)?.[1]);
+  expect(kinds).toEqual(["lease", "kept", "slice", "static", "lease"]);
+  await share.close();
+});
+
+test("closing gives the part back, and nothing happens after it", async () => {
+  const { share, clock, left, limits } = start();
+  share.start();
+  await clock.advance(2_000);
+  await share.close();
+  expect(left()).toBe(1);
+  const count = limits.length;
+  share.start();
+  share.onThrottled();
+  await clock.advance(5_000);
+  expect(limits).toHaveLength(count);
+  expect(clock.pending).toBe(0);
+});
+
+test.each(["", "a b", "ä", "x".repeat(65)])("refuses the member ID '%s'", (memberId) => {
+  expect(() => start({ memberId })).toThrow(RangeError);
+});
+
+test.each([0, -1, Number.NaN])("refuses %s replicas", (replicas) => {
+  expect(() => start({ replicas })).toThrow(RangeError);
+});

@@ -1,0 +1,46 @@
+import { inspect } from "node:util";
+import { expect, test } from "vitest";
+import { RedisError, replyWordOf, toRedisError } from "../../../src/redis/redis-error.ts";
+
+const failure = (code: string): Error => Object.assign(new Error(`connect ${code}`), { code });
+
+test.each([
+  [new Error("Command timed out"), "TIMEOUT", true, undefined],
+  [new Error("Ready check failed: Command timed out"), "TIMEOUT", true, undefined],
+  [new Error("WRONGPASS invalid username-password pair"), "REFUSED", false, "WRONGPASS"],
+  [new Error("Ready check failed: NOAUTH Authentication required."), "REFUSED", false, "NOAUTH"],
+  [new Error("NOPERM no permissions"), "REFUSED", true, "NOPERM"],
+  [new Error("LOADING Redis is loading"), "NOT_SERVING", false, "LOADING"],
+  [new Error("OOM command not allowed"), "NOT_SERVING", true, "OOM"],
+  [new Error("ERR Error running script"), "FAILED", true, "ERR"],
+  [failure("ECONNREFUSED"), "UNREACHABLE", true, "ECONNREFUSED"],
+  [failure("DEPTH_ZERO_SELF_SIGNED_CERT"), "TLS", true, "DEPTH_ZERO_SELF_SIGNED_CERT"],
+  [new Error("Connection is closed."), "UNREACHABLE", true, undefined],
+  [
+    new Error("Stream isn't writeable and enableOfflineQueue options is false"),
+    "UNREACHABLE",
+    false,
+    undefined,
+  ],
+  ["thrown text", "FAILED", true, undefined],
+])("takes %s for %s", (thrown, code, sent, reason) => {
+  expect(toRedisError(thrown)).toMatchObject({ code, sent, reason });
+});
+
+test("keeps nothing of a command's arguments and of what Redis wrote", () => {
+  const command = { name: "auth", args: ["gateway", "hidden"] };
+  const thrown = Object.assign(new Error("WRONGPASS for hidden"), { command });
+  expect(inspect(toRedisError(thrown), { showHidden: true, depth: 9 })).not.toContain("hidden");
+});
+
+test("takes no text for an error code of Redis", () => {
+  expect(replyWordOf(new Error("HIDDENPASSWORDTHATISLONG refused"))).toBeUndefined();
+  expect(replyWordOf(new Error("Hidden refused"))).toBeUndefined();
+  expect(replyWordOf("NOSCRIPT")).toBeUndefined();
+  expect(replyWordOf(new Error("NOSCRIPT No matching script."))).toBe("NOSCRIPT");
+});
+
+test("leaves its own errors as they are", () => {
+  const error = new RedisError("TIMEOUT", true);
+  expect(toRedisError(error)).toBe(error);
+});
