@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
-import { hasRedisServer, redisTests } from "./test/support/redis-tests.ts";
+import { hasRedisServer, redisLoadTests, redisTests } from "./test/support/redis-tests.ts";
 
-const loadTests = "test/load/**/*.test.ts";
+const loadTests = ["test/load/**/*.test.ts", "test/fault/{quota,fairness,mishaps}.test.ts"];
 
 export default defineConfig({
   test: {
@@ -14,7 +14,7 @@ export default defineConfig({
           // The set-up says loudly that those of Redis are left out.
           exclude: [
             ...configDefaults.exclude,
-            loadTests,
+            ...loadTests,
             ...(hasRedisServer() ? [] : [redisTests]),
           ],
           sequence: { groupOrder: 0 },
@@ -25,7 +25,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "load",
-          include: [loadTests],
+          include: loadTests,
+          exclude: [...configDefaults.exclude, ...(hasRedisServer() ? [] : [redisLoadTests])],
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

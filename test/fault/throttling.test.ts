@@ -203,7 +203,11 @@ test("16: a caller with too many calls waiting is refused more; another is not",
   const path = join(folder, "gateway.sock");
   try {
     await using gateway = await startWarmGateway({
-      env: { GATEWAY_RATE_CEILING: "100", GATEWAY_LISTEN: `127.0.0.1:0,unix:${path}` },
+      env: {
+        GATEWAY_RATE_CEILING: "100",
+        GATEWAY_QUEUE_MAX_CALLER_PERCENT: "60",
+        GATEWAY_LISTEN: `127.0.0.1:0,unix:${path}`,
+      },
     });
     const other = new KeysServiceClient(`unix:${path}`, credentials.createInsecure());
     const { first } = await startPause(gateway);

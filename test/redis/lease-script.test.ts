@@ -185,6 +185,28 @@ test("takes no more than 256 members", async () => {
   expect((await ask(key, asking("m0", 1), 60_000)).lease?.members).toBe(256);
 });
 
+test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9".repeat(400), ""])(
+  "grants what is right to whoever asks, though every field was overwritten with %j",
+  async (junk) => {
+    const key = newKey();
+    await ask(key, asking("a", 500), leaseMs);
+    const names = ["born", "epoch", "cutFrom", "severeFrom", "quota", "safe", "step", "hold", "due"];
+    const { now } = await ask(key, asking("a", 500), leaseMs);
+    for (const name of names) await redis.eval(setFields, [key], [name, junk]);
+    await redis.eval(setFields, [key], ["m:x", junk, "m:y", `${now + 2_000} ${junk} 1 1 1`]);
+    await redis.eval(setFields, [key], ["m:z", `${now + 2_000} 1 ${junk} ${junk} ${junk}`]);
+    for (const refusedEpoch of [undefined, 0]) {
+      const { lease } = await ask(key, { ...asking("a", 500), refusedEpoch }, leaseMs);
+      expect(lease?.ratePerSecond).toBeLessThanOrEqual(98.5);
+      expect(lease?.quotaPerSecond).toBeLessThanOrEqual(100);
+      expect(await ask(key, asking("b", 500), leaseMs)).toHaveProperty("lease.epoch");
+    }
+    await redis.eval(setFields, [key], ["quota", junk, "safe", junk]);
+    const boundless = { ...asking("a", 500), ceilingPerSecond: undefined };
+    expect((await ask(key, boundless, leaseMs)).lease?.ratePerSecond).toBeGreaterThan(0);
+  },
+);
+
 test("is not led astray by entries from a clock that was ahead", async () => {
   const key = newKey();
   const { now } = await ask(key, asking("a", 500), leaseMs);

@@ -7,7 +7,7 @@ import { quotaMargin } from "../../src/upstream/quota-tracker-settings.ts";
 import { createWindow } from "../../src/upstream/window.ts";
 
 export interface Pacer {
-  /** The earliest time at which something may be sent, given the present. */
+  /** The earliest time at which something may be sent, given the present. `Infinity` requests per second are unpaced. */
   readyAt(now: number): number;
   take(now: number): void;
   setRate(perSecond: number, now: number): void;
@@ -19,18 +19,29 @@ export function createPacer(perSecond: number): Pacer {
   let burst = burstOf(perSecond);
   let theoretical = 0;
   let paused = Number.NEGATIVE_INFINITY;
-  const window = createWindow({ quota: perSecond / quotaMargin });
+  const window = createWindow({ quota: isUnpaced(perSecond) ? 1 : perSecond / quotaMargin });
+
+  /** What was sent unpaced is not known to the pace that begins, so it begins with nothing to spend. */
+  function start(rate: number, now: number): void {
+    intervalMs = 1000 / rate;
+    burst = burstOf(rate);
+    window.resize(rate / quotaMargin);
+    theoretical = Math.max(paused, now + intervalMs) + (burst - 1) * intervalMs;
+  }
 
   return {
     readyAt(now) {
+      if (intervalMs === 0) return Math.max(now, paused);
       const paced = Math.max(theoretical - (burst - 1) * intervalMs, paused);
       return Math.max(paced, now + window.waitMs(now));
     },
     take(now) {
+      if (intervalMs === 0) return;
       theoretical = Math.max(theoretical, now) + intervalMs;
       window.take(now);
     },
     setRate(rate, now) {
+      if (intervalMs === 0) return isUnpaced(rate) ? undefined : start(rate, now);
       const owed = Math.max(0, theoretical - now) / intervalMs;
       intervalMs = 1000 / rate;
       theoretical = Math.min(theoretical, now + owed * intervalMs);
@@ -45,5 +56,7 @@ export function createPacer(perSecond: number): Pacer {
     },
   };
 }
+
+const isUnpaced = (rate: number): boolean => rate === Number.POSITIVE_INFINITY;
 
 const burstOf = (rate: number): number => Math.min(10, Math.max(1, Math.round(0.05 * rate)));

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly network: Network;
   /** Default: there is always something to send. */
   readonly demand?: Demand;
+  /** Requests under way at most. Default: no bound. */
+  readonly connections?: number;
   /** `Retry-After` of a refusal, in milliseconds. Default: none. */
   readonly retryAfterMs?: (now: number) => number | undefined;
   /** Changes of the quota: when, in milliseconds, and to how many per second. */
@@ -64,6 +66,7 @@ const longestBacklog = 512;
 
 export function simulate(scenario: Scenario): Run {
   const { upstream, network, demand, retryAfterMs, stalls } = scenario;
+  const { connections = Number.POSITIVE_INFINITY } = scenario;
   const random = createRandom(scenario.seed ?? 1);
   const tracker = createQuotaTracker(scenario.settings, { now: 0, random });
   const pacer = createPacer(tracker.rate);
@@ -73,6 +76,7 @@ export function simulate(scenario: Scenario): Run {
   });
   const sends: number[] = [];
   let waiting = demand === undefined ? Number.POSITIVE_INFINITY : 0;
+  let underWay = 0;
   let wakesAt = Number.POSITIVE_INFINITY;
   let stalledUntil = 0;
 
@@ -82,7 +86,7 @@ export function simulate(scenario: Scenario): Run {
   }
 
   function send(now: number): void {
-    while (waiting > 0) {
+    while (waiting > 0 && underWay < connections) {
       const readyAt = pacer.readyAt(now);
       if (readyAt > now) {
         if (readyAt < wakesAt) events.push({ at: (wakesAt = readyAt), kind: "wake" });
@@ -91,6 +95,7 @@ export function simulate(scenario: Scenario): Run {
       pacer.take(now);
       sends.push(now);
       waiting -= 1;
+      underWay += 1;
       events.push({ at: now + network(random), kind: "arrive" });
     }
   }
@@ -116,9 +121,11 @@ export function simulate(scenario: Scenario): Run {
       case "step":
         return upstream.setQuota(value ?? 0, now);
       case "accepted":
+        underWay -= 1;
         tracker.onAccepted(now);
         break;
       case "refused":
+        underWay -= 1;
         tracker.onThrottled(now, retryAfterMs?.(now));
         // A refused call goes back to the head of the queue.
         waiting += 1;

@@ -5,6 +5,8 @@ import { join } from "node:path";
 
 /** Where they are. */
 export const redisTests = "test/redis/**";
+/** Those under load. */
+export const redisLoadTests = "test/load/replicas*.test.ts";
 
 /** Whether there is a redis-server, with its redis-cli, on the PATH. */
 export const hasRedisServer = (): boolean =>
@@ -19,6 +21,6 @@ export default function setup(): void {
     name.endsWith(".test.ts"),
   );
   process.stderr.write(
-    `\nLEFT OUT: no redis-server on the PATH: ${redisTests} (${files.length} files)\n\n`,
+    `\nLEFT OUT: no redis-server on the PATH: ${redisTests} (${files.length} files), ${redisLoadTests}\n\n`,
   );
 }

@@ -3,10 +3,23 @@ import * as grpc from "@grpc/grpc-js";
 import http2 from "node:http2";
 import { expect, test } from "vitest";
 import { StatusError } from "../../../src/grpc/status-error.ts";
+import { systemClock } from "../../../src/clock.ts";
+import { statusDetails } from "../../support/status-details.ts";
 import { connectRaw, frame } from "../../support/raw-grpc.ts";
 import { callRpc, eventually, keys, startUnaryServer } from "../../support/unary-server.ts";
 
 const { status } = grpc;
+
+/** What an answer of nothing but a status says. */
+function errorInfoOf(answer: http2.IncomingHttpHeaders) {
+  const metadata = grpc.Metadata.fromHttp2Headers(answer);
+  const error = Object.assign(new Error("status"), { code: status.UNKNOWN, details: "", metadata });
+  return {
+    code: String(answer["grpc-status"]),
+    correlationId: answer["x-correlation-id"],
+    ...statusDetails(error).errorInfo,
+  };
+}
 const countKeys = "/keyprotect.v1.KeysService/CountKeys";
 
 test("calls that reach their handler are not counted, whatever becomes of them", async () => {
@@ -53,6 +66,101 @@ test("a call that waits for its message until the deadline is counted as DEADLIN
   await eventually(() => server.endedByLibrary.length === 1);
   expect(server.endedByLibrary).toEqual([`${countKeys} ${status.DEADLINE_EXCEEDED}`]);
   session.destroy();
+});
+
+/** Holds up this process, its timers and its sockets. */
+function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+const correlationId = "11111111-2222-4333-8444-555555555555";
+
+test("a call whose message comes too late is told so with details", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": countKeys,
+    "content-type": "application/grpc",
+    te: "trailers",
+    "grpc-timeout": "50m",
+    "x-correlation-id": correlationId,
+  });
+  const answer = await new Promise<http2.IncomingHttpHeaders>((resolve) =>
+    stream.on("response", resolve),
+  );
+  expect(errorInfoOf(answer)).toMatchObject({
+    code: String(status.DEADLINE_EXCEEDED),
+    correlationId,
+    reason: "DEADLINE_IN_QUEUE",
+    metadata: { correlationId, attempts: "0", method: "keyprotect.v1.KeysService/CountKeys" },
+  });
+  session.destroy();
+});
+
+test("calls whose deadlines all pass while the process is held up have details, each of them", async () => {
+  let running = 0;
+  await using server = await startUnaryServer({
+    countKeys: () => {
+      running += 1;
+      return new Promise(() => {});
+    },
+  });
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const calls = 100;
+  const answers = Array.from({ length: calls }, () => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": countKeys,
+      "content-type": "application/grpc",
+      te: "trailers",
+      "grpc-timeout": "500m",
+    });
+    stream.end(frame(Buffer.alloc(0)));
+    return new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on("response", resolve));
+  });
+  await eventually(() => running === calls);
+  block(600);
+  for (const answer of await Promise.all(answers)) {
+    expect(errorInfoOf(answer)).toMatchObject({
+      code: String(status.DEADLINE_EXCEEDED),
+      reason: "DEADLINE_IN_QUEUE",
+    });
+  }
+  expect(server.endedByLibrary).toEqual([]);
+  session.destroy();
+});
+
+test("when a timer of the gateway takes so long that the library's is due, the gateway's answer is the one", async () => {
+  let isRunning = false;
+  const around = { ...systemClock };
+  around.after = (ms, callback) =>
+    systemClock.after(ms, () => {
+      callback();
+      // As if a thousand other calls had ended in the same turn.
+      block(200);
+    });
+  await using server = await startUnaryServer(
+    {
+      countKeys: () => {
+        isRunning = true;
+        return new Promise(() => {});
+      },
+    },
+    { clock: around },
+  );
+  await using raw = await connectRaw(server.port);
+  const answer = await raw.call(countKeys, {
+    body: frame(Buffer.alloc(0)),
+    headers: { "grpc-timeout": "400m", "x-correlation-id": correlationId },
+  });
+  expect(isRunning).toBe(true);
+  expect(errorInfoOf(answer.headers)).toMatchObject({
+    code: String(status.DEADLINE_EXCEEDED),
+    correlationId,
+    reason: "DEADLINE_IN_QUEUE",
+  });
 });
 
 test("a caller that leaves before its message is complete is counted as UNKNOWN", async () => {

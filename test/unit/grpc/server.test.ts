@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import type { CallSignal } from "../../../src/call-signal.ts";
 import { countKeys, startTestServer, targetOf } from "../../support/test-server.ts";
 
 test("serves on every address, with the port that the system chose", async () => {
@@ -113,7 +114,7 @@ test("disposing twice is harmless", async () => {
   await fixture[Symbol.asyncDispose]();
 });
 
-function untilAborted({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+function untilAborted({ signal }: { readonly signal: CallSignal }): Promise<void> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener("abort", () => {
       if (signal.reason instanceof Error) reject(signal.reason);

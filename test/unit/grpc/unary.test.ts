@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { callEnd, CallEnded } from "../../../src/call-ended.ts";
+import type { CallSignal } from "../../../src/call-signal.ts";
 import type { CallContext } from "../../../src/grpc/call-context.ts";
 import { createCallRegistry } from "../../../src/grpc/call-registry.ts";
 import { StatusError } from "../../../src/grpc/status-error.ts";
@@ -184,7 +185,7 @@ test("a success is no cancellation", async () => {
 });
 
 test("a caller that cancels aborts the signal and is counted once as cancelled", async () => {
-  let signal: AbortSignal | undefined;
+  let signal: CallSignal | undefined;
   await using server = await startUnaryServer({
     createKey: (_, context) => {
       ({ signal } = context);
@@ -307,7 +308,9 @@ test("what the handler makes of the passed deadline is the answer, if it is quic
     {
       countKeys: async (_, context) => {
         isRunning = true;
-        await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+        await new Promise<void>((resolve) => {
+          context.signal.addEventListener("abort", resolve);
+        });
         await Promise.resolve();
         throw new StatusError(status.DEADLINE_EXCEEDED, "DEADLINE_IN_QUEUE", "never sent");
       },

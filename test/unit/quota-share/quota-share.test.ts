@@ -118,9 +118,19 @@ describe("renewal", () => {
 
   test("takes a reply that makes no sense for none", async () => {
     const { share, clock, redis, rate } = start();
-    redis.eval = () => Promise.resolve(["nonsense", {}]);
+    const replies: unknown[] = [
+      ["nonsense", {}],
+      ...["1e12", "1e308", "-1", "0", "1e-300", "nan"].flatMap((figure) => [
+        [figure, 1, "50", "5", "50", "1"],
+        ["50", 1, figure, "5", "50", "1"],
+        ["50", 1, "50", "5", figure, "1"],
+      ]),
+    ];
+    let asked = 0;
+    redis.eval = () => Promise.resolve(replies[asked++ % replies.length]);
     share.start();
-    await clock.advance(2_000);
+    await clock.advance(2_000 * replies.length);
+    expect(asked).toBeGreaterThan(replies.length);
     expect(share.state.kind).toBe("static");
     expect(rate()).toBeCloseTo(45, 9);
     await share.close();

@@ -59,6 +59,24 @@ describe("an identity", () => {
   });
 });
 
+test("a call that ended while it waited is told so, and costs no turn", async () => {
+  let turns = 0;
+  const counted = createTurns();
+  const take = <T>(work: () => Promise<T>): Promise<T> =>
+    counted(() => {
+      const done = work();
+      turns += 1;
+      return done;
+    });
+  const signals = [{ aborted: false }, { aborted: false }, { aborted: false }];
+  const [first, second, third] = signals.map((signal) => identifyShared(parts, take, signal));
+  const [, ended] = signals;
+  if (ended !== undefined) ended.aborted = true;
+  await expect(second).rejects.toMatchObject({ name: "RecordsError", code: "ENDED" });
+  expect(await first).toEqual(await third);
+  expect(turns).toBe(2);
+});
+
 test("turns are taken one after the other, also behind one that fails", async () => {
   const take = createTurns();
   let running = 0;

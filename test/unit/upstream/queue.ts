@@ -14,6 +14,8 @@ import { createDrivenPermits, type DrivenPermits } from "./driven-permits.ts";
 /** A call in front of the scheduler, and what became of it. */
 export interface QueuedCall {
   readonly call: UpstreamCall;
+  /** The call's own, of the kind that tells who listens. */
+  readonly signal: AbortSignal;
   readonly caller: string;
   readonly priority: PriorityClass;
   /** `waiting`, `granted`, or the code of the error. */
@@ -88,6 +90,7 @@ export function createQueue(
     shed,
     arrive({ caller = "a", priority = "interactive", withinMs = 5_000 } = {}) {
       const controller = new AbortController();
+      const { signal } = controller;
       const deadline = clock.now() + withinMs;
       const timer = clock.after(withinMs, () => controller.abort(new CallEnded("deadline")));
       const queued: QueuedCall = {
@@ -96,10 +99,11 @@ export function createQueue(
           correlationId: "6f0a5a3e-5f0f-4e0b-9d59-0a4a8ff1d9d2",
           caller,
           deadline,
-          signal: controller.signal,
+          signal,
           callerToken: undefined,
           tally: { attempts: 0, httpStatus: undefined },
         },
+        signal,
         caller,
         priority,
         outcome: "waiting",

@@ -7,11 +7,11 @@ import { countOf, createQueue, exhaust, times, type QueuedCall } from "./queue.t
 describe("a permit", () => {
   test("is granted at once, without promise or timer, while permits are there", () => {
     const queue = createQueue(100, { burst: 2 });
-    const { call } = queue.arrive({ withinMs: 1_000 });
+    const { call, signal } = queue.arrive({ withinMs: 1_000 });
     const pending = queue.clock.pending;
     expect(queue.scheduler.admit(call)).toBeUndefined();
     expect(queue.clock.pending).toBe(pending);
-    expect(getEventListeners(call.signal, "abort")).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
     expect(queue.scheduler.queued).toBe(0);
   });
 
@@ -188,7 +188,7 @@ describe("a call that ends while it waits", () => {
     await queue.clock.advance(2_000);
     expect([queue.scheduler.queued, queue.scheduler.callers]).toEqual([0, 0]);
     expect(queue.permits.isAwaited).toBe(false);
-    expect(calls.flatMap(({ call }) => getEventListeners(call.signal, "abort"))).toEqual([]);
+    expect(calls.flatMap(({ signal }) => getEventListeners(signal, "abort"))).toEqual([]);
     expect(countOf(calls, "granted")).toBe(40);
   });
 });

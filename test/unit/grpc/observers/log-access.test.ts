@@ -89,6 +89,20 @@ test("the error goes along from warn on, through the logger's serializer", () =>
   expect(lineOf({ code: status.NOT_FOUND, error: cause })).not.toHaveProperty("err");
 });
 
+test.each([
+  "OVERLOADED",
+  "CALLER_RATE_LIMITED",
+  "CIRCUIT_OPEN",
+  "DEADLINE_TOO_SHORT",
+  "DEADLINE_IN_QUEUE",
+  "SHUTTING_DOWN",
+] as const)("of the gateway's own refusal %s the reason says it all", (reason) => {
+  const error = new StatusError(status.UNAVAILABLE, reason, "refused");
+  const line = lineOf({ code: status.UNAVAILABLE, reason, error });
+  expect(line).toMatchObject({ level: warn, code: "UNAVAILABLE", reason });
+  expect(line).not.toHaveProperty("err");
+});
+
 test("a level that is not wanted is not written", () => {
   expect(lineOf({}, "warn")).toBeUndefined();
   expect(lineOf({ code: status.INTERNAL }, "warn")).toBeDefined();
