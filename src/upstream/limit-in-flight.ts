@@ -70,6 +70,9 @@ export function limitInFlight(
       waiter = callback;
       arm();
     },
+    get ready() {
+      return Math.min(permits.ready, most - inFlight - ending);
+    },
     delayMs(count) {
       const permitMs = permits.delayMs(count);
       return inFlight + ending < most ? permitMs : Math.max(permitMs, count * releaseMs);

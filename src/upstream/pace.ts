@@ -61,7 +61,7 @@ export interface Pace {
   /** The upstream is back: starts low, so that not everybody comes at once. */
   ramp(): void;
   readonly scheduler: Scheduler;
-  readonly permits: Pick<BoundedPermits, "inFlight" | "pausedUntil">;
+  readonly permits: Pick<BoundedPermits, "inFlight" | "pausedUntil" | "ready">;
   /** Absent where no quota is kept. */
   readonly tracker: Pick<QuotaTracker, "safeRate" | "phase"> | undefined;
   /** Requests per second that are let through at present; `Infinity` as long as nothing is paced. */

@@ -4,6 +4,8 @@ import type { PermitPace } from "./permit-pace.ts";
 export interface PermitMeter {
   /** Milliseconds until `count` permits more (default 1) may be spent; 0 if now. */
   waitMs(now: number, count?: number): number;
+  /** Whole permits that may be spent now. */
+  ready(now: number): number;
   /** Records that one is spent. */
   take(now: number): void;
   /** Takes back that one was spent. */
@@ -69,6 +71,10 @@ export function createPermitMeter(options: PermitMeterOptions): PermitMeter {
       const missing = count - credit;
       // `at` is ahead of `now` only in a pause.
       return missing > tolerance ? at - now + (missing * 1_000) / pace.rate : at - now;
+    },
+    ready(now) {
+      advance(now);
+      return at > now ? 0 : Math.max(0, Math.floor(credit + tolerance));
     },
     take(now) {
       advance(now);

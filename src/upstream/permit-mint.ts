@@ -141,6 +141,13 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       if (waiter === undefined) setTimer(undefined);
       else lookAfterWaiter(now);
     },
+    get ready() {
+      const now = clock.now();
+      if (isClosed || now < pausedUntil) return 0;
+      let count = Math.min(stock, meter.ready(now));
+      while (count > 0 && window.waitMs(now, count) > 0) count -= 1;
+      return count;
+    },
     delayMs(count) {
       const now = clock.now();
       const toMint = Math.max(0, count - stock);

@@ -10,6 +10,8 @@ export interface Permits {
    * returns.
    */
   whenAvailable(callback: (() => void) | undefined): void;
+  /** Permits that could be spent at this moment, one after the other; `Infinity` where they are without end. */
+  readonly ready: number;
   /** Milliseconds until `count` permits more could be spent at the present rate; 0 if now. For estimates only. */
   delayMs(count: number): number;
   /** Permits per second from now on. Throws a `RangeError` unless it is positive and finite. */

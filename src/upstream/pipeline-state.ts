@@ -20,6 +20,8 @@ export interface UpstreamState {
     /** Milliseconds for which nothing will be sent; absent if there is no pause. */
     readonly pausedForMs: number | undefined;
   };
+  /** Requests that could be sent at this moment without waiting. */
+  readonly permitsReady: number;
   readonly connections: {
     /** Requests that occupy one. */
     readonly inFlight: number;
@@ -70,6 +72,7 @@ export function readPipelineState(parts: PipelineParts): UpstreamState {
       phase: perSecond === undefined ? "unpaced" : (tracker?.phase ?? "unpaced"),
       pausedForMs: pausedForMs > 0 ? pausedForMs : undefined,
     },
+    permitsReady: permits.ready,
     connections: { inFlight: permits.inFlight, open: pool.connected, most: connections },
     queue: {
       interactive: scheduler.queuedBy("interactive"),

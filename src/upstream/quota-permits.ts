@@ -36,6 +36,9 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
       waiter = callback;
       permits.whenAvailable(callback === undefined ? undefined : call);
     },
+    get ready() {
+      return permits.ready;
+    },
     delayMs: (count) => permits.delayMs(count),
     setRate(perSecond) {
       const isKnown = perSecond !== Number.POSITIVE_INFINITY;

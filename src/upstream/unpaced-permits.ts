@@ -31,6 +31,9 @@ export function createUnpacedPermits(clock: Clock): Permits {
       waiter = isClosed ? undefined : callback;
       arm();
     },
+    get ready() {
+      return !isClosed && clock.now() >= pausedUntil ? Number.POSITIVE_INFINITY : 0;
+    },
     delayMs: () => Math.max(0, pausedUntil - clock.now()),
     setRate() {},
     rate: Number.POSITIVE_INFINITY,

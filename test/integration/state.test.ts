@@ -28,6 +28,7 @@ describe("/state", () => {
       instances: {
         default: {
           rate: { perSecond: 49.25, safePerSecond: 49.25, phase: "hold" },
+          permitsReady: expect.any(Number),
           connections: { inFlight: 0, open: 1, most: expect.any(Number) },
           queue: { interactive: 0, management: 0, bulk: 0, callers: 0 },
           circuits: {

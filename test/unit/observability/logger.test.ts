@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 
@@ -8,6 +8,31 @@ function logging(level: "debug" | "info" | "silent" = "info") {
   const logger = createLogger({ level, destination: { write: (line) => void lines.push(line) } });
   return { logger, lines, only: (): unknown => JSON.parse(lines[0] ?? "") };
 }
+
+afterEach(() => void vi.useRealTimers());
+
+test("a line's time is that of its writing to the millisecond, across seconds, years and steps of the clock", () => {
+  const { logger, lines } = logging();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const times = [
+    "2026-11-23T04:59:59.000Z",
+    "2026-11-23T04:59:59.007Z",
+    "2026-11-23T04:59:59.999Z",
+    "2026-11-23T05:00:00.000Z",
+    "2026-12-31T23:59:59.999Z",
+    "2027-01-01T00:00:00.040Z",
+    "2026-12-31T23:59:59.998Z",
+    "1969-12-31T23:59:59.999Z",
+    "+010000-01-01T00:00:00.001Z",
+  ];
+  for (const time of times) {
+    vi.setSystemTime(Date.parse(time));
+    logger.info("now");
+  }
+  expect(lines.map((line) => JSON.parse(line))).toEqual(
+    times.map((time) => ({ level: "info", time, msg: "now" })),
+  );
+});
 
 describe("the logger", () => {
   test("writes one JSON line with level by name, ISO time, fields and text", () => {

@@ -8,6 +8,7 @@ export const upstreamState = (changes: Partial<UpstreamState> = {}): UpstreamSta
     phase: "unpaced",
     pausedForMs: undefined,
   },
+  permitsReady: 5,
   connections: { inFlight: 0, open: 0, most: 32 },
   queue: { interactive: 0, management: 0, bulk: 0, callers: 0 },
   circuits: undefined,

@@ -63,6 +63,10 @@ export function createDrivenPermits(clock: Clock, startRate: number, burst = 1):
       waiter = callback;
       arm();
     },
+    get ready() {
+      fill();
+      return Math.floor(level);
+    },
     delayMs,
     setRate(perSecond) {
       fill();

@@ -21,6 +21,25 @@ describe("the permit mint", () => {
     permits.close();
   });
 
+  test("tells how many could be spent, which is as many as can be", async () => {
+    const permits = mint(100);
+    const spend = (): number => {
+      let taken = 0;
+      while (permits.tryTake()) taken += 1;
+      return taken;
+    };
+    for (const ms of [0, 13, 40, 300]) {
+      await vi.advanceTimersByTimeAsync(ms);
+      const { ready } = permits;
+      expect(spend()).toBe(ready);
+      expect(permits.ready).toBe(0);
+    }
+    await vi.advanceTimersByTimeAsync(1_000);
+    permits.pauseUntil(systemClock.now() + 50);
+    expect(permits.ready).toBe(0);
+    permits.close();
+  });
+
   test("fills the bucket again and is then at rest", async () => {
     const permits = mint(100);
     for (let taken = 0; taken < 5; taken++) expect(permits.tryTake()).toBe(true);

@@ -38,6 +38,7 @@ describe("the state of the way to an instance", () => {
         phase: "unpaced",
         pausedForMs: undefined,
       },
+      permitsReady: 2,
       connections: { inFlight: 0, open: 0, most: 2 },
       queue: { interactive: 0, management: 0, bulk: 0, callers: 0 },
       circuits: {
