@@ -27,6 +27,14 @@ export const deadlineTooShort = (remainingMs: number, leastMs: number): StatusEr
     { metadata: { minimumMs: String(leastMs + 1) } },
   );
 
+/** A call whose time is over before anything was done for it. */
+export const deadlineInQueue = (): StatusError =>
+  new StatusError(
+    status.DEADLINE_EXCEEDED,
+    "DEADLINE_IN_QUEUE",
+    "the deadline passed before anything was sent to Key Protect; the call may be repeated",
+  );
+
 /** Whether Key Protect has, or may have, carried out what the call asks for: on this call's request, or on that of one it waits for. */
 const hasBegun = ({ tally }: CallContext): boolean =>
   tally.attempts > 0 || tally.mayHaveBeenExecuted === true;
@@ -44,11 +52,7 @@ const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> 
           "the deadline passed while Key Protect was being asked",
           { mayHaveExecuted: context.rpc.repeat !== "safe" },
         )
-      : new StatusError(
-          status.DEADLINE_EXCEEDED,
-          "DEADLINE_IN_QUEUE",
-          "the deadline passed before anything was sent to Key Protect; the call may be repeated",
-        ),
+      : deadlineInQueue(),
   shutdown: (context) =>
     context.rpc.repeat === "unsafe" && hasBegun(context)
       ? new StatusError(

@@ -2,6 +2,7 @@
  * Statuses that grpc-js makes itself (an undecodable or oversized message, bad compression, its own deadline timer)
  * pass neither a handler nor an interceptor's `sendStatus`; all that can be seen of such a call is that it is over.
  */
+import { randomUUID } from "node:crypto";
 import {
   type Metadata,
   type ServerInterceptor,
@@ -9,7 +10,11 @@ import {
   status,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
+import { deadlineInQueue } from "./call-end-status.ts";
+import { correlationIdOf } from "./correlation.ts";
 import { remainingMs } from "./deadline.ts";
+import { createEntrance, type Entrance, type Entrant, type Waiting } from "./entrance.ts";
+import { statusToSend, type StatusToSend } from "./status-to-send.ts";
 
 /**
  * Told of each unary call that ended before it reached its handler. The code is `DEADLINE_EXCEEDED` if the caller's
@@ -18,46 +23,85 @@ import { remainingMs } from "./deadline.ts";
  */
 export type EndedByLibrary = (path: string, code: status) => void;
 
-/** Makes the server interceptor that notices calls which never reach their handler. */
+/** Of unary calls; probes of health do not wait at the entrance. */
+const healthPath = "/grpc.health.";
+
+/**
+ * Makes the server interceptor that stands next to the wire: it lets unary calls in through the entrance, notices those
+ * which never reach their handler, and sees to it that `DEADLINE_EXCEEDED` has its details though the library sends it.
+ */
 export function createLibraryStatus(
   endedByLibrary: EndedByLibrary,
   wallNow: () => number,
+  entrance: Entrance = createEntrance(),
 ): ServerInterceptor {
   return (method, call) =>
     // A stream is over whenever its caller says so.
     method.requestStream || method.responseStream
       ? new ServerInterceptingCall(call)
-      : new WatchedCall(call, method.path, endedByLibrary, wallNow);
+      : new WatchedCall(call, method.path, { endedByLibrary, wallNow, entrance });
 }
 
-type Outcome = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+/** What all calls share. */
+interface Surroundings {
+  readonly endedByLibrary: EndedByLibrary;
+  readonly wallNow: () => number;
+  readonly entrance: Entrance;
+}
+
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
 /**
  * Call and listener in one object that passes everything straight on. What the library puts between two calls otherwise, to
  * let interceptors answer later, makes a closure for each thing that passes.
  */
-class WatchedCall extends ServerInterceptingCall implements Listener {
+class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
   readonly #call: ServerInterceptingCallInterface;
   readonly #path: string;
-  readonly #ended: EndedByLibrary;
-  readonly #wallNow: () => number;
+  readonly #around: Surroundings;
   #listener: Listener | undefined;
+  #metadata: Metadata | undefined;
+  #waiting: Waiting | undefined;
   #messages = 0;
   #isHandled = false;
   #isCancelled = false;
 
-  constructor(
-    call: ServerInterceptingCallInterface,
-    path: string,
-    ended: EndedByLibrary,
-    wallNow: () => number,
-  ) {
+  constructor(call: ServerInterceptingCallInterface, path: string, around: Surroundings) {
     super(call);
     this.#call = call;
     this.#path = path;
-    this.#ended = ended;
-    this.#wallNow = wallNow;
+    this.#around = around;
+    if (call.getDeadline() !== Infinity) this.#watchDeadline(call.sendStatus.bind(call));
+  }
+
+  /**
+   * What the library sends by itself goes through this method of the call, and through nothing else that can be seen. Node
+   * runs all due timers of one duration together: when it was held up, the library's may come before the gateway's own.
+   */
+  #watchDeadline(send: (outcome: StatusToSend) => void): void {
+    this.#call.sendStatus = (outcome) => {
+      const isBare =
+        outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
+      if (!isBare) send(outcome);
+      else if (!this.#isHandled) send(this.#tooLate());
+      // The gateway's own is due too, and knows what became of the call. After its answer this does nothing.
+      else setImmediate(send, outcome);
+    };
+  }
+
+  #remainingMs(): number {
+    return remainingMs(this.getDeadline(), this.#around.wallNow());
+  }
+
+  #tooLate(): StatusToSend {
+    const correlationId =
+      this.#metadata === undefined ? randomUUID() : correlationIdOf(this.#metadata, randomUUID);
+    return statusToSend(deadlineInQueue(), {
+      correlationId,
+      method: this.#path.slice(1),
+      attempts: 0,
+      httpStatus: undefined,
+    });
   }
 
   override start(listener: Listener): void {
@@ -73,12 +117,24 @@ class WatchedCall extends ServerInterceptingCall implements Listener {
     this.#call.sendMessage(message, callback);
   }
 
-  override sendStatus(outcome: Outcome): void {
+  override sendStatus(outcome: StatusToSend): void {
     this.#call.sendStatus(outcome);
   }
 
   onReceiveMetadata(metadata: Metadata): void {
-    if (!this.#isCancelled) this.#listener?.onReceiveMetadata(metadata);
+    if (this.#isCancelled) return;
+    this.#metadata = metadata;
+    if (this.#path.startsWith(healthPath)) this.enter();
+    else this.#waiting = this.#around.entrance.arrive(this);
+  }
+
+  get connection(): string {
+    return this.getPeer();
+  }
+
+  /** Until then the message is not read. */
+  enter(): void {
+    if (this.#metadata !== undefined) this.#listener?.onReceiveMetadata(this.#metadata);
   }
 
   onReceiveMessage(message: unknown): void {
@@ -96,9 +152,13 @@ class WatchedCall extends ServerInterceptingCall implements Listener {
 
   onCancel(): void {
     this.#isCancelled = true;
+    this.#waiting?.leave();
     if (!this.#isHandled) {
-      const isTooLate = remainingMs(this.getDeadline(), this.#wallNow()) <= 0;
-      this.#ended(this.#path, isTooLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN);
+      const isTooLate = this.#remainingMs() <= 0;
+      this.#around.endedByLibrary(
+        this.#path,
+        isTooLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN,
+      );
     }
     this.#listener?.onCancel();
   }

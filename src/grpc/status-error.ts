@@ -1,5 +1,6 @@
 import type { status } from "@grpc/grpc-js";
 import type { ErrorReason } from "../gen/keyprotect/v1/error_reason.ts";
+import { StacklessError } from "../stackless-error.ts";
 
 /** Name of a reason, as it stands in `ErrorInfo.reason`. */
 export type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
@@ -48,14 +49,14 @@ export interface StatusDetails {
 }
 
 /** The one kind of error that becomes a gRPC status. The text is the gateway's own: no upstream text, no secrets. */
-export class StatusError extends Error {
+export class StatusError extends StacklessError {
   override readonly name = "StatusError";
   readonly code: status;
   readonly reason: Reason;
   readonly details: StatusDetails;
 
   constructor(code: status, reason: Reason, message: string, details: StatusDetails = {}) {
-    super(message, { cause: details.cause });
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.reason = reason;
     this.details = details;

@@ -1,3 +1,5 @@
+import { StacklessError } from "../stackless-error.ts";
+
 /**
  * Why an exchange with the upstream ended without a usable answer.
  *
@@ -46,7 +48,7 @@ export interface UpstreamErrorFacts {
 }
 
 /** An exchange with the upstream (or with IAM) that ended without a usable answer. Match on `code`. */
-export class UpstreamError extends Error {
+export class UpstreamError extends StacklessError {
   override readonly name = "UpstreamError";
   readonly code: UpstreamErrorCode;
   readonly sent: boolean;
@@ -55,7 +57,7 @@ export class UpstreamError extends Error {
   readonly connectionFreed: Promise<void> | undefined;
 
   constructor(code: UpstreamErrorCode, message: string, facts: UpstreamErrorFacts = {}) {
-    super(message, { cause: facts.cause });
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;
     this.sent = facts.sent ?? false;
     this.retryAfterMs = facts.retryAfterMs;

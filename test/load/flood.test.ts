@@ -30,7 +30,9 @@ test(
     await load.ask("flood", { address, callers, keyId, calls: 4_000 });
     const before = await gateway.holdings();
 
+    const startedAt = performance.now();
     const outcomes = await load.ask("flood", { address, callers, keyId, calls });
+    const seconds = (performance.now() - startedAt) / 1_000;
     const after = await gateway.holdings();
 
     const total = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
@@ -38,7 +40,8 @@ test(
     // Whatever it is, the gateway said it, and why.
     const unsaid = /untyped|WRONG/;
     expect(Object.keys(outcomes).filter((outcome) => unsaid.test(outcome))).toEqual([]);
-    expect(outcomes["OK"]).toBeGreaterThan(perSecond);
+    // All of the quota where nothing else runs; what is left of it if timers and answers wait for refusals is a tenth.
+    expect(outcomes["OK"]).toBeGreaterThan(0.4 * perSecond * seconds);
     expect(after.mostResidentBytes).toBeLessThan(512 * 1_024 * 1_024);
     expect(after.heapBytes / before.heapBytes).toBeLessThan(1.05);
     expect(after.timers).toBeLessThanOrEqual(before.timers);

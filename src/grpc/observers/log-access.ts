@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallObserver, CallOutcome } from "../call-observer.ts";
+import type { Reason } from "../status-error.ts";
 
 type Level = "info" | "warn" | "error";
 
@@ -14,6 +15,19 @@ const warnings: ReadonlySet<status> = new Set([
   status.RESOURCE_EXHAUSTED,
 ]);
 
+/**
+ * The gateway's own refusals: the reason says all that the error behind it would, and there are most of them when there is
+ * least time to write.
+ */
+const refusals: ReadonlySet<Reason | undefined> = new Set<Reason>([
+  "OVERLOADED",
+  "CALLER_RATE_LIMITED",
+  "CIRCUIT_OPEN",
+  "DEADLINE_TOO_SHORT",
+  "DEADLINE_IN_QUEUE",
+  "SHUTTING_DOWN",
+]);
+
 function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
   if (errors.has(code)) return "error";
   return warnings.has(code) || mayHaveExecuted ? "warn" : "info";
@@ -21,8 +35,8 @@ function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
 
 /**
  * Writes one line per call when it has ended. What a caller did wrong is `info`: it is the caller's to act on. The
- * error behind a status goes along from `warn` on, through the logger's own `err` serializer. No field of a request
- * or a response is ever part of the line.
+ * error behind a status goes along from `warn` on, through the logger's own `err` serializer, unless the gateway itself
+ * refused the call. No field of a request or a response is ever part of the line.
  */
 export function createLogAccess(logger: Logger): CallObserver {
   return {
@@ -46,7 +60,7 @@ export function createLogAccess(logger: Logger): CallObserver {
           // Key Protect's own logs know the shared request by this ID.
           upstreamCorrelationId: tally.sentAs,
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
-          err: level === "info" ? undefined : error,
+          err: level === "info" || refusals.has(reason) ? undefined : error,
         },
         "call",
       );

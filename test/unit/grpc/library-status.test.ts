@@ -3,7 +3,6 @@ import * as grpc from "@grpc/grpc-js";
 import http2 from "node:http2";
 import { expect, test } from "vitest";
 import { StatusError } from "../../../src/grpc/status-error.ts";
-import { systemClock } from "../../../src/clock.ts";
 import { statusDetails } from "../../support/status-details.ts";
 import { connectRaw, frame } from "../../support/raw-grpc.ts";
 import { callRpc, eventually, keys, startUnaryServer } from "../../support/unary-server.ts";
@@ -130,37 +129,6 @@ test("calls whose deadlines all pass while the process is held up have details, 
   }
   expect(server.endedByLibrary).toEqual([]);
   session.destroy();
-});
-
-test("when a timer of the gateway takes so long that the library's is due, the gateway's answer is the one", async () => {
-  let isRunning = false;
-  const around = { ...systemClock };
-  around.after = (ms, callback) =>
-    systemClock.after(ms, () => {
-      callback();
-      // As if a thousand other calls had ended in the same turn.
-      block(200);
-    });
-  await using server = await startUnaryServer(
-    {
-      countKeys: () => {
-        isRunning = true;
-        return new Promise(() => {});
-      },
-    },
-    { clock: around },
-  );
-  await using raw = await connectRaw(server.port);
-  const answer = await raw.call(countKeys, {
-    body: frame(Buffer.alloc(0)),
-    headers: { "grpc-timeout": "400m", "x-correlation-id": correlationId },
-  });
-  expect(isRunning).toBe(true);
-  expect(errorInfoOf(answer.headers)).toMatchObject({
-    code: String(status.DEADLINE_EXCEEDED),
-    correlationId,
-    reason: "DEADLINE_IN_QUEUE",
-  });
 });
 
 test("a caller that leaves before its message is complete is counted as UNKNOWN", async () => {

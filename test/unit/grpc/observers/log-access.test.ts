@@ -97,8 +97,8 @@ test.each([
   "DEADLINE_IN_QUEUE",
   "SHUTTING_DOWN",
 ] as const)("of the gateway's own refusal %s the reason says it all", (reason) => {
-  const error = new StatusError(status.UNAVAILABLE, reason, "refused");
-  const line = lineOf({ code: status.UNAVAILABLE, reason, error });
+  const refused = new StatusError(status.UNAVAILABLE, reason, "refused");
+  const line = lineOf({ code: status.UNAVAILABLE, reason, error: refused });
   expect(line).toMatchObject({ level: warn, code: "UNAVAILABLE", reason });
   expect(line).not.toHaveProperty("err");
 });
