@@ -1,5 +1,6 @@
 import type { Metadata } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { CallSignal } from "../call-signal.ts";
 import type { Rpc } from "../rpc-table.ts";
 import type { Secret } from "../observability/secret.ts";
 
@@ -25,7 +26,7 @@ export interface CallContext {
   /** When the call has to be answered, in milliseconds of the monotonic clock: a margin before the caller's own deadline. */
   readonly deadline: number;
   /** Aborted with a `CallEnded` as reason when the caller cancels, `deadline` passes or the gateway's grace period ends. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** What was sent upstream for this call so far. */
   readonly tally: {
     attempts: number;

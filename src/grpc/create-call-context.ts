@@ -1,5 +1,6 @@
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { CallSignal } from "../call-signal.ts";
 import type { Clock } from "../clock.ts";
 import type { Rpc } from "../rpc-table.ts";
 import type { CallContext } from "./call-context.ts";
@@ -28,7 +29,7 @@ export function createCallContext(
   rpc: Rpc,
   call: ServerUnaryCall<unknown, unknown>,
   remaining: number,
-  signal: AbortSignal,
+  signal: CallSignal,
 ): CallContext {
   const { peer, certificateUri, certificateProblem } = peerOf(call);
   return {

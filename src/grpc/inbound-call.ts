@@ -1,5 +1,6 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { CallEnded, type CallEnd } from "../call-ended.ts";
+import { CallLifetime } from "../call-signal.ts";
 import type { Timer } from "../clock.ts";
 import type { Rpc } from "../rpc-table.ts";
 import type { CallContext } from "./call-context.ts";
@@ -36,7 +37,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
   readonly #callback: sendUnaryData<Buffer>;
   readonly #encode: Encode<Res>;
   readonly #context: CallContext;
-  readonly #controller = new AbortController();
+  readonly #lifetime = new CallLifetime();
   readonly #startedAt: number;
   readonly #remainingMs: number;
   #timer: Timer | undefined;
@@ -58,8 +59,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     this.#encode = encode;
     this.#startedAt = around.clock.now();
     this.#remainingMs = remainingMs(call.getDeadline(), around.clock.wallNow());
-    const { signal } = this.#controller;
-    this.#context = createCallContext(around, rpc, call, this.#remainingMs, signal);
+    this.#context = createCallContext(around, rpc, call, this.#remainingMs, this.#lifetime);
   }
 
   /** Hands the call to its handler, or refuses it. Called once. */
@@ -96,8 +96,8 @@ export class InboundCall<Req, Res> implements RegisteredCall {
   }
 
   end(end: CallEnd): void {
-    if (this.#isAnswered || this.#controller.signal.aborted) return;
-    this.#controller.abort(new CallEnded(end));
+    if (this.#isAnswered || this.#lifetime.aborted) return;
+    this.#endLifetime(end);
     if (this.#isAtCallersDeadline()) {
       // The event loop was held up: by the next turn the library's own timer would have answered, without details.
       this.#endUnlessAnswered();
@@ -105,6 +105,11 @@ export class InboundCall<Req, Res> implements RegisteredCall {
       // What the handler makes of the abort is the better answer, and it has until the next turn to give it.
       setImmediate(() => this.#endUnlessAnswered());
     }
+  }
+
+  /** Tells those who work for the call. Only the first end counts. */
+  #endLifetime(end: CallEnd): void {
+    this.#lifetime.end(new CallEnded(end), (error) => this.#broken(error, "listener failed"));
   }
 
   #isAtCallersDeadline(): boolean {
@@ -228,16 +233,13 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     const end = this.#isAtCallersDeadline() ? "deadline" : "cancelled";
     this.#isAnswered = true;
     this.#timer?.cancel();
-    if (!this.#controller.signal.aborted) this.#controller.abort(new CallEnded(end));
+    this.#endLifetime(end);
     const error = endedCall(this.#context);
     // Nobody is left to be told a reason.
     this.#ended(error.code, error, undefined);
   }
 
-  /**
-   * A handler that is still running may still be reading the request: wiped under its hands, zeros would become a
-   * key.
-   */
+  /** A handler that still runs may still read the request: wiped under its hands, zeros would become a key. */
   #wipeWhenOver(): void {
     if (!this.#isClosed || !this.#isSettled) return;
     wipe(this.#call.request);

@@ -1,4 +1,5 @@
 /** Access tokens as those who send them see them. */
+import type { CallSignal } from "../call-signal.ts";
 import type { Secret } from "../observability/secret.ts";
 import type { ExchangeErrorCode } from "./exchange-error.ts";
 
@@ -13,7 +14,7 @@ export interface Token {
 /** The part of a call that a token source needs. */
 export interface TokenCall {
   /** Aborted when the call has to end; that includes its deadline. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
 }
 
 export interface TokenSource {

@@ -1,4 +1,5 @@
 import { type CallEnd, callEnd } from "../call-ended.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../upstream/error.ts";
 
 const codes = {
@@ -8,7 +9,7 @@ const codes = {
 } as const satisfies Record<CallEnd, UpstreamErrorCode>;
 
 /** Waits for what is shared by many, but no longer than one call lasts. The shared work goes on without the call. */
-export const waitFor = <T>(shared: Promise<T>, signal: AbortSignal): Promise<T> =>
+export const waitFor = <T>(shared: Promise<T>, signal: CallSignal): Promise<T> =>
   new Promise((resolve, reject) => {
     const leave = (): void => {
       const code = codes[callEnd(signal)];

@@ -57,12 +57,14 @@ export function createActionOperations({ exchange, dialect }: Operations): Actio
 
   return {
     wrapKey: async (call, keyId, { plaintext, aad }) =>
-      exchange(call, ask("wrap", keyId, toBody("plaintext", plaintext, aad), wrapped), ({ body }) =>
-        decodeWrap(toObject(parseJson(body), "the body"), plaintext === undefined),
+      await exchange(
+        call,
+        ask("wrap", keyId, toBody("plaintext", plaintext, aad), wrapped),
+        ({ body }) => decodeWrap(toObject(parseJson(body), "the body"), plaintext === undefined),
       ),
 
     unwrapKey: async (call, keyId, { ciphertext, aad }) =>
-      exchange(
+      await exchange(
         call,
         ask("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapped),
         ({ body }) => decodeUnwrap(toObject(parseJson(body), "the body")),
@@ -81,17 +83,18 @@ const rotated = [204, 200] as const;
 
 /**
  * The body of a wrap or unwrap. Put together by hand on the hottest path: base64 needs no escaping, which `JSON.stringify`
- * would look for at several times the cost. No additional data and an empty list mean the same, and neither is sent.
+ * would look for at several times the cost, and no UTF-8. No additional data and an empty list mean the same, and neither
+ * is sent.
  */
 function toBody(
   field: "plaintext" | "ciphertext",
   bytes: Buffer | undefined,
   aad: readonly string[],
 ): Buffer {
-  const members: string[] = [];
-  if (bytes !== undefined) members.push(`"${field}":"${bytes.toString("base64")}"`);
-  if (aad.length > 0) members.push(`"aad":${JSON.stringify(aad)}`);
-  return Buffer.from(`{${members.join(",")}}`, "utf8");
+  const member = bytes === undefined ? "" : `"${field}":"${bytes.toString("base64")}"`;
+  if (aad.length === 0) return Buffer.from(`{${member}}`, "latin1");
+  const comma = member === "" ? "" : ",";
+  return Buffer.from(`{${member}${comma}"aad":${JSON.stringify(aad)}}`, "utf8");
 }
 
 /** Plaintexts are decoded last, so that none is left behind by a complaint about another field. */

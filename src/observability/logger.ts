@@ -1,4 +1,4 @@
-import { destination, pino, stdTimeFunctions } from "pino";
+import { destination, pino } from "pino";
 import type { DestinationStream, LevelWithSilent, Logger } from "pino";
 import { redactSecrets } from "./redact.ts";
 
@@ -9,9 +9,30 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream | undefined;
 }
 
-/** Writes at exit what is buffered; until then a call does not wait for a system call per line. */
+/**
+ * Writes at exit what is buffered; until then a call does not wait for a system call per line. What is buffered when a line
+ * fills it still fits the 16 KiB that are written at once.
+ */
 const standardOutput = (): DestinationStream =>
-  destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 200 });
+  destination({ dest: 1, sync: false, minLength: 12_288, periodicFlush: 200 });
+
+/**
+ * The member `time` of a line, as ISO 8601 with milliseconds. All but these is written once a second: a `Date` and its
+ * text for each line would be a tenth of what a line costs.
+ */
+function createIsoTime(): () => string {
+  let second = Number.NaN;
+  let upToSecond = "";
+  return () => {
+    const now = Date.now();
+    const present = Math.floor(now / 1_000);
+    if (present !== second) {
+      second = present;
+      upToSecond = `,"time":"${new Date(now).toISOString().slice(0, -"000Z".length)}`;
+    }
+    return `${upToSecond}${String(now - present * 1_000).padStart(3, "0")}Z"`;
+  };
+}
 
 const isError = (value: unknown): boolean => value instanceof Error;
 
@@ -24,7 +45,7 @@ export function createLogger({ level, destination: sink }: LoggerOptions): Logge
     {
       level,
       base: null,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: createIsoTime(),
       formatters: {
         level: (label) => ({ level: label }),
         log: redactSecrets,

@@ -1,5 +1,6 @@
 /** Waiting that ends with the call. */
 import { callEnd, type CallEnd } from "../call-ended.ts";
+import type { CallSignal } from "../call-signal.ts";
 import type { Clock } from "../clock.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../upstream/error.ts";
 
@@ -10,13 +11,13 @@ const codes: Readonly<Record<CallEnd, UpstreamErrorCode>> = {
 };
 
 /** That a call ended; `sent`: while somebody else may have been carrying out what it asked for. */
-export const endedWaiting = (signal: AbortSignal, sent: boolean): UpstreamError =>
+export const endedWaiting = (signal: CallSignal, sent: boolean): UpstreamError =>
   new UpstreamError(codes[callEnd(signal)], "the call ended while an earlier one was waited for", {
     sent,
   });
 
 /** What `promise` gives, or, as soon as `signal` is aborted, `undefined`. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+export function untilAborted<T>(promise: Promise<T>, signal: CallSignal): Promise<T | undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise((resolve, reject) => {
     const stop = (): void => resolve(undefined);
@@ -26,7 +27,7 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 /** Resolves after `ms` milliseconds, or as soon as `signal` is aborted. */
-export function pause(ms: number, signal: AbortSignal, clock: Pick<Clock, "after">): Promise<void> {
+export function pause(ms: number, signal: CallSignal, clock: Pick<Clock, "after">): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const wake = (): void => {

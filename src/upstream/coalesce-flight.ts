@@ -1,3 +1,4 @@
+import { CallLifetime } from "../call-signal.ts";
 import { UpstreamError } from "./error.ts";
 import type { UpstreamErrorCode } from "./error.ts";
 import { endedError } from "./exchange.ts";
@@ -19,10 +20,8 @@ const personal: ReadonlySet<UpstreamErrorCode> = new Set([
 /** What a flight is made of. */
 export interface FlightOptions {
   readonly send: Send;
-  /** Ends the exchange. Not aborted if the flight ended with an answer or error of its own. */
-  readonly controller: AbortController;
   /** Told once when nobody may join any more. */
-  readonly onEnd: (flight: Flight) => void;
+  readonly onEnd: () => void;
 }
 
 /**
@@ -32,7 +31,8 @@ export interface FlightOptions {
  * have gone. Each gets an answer of its own, body included, because bodies are zeroed by their readers.
  */
 export class Flight {
-  readonly controller: AbortController;
+  /** The exchange's own. Not ended if the flight ended with an answer or error. */
+  readonly #lifetime = new CallLifetime();
   readonly #options: FlightOptions;
   readonly #participants = new Set<Participant>();
   readonly #tally: UpstreamTally = { attempts: 0, httpStatus: undefined };
@@ -42,7 +42,6 @@ export class Flight {
 
   constructor(options: FlightOptions) {
     this.#options = options;
-    this.controller = options.controller;
   }
 
   /** Takes a call on whose signal has not been aborted. */
@@ -58,8 +57,8 @@ export class Flight {
     this.#participants.delete(participant);
     participant.settle(this.#tally).reject(endedError(signal, this.#tally.attempts > 0));
     if (this.#participants.size > 0) return;
-    this.controller.abort(signal.reason);
-    this.#options.onEnd(this);
+    this.#lifetime.end(signal.reason);
+    this.#options.onEnd();
   }
 
   /** Makes the exchange. To be called once, when the leader has joined. Never rejects. */
@@ -82,7 +81,7 @@ export class Flight {
   #requestOf({ request }: Participant): UpstreamRequest {
     const call = {
       ...request.call,
-      signal: this.controller.signal,
+      signal: this.#lifetime,
       tally: this.#tally,
       deadline: this.#deadline,
     };
@@ -107,7 +106,7 @@ export class Flight {
       response?.body.fill(0);
       return;
     }
-    this.#options.onEnd(this);
+    this.#options.onEnd();
     for (const participant of this.#participants) {
       waiting -= 1;
       const { resolve, reject } = participant.settle(this.#tally);

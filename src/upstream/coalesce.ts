@@ -1,4 +1,3 @@
-import { createControllers } from "./coalesce-controllers.ts";
 import { Flight } from "./coalesce-flight.ts";
 import { coalesceKey } from "./coalesce-key.ts";
 import type { SharingScope } from "./coalesce-key.ts";
@@ -32,7 +31,6 @@ export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Lay
   if (methods.size === 0) return (next) => next;
   return (next) => {
     const flights = new Map<string, Flight>();
-    const controllers = createControllers();
     const change: Send = async (request) => {
       try {
         return await next(request);
@@ -55,10 +53,8 @@ export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Lay
         }
         const flight = new Flight({
           send: next,
-          controller: controllers.take(),
-          onEnd: ({ controller }) => {
+          onEnd: () => {
             if (flights.get(key) === flight) flights.delete(key);
-            controllers.giveBack(controller);
           },
         });
         flights.set(key, flight);

@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 import { callEnd } from "../call-ended.ts";
 import type { CallEnd } from "../call-ended.ts";
+import type { CallSignal } from "../call-signal.ts";
 import type { Clock, Timer } from "../clock.ts";
 import { classify } from "./classify.ts";
 import { UpstreamError } from "./error.ts";
@@ -19,7 +20,7 @@ const endCodes = {
 
 /** The error of an exchange whose call ended; `connectionFreed` if it still occupies a connection. */
 export function endedError(
-  signal: AbortSignal,
+  signal: CallSignal,
   isStarted: boolean,
   connectionFreed?: Promise<void>,
 ): UpstreamError {
@@ -31,6 +32,23 @@ export function endedError(
 }
 
 const noBody: Buffer = Buffer.alloc(0);
+const noHeaders: Readonly<Record<string, string>> = {};
+
+/** Whether no header came more than once, which undici would give as a list. */
+function isFlat(headers: ResponseHeaders): headers is Record<string, string> {
+  for (const name in headers) if (typeof headers[name] !== "string") return false;
+  return true;
+}
+
+/** Headers with those joined that came more than once. Nearly always they are taken as they are: copying costs a microsecond. */
+function joinRepeated(headers: ResponseHeaders): Readonly<Record<string, string>> {
+  if (isFlat(headers)) return headers;
+  const joined: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) joined[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return joined;
+}
 
 /** What `new Promise` hands out. */
 export interface Settle {
@@ -63,7 +81,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isSettled = false;
   #onFreed: (() => void) | undefined;
   #status = 0;
-  #headers: Record<string, string> = {};
+  #headers: Readonly<Record<string, string>> = noHeaders;
   #chunks: Buffer[] = [];
   #receivedBytes = 0;
 
@@ -120,10 +138,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { call, method, maxResponseBytes } = this.#request;
     call.tally.httpStatus = status;
     this.#status = status;
-    for (const [name, value] of Object.entries(headers)) {
-      if (value !== undefined)
-        this.#headers[name] = typeof value === "string" ? value : value.join(", ");
-    }
+    this.#headers = joinRepeated(headers);
     const encoding = this.#headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
       this.#unread("the answer is compressed, which nobody asked for");

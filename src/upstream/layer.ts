@@ -1,3 +1,4 @@
+import type { CallSignal } from "../call-signal.ts";
 import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
 import type { Secret } from "../observability/secret.ts";
 
@@ -20,7 +21,7 @@ export interface UpstreamCall {
   /** When the call has to be answered, in milliseconds of the monotonic clock. */
   readonly deadline: number;
   /** Aborted, with a `CallEnded` as reason, when the call has to end. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** The caller's own bearer token, for instances that pass it through. */
   readonly callerToken: Secret | undefined;
   /** What was sent upstream for this call so far; written by `transact`, read by the log and by error details. */

@@ -13,7 +13,7 @@ const longRetryAfterMs = 2_000;
 const longestRetryAfterMs = 60_000;
 const recurrenceMs = 180_000;
 /** A window of one second and the time until a poke notices its end. */
-const longestSecondMs = 1_300;
+export const longestSecondMs = 1_300;
 /** Longer than a used-up minute can last. */
 const patientAfterMs = 60_000;
 const longestPokeMs = 60_000;
@@ -35,6 +35,8 @@ export interface Blackout {
   accept(now: number): PastBlackout | undefined;
   /** Takes note of a 429 answered to a client that sends at `rate`; may start a blackout. */
   throttle(now: number, retryAfterMs: number | undefined, rate: number): void;
+  /** Pauses for a reason that is understood: refusals that come before `expectedUntil` are no sign of a blackout. */
+  explain(until: number, expectedUntil: number): void;
 }
 
 /** Creates a state without blackout. `random` is uniform in [0, 1) and spreads replicas that were told the same `Retry-After`. */
@@ -47,6 +49,7 @@ export function createBlackout(random: () => number): Blackout {
   let pokingSince = 0;
   let endedAt = Number.NEGATIVE_INFINITY;
   let recurrences = 0;
+  let explainedUntil = Number.NEGATIVE_INFINITY;
 
   function start(now: number): void {
     isOn = true;
@@ -106,7 +109,7 @@ export function createBlackout(random: () => number): Blackout {
     },
     throttle(now, retryAfterMs, rate) {
       if (refusals === 0) refusedSince = now;
-      refusals += 1;
+      if (now >= explainedUntil) refusals += 1;
       refusedAt = now;
       const isAsked = retryAfterMs !== undefined && retryAfterMs > 0;
       if (isAsked) {
@@ -116,6 +119,11 @@ export function createBlackout(random: () => number): Blackout {
       if (!isOn) suspect(now, rate, isAsked && retryAfterMs > longRetryAfterMs);
       else if (!isAsked) lengthenPokes(now);
       if (isAsked) pokingSince = pausedUntil;
+    },
+    explain(until, expectedUntil) {
+      refusals = 0;
+      explainedUntil = expectedUntil;
+      pausedUntil = Math.max(pausedUntil, until);
     },
   };
 }

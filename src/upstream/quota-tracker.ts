@@ -3,7 +3,16 @@
  * and go back at the first refusal. Pure arithmetic over the times it is given.
  */
 import { createAnswerTally } from "./quota-tracker-tally.ts";
-import { createBlackout, type PastBlackout, pokesPerSecond } from "./quota-tracker-blackout.ts";
+import {
+  createBlackout,
+  longestSecondMs,
+  type PastBlackout,
+  pokesPerSecond,
+} from "./quota-tracker-blackout.ts";
+import { createCourse } from "./quota-tracker-course.ts";
+import { isSevere, rateFound, searchEnd, searchStart } from "./quota-tracker-cut.ts";
+import { createEase } from "./quota-tracker-ease.ts";
+import { createGauge } from "./quota-tracker-gauge.ts";
 import { createRamp } from "./quota-tracker-ramp.ts";
 import {
   leastPerSecond,
@@ -44,27 +53,16 @@ export interface QuotaTrackerDeps {
   readonly random: () => number;
 }
 
-const slowStartFactor = 1.25;
-const slowStartMs = 2_000;
-/** After an unpaced start, too little for long costs more than too much for a moment. */
-const hastyFactor = 2;
-const hastyMs = 1_000;
-const firstHoldMs = 20_000;
-const probeMs = 15_000;
-/** After all of these together (a quarter more) have stood, the quota has grown, and the search begins anew. */
-const probeSteps = [0.01, 0.02, 0.04, 0.08, 0.08];
 /** At least twice the way there and back: the refusals in flight when the rate was cut belong to the same event. */
 const cutMs = 300;
-/** As long as the last second still holds a good part of what was accepted before the drop, it says too much. */
-const severeCutMs = 700;
+/** All that was sent unpaced before the first refusal has been answered by then. */
+const unpacedMs = 700;
 /** Cuts that follow each other more closely are one event; they do not prolong the hold. */
 const settleMs = 2_000;
-/** A rate that is used less than this says nothing about the quota. */
-const leastUse = 0.8;
-/** A refusal of the very first requests says little; fewer than these would take minutes to grow from. */
-const leastFoundPerSecond = 5;
-/** A penalty costs its length each time a probe provokes it: this keeps the loss at one percent. */
-const holdPerPenalty = 100;
+/** What was measured may be too much: a window whose beginning was not seen let through a part of the next as well. */
+const doubtMs = 6_000;
+const doubtPart = 0.97;
+const doubtPauseMs = 150;
 
 /** Creates the law of one instance. Throws a RangeError for settings that make no sense. */
 export function createQuotaTracker(
@@ -72,141 +70,98 @@ export function createQuotaTracker(
   { now: createdAt, random }: QuotaTrackerDeps,
 ): QuotaTracker {
   const bounds = toQuotaBounds(settings);
+  const course = createCourse(bounds, createdAt);
   const tally = createAnswerTally();
+  const gauge = createGauge();
   const blackout = createBlackout(random);
   const ramp = createRamp();
-  let phase: "slow-start" | "hold" | "probe" = bounds.isSearching ? "slow-start" : "hold";
-  let rate = bounds.startPerSecond;
-  let safe = rate;
-  /** Whether the only refusal so far was the one that ended an unpaced start. */
-  let isHasty = false;
-  let step = 0;
-  let holdMs = firstHoldMs;
-  let longestHoldMs = bounds.longestHoldMs;
-  let heldUntil = createdAt;
-  let periodStart = createdAt;
-  let answers = 0;
+  const ease = createEase();
+  /** Whether the rate awaits what the gauge finds. */
+  let isGauging = false;
+  /** Until when a refusal shows that the gauge found too much. */
+  let doubtedUntil = Number.NEGATIVE_INFINITY;
   /** While the search has just ended: the last rate that it went through unharmed. */
   let passed: number | undefined;
   let cutAt = Number.NEGATIVE_INFINITY;
   /** Whether the newest cut went below the safe rate, not only back to it. */
   let isLowered = false;
   let nextCutAt = Number.NEGATIVE_INFINITY;
-  let reportedRate = rate;
+  let reportedRate = course.rate;
   let reportedPause = blackout.pausedUntil;
 
-  const clamp = (perSecond: number): number =>
-    Math.min(Math.max(perSecond, leastPerSecond), bounds.mostPerSecond);
-
   function applied(): number {
-    if (blackout.isOn) return Math.min(pokesPerSecond, rate);
-    return Math.min(rate, ramp.limit);
-  }
-
-  function enter(next: typeof phase, perSecond: number, now: number): void {
-    phase = next;
-    rate = clamp(perSecond);
-    periodStart = now;
-    answers = 0;
-  }
-
-  function hold(perSecond: number, now: number): void {
-    enter("hold", perSecond, now);
-    safe = rate;
-    heldUntil = now + holdMs;
-  }
-
-  const prolongHold = (factor: number): void => {
-    holdMs = Math.min(holdMs * factor, longestHoldMs);
-  };
-
-  /** The first refusal after all went unpaced: what the last second took is where the search begins. */
-  function beginSearch(accepted: number, now: number): void {
-    cutAt = now;
-    nextCutAt = now + severeCutMs;
-    isLowered = true;
-    isHasty = true;
-    enter("slow-start", Math.max(accepted, leastFoundPerSecond) * quotaMargin, now);
-    safe = rate;
+    if (blackout.isOn) return Math.min(pokesPerSecond, course.rate);
+    return Math.max(leastPerSecond, ease.of(Math.min(course.rate, ramp.limit)));
   }
 
   function cut(now: number): void {
     const sent = applied();
-    const { accepted, throttled } = tally.lastSecond(now);
+    const second = tally.lastSecond(now);
+    const isSameEvent = now - cutAt < settleMs;
+    const { phase, safe } = course;
+    cutAt = now;
+    isLowered = phase !== "probe";
     if (sent === Number.POSITIVE_INFINITY) {
-      beginSearch(accepted, now);
+      nextCutAt = now + unpacedMs;
+      course.search(searchStart(second), now, true);
       return;
     }
-    const isSameEvent = now - cutAt < settleMs;
-    isHasty = false;
-    cutAt = now;
     nextCutAt = now + cutMs;
     ramp.stop();
-    isLowered = phase !== "probe";
+    ease.stop();
     if (!isSameEvent) passed = undefined;
-    if (throttled >= 3 && throttled > 0.05 * (accepted + throttled)) {
-      nextCutAt = now + severeCutMs;
-      holdMs = firstHoldMs;
-      // What was accepted is the quota only if enough was sent to fill it; else it is but a lower bound.
-      const isFilled = accepted + throttled >= leastUse * sent;
-      hold(Math.min(sent, isFilled ? accepted : Math.max(accepted, sent / 2)) * quotaMargin, now);
+    if (!gauge.isOn) gauge.start(now, "refusal");
+    if (course.isHasty || isSevere(second)) {
+      isGauging = true;
+      course.sustain(sent, now);
     } else if (phase === "slow-start") {
       passed = safe;
-      hold(Math.min(Math.max(accepted * quotaMargin, safe), sent * quotaMargin), now);
+      course.hold(searchEnd(second, safe, sent), now);
     } else if (phase === "probe") {
-      prolongHold(2);
-      hold(Math.min(safe, sent), now);
+      course.holding.prolong(2);
+      course.hold(Math.min(safe, sent), now);
+    } else if (now < doubtedUntil) {
+      gauge.start(now, "usedUp");
+      blackout.explain(now + doubtPauseMs, nextCutAt);
+      course.hold(Math.min(safe, sent) * doubtPart, now);
     } else {
-      if (!isSameEvent) prolongHold(1.5);
-      hold(Math.min(safe, sent) * quotaMargin, now);
+      if (!isSameEvent) course.holding.prolong(1.5);
+      course.hold(Math.min(safe, sent) * quotaMargin, now);
     }
+  }
+
+  /** Takes over what the gauge has found, if it has. */
+  function conclude(now: number): void {
+    const finding = gauge.finish(now, course.rate);
+    if (finding === undefined || (!isGauging && finding.usedUpUntil === undefined)) return;
+    isGauging = false;
+    isLowered = true;
+    passed = undefined;
+    course.holding.reset();
+    course.hold(rateFound(finding, course.rate), now);
+    const from = Math.max(now, finding.usedUpUntil ?? now);
+    nextCutAt = from + cutMs;
+    doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
+    blackout.explain(from, nextCutAt);
+    ease.start(from);
   }
 
   function resume({ startedAt, lengthMs, reduction }: PastBlackout, now: number): void {
     if (bounds.isFixed) return;
-    longestHoldMs = Math.max(longestHoldMs, lengthMs * holdPerPenalty);
+    const isOfSecond = lengthMs <= longestSecondMs;
+    if (isOfSecond) gauge.start(now, "light");
+    course.holding.allowFor(lengthMs);
+    if (course.isHasty && !isOfSecond) {
+      // A penalty for the very first refusal: nothing is known yet, and the next one is to be met slowly.
+      course.search(course.safe, now, false);
+      return;
+    }
     // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
     // another penalty.
-    if (passed === undefined) holdMs = Math.max(holdMs, lengthMs * holdPerPenalty);
+    if (passed === undefined) course.holding.prolongFor(lengthMs);
     const margin = isLowered && cutAt >= startedAt ? 1 : quotaMargin;
-    hold(Math.min(safe, passed ?? safe) * margin * (1 - reduction), now);
+    course.hold(Math.min(course.safe, passed ?? course.safe) * margin * (1 - reduction), now);
     passed = undefined;
-  }
-
-  function startProbe(now: number): void {
-    enter("probe", safe * (1 + (probeSteps[step] ?? 0)), now);
-  }
-
-  /** Judges a period that was used enough to say something about the rate. */
-  function judge(isUsed: boolean, now: number): void {
-    if (phase === "hold") {
-      if (!isUsed || now < heldUntil || rate >= bounds.mostPerSecond || bounds.isFixed) return;
-      step = 0;
-      startProbe(now);
-    } else if (!isUsed) {
-      // A step that was not tested proves nothing; without demand there is no hurry either.
-      if (phase === "probe") enter("hold", safe, now);
-    } else {
-      safe = rate;
-      step += 1;
-      if (safe >= bounds.mostPerSecond) enter("hold", safe, now);
-      else if (phase === "probe" && step < probeSteps.length) startProbe(now);
-      else {
-        holdMs = firstHoldMs;
-        enter("slow-start", safe * (isHasty ? hastyFactor : slowStartFactor), now);
-      }
-    }
-  }
-
-  function endPeriod(now: number): void {
-    const searchMs = isHasty ? hastyMs : slowStartMs;
-    const leastMs = phase === "probe" ? probeMs : searchMs;
-    const periodMs = now - periodStart;
-    if (periodMs < Math.max(leastMs, 10_000 / rate)) return;
-    const isUsed = answers * 1000 >= leastUse * rate * periodMs;
-    periodStart = now;
-    answers = 0;
-    judge(isUsed, now);
   }
 
   return {
@@ -214,38 +169,47 @@ export function createQuotaTracker(
       return applied();
     },
     get safeRate() {
-      return safe;
+      return course.safe;
     },
     get phase() {
       if (blackout.isOn) return "blackout";
-      return ramp.isOn ? "slow-start" : phase;
+      return ramp.isOn ? "slow-start" : course.phase;
     },
     get pausedUntil() {
       return blackout.pausedUntil;
     },
     onAccepted(now) {
-      answers += 1;
+      conclude(now);
+      course.onAnswer();
       tally.accept(now);
       const past = blackout.accept(now);
       if (past !== undefined) resume(past, now);
+      gauge.accept(now);
     },
     onThrottled(now, retryAfterMs) {
-      answers += 1;
+      conclude(now);
+      course.onAnswer();
       tally.throttle(now);
-      if (!blackout.isOn && !bounds.isFixed && now >= nextCutAt) cut(now);
+      gauge.throttle(now);
+      if (!blackout.isOn && !bounds.isFixed && !isGauging && now >= nextCutAt) cut(now);
       blackout.throttle(now, retryAfterMs, applied());
+      if (blackout.isOn) {
+        gauge.stop();
+        isGauging = false;
+      } else conclude(now);
     },
     advance(now) {
+      conclude(now);
+      ease.advance(now);
       if (ramp.isOn) {
-        ramp.advance(now, rate);
-        periodStart = now;
-        answers = 0;
-      } else if (!blackout.isOn) endPeriod(now);
+        ramp.advance(now, course.rate);
+        course.forget(now);
+      } else if (!blackout.isOn) course.advance(now);
       const isChanged = applied() !== reportedRate || blackout.pausedUntil !== reportedPause;
       reportedRate = applied();
       reportedPause = blackout.pausedUntil;
       return isChanged;
     },
-    ramp: (now) => ramp.start(now, safe),
+    ramp: (now) => ramp.start(now, course.safe),
   };
 }

@@ -1,7 +1,8 @@
+import type { CallSignal } from "../call-signal.ts";
 import type { Clock } from "../clock.ts";
 
 /** Waits `ms` milliseconds, or until the call ends if that comes first. Never rejects: the signal tells which it was. */
-export const retryWait = (ms: number, signal: AbortSignal, clock: Clock): Promise<void> =>
+export const retryWait = (ms: number, signal: CallSignal, clock: Clock): Promise<void> =>
   new Promise((resolve) => {
     const end = (): void => {
       timer.cancel();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { measure } from "./measure.ts";
 import { rough, steady } from "./networks.ts";
 import { type Run, type Scenario, simulate } from "./simulate.ts";
-import { fixedWindow, slidingSecond, tokenBucket } from "./upstreams.ts";
+import { fixedWindow, type SimulatedUpstream, slidingSecond, tokenBucket } from "./upstreams.ts";
 
 const dropAt = 240;
 const riseAt = 600;
@@ -34,26 +34,88 @@ const settings = [
 describe.for(settings)("from 200 to 50 to 400 per second with %s", ([, law]) => {
   test.for([
     ["a bucket of 20", () => tokenBucket(200, 20), steady],
-    ["a bucket of 20 on a rough network", () => tokenBucket(200, 20), rough],
+    ["a bucket of 20 on a rough network", () => tokenBucket(200, 20), rough, 0.015],
     ["a bucket of 200", () => tokenBucket(200, 200), steady],
-  ] as const)("follows %s within two seconds down, and up again", ([, create, network]) => {
-    const run = stepping({ settings: law, upstream: create(), network });
-    expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(0.01);
-    expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(0.95);
-    expect(measure(run, 50, dropAt + 10, riseAt).refusedShare).toBeLessThan(0.001);
-    expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
-  });
+  ] as const)(
+    "follows %s within two seconds down, and up again",
+    ([, create, network, most = 0.01]) => {
+      const run = stepping({ settings: law, upstream: create(), network });
+      expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(most);
+      expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(0.95);
+      expect(measure(run, 50, dropAt + 10, riseAt).refusedShare).toBeLessThan(0.001);
+      expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
+    },
+  );
 
-  // The window that is full when the quota drops refuses everything for a while: how much it lets in shows only later.
   test.for([
     ["a fixed second", () => fixedWindow(200, 1_000)],
     ["a sliding second", () => slidingSecond(200)],
-  ] as const)("follows %s within six seconds down, and up again", ([, create]) => {
+    ["a sliding second that counts refusals", () => slidingSecond(200, true)],
+  ] as const)("follows %s within two seconds down, and up again", ([, create]) => {
     const run = stepping({ settings: law, upstream: create(), network: steady });
-    expect(measure(run, 50, dropAt, dropAt + 10).refused).toBeLessThan(120);
-    expect(measure(run, 50, dropAt + 12, dropAt + 42).refusedShare).toBeLessThan(0.01);
-    expect(measure(run, 50, dropAt + 12, riseAt).goodput).toBeGreaterThanOrEqual(0.9);
+    expect(measure(run, 50, dropAt, dropAt + 2).refused).toBeLessThan(60);
+    expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(0.01);
+    expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(0.95);
+    expect(measure(run, 50, dropAt + 12, riseAt).refusedShare).toBeLessThan(0.001);
     expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
+  });
+});
+
+/** The shares of refusals from two to twelve seconds after each of twenty drops, in order. */
+function drops(from: number, to: number, create: () => SimulatedUpstream) {
+  const shares: number[] = [];
+  for (let turn = 0; turn < 20; turn++) {
+    const at = 10_000 + turn * 50;
+    const upstream = create();
+    let accepted = 0;
+    let refused = 0;
+    const accepts = (now: number): boolean => {
+      const isAccepted = upstream.accepts(now);
+      if (now < at + 2_000) return isAccepted;
+      if (isAccepted) accepted += 1;
+      else refused += 1;
+      return isAccepted;
+    };
+    simulate({
+      settings: { mode: "down-only", ceilingPerSecond: from },
+      upstream: { accepts, setQuota: (next, now) => upstream.setQuota(next, now) },
+      network: steady,
+      seconds: at / 1_000 + 12,
+      seed: turn + 1,
+      steps: [[at, to]],
+    });
+    expect(accepted).toBeGreaterThanOrEqual(0.8 * 10 * to);
+    shares.push(refused / (accepted + refused));
+  }
+  return shares.toSorted((one, other) => one - other);
+}
+
+describe("whenever within a second the quota falls", () => {
+  test.for([
+    [200, 50, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
+    [100, 60, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
+    [200, 150, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
+    [60, 20, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
+    [200, 50, "a sliding second", slidingSecond, 0.01],
+    [100, 60, "a sliding second", slidingSecond, 0.01],
+    [60, 20, "a sliding second", slidingSecond, 0.01],
+    // Here a single refusal in each second is most of a percent.
+    [200, 150, "a sliding second", slidingSecond, 0.015],
+  ] as const)("from %d to %d, next to nothing is refused at %s after two", (scenario) => {
+    const [from, to, , create, most] = scenario;
+    expect(drops(from, to, () => create(from)).at(-1)).toBeLessThan(most);
+  });
+
+  // Where a window begins cannot be seen while it refuses everything: at times a part of two is taken for one.
+  test.for([
+    [200, 50, 0.01, 0.12],
+    [100, 60, 0.04, 0.06],
+    [200, 150, 0.01, 0.025],
+  ] as const)("from %d to %d, little is refused at a fixed second after two", (scenario) => {
+    const [from, to, median, most] = scenario;
+    const shares = drops(from, to, () => fixedWindow(from, 1_000));
+    expect(shares[10]).toBeLessThan(median);
+    expect(shares.at(-1)).toBeLessThan(most);
   });
 });
 

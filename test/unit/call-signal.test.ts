@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../src/call-ended.ts";
 import { CallLifetime, type CallSignal, type CallSignalListener } from "../../src/call-signal.ts";

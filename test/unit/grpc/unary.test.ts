@@ -374,6 +374,31 @@ test("a foreign error that comes after the answer is logged and ends nothing els
   expect(server.lines[0]).toMatchObject({ level: 50, err: { type: "TypeError" } });
 });
 
+test("a listener that fails at the end of its call is logged and keeps nobody from being told", async () => {
+  const clock = drivenNow();
+  const told: unknown[] = [];
+  await using server = await startUnaryServer(
+    {
+      countKeys: (_, { signal }) => {
+        signal.addEventListener("abort", () => {
+          throw new TypeError("listener");
+        });
+        signal.addEventListener("abort", () => told.push(signal.reason));
+        return never();
+      },
+    },
+    { clock },
+  );
+  const { client } = server;
+  const answer = callRpc(client, keys.countKeys, {});
+  await eventually(() => server.registry.count === 1);
+  await clock.advance(15_000);
+  expect((await answer).code).toBe(status.DEADLINE_EXCEEDED);
+  expect(told).toEqual([new CallEnded("deadline")]);
+  expect(server.lines).toMatchObject([{ level: 50, err: { type: "TypeError" } }]);
+  expect(server.registry.count).toBe(0);
+});
+
 test("new calls are refused while the gateway drains, and told to come back elsewhere at once", async () => {
   const registry = createCallRegistry();
   await using server = await startUnaryServer({ countKeys: countsOne }, { registry });

@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../src/call-ended.ts";
 import { KeyProtectError } from "../../../src/keyprotect/error.ts";
 import { serializeError } from "../../../src/observability/serialize-error.ts";
+import { toRedisError } from "../../../src/redis/redis-error.ts";
+import { RecordsError } from "../../../src/request-records/records-error.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 
 const text = (error: unknown): string => JSON.stringify(serializeError(error));
@@ -18,6 +20,28 @@ describe("serializeError", () => {
       sent: true,
     });
     expect(serializeError(new CallEnded("deadline"))).toMatchObject({ end: "deadline" });
+  });
+
+  test("says why a record could not be asked, and nothing that Redis or its library wrote", () => {
+    const library = Object.assign(new Error("WRONGPASS SECRET"), {
+      command: { name: "auth", args: ["gateway", "SECRET"] },
+    });
+    const error = new RecordsError("AWAY", "Redis did not answer", {
+      cause: toRedisError(library),
+    });
+
+    expect(serializeError(error)).toEqual({
+      name: "RecordsError",
+      code: "AWAY",
+      message: "Redis did not answer",
+      cause: {
+        name: "RedisError",
+        code: "REFUSED",
+        message: "Redis refuses the user or what it asks for (WRONGPASS)",
+        reason: "WRONGPASS",
+        sent: false,
+      },
+    });
   });
 
   test("keeps an upstream's reason codes if they look like codes, and nothing else of them", () => {

@@ -4,6 +4,7 @@ import { parseRedisUrl } from "../../../src/redis/parse-redis-url.ts";
 test.each([
   ["redis://cache", { host: "cache", port: 6379, db: 0 }],
   ["redis://cache:7000/3", { host: "cache", port: 7000, db: 3 }],
+  ["redis://cache/10000", { host: "cache", port: 6379, db: 10_000 }],
   ["redis://[::1]:7000", { host: "::1", port: 7000, db: 0 }],
   ["rediss://10.0.0.1", { host: "10.0.0.1", port: 6379, db: 0, tls: { minVersion: "TLSv1.2" } }],
   [

@@ -75,6 +75,25 @@ describe("with records that other processes share", () => {
     expect(begun).toHaveLength(0);
   });
 
+  test("who waited for another's request when they went away is told that it may have happened", async () => {
+    const gone = new RecordsError("AWAY", "gone");
+    let claims = 0;
+    const { ask, clock, begun } = setUp({
+      claim: () => (claims++ === 0 ? Promise.resolve({ kind: "running" }) : Promise.reject(gone)),
+    });
+    const calls = [ask(), ask()].map(failure);
+    await settle();
+    await clock.advance(50);
+    for (const told of await Promise.all(calls)) {
+      expect(told).toMatchObject({
+        reason: "REQUEST_ID_STORE_UNAVAILABLE",
+        details: { retryDelayMs: 1_000, mayHaveExecuted: true },
+      });
+      expect(told).not.toHaveProperty("message", expect.stringContaining("nothing was sent"));
+    }
+    expect(begun).toHaveLength(0);
+  });
+
   test("a change that was made is told although its record cannot be kept", async () => {
     const { ask, begun, clock } = setUp({
       settle: () => Promise.reject(new RecordsError("AWAY", "gone")),

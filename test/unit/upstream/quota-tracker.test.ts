@@ -36,6 +36,18 @@ function refuseUntil(tracker: QuotaTracker, from: number, to: number, everyMs = 
   return to;
 }
 
+/** Of each four requests that the tracker would send, lets so many pass. */
+function overload(tracker: QuotaTracker, from: number, ms: number, passing: number): number {
+  let now = from;
+  for (let index = 0; now < from + ms; index++) {
+    now += 1000 / tracker.rate;
+    if (index % 4 < passing) tracker.onAccepted(now);
+    else tracker.onThrottled(now, undefined);
+    tracker.advance(now);
+  }
+  return now;
+}
+
 /** At 197 × 0.985 in a hold of 30 s that began at 1,001 ms, below a ceiling of 200. */
 function held(): QuotaTracker {
   const tracker = create({ ...known, ceilingPerSecond: 200 });
@@ -86,7 +98,7 @@ describe("start", () => {
     const tracker = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
     tracker.onThrottled(10, undefined);
     tracker.advance(10);
-    expect(tracker).toMatchObject({ rate: 5 * 0.985, phase: "slow-start" });
+    expect(tracker).toMatchObject({ rate: 10 * 0.985, phase: "slow-start" });
   });
 
   test.for([0, -1, Number.NaN])("refuses to start at %d", (initialPerSecond) => {
@@ -211,19 +223,24 @@ describe("hold and probe", () => {
 });
 
 describe("a severe drop", () => {
-  test("falls to what was accepted in the last second", () => {
-    const tracker = create(known);
+  test("keeps sending until a second says what the quota is, and sends less than that for another", () => {
+    const tracker = create({ ...known, ceilingPerSecond: 200 });
     let now = serve(tracker, 0, 2_000);
-    // Of a hundred per second, each other one is refused from here on.
-    for (let index = 0; index < 220; index++) {
-      now += 10;
-      if (index % 2 === 0) tracker.onAccepted(now);
-      else tracker.onThrottled(now, undefined);
-      tracker.advance(now);
-    }
-    expect(tracker.rate).toBeGreaterThan(0.9 * 50 * 0.985);
-    expect(tracker.rate).toBeLessThan(1.1 * 50);
-    expect(tracker.phase).toBe("hold");
+    now = overload(tracker, now, 980, 3);
+    expect(tracker.rate).toBe(197 * 0.985);
+    now = overload(tracker, now, 40, 3);
+    expect(tracker.safeRate / (0.75 * 197 * 0.985)).toBeCloseTo(1, 1);
+    expect(tracker.rate).toBeCloseTo(0.8 * tracker.safeRate, 10);
+    now = serve(tracker, now, now + 1_100);
+    expect(tracker).toMatchObject({ rate: tracker.safeRate, phase: "hold" });
+  });
+
+  test("takes 600 ms for it where more than half is refused", () => {
+    const tracker = create({ ...known, ceilingPerSecond: 200 });
+    let now = serve(tracker, 0, 2_000);
+    now = overload(tracker, now, 600, 1);
+    now = overload(tracker, now, 40, 1);
+    expect(tracker.safeRate / (0.25 * 197 * 0.985)).toBeCloseTo(1, 1);
   });
 
   test("halves where too little was sent to say what the quota is", () => {
@@ -233,7 +250,20 @@ describe("a severe drop", () => {
     tracker.onAccepted(now + 100);
     refuse(tracker, now + 299, 4);
     const afterFirst = 98.5 * 0.985;
-    expect(tracker.rate).toBeCloseTo((afterFirst / 2) * 0.985, 6);
+    expect(tracker.rate).toBeCloseTo(afterFirst, 10);
+    tracker.advance(now + 1_001);
+    expect(tracker.safeRate).toBeCloseTo((afterFirst / 2) * 0.985, 6);
+  });
+
+  test("takes what a window let through for the quota of a second, and waits for its end", () => {
+    const tracker = create(known);
+    const now = serve(tracker, 0, 2_000);
+    const dark = refuseUntil(tracker, now + 10, now + 210);
+    const light = dark + 300;
+    for (let index = 0; index < 30; index++) tracker.onAccepted(light + index * 10);
+    refuseUntil(tracker, light + 300, light + 380);
+    expect(tracker).toMatchObject({ phase: "hold", pausedUntil: light + 1_000 });
+    expect(tracker.safeRate).toBeCloseTo(30 * 0.985, 10);
   });
 });
 
