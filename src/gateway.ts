@@ -68,8 +68,11 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const version = gatewayVersion();
   const { caFile } = config.upstream;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  await using started = new AsyncDisposables();
   const redis = openRedis(config, { logger, clock, random });
-  const credentials = createCredentials({ ca, metrics, logger, clock, random });
+  // First, so that it is closed last: what instances have done by then is still recorded.
+  if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
+  const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
   const origins = createOrigins({
     clock,
     random,
@@ -77,21 +80,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     circuits: toCircuits(config.breaker),
     repeatsPerSuccess: config.retry.budgetPercent / 100,
   });
+  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
+  const shared = { origins, redis, settings: config, ca, metrics, logger, clock, random };
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);
-      const needs = {
-        tokens,
-        origins,
-        redis,
-        settings: config,
-        ca,
-        metrics,
-        logger,
-        clock,
-        random,
-      };
-      return [instance.alias, createInstance(instance, needs)];
+      return [instance.alias, started.add(createInstance(instance, { ...shared, tokens }))];
     }),
   );
   const instanceOf = (context: CallContext): Instance => {
@@ -138,21 +132,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       clock,
       requestIds: createRequestIds(config.requestIds, {
         redis,
+        instanceIdOf: (context) => instanceOf(context).id,
         isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
         clock,
       }),
     },
     unary,
   );
-
-  await using started = new AsyncDisposables();
-  started.add(credentials);
-  if (redis !== undefined) {
-    // Before the instances, so that it is closed after them: what they have done by then is still recorded.
-    started.add({ [Symbol.asyncDispose]: () => redis.close() });
-  }
-  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
-  for (const instance of instances.values()) started.add(instance);
 
   // Before gRPC: an address that is taken must not cost anybody a call.
   let readiness: ReadinessState | undefined;

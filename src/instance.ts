@@ -17,6 +17,8 @@ import type { QueueBounds } from "./upstream/scheduler.ts";
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {
   readonly alias: string;
+  /** The same wherever the instance is known, under whatever alias. */
+  readonly id: string;
   readonly dialect: InstanceConfig["dialect"];
   readonly keyProtect: KeyProtect;
   /** Absent where callers bring their own tokens. */
@@ -92,6 +94,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
   metrics.watchUpstream(config.alias, upstream.state);
   return {
     alias: config.alias,
+    id: `${config.serviceUrl} ${config.instanceId}`,
     dialect: config.dialect,
     keyProtect: createKeyProtectClient({
       send: upstream.send,

@@ -44,6 +44,11 @@ function* checkRedis(settings: Settings): Generator<Finding> {
     const what = "has to be `redis` where there are several replicas: each would know its own only";
     yield { path: ["requestIds", "store"], what };
   }
+  if (replicas.quotaShare === "redis" && replicas.count === 1) {
+    const what =
+      "has to be the number of gateways that share: without Redis each takes its part of the ceiling";
+    yield { path: ["replicas", "count"], what };
+  }
   const users = [
     ...(replicas.quotaShare === "redis" ? ["replicas.quotaShare"] : []),
     ...(requestIds.store === "redis" ? ["requestIds.store"] : []),

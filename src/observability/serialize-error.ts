@@ -24,6 +24,8 @@ const ownNames: ReadonlySet<string> = new Set([
   "ConfigError",
   "ListenError",
   "SetupError",
+  "RecordsError",
+  "RedisError",
 ]);
 
 /** Errors in a chain of causes, the first included. */

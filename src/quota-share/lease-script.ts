@@ -3,6 +3,7 @@
  * what the quota is taken to be, and how much of it whoever asks may use for the next three seconds.
  */
 import type { LuaScript } from "../redis/redis-commands.ts";
+import { highestPerSecond } from "./lease.ts";
 
 /**
  * One hash holds a group: `m:<member>` is "expires wants has accepted throttled", the rest are numbers of the group.
@@ -29,20 +30,27 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local margin, firstHold, settle, steps = 0.985, 20000, 1100, { 0.01, 0.02, 0.04, 0.08, 0.08 }
 
+-- What cannot be was not written here; NaN is within nothing.
+local function within(value, least, most)
+  local number = tonumber(value)
+  if number and number >= least and number <= most then return number end
+end
 local group, others = {}, {}
 local fields = redis.call('HGETALL', key)
 for i = 1, #fields, 2 do
   local name, value = fields[i], fields[i + 1]
   if string.sub(name, 1, 2) ~= 'm:' then
-    group[name] = tonumber(value)
+    group[name] = within(value, 0, 1e15)
   elseif name ~= me then
     local expires, wants, has, accepted, throttled = string.match(value, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-    expires = tonumber(expires)
     -- An expiry further off than a lease is left from a Redis whose clock was ahead.
-    if expires and expires > now and expires <= now + lease then
-      others[#others + 1] = {
-        wants = tonumber(wants), has = tonumber(has), accepted = tonumber(accepted), throttled = tonumber(throttled)
-      }
+    expires = within(expires, now + 0.5, now + lease)
+    local other = {
+      wants = within(wants, 0, 1e12), has = within(has, 0, 1e12),
+      accepted = within(accepted, 0, 1e12), throttled = within(throttled, 0, 1e12)
+    }
+    if expires and other.wants and other.has and other.accepted and other.throttled then
+      others[#others + 1] = other
     else
       redis.call('HDEL', key, name)
     end
@@ -51,9 +59,10 @@ end
 if #others >= 256 then return redis.error_reply('FULL too many members') end
 
 local born = math.min(group.born or now, now)
-local epoch = group.epoch or now
-local quota, safe, step = group.quota, group.safe, group.step or 0
-local hold = group.hold or firstHold
+local epoch = math.floor(group.epoch or now)
+local quota = within(group.quota, 0.5, ${highestPerSecond})
+local safe, step = within(group.safe, 0.5, ${highestPerSecond}) or quota, math.floor(group.step or 0)
+local hold = math.min(group.hold or firstHold, longest)
 local due = math.min(group.due or now, now + longest)
 local cutFrom = group.cutFrom or 0
 local severeFrom = group.severeFrom or 0

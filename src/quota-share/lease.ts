@@ -3,6 +3,9 @@
 /** How long a lease lasts unless it is renewed, in milliseconds. */
 export const leaseMs = 3_000;
 
+/** No quota is taken to be higher than this, in calls per second. */
+export const highestPerSecond = 1_000_000;
+
 /** A member's view when it asks. Rates in calls per second. */
 export interface LeaseRequest {
   readonly memberId: string;
@@ -65,15 +68,22 @@ const figure = (value: unknown): number => {
   return typeof value === "string" || typeof value === "number" ? Number(value) : Number.NaN;
 };
 
+/**
+ * What a rate can be, in calls per second. Redis may be shared with others who write what they like, and the permits of a rate take memory
+ * by the number of them.
+ */
+const isRate = (perSecond: number): boolean =>
+  perSecond === Number.POSITIVE_INFINITY || (perSecond >= 1e-6 && perSecond <= highestPerSecond);
+
 /** Reads the reply of `leaseScript`. Gives `undefined` for one that makes no sense. */
 export function parseLease(reply: unknown): Lease | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [ratePerSecond = 0, members = 0, quotaPerSecond = 0, epoch = 0, sharePerSecond = 0] =
     reply.map(figure);
   const isSound =
-    ratePerSecond > 0 &&
-    sharePerSecond > 0 &&
-    quotaPerSecond > 0 &&
+    isRate(ratePerSecond) &&
+    isRate(sharePerSecond) &&
+    isRate(quotaPerSecond) &&
     Number.isInteger(members) &&
     members > 0 &&
     Number.isInteger(epoch);

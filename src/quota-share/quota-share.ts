@@ -86,7 +86,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     startedAt,
   );
   let applied: QuotaLimit | undefined;
-  let said: ShareKind = "static";
+  let said: ShareKind | undefined;
   let timer: Timer | undefined;
   let isAsking = false;
   let isClosed = false;
@@ -102,7 +102,8 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       options.apply(limit);
     }
     const kind = ladder.kind(now);
-    if (kind === said) return;
+    // What the first answer will be is not known yet.
+    if (kind === said || (said === undefined && kind === "static" && isJoining(now))) return;
     said = kind;
     const line = { kind, ratePerSecond: limit.perSecond, members: ladder.lease?.members };
     if (kind === "lease") logger.info(line, "the quota is shared by lease");

@@ -59,7 +59,12 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
   Object.defineProperty(redis.options, "password", {
     get: () => readPassword(settings.password, faults.failed),
   });
-  redis.on("error", (error: unknown) => faults.failed(toRedisError(error)));
+  redis.on("error", (error: unknown) => {
+    if (!isOfSelect(error)) return faults.failed(toRedisError(error));
+    // ioredis would go on, in database 0, which may be somebody else's.
+    faults.failed(new RedisError("REFUSED", false, "SELECT"));
+    redis.disconnect(true);
+  });
   redis.on("ready", () => {
     if (isOpen(redis)) faults.connected();
   });
@@ -127,6 +132,16 @@ const fixedOptions = {
 
 /** After a refused `AUTH` ioredis closes the connection, but may call it ready until it is closed. */
 const isOpen = ({ status, stream }: Redis): boolean => status === "ready" && stream.writable;
+
+/** Whether the database that was asked for could not be had. */
+const isOfSelect = (error: unknown): boolean =>
+  error instanceof Error &&
+  "command" in error &&
+  typeof error.command === "object" &&
+  error.command !== null &&
+  "name" in error.command &&
+  error.command.name === "select" &&
+  replyWordOf(error) !== undefined;
 
 const ignore = (): void => {
   // Told by the "error" event already.

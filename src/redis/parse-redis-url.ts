@@ -22,7 +22,7 @@ export function parseRedisUrl(text: string, ca?: string): RedisAddress {
     throw new RangeError("the address of Redis must not hold a user or a password");
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const database = /^\/?(\d{0,4})$/.exec(url.pathname)?.[1];
+  const database = /^\/?(\d{0,5})$/.exec(url.pathname)?.[1];
   if (host === "" || database === undefined || url.search !== "" || url.hash !== "") {
     throw new RangeError("the address of Redis must be host, port and the number of a database");
   }

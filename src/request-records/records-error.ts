@@ -3,8 +3,9 @@
  *
  * - `AWAY`: the store of the records did not answer.
  * - `FULL`: there is no room for another record.
+ * - `ENDED`: the call that asked had ended before its turn came.
  */
-export type RecordsErrorCode = "AWAY" | "FULL";
+export type RecordsErrorCode = "AWAY" | "FULL" | "ENDED";
 
 /** Facts of a failure beyond its code. */
 export interface RecordsErrorFacts {

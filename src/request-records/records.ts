@@ -38,7 +38,8 @@ export type Settlement =
 
 /** The records of one gateway, or of several that share them. Methods reject with a `RecordsError` alone. */
 export interface RequestRecords {
-  identify(parts: RequestParts): Promise<RequestIdentity>;
+  /** What takes its time is not begun any more for a `call` that has ended: rejects with `ENDED`. */
+  identify(parts: RequestParts, call?: { readonly aborted: boolean }): Promise<RequestIdentity>;
   /**
    * Reads the record, or starts one, in a single step. A claim that is not settled within `leaseMs` milliseconds reads as `unknown`
    * from then on. `claimant` is an ID of the claim; claiming again with the same one is the same claim. After a rejection the

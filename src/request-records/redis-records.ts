@@ -49,7 +49,7 @@ export function createRedisRecords({ redis, keepMs }: RedisRecordsOptions): Requ
   }
 
   return {
-    identify: (parts) => identifyShared(parts, takeTurns),
+    identify: (parts, call) => identifyShared(parts, takeTurns, call),
     async claim({ name, fingerprint }, claimant, leaseMs) {
       const lease = Math.ceil(leaseMs);
       return toClaim(await run(claimScript, name, [fingerprint, claimant, lease, keepMs]));

@@ -1,6 +1,7 @@
 import { createHash, createHmac, scrypt } from "node:crypto";
 import { absorb } from "./absorb.ts";
 import type { RequestIdentity, RequestParts } from "./records.ts";
+import { RecordsError } from "./records-error.ts";
 
 /** 16 MiB and tens of milliseconds for each guess. */
 const cost = { N: 2 ** 14, r: 8, p: 1 } as const;
@@ -31,11 +32,12 @@ export function createTurns(): TakeTurns {
  *
  * The request ID, 122 random bits that no record contains, is the secret: the name is a digest of the scope with it, and the key of the
  * fingerprint another one. Whoever has the ID as well, from the log of a caller, can test guesses of weak key material; each then takes a
- * run of scrypt.
+ * run of scrypt. Those who gave up while they waited for their turn do not get it: a flood of short calls must not hold up the others.
  */
 export async function identifyShared(
   { scope, fields, material }: RequestParts,
   takeTurns: TakeTurns,
+  call?: { readonly aborted: boolean },
 ): Promise<RequestIdentity> {
   const digestFor = (purpose: string): Buffer => {
     const hash = createHash("sha256");
@@ -48,7 +50,13 @@ export async function identifyShared(
   absorb(hmac, [...fields, material ?? ""]);
   const digest = hmac.digest();
   if (material === undefined) return { name, fingerprint: digest.toString("base64url") };
-  const stretched = await takeTurns(() => stretch(digest, key));
-  digest.fill(0);
-  return { name, fingerprint: stretched.toString("base64url") };
+  try {
+    const stretched = await takeTurns(() => {
+      if (call?.aborted === true) throw new RecordsError("ENDED", "the call ended while it waited");
+      return stretch(digest, key);
+    });
+    return { name, fingerprint: stretched.toString("base64url") };
+  } finally {
+    digest.fill(0);
+  }
 }

@@ -1,5 +1,6 @@
 /** Keeps the promise of `request_id`: what carries the same ID is carried out once. */
 import type { CallContext } from "../grpc/call-context.ts";
+import { StatusError } from "../grpc/status-error.ts";
 import { KeyProtectError } from "../keyprotect/error.ts";
 import type { RequestParts } from "../request-records/records.ts";
 import { RecordsError } from "../request-records/records-error.ts";
@@ -38,11 +39,16 @@ export type RequestGuard = <T>(
 
 /** An answer that every other attempt would get as well. Not so where the credential may be another, or the call's own end is the reason. */
 const isShared = (error: unknown): boolean =>
-  error instanceof RecordsError ||
+  error instanceof StatusError ||
   (error instanceof KeyProtectError &&
     error.code === "REJECTED" &&
     error.httpStatus !== 401 &&
     error.httpStatus !== 403);
+
+const notEnded = (error: unknown): undefined => {
+  if (error instanceof RecordsError && error.code === "ENDED") return undefined;
+  throw error;
+};
 
 /** Waits for the same request of another call; `undefined` if this call may try itself. */
 async function join(context: CallContext, flight: Promise<FlightEnd>): Promise<Replay | undefined> {
@@ -65,7 +71,7 @@ export function createRequestGuard(requestIds: RequestIds | undefined): RequestG
       return { kind: "made", made: await make(context) };
     };
   }
-  const { records, isTokenPassedThrough } = requestIds;
+  const { records, isTokenPassedThrough, instanceIdOf } = requestIds;
   const lead = createRequestLead(requestIds);
   const flights = createRequestFlights();
 
@@ -75,9 +81,10 @@ export function createRequestGuard(requestIds: RequestIds | undefined): RequestG
     scope: readonly string[],
   ): Promise<Guarded<T>> {
     const { fields, material } = change;
-    const identity = await records.identify({ scope, fields, material });
+    const { signal } = context;
     // Telling weak material from other material takes its time.
-    if (context.signal.aborted) throw endedWaiting(context.signal, false);
+    const identity = await records.identify({ scope, fields, material }, signal).catch(notEnded);
+    if (identity === undefined || signal.aborted) throw endedWaiting(signal, false);
     const key = `${identity.name} ${identity.fingerprint}`;
     for (let flight = flights.of(key); flight !== undefined; flight = flights.of(key)) {
       const replay = await join(context, flight);
@@ -107,7 +114,12 @@ export function createRequestGuard(requestIds: RequestIds | undefined): RequestG
   return async (context, change) => {
     const { requestId, make } = change;
     if (requestId === "") return { kind: "made", made: await make(context) };
-    const scope = requestScope(context, requestId, isTokenPassedThrough(context));
+    const scope = requestScope(
+      context,
+      requestId,
+      isTokenPassedThrough(context),
+      instanceIdOf(context),
+    );
     if (scope === undefined) throw subjectUnknown();
     try {
       return await guarded(context, change, scope);

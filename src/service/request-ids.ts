@@ -7,5 +7,7 @@ export interface RequestIds {
   readonly records: RequestRecords;
   /** Whether the instance of a call is asked with the caller's own token. */
   readonly isTokenPassedThrough: (context: CallContext) => boolean;
+  /** What the instance of a call is, whatever it is called here: replicas may know it by other names. */
+  readonly instanceIdOf: (context: CallContext) => string;
   readonly clock: Clock;
 }

@@ -6,6 +6,7 @@ import { RecordsError } from "../request-records/records-error.ts";
 import { toStatusError } from "./map-error.ts";
 import type { RequestIds } from "./request-ids.ts";
 import { outlive } from "./request-outlive.ts";
+import { storeUnavailable } from "./request-refusals.ts";
 import { endedWaiting, pause } from "./request-wait.ts";
 
 /** A change that was made before, for another call; `joined`: while this one waited. */
@@ -61,6 +62,7 @@ export function createRequestLead({ records, clock }: RequestIds): RequestLead {
   return async (context, identity, make, keyIdOf) => {
     const { signal, deadline, tally } = context;
     const claimant = randomUUID();
+    let joined = false;
 
     const claim = async () => {
       const leaseMs = Math.min(
@@ -72,11 +74,10 @@ export function createRequestLead({ records, clock }: RequestIds): RequestLead {
       } catch (error) {
         // It may have come about although its confirmation got lost. Nobody has to wait for it to be taken back.
         records.settle(identity, claimant, { kind: "nothing" }).catch(() => {});
-        throw error;
+        throw error instanceof RecordsError ? storeUnavailable(error, joined) : error;
       }
     };
 
-    let joined = false;
     let claimed = await claim();
     for (let waitMs = firstPollMs; claimed.kind === "running"; waitMs *= 2) {
       joined = true;

@@ -46,9 +46,20 @@ export const earlierOutcomeUnknown = ({ rpc }: CallContext): StatusError =>
     { neverRetry: true, mayHaveExecuted: true },
   );
 
-/** Nothing is sent: a request that nobody watches over could happen twice. */
-export const storeUnavailable = (error: RecordsError): StatusError => {
+/**
+ * Nothing is sent: a request that nobody watches over could happen twice. `isUnderWay`: the record has said that an earlier call is
+ * carrying the same request out.
+ */
+export const storeUnavailable = (error: RecordsError, isUnderWay = false): StatusError => {
   const retryDelayMs = error.retryAfterMs ?? storeRetryMs;
+  if (isUnderWay) {
+    return new StatusError(
+      status.UNAVAILABLE,
+      "REQUEST_ID_STORE_UNAVAILABLE",
+      `the record of request IDs cannot be asked any more; an earlier call with this ${field} may have been carried out; repeat with the same ${field}`,
+      { retryDelayMs, mayHaveExecuted: true, cause: error },
+    );
+  }
   return error.code === "FULL"
     ? new StatusError(
         status.RESOURCE_EXHAUSTED,

@@ -28,11 +28,12 @@ export function requestScope(
   context: CallContext,
   requestId: string,
   isTokenPassedThrough: boolean,
+  instanceId: string,
 ): readonly string[] | undefined {
-  const { instance, rpc, caller, callerToken } = context;
+  const { rpc, caller, callerToken } = context;
   // Without a token the call fails upstream, by the rules for that.
   const subject =
     isTokenPassedThrough && callerToken !== undefined ? subjectOf(callerToken.reveal()) : "";
   if (subject === undefined) return undefined;
-  return [instance, rpc.path, caller, subject, requestId.toLowerCase()];
+  return [instanceId, rpc.path, caller, subject, requestId.toLowerCase()];
 }

@@ -14,6 +14,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
       : createPermitMint({ clock, rate: perSecond });
   let permits = create(rate);
   let waiter: (() => void) | undefined;
+  let isClosed = false;
 
   const call = (): void => {
     const callback = waiter;
@@ -22,8 +23,9 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
   };
   const replace = (perSecond: number): void => {
     const { pausedUntil } = permits;
+    const next = create(perSecond);
     permits.close();
-    permits = create(perSecond);
+    permits = next;
     // A mint knows nothing of what was sent before it, so it starts with nothing to spend.
     permits.pauseUntil(Math.max(pausedUntil, clock.now() + 1_000 / perSecond));
     if (waiter !== undefined) permits.whenAvailable(call);
@@ -41,6 +43,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
     },
     delayMs: (count) => permits.delayMs(count),
     setRate(perSecond) {
+      if (isClosed) return;
       const isKnown = perSecond !== Number.POSITIVE_INFINITY;
       const wasKnown = permits.rate !== Number.POSITIVE_INFINITY;
       if (isKnown !== wasKnown) replace(perSecond);
@@ -54,6 +57,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
       return permits.pausedUntil;
     },
     close() {
+      isClosed = true;
       waiter = undefined;
       permits.close();
     },

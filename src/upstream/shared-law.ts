@@ -50,7 +50,18 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
     return createQuotaTracker({ ...settings, longestHoldMs }, { now, random });
   };
   let own = createOwn(options.now);
-  const law = (): QuotaTracker => (limit.mayProbe ? own : guided);
+  /** Whether `own` is for a limit of the past. */
+  let isStale = false;
+  /** A blackout is seen through by the law that it began under: what is known of the penalty must not get lost. */
+  const law = (): QuotaTracker => {
+    const [first, second] = limit.mayProbe ? [own, guided] : [guided, own];
+    return second.phase === "blackout" ? second : first;
+  };
+  const renewOwn = (now: number): void => {
+    if (!isStale || own.phase === "blackout") return;
+    own = createOwn(now);
+    isStale = false;
+  };
   const rate = (): number => {
     // Its boundless rate is no rate, but what it pokes with during a blackout is.
     const ofLaw = law().rate;
@@ -65,7 +76,8 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
     limitTo(next, now) {
       const isOther = next.perSecond !== limit.perSecond || !limit.mayProbe;
       limit = next;
-      if (next.mayProbe && isOther) own = createOwn(now);
+      if (next.mayProbe && isOther) isStale = true;
+      renewOwn(now);
     },
     get rate() {
       return rate();
@@ -83,6 +95,7 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
     onThrottled: (now, retryAfterMs) => law().onThrottled(now, retryAfterMs),
     advance(now) {
       const isMoved = law().advance(now);
+      renewOwn(now);
       if (ramp.isOn) ramp.advance(now, limit.perSecond);
       const present = rate();
       const isChanged = present !== reportedRate;

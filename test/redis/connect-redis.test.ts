@@ -43,6 +43,20 @@ function open(settings: RedisSettings): Connection {
   };
 }
 
+test("without the database that is asked for nothing is written into another", async () => {
+  await using server = await startRedisServer();
+  await using connection = open(settingsOf(server, { url: `${server.url}/10000` }));
+  await eventually(() => connection.faults.length >= 2);
+  for (const fault of connection.faults) {
+    expect(fault).toMatchObject({ code: "REFUSED", reason: "SELECT" });
+  }
+  expect(connection.redis.isReady).toBe(false);
+  await expect(connection.redis.eval(keepIt, ["it"], ["1"])).rejects.toMatchObject({
+    code: "UNREACHABLE",
+  });
+  expect(server.cli("DBSIZE")).toBe("0");
+});
+
 const ready = ({ redis }: Connection): Promise<void> => eventually(() => redis.isReady);
 const failure = async (promise: Promise<unknown>): Promise<RedisError> => {
   const error: unknown = await promise.then(

@@ -190,7 +190,17 @@ test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9"
   async (junk) => {
     const key = newKey();
     await ask(key, asking("a", 500), leaseMs);
-    const names = ["born", "epoch", "cutFrom", "severeFrom", "quota", "safe", "step", "hold", "due"];
+    const names = [
+      "born",
+      "epoch",
+      "cutFrom",
+      "severeFrom",
+      "quota",
+      "safe",
+      "step",
+      "hold",
+      "due",
+    ];
     const { now } = await ask(key, asking("a", 500), leaseMs);
     for (const name of names) await redis.eval(setFields, [key], [name, junk]);
     await redis.eval(setFields, [key], ["m:x", junk, "m:y", `${now + 2_000} ${junk} 1 1 1`]);

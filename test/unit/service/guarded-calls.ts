@@ -15,7 +15,13 @@ export const settle = (): Promise<void> => new Promise((resolve) => setImmediate
 export function setUp(change: Partial<RequestRecords> = {}) {
   const clock = createDrivenClock();
   const records = { ...createMemoryRecords({ clock, keepMs: 60_000 }), ...change };
-  const guardOf = () => createRequestGuard({ records, clock, isTokenPassedThrough: () => false });
+  const guardOf = () =>
+    createRequestGuard({
+      records,
+      clock,
+      isTokenPassedThrough: () => false,
+      instanceIdOf: ({ instance }) => instance,
+    });
   const guard = guardOf();
   const begun: {
     context: CallContext;

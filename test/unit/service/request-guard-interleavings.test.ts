@@ -106,7 +106,12 @@ async function run(
     settle: (...args) => unlessAway(() => kept.settle(...args)),
   };
   const guards = [0, 1].map(() =>
-    createRequestGuard({ records, clock, isTokenPassedThrough: () => false }),
+    createRequestGuard({
+      records,
+      clock,
+      isTokenPassedThrough: () => false,
+      instanceIdOf: ({ instance }) => instance,
+    }),
   );
 
   function ask(id: number, process: number, isSlow: boolean): void {

@@ -8,10 +8,15 @@ const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toSt
 const jwt = (claims: unknown): Secret =>
   new Secret(`${part({ alg: "RS256" })}.${part(claims)}.c2ln`);
 const scopeOf = (callerToken: Secret | undefined, isTokenPassedThrough: boolean) =>
-  requestScope(callContext("CreateKey", { callerToken }), requestId, isTokenPassedThrough);
+  requestScope(
+    callContext("CreateKey", { callerToken }),
+    requestId,
+    isTokenPassedThrough,
+    "https://kms one",
+  );
 
 test("without the caller's token, instance, RPC and caller are the scope, whatever token was sent", () => {
-  const scope = ["default", "/keyprotect.v1.KeysService/CreateKey", "anonymous", "", requestId];
+  const scope = ["https://kms one", "/keyprotect.v1.KeysService/CreateKey", "anonymous", "", requestId];
   expect(scopeOf(undefined, false)).toEqual(scope);
   expect(scopeOf(jwt({ iam_id: "IBMid-1" }), false)).toEqual(scope);
 });

@@ -304,8 +304,9 @@ export const ErrorReason = {
   GATEWAY_INTERNAL: 48,
   /**
    * REQUEST_ID_STORE_UNAVAILABLE - A `request_id` was given, and the record of requests cannot be asked, so that nothing was sent
-   * upstream. UNAVAILABLE, or RESOURCE_EXHAUSTED if the record is full, with a `RetryInfo`. Repeat
-   * with the same `request_id` after the delay.
+   * upstream; `mayHaveExecuted` is `true` if an earlier call with it was under way. UNAVAILABLE, or
+   * RESOURCE_EXHAUSTED if the record is full, with a `RetryInfo`. Repeat with the same `request_id`
+   * after the delay.
    */
   REQUEST_ID_STORE_UNAVAILABLE: 49,
 } as const;
