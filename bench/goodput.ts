@@ -1,15 +1,17 @@
 /**
  * `npm run bench:goodput`: how much of a quota reaches the callers, how soon, how fairly and at what cost. Prints Markdown.
  *
- *   --only known,unknown,steps,fairness,outage   parts of it; default: all
- *   --seconds 10                                 length of each steady measurement
- *   --quotas 100,300,2000                        only these quotas
- *   --arrangements gateway,naive,sdk             only these
- *   --main dist/main.js                          a gateway that is compiled already; default: compiles one
+ *   --only known,unknown,steps,fairness,outage,replicas   parts of it; default: all. `replicas` needs a redis-server on the PATH
+ *   --seconds 10                                          length of each steady measurement
+ *   --quotas 100,300,2000                                 only these quotas
+ *   --arrangements gateway,naive,sdk                      only these
+ *   --main dist/main.js                                   a gateway that is compiled already; default: compiles one
  */
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { buildGateway } from "../test/process/built-gateway.ts";
+import { startRedisServer } from "../test/support/redis-server.ts";
+import { hasRedisServer } from "../test/support/redis-tests.ts";
 import type { Period } from "./load/arena.ts";
 import { fairnessHead, fairnessRows, measureFairness } from "./load/fairness.ts";
 import { table } from "./load/figures.ts";
@@ -22,6 +24,7 @@ import {
   type SaturatedCase,
 } from "./load/known-quota.ts";
 import { measureOutage, outageHead, outageRow } from "./load/outage.ts";
+import { measureEqualParts, measureReplicas, replicasHead, replicasRow } from "./load/replicas.ts";
 import type { RunOptions } from "./load/run-options.ts";
 import {
   measureQuotaSteps,
@@ -32,7 +35,7 @@ import {
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "known,unknown,steps,fairness,outage" },
+    only: { type: "string", default: "known,unknown,steps,fairness,outage,replicas" },
     seconds: { type: "string", default: "10" },
     quotas: { type: "string" },
     arrangements: { type: "string" },
@@ -82,13 +85,25 @@ const parts: Readonly<Record<string, (run: RunOptions) => Promise<void>>> = {
   },
   async fairness(run) {
     const rows: (readonly string[])[] = [];
-    for (const name of between) rows.push(...fairnessRows(name, await measureFairness(name, run)));
+    for (const name of between)
+      rows.push(
+        ...fairnessRows(name, await measureFairness(name, { ...run, seconds: 2 * run.seconds })),
+      );
     print("One caller asks for a hundred times as much", fairnessHead, rows);
   },
   async outage(run) {
     const rows: (readonly string[])[] = [];
     for (const name of between) rows.push(outageRow(name, await measureOutage(name, run)));
     print("Key Protect is gone for 30 s", outageHead, rows);
+  },
+  async replicas(run) {
+    if (!hasRedisServer()) {
+      console.log("LEFT OUT: `replicas`, there is no redis-server on the PATH\n");
+      return;
+    }
+    await using redis = await startRedisServer();
+    const phases = [...(await measureEqualParts(run)), ...(await measureReplicas(redis, run))];
+    print("Four replicas share 200/s", replicasHead, phases.map(replicasRow));
   },
 };
 

@@ -1,4 +1,4 @@
-/** One arrangement between its callers and a Key Protect with a quota; each of the three in a process of its own. */
+/** One arrangement between its callers and a Key Protect with a quota; each of them in a process of its own. */
 import { AsyncDisposables } from "../../src/async-disposables.ts";
 import { createIdentities } from "./identities.ts";
 import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
@@ -18,6 +18,8 @@ export interface ArenaOptions {
   readonly upstream: QuotaUpstreamOptions;
   readonly callers: readonly string[];
   readonly startGateway: StartGateway;
+  /** Gateways, where they are the arrangement; the callers are dealt out to them in turn. Default 1. */
+  readonly replicas?: number;
   /** Further settings of the gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -28,6 +30,8 @@ export interface Period {
   readonly served: number;
   readonly throttled: number;
   readonly lost: number;
+  /** Most requests that reached the upstream in any second. */
+  readonly busiestSecond: number;
   /** How late the upstream itself was at most, in milliseconds. */
   readonly lateMs: number;
   /** Processor time of the arrangement, in microseconds. */
@@ -41,13 +45,13 @@ type Asker = Pick<Worker<LoadQuestions>, "ask">;
 export interface Arena extends AsyncDisposable {
   readonly load: Asker;
   readonly upstream: Pick<Worker<UpstreamQuestions>, "ask">;
-  /** Only where the gateway is the arrangement. */
-  readonly gateway: GatewayProcess | undefined;
+  /** Empty where the gateway is not the arrangement. */
+  readonly gateways: readonly GatewayProcess[];
   /** Lets time pass and counts what happens in it. */
   measure(ms: number): Promise<Period>;
 }
 
-interface Parts extends Pick<Arena, "load" | "upstream" | "gateway"> {
+interface Parts extends Pick<Arena, "load" | "upstream" | "gateways"> {
   readonly cpu: () => Promise<number>;
 }
 
@@ -56,7 +60,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTi
 
 /** Sets everything up. */
 export async function createArena(options: ArenaOptions): Promise<Arena> {
-  const { arrangement, callers, env = {} } = options;
+  const { arrangement, callers, replicas = 1, env = {} } = options;
   await using started = new AsyncDisposables();
   const start = <Q extends Questions>(file: string): Worker<Q> =>
     started.add(startWorker<Q>(here(file)));
@@ -64,7 +68,7 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
   const setUp = async (): Promise<Parts> => {
     const upstream = start<UpstreamQuestions>("quota-upstream-worker.ts");
     const place: UpstreamPlace = await upstream.ask("start", options.upstream);
-    const shared = { upstream, gateway: undefined };
+    const shared = { upstream, gateways: [] };
     if (arrangement === "sdk") {
       const load = start<SdkQuestions>("sdk-worker.ts");
       await load.ask("connect", place);
@@ -72,20 +76,35 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
     }
     const identities = started.add(await createIdentities(callers));
     const load = start<GrpcLoadQuestions>("load-worker.ts");
-    const connect = (address: string): Promise<void> =>
-      load.ask("connect", { address, callers: identities.callers, keyId: place.keyId });
+    const connect = (addresses: readonly string[]): Promise<void> => {
+      const who = identities.callers.map((caller, at) => ({
+        ...caller,
+        address: addresses[at % addresses.length] ?? "",
+      }));
+      return load.ask("connect", { callers: who, keyId: place.keyId });
+    };
     if (arrangement === "naive") {
       const naive = start<NaiveQuestions>("naive-worker.ts");
       const { certFile, keyFile, caFile } = identities;
       const { perSecond } = options.upstream;
       const files = { certFile, keyFile, caFile };
-      await connect(await naive.ask("start", { upstream: place, perSecond, ...files }));
+      await connect([await naive.ask("start", { upstream: place, perSecond, ...files })]);
       return { ...shared, load, cpu: () => naive.ask("cpu", null) };
     }
     const settings = { ...identities.env, ...env };
-    const gateway = started.add(await options.startGateway(place, settings));
-    await connect(gateway.address);
-    return { ...shared, load, gateway, cpu: () => gateway.cpu() };
+    const attempts = await Promise.allSettled(
+      Array.from({ length: replicas }, () => options.startGateway(place, settings)),
+    );
+    const gateways = attempts.flatMap((attempt) =>
+      attempt.status === "fulfilled" ? [started.add(attempt.value)] : [],
+    );
+    for (const attempt of attempts) if (attempt.status === "rejected") throw attempt.reason;
+    await connect(gateways.map(({ address }) => address));
+    const cpu = async (): Promise<number> => {
+      const times = await Promise.all(gateways.map((gateway) => gateway.cpu()));
+      return times.reduce((sum, time) => sum + time, 0);
+    };
+    return { ...shared, load, gateways, cpu };
   };
 
   const { cpu, ...parts } = await setUp();
@@ -114,4 +133,5 @@ const difference = (from: ArrivalTally, to: ArrivalTally): Omit<Period, "cpu" | 
   throttled: to.throttled - from.throttled,
   lost: to.lost - from.lost,
   lateMs: to.lateMs,
+  busiestSecond: to.busiestSecond,
 });

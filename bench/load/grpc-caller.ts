@@ -8,9 +8,13 @@ import { statusDetails } from "../../test/support/status-details.ts";
 import type { Identity } from "./identities.ts";
 import type { LoadOperation, MakeCall } from "./start-load.ts";
 
-export interface GrpcCallerOptions {
+/** Who calls, and where. */
+export interface LoadCaller extends Identity {
   readonly address: string;
-  readonly callers: readonly Identity[];
+}
+
+export interface GrpcCallerOptions {
+  readonly callers: readonly LoadCaller[];
   readonly keyId: string;
 }
 
@@ -33,7 +37,7 @@ const channelOptions = {
 
 const plaintext = Buffer.alloc(32, 0x5a);
 
-function connect(address: string, { ca, cert, key }: Identity): Connection {
+function connect({ address, ca, cert, key }: LoadCaller): Connection {
   const tls = credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert));
   const actions = new KeyActionsServiceClient(address, tls, channelOptions);
   const keys = new KeysServiceClient(address, tls, {
@@ -45,8 +49,8 @@ function connect(address: string, { ca, cert, key }: Identity): Connection {
 
 /** Connects all callers and wraps, with one call, what they will unwrap. */
 export async function createGrpcCallers(options: GrpcCallerOptions): Promise<GrpcCallers> {
-  const { address, callers, keyId } = options;
-  const connections = new Map(callers.map((one) => [one.name, connect(address, one)]));
+  const { callers, keyId } = options;
+  const connections = new Map(callers.map((one) => [one.name, connect(one)]));
   const [first] = connections.values();
   if (first === undefined) throw new Error("there is no caller");
   const wrapped = await unaryCall(
@@ -96,7 +100,9 @@ export async function createGrpcCallers(options: GrpcCallerOptions): Promise<Grp
       const settings = [new Metadata(), { deadline: Date.now() + deadlineMs }] as const;
       const { error, isRight } = await make[operation](connection, settings);
       if (error === null) return isRight ? "OK" : "WRONG ANSWER";
-      const reason = statusDetails(error).errorInfo?.reason ?? `untyped: ${error.details}`;
+      // The library's own texts end with times, of which no two are alike.
+      const untyped = `untyped: ${error.details.replace(/ after \d.*/, "")}`;
+      const reason = statusDetails(error).errorInfo?.reason ?? untyped;
       return `${status[error.code] ?? error.code} ${reason}`;
     },
     [Symbol.dispose]() {

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createQuotaJudge, type QuotaShape } from "./quota-judge.ts";
 import { createRootKey } from "./root-key.ts";
+import { createBusiestSecond } from "./busiest-second.ts";
 
 export interface QuotaUpstreamOptions {
   readonly shape: QuotaShape;
@@ -23,6 +24,8 @@ export interface ArrivalTally {
   readonly throttled: number;
   /** Met a dead service. */
   readonly lost: number;
+  /** Most arrivals in any second that ended since the last tally, whether they were served or refused. */
+  readonly busiestSecond: number;
   /** How late, at most, this process was since the last tally, in milliseconds: what arrives during that arrives at once. */
   readonly lateMs: number;
 }
@@ -72,6 +75,7 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
   let throttled = 0;
   let lost = 0;
   let lateMs = 0;
+  const busiest = createBusiestSecond();
   let arrivedAt = performance.now();
 
   const ask = async (request: IncomingMessage, body: Buffer): Promise<Recording> => {
@@ -123,6 +127,7 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
       request.socket.destroy();
       return;
     }
+    busiest.arrive(arrivedAt);
     const isServed = judge.admit(arrivedAt);
     if (isServed) served += 1;
     else throttled += 1;
@@ -143,7 +148,8 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
     apiKey: emulator.apiKey,
     keyId: await createRootKey(emulator),
     tally() {
-      const tally = { at: performance.now(), served, throttled, lost, lateMs };
+      const at = performance.now();
+      const tally = { at, served, throttled, lost, lateMs, busiestSecond: busiest.take() };
       lateMs = 0;
       return tally;
     },

@@ -25,6 +25,8 @@ export interface StreamTally {
   readonly okMs: readonly number[];
   /** How long the others took. */
   readonly failedMs: readonly number[];
+  /** How late this process was at most, in milliseconds, which no call is to blame for; 0 for calls that follow each other. */
+  readonly lateMs: number;
 }
 
 export interface Load {
@@ -46,6 +48,7 @@ class Counts {
   failures: Record<string, number> = {};
   okMs: number[] = [];
   failedMs: number[] = [];
+  lateMs = 0;
 }
 
 /** Starts all streams. */
@@ -82,7 +85,10 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
         const call: Promise<unknown> = make(stream, at).finally(() => underWay.delete(call));
         underWay.add(call);
       }
+      const dueAt = performance.now() + tickMs;
       await sleep(tickMs);
+      const count = counts[at];
+      if (count !== undefined) count.lateMs = Math.max(count.lateMs, performance.now() - dueAt);
     }
     await Promise.all(underWay);
   };
@@ -95,7 +101,7 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
   return {
     tally: () =>
       streams.map(({ caller, operation }, at) => {
-        const { ok, failures, okMs, failedMs } = counts[at] ?? new Counts();
+        const { ok, failures, okMs, failedMs, lateMs } = counts[at] ?? new Counts();
         return {
           caller,
           operation,
@@ -103,6 +109,7 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
           failures: { ...failures },
           okMs: okMs.toSorted((a, b) => a - b),
           failedMs: failedMs.toSorted((a, b) => a - b),
+          lateMs,
         };
       }),
     reset() {

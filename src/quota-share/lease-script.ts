@@ -35,13 +35,15 @@ local function within(value, least, most)
   local number = tonumber(value)
   if number and number >= least and number <= most then return number end
 end
-local group, others = {}, {}
+local group, others, isHolder = {}, {}, false
 local fields = redis.call('HGETALL', key)
 for i = 1, #fields, 2 do
   local name, value = fields[i], fields[i + 1]
   if string.sub(name, 1, 2) ~= 'm:' then
     group[name] = within(value, 0, 1e15)
-  elseif name ~= me then
+  elseif name == me then
+    isHolder = within(string.match(value, '^%S+'), now + 0.5, now + lease) ~= nil
+  else
     local expires, wants, has, accepted, throttled = string.match(value, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
     -- An expiry further off than a lease is left from a Redis whose clock was ahead.
     expires = within(expires, now + 0.5, now + lease)
@@ -58,7 +60,9 @@ for i = 1, #fields, 2 do
 end
 if #others >= 256 then return redis.error_reply('FULL too many members') end
 
+-- Where nobody holds a lease the group begins anew: the others may be sending without one, as they do while Redis is away.
 local born = math.min(group.born or now, now)
+if #others == 0 and not isHolder then born = now end
 local epoch = math.floor(group.epoch or now)
 local quota = within(group.quota, 0.5, ${highestPerSecond})
 local safe, step = within(group.safe, 0.5, ${highestPerSecond}) or quota, math.floor(group.step or 0)

@@ -1,9 +1,10 @@
 /**
- * Four gateways share a quota through a real Redis. The bench (`npm run bench:goodput -- --only replicas`) measures more than 97 %
- * of the quota and less than 105 % in any second; the bounds here leave room for a machine that does other things meanwhile.
+ * Four gateways share a quota through a real Redis. On a machine with nothing else to do `npm run bench:goodput -- --only replicas`
+ * measures what these tests are about; the bounds here leave room for one that does other things meanwhile.
  */
-import { expect, test } from "vitest";
-import type { Period } from "../../bench/load/arena.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { AsyncDisposables } from "../../src/async-disposables.ts";
+import type { Arena, Period } from "../../bench/load/arena.ts";
 import { failuresOf, okMsOf, percentile } from "../../bench/load/figures.ts";
 import {
   busiestShare,
@@ -15,50 +16,61 @@ import {
   spread,
 } from "../../bench/load/replica-arena.ts";
 import { warmUpMs } from "../../bench/load/run-options.ts";
+import type { LoadStream } from "../../bench/load/start-load.ts";
 import { startRedisServer, type RedisServer } from "../support/redis-server.ts";
 import { startSourceGateway } from "./source-gateway.ts";
 
 const slow = { timeout: 60_000, retry: 2 };
-
 /** The last lease holds for three seconds; the rest of the time is spent without any. */
 const awayMs = 7_000;
+const saturation = replicaLoad(replicaSaturation);
+/** Six tenths of the quota: less than what is left to each without Redis. */
+const light = replicaLoad({ perSecond: 15 });
 
-async function startReplicas(redis: RedisServer, load = replicaLoad(replicaSaturation)) {
-  const arena = await createReplicaArena(redis, startSourceGateway);
-  await arena.load.ask("start", load);
+const started = new AsyncDisposables();
+let redis: RedisServer;
+let arena: Arena;
+beforeAll(async () => {
+  redis = started.add(await startRedisServer());
+  arena = started.add(await createReplicaArena(redis, startSourceGateway));
+  await arena.load.ask("start", saturation);
   await arena.measure(warmUpMs);
-  return arena;
+}, 90_000);
+afterAll(() => started[Symbol.asyncDispose]());
+
+/** Starts from a Redis that answers, whatever the test before left behind. */
+async function restart(streams: readonly LoadStream[]): Promise<void> {
+  redis.resume();
+  if (!redis.isRunning) await redis.restart();
+  await arena.load.ask("stop", null);
+  await arena.load.ask("start", streams);
+  await arena.measure(warmUpMs);
 }
 
-function expectNothingLost({ streams }: Period): void {
-  expect(failuresOf(streams)).toEqual({});
-}
+const lost = ({ streams }: Period) => failuresOf(streams);
 
 test("equal replicas use the quota up in equal parts and never exceed it", slow, async () => {
-  await using redis = await startRedisServer();
-  await using arena = await startReplicas(redis);
-  const period = await arena.measure(10_000);
-  expect(servedShare(period)).toBeGreaterThan(0.955);
+  await restart(saturation);
+  const period = await arena.measure(8_000);
+  expect(servedShare(period)).toBeGreaterThan(0.95);
   expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
-  expect(spread(replicaRates(period))).toBeLessThan(0.06);
+  expect(spread(replicaRates(period))).toBeLessThan(0.05);
   expect(period.throttled).toBe(0);
-  expectNothingLost(period);
+  expect(lost(period)).toEqual({});
 });
 
 test("what an idle replica does not use is used by the others", slow, async () => {
-  await using redis = await startRedisServer();
-  await using arena = await startReplicas(redis, replicaLoad(replicaSaturation, [0]));
-  const period = await arena.measure(10_000);
-  expect(servedShare(period)).toBeGreaterThan(0.94);
+  await restart(replicaLoad(replicaSaturation, [0]));
+  const period = await arena.measure(8_000);
+  // Equal parts would leave it at 0.74.
+  expect(servedShare(period)).toBeGreaterThan(0.93);
   expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
-  const busy = replicaRates(period).slice(1);
-  expect(spread(busy)).toBeLessThan(0.08);
-  expectNothingLost(period);
+  expect(spread(replicaRates(period))).toBeLessThan(0.08);
+  expect(lost(period)).toEqual({});
 });
 
 test("without Redis the quota is kept, and with it again it is used up", slow, async () => {
-  await using redis = await startRedisServer();
-  await using arena = await startReplicas(redis);
+  await restart(saturation);
   redis.suspend();
   const hanging = await arena.measure(awayMs);
   redis.resume();
@@ -71,32 +83,36 @@ test("without Redis the quota is kept, and with it again it is used up", slow, a
 
   for (const period of [hanging, resumed, gone, returning, back]) {
     expect(busiestShare(period)).toBeLessThanOrEqual(1.1);
-    expectNothingLost(period);
+    expect(lost(period)).toEqual({});
   }
   // A lease for three seconds, then nine tenths of an equal part.
   for (const period of [hanging, gone]) expect(servedShare(period)).toBeGreaterThan(0.85);
-  expect(servedShare(back)).toBeGreaterThan(0.94);
+  expect(servedShare(back)).toBeGreaterThan(0.93);
 });
 
-test("no call waits for Redis, whether it hangs or is gone", slow, async () => {
-  await using redis = await startRedisServer();
-  // Six tenths of the quota: also without Redis there is more than that.
-  await using arena = await startReplicas(redis, replicaLoad({ perSecond: 15 }));
-  const before = await arena.measure(8_000);
-  redis.suspend();
-  const hanging = await arena.measure(awayMs);
-  redis.resume();
-  await arena.measure(2_000);
-  await redis.kill();
-  const gone = await arena.measure(awayMs);
+test(
+  "no call waits for Redis or fails for it, whether it hangs, comes back or is gone",
+  slow,
+  async () => {
+    await restart(light);
+    const before = await arena.measure(6_000);
+    redis.suspend();
+    const hanging = await arena.measure(awayMs);
+    redis.resume();
+    const resumed = await arena.measure(3_000);
+    await redis.kill();
+    const gone = await arena.measure(awayMs);
 
-  const usual = okMsOf(before.streams);
-  for (const period of [hanging, gone]) {
-    const latencies = okMsOf(period.streams);
-    expectNothingLost(period);
-    expect(latencies.length / period.seconds).toBeGreaterThan(0.95 * 8 * 15);
-    expect(percentile(latencies, 0.5)).toBeLessThan(1.5 * percentile(usual, 0.5) + 5);
-    // A call that waited for Redis would wait for its time limit, hundreds of milliseconds.
-    expect(percentile(latencies, 0.99)).toBeLessThan(2 * percentile(usual, 0.99) + 50);
-  }
-});
+    const usual = okMsOf(before.streams);
+    for (const period of [hanging, resumed, gone]) {
+      const latencies = okMsOf(period.streams);
+      expect(lost(period)).toEqual({});
+      expect(latencies.length / period.seconds).toBeGreaterThan(0.9 * 8 * 15);
+      // A call that waited for Redis would wait for its time limit, and all of a replica would. What kept the callers' process from working
+      // is part of every latency.
+      const lateMs = Math.max(...period.streams.map((stream) => stream.lateMs));
+      expect(percentile(latencies, 0.5)).toBeLessThan(2 * percentile(usual, 0.5) + 30);
+      expect(percentile(latencies, 0.99)).toBeLessThan(2 * percentile(usual, 0.99) + 50 + lateMs);
+    }
+  },
+);

@@ -1,4 +1,5 @@
 /** The script in Redis does what its model does, and what it grants keeps the laws of a shared quota. */
+import { setTimeout } from "node:timers/promises";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -168,6 +169,19 @@ test("forgets a member whose lease has ended", async () => {
   expect(Number(server.cli("HEXISTS", key, "m:gone"))).toBe(0);
   const { lease } = await ask(key, asking("here", 500), 50);
   expect(lease?.ratePerSecond).toBeCloseTo(98.5, 6);
+});
+
+test("where nobody holds a lease any more, nobody gets more than it has", async () => {
+  const key = newKey();
+  const names = ["a", "b", "c", "d"];
+  for (const name of names) await ask(key, { ...asking(name, 30), hasPerSecond: 20 }, 50);
+  await redis.eval(setFields, [key], ["born", 0]);
+  await setTimeout(100);
+  // Redis was away: all of them go on sending what they were left with.
+  for (const name of names) {
+    const { lease } = await ask(key, { ...asking(name, 30), hasPerSecond: 20 }, leaseMs);
+    expect(lease?.ratePerSecond).toBeCloseTo(20, 6);
+  }
 });
 
 test("keeps a group for ten minutes after its last member, and no longer", async () => {

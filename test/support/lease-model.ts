@@ -80,6 +80,7 @@ export function lend(
   leaseMs: number,
 ): ModelLease {
   const { memberId, ceilingPerSecond: ceiling } = request;
+  const isHolder = (group.members.get(memberId)?.expiresAt ?? now) > now;
   for (const [id, { expiresAt }] of group.members) {
     if (id === memberId || expiresAt <= now) group.members.delete(id);
   }
@@ -88,6 +89,8 @@ export function lend(
     group.epoch = now;
     group.dueAt = now;
   }
+  // The others may be sending without a lease.
+  if (group.members.size === 0 && !isHolder) group.bornAt = now;
   const isSeeded = group.quota === undefined && request.seedPerSecond !== undefined;
   if (isSeeded) {
     group.quota = group.safe = request.seedPerSecond;

@@ -29,6 +29,8 @@ export interface RedisServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
   restart(): Promise<void>;
+  /** Whether it has been started and not been killed since. */
+  readonly isRunning: boolean;
   /** Stops it as a machine that hangs does: connections stay, nothing is answered. */
   suspend(): void;
   resume(): void;
@@ -55,7 +57,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
       return run.stdout.trim();
     },
     async kill() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (!server.isRunning) return;
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
@@ -63,6 +65,9 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     async restart() {
       await server.kill();
       child = await spawnServer(args, port);
+    },
+    get isRunning() {
+      return child.exitCode === null && child.signalCode === null;
     },
     suspend: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
