@@ -10,32 +10,31 @@ export const serving = z.object({ port: z.number() });
 export const cpu = z.object({ user: z.number(), system: z.number() });
 /** How to make calls. */
 export const runOptions = z.object({
-    /** Where the server listens on loopback. */
-    port: z.number(),
-    /** Calls that are always under way. */
-    inFlight: z.number(),
-    /** How long new calls are started, in milliseconds. */
-    durationMs: z.number(),
+  /** Where the server listens on loopback. */
+  port: z.number(),
+  /** Calls that are always under way. */
+  inFlight: z.number(),
+  /** How long new calls are started, in milliseconds. */
+  durationMs: z.number(),
 });
 /** How the calls went. */
 export const runResult = z.object({
-    /** Calls with the right answer. */
-    calls: z.number(),
-    /** Calls with another answer, an error or none. */
-    failures: z.number(),
-    /** From the first call's start to the last one's end, in milliseconds. */
-    elapsedMs: z.number(),
-    /** Times of the calls with the right answer, in milliseconds. */
-    medianMs: z.number(),
-    p99Ms: z.number(),
+  /** Calls with the right answer. */
+  calls: z.number(),
+  /** Calls with another answer, an error or none. */
+  failures: z.number(),
+  /** From the first call's start to the last one's end, in milliseconds. */
+  elapsedMs: z.number(),
+  /** Times of the calls with the right answer, in milliseconds. */
+  medianMs: z.number(),
+  p99Ms: z.number(),
 });
 /** Answers questions named `name` from the process that started this one. */
 export function onAsk(name, reply) {
-    process.on("message", (message) => {
-        const asked = ask.safeParse(message);
-        if (!asked.success || asked.data.ask !== name)
-            return;
-        const { id, given } = asked.data;
-        void Promise.resolve(reply(given)).then((value) => process.send?.({ id, answer: value }));
-    });
+  process.on("message", (message) => {
+    const asked = ask.safeParse(message);
+    if (!asked.success || asked.data.ask !== name) return;
+    const { id, given } = asked.data;
+    void Promise.resolve(reply(given)).then((value) => process.send?.({ id, answer: value }));
+  });
 }

@@ -9,25 +9,28 @@ const KeyProtect = require("@ibm-cloud/ibm-key-protect/ibm-key-protect-api/v2");
 const { IamAuthenticator } = require("@ibm-cloud/ibm-key-protect/auth");
 const url = process.env["KP_SERVICE_URL"] ?? "";
 const client = new KeyProtect({
-    authenticator: new IamAuthenticator({ apikey: apiKey, url }),
-    serviceUrl: url,
+  authenticator: new IamAuthenticator({ apikey: apiKey, url }),
+  serviceUrl: url,
 });
 const ciphertext = wrapResponse.ciphertext.toString("base64");
-const isRight = ({ result }) => result.ciphertext === ciphertext && result.keyVersion?.id === wrapResponse.keyVersionId;
-const wrap = () => client.wrapKey({
+const isRight = ({ result }) =>
+  result.ciphertext === ciphertext && result.keyVersion?.id === wrapResponse.keyVersionId;
+const wrap = () =>
+  client.wrapKey({
     id: keyId,
     bluemixInstance: instanceId,
     keyActionWrapBody: { plaintext: wrapRequest.plaintext.toString("base64") },
-});
+  });
 /** One call; gives what is wrong with it, or nothing. */
 async function check() {
-    try {
-        return isRight(await wrap()) ? undefined : "the answer is wrong";
-    }
-    catch (error) {
-        return String(error);
-    }
+  try {
+    return isRight(await wrap()) ? undefined : "the answer is wrong";
+  } catch (error) {
+    return String(error);
+  }
 }
 onAsk("check", check);
-onAsk("run", (given) => closedLoop(async () => (await check()) === undefined, runOptions.parse(given)));
+onAsk("run", (given) =>
+  closedLoop(async () => (await check()) === undefined, runOptions.parse(given)),
+);
 process.send?.({ port: 0 });

@@ -4,151 +4,144 @@
  */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { connectionGrant, createFrameReader, flag, frameType, greeting, headBytes, toWire, } from "./http2-frames.js";
+import {
+  connectionGrant,
+  createFrameReader,
+  flag,
+  frameType,
+  greeting,
+  headBytes,
+  toWire,
+} from "./http2-frames.js";
 import { headerBlocks } from "./http2-headers.js";
 const grantBytes = 2 ** 30;
 /** One gRPC message in its frame. */
 function enveloped(message) {
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(message.length, 1);
-    return Buffer.concat([head, message]);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
 }
 /** A request but for its stream, whose places in the frames' heads are `streamAt`. */
 function requestOf(block, body) {
-    const headers = toWire({
-        type: frameType.headers,
-        flags: flag.endHeaders,
-        stream: 0,
-        payload: block,
-    });
-    const data = toWire({ type: frameType.data, flags: flag.endStream, stream: 0, payload: body });
-    return {
-        bytes: Buffer.concat([headers, data]),
-        streamAt: [headBytes - 4, headers.length + headBytes - 4],
-    };
+  const headers = toWire({
+    type: frameType.headers,
+    flags: flag.endHeaders,
+    stream: 0,
+    payload: block,
+  });
+  const data = toWire({ type: frameType.data, flags: flag.endStream, stream: 0, payload: body });
+  return {
+    bytes: Buffer.concat([headers, data]),
+    streamAt: [headBytes - 4, headers.length + headBytes - 4],
+  };
 }
 /** Connects to a server on loopback. */
 export async function connectWire(options) {
-    const { port } = options;
-    const expected = enveloped(options.response);
-    const body = enveloped(options.request);
-    const blocks = headerBlocks([
-        [":method", "POST"],
-        [":scheme", "http"],
-        [":authority", `127.0.0.1:${port}`],
-        [":path", options.path],
-        ["te", "trailers"],
-        ["content-type", "application/grpc"],
-        ["user-agent", "grpc-node-js/1.14.7"],
-        ["grpc-accept-encoding", "identity,deflate,gzip"],
-        ["grpc-timeout", "10S"],
-    ]);
-    const first = requestOf(blocks.first, body);
-    const later = requestOf(blocks.later, body);
-    const calls = new Map();
-    const waiting = [];
-    let outgoing = [];
-    let nextStream = 1;
-    let sendWindow = 65_535;
-    let receivedBytes = 0;
-    let isFlushDue = false;
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const flush = () => {
-        isFlushDue = false;
-        if (outgoing.length === 0)
-            return;
-        socket.write(Buffer.concat(outgoing));
-        outgoing = [];
-    };
-    const send = (call) => {
-        const { bytes, streamAt } = nextStream === 1 ? first : later;
-        const copy = Buffer.from(bytes);
-        for (const at of streamAt)
-            copy.writeUInt32BE(nextStream, at);
-        calls.set(nextStream, call);
-        nextStream += 2;
-        sendWindow -= body.length;
-        outgoing.push(copy);
-    };
-    const end = (stream) => {
-        const call = calls.get(stream);
-        if (call === undefined)
-            return;
-        calls.delete(stream);
-        call.done(call.isRight);
-    };
-    const abandon = () => {
-        const lost = [...calls.values(), ...waiting.splice(0)];
-        calls.clear();
-        for (const call of lost)
-            call.done(false);
-    };
-    const take = ({ type, flags, stream, payload }) => {
-        if (type === frameType.data) {
-            receivedBytes += payload.length;
-            const call = calls.get(stream);
-            if (call !== undefined)
-                call.isRight = payload.equals(expected);
+  const { port } = options;
+  const expected = enveloped(options.response);
+  const body = enveloped(options.request);
+  const blocks = headerBlocks([
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":authority", `127.0.0.1:${port}`],
+    [":path", options.path],
+    ["te", "trailers"],
+    ["content-type", "application/grpc"],
+    ["user-agent", "grpc-node-js/1.14.7"],
+    ["grpc-accept-encoding", "identity,deflate,gzip"],
+    ["grpc-timeout", "10S"],
+  ]);
+  const first = requestOf(blocks.first, body);
+  const later = requestOf(blocks.later, body);
+  const calls = new Map();
+  const waiting = [];
+  let outgoing = [];
+  let nextStream = 1;
+  let sendWindow = 65_535;
+  let receivedBytes = 0;
+  let isFlushDue = false;
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  const flush = () => {
+    isFlushDue = false;
+    if (outgoing.length === 0) return;
+    socket.write(Buffer.concat(outgoing));
+    outgoing = [];
+  };
+  const send = (call) => {
+    const { bytes, streamAt } = nextStream === 1 ? first : later;
+    const copy = Buffer.from(bytes);
+    for (const at of streamAt) copy.writeUInt32BE(nextStream, at);
+    calls.set(nextStream, call);
+    nextStream += 2;
+    sendWindow -= body.length;
+    outgoing.push(copy);
+  };
+  const end = (stream) => {
+    const call = calls.get(stream);
+    if (call === undefined) return;
+    calls.delete(stream);
+    call.done(call.isRight);
+  };
+  const abandon = () => {
+    const lost = [...calls.values(), ...waiting.splice(0)];
+    calls.clear();
+    for (const call of lost) call.done(false);
+  };
+  const take = ({ type, flags, stream, payload }) => {
+    if (type === frameType.data) {
+      receivedBytes += payload.length;
+      const call = calls.get(stream);
+      if (call !== undefined) call.isRight = payload.equals(expected);
+    } else if (type === frameType.windowUpdate) {
+      if (stream === 0) sendWindow += payload.readUInt32BE(0);
+    } else if (type === frameType.resetStream) {
+      const call = calls.get(stream);
+      if (call !== undefined) call.isRight = false;
+      end(stream);
+    } else if (type === frameType.goAway) {
+      socket.destroy();
+    } else if (type === frameType.settings || type === frameType.ping) {
+      if ((flags & flag.acknowledged) !== 0) return;
+      const echoed = type === frameType.ping ? payload : Buffer.alloc(0);
+      outgoing.push(toWire({ type, flags: flag.acknowledged, stream: 0, payload: echoed }));
+    }
+    const isOver = type === frameType.data || type === frameType.headers;
+    if (isOver && (flags & flag.endStream) !== 0) end(stream);
+  };
+  const read = createFrameReader(take);
+  socket.on("data", (chunk) => {
+    read(chunk);
+    while (waiting.length > 0 && sendWindow >= body.length) {
+      const call = waiting.shift();
+      if (call !== undefined) send(call);
+    }
+    if (receivedBytes > grantBytes / 2) {
+      outgoing.push(connectionGrant(receivedBytes));
+      receivedBytes = 0;
+    }
+    flush();
+  });
+  socket.on("error", () => {});
+  socket.on("close", abandon);
+  await once(socket, "connect");
+  socket.write(greeting(grantBytes));
+  return {
+    call: () =>
+      new Promise((done) => {
+        if (socket.destroyed) {
+          // Not at once: whoever calls again and again must let go of the processor.
+          setImmediate(done, false);
+          return;
         }
-        else if (type === frameType.windowUpdate) {
-            if (stream === 0)
-                sendWindow += payload.readUInt32BE(0);
+        const call = { isRight: false, done };
+        if (sendWindow < body.length) waiting.push(call);
+        else send(call);
+        // Outside a `data` event nobody else would; calls that start together go out together.
+        if (!isFlushDue) {
+          isFlushDue = true;
+          process.nextTick(flush);
         }
-        else if (type === frameType.resetStream) {
-            const call = calls.get(stream);
-            if (call !== undefined)
-                call.isRight = false;
-            end(stream);
-        }
-        else if (type === frameType.goAway) {
-            socket.destroy();
-        }
-        else if (type === frameType.settings || type === frameType.ping) {
-            if ((flags & flag.acknowledged) !== 0)
-                return;
-            const echoed = type === frameType.ping ? payload : Buffer.alloc(0);
-            outgoing.push(toWire({ type, flags: flag.acknowledged, stream: 0, payload: echoed }));
-        }
-        const isOver = type === frameType.data || type === frameType.headers;
-        if (isOver && (flags & flag.endStream) !== 0)
-            end(stream);
-    };
-    const read = createFrameReader(take);
-    socket.on("data", (chunk) => {
-        read(chunk);
-        while (waiting.length > 0 && sendWindow >= body.length) {
-            const call = waiting.shift();
-            if (call !== undefined)
-                send(call);
-        }
-        if (receivedBytes > grantBytes / 2) {
-            outgoing.push(connectionGrant(receivedBytes));
-            receivedBytes = 0;
-        }
-        flush();
-    });
-    socket.on("error", () => { });
-    socket.on("close", abandon);
-    await once(socket, "connect");
-    socket.write(greeting(grantBytes));
-    return {
-        call: () => new Promise((done) => {
-            if (socket.destroyed) {
-                // Not at once: whoever calls again and again must let go of the processor.
-                setImmediate(done, false);
-                return;
-            }
-            const call = { isRight: false, done };
-            if (sendWindow < body.length)
-                waiting.push(call);
-            else
-                send(call);
-            // Outside a `data` event nobody else would; calls that start together go out together.
-            if (!isFlushDue) {
-                isFlushDue = true;
-                process.nextTick(flush);
-            }
-        }),
-        close: () => void socket.destroy(),
-    };
+      }),
+    close: () => void socket.destroy(),
+  };
 }

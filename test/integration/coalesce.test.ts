@@ -77,7 +77,12 @@ test("a caller that gives up leaves those who joined it unharmed", async () => {
   const keyId = await createKeyId(gateway);
   emulator.requests.clear();
   delay(gateway, 2_500);
-  const leader = gateway.failure(clients.keys, "getKey", { keyId }, { deadline: Date.now() + 1_500 });
+  const leader = gateway.failure(
+    clients.keys,
+    "getKey",
+    { keyId },
+    { deadline: Date.now() + 1_500 },
+  );
   await eventually(() => asked(gateway).length === 1);
   const followers = times(20, () => gateway.call(clients.keys, "getKey", { keyId }));
   expect((await leader).code).toBe("DEADLINE_EXCEEDED");

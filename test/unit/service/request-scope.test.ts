@@ -16,7 +16,13 @@ const scopeOf = (callerToken: Secret | undefined, isTokenPassedThrough: boolean)
   );
 
 test("without the caller's token, instance, RPC and caller are the scope, whatever token was sent", () => {
-  const scope = ["https://kms one", "/keyprotect.v1.KeysService/CreateKey", "anonymous", "", requestId];
+  const scope = [
+    "https://kms one",
+    "/keyprotect.v1.KeysService/CreateKey",
+    "anonymous",
+    "",
+    requestId,
+  ];
   expect(scopeOf(undefined, false)).toEqual(scope);
   expect(scopeOf(jwt({ iam_id: "IBMid-1" }), false)).toEqual(scope);
 });
