@@ -1,5 +1,0 @@
-/** The floor: the least that can stand between gRPC and Key Protect. Forwards a wrap and does nothing else. */
-import { createPool, readWrap, sendWrap } from "./request-wrap.js";
-import { serveWrap } from "./serve-wrap.js";
-const pool = createPool();
-serveWrap(async (request) => readWrap(await sendWrap(pool, request)));
