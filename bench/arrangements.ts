@@ -1,6 +1,5 @@
 /** What is compared, and how each is started. */
-import { createServer } from "node:net";
-import { once } from "node:events";
+import { freePort } from "../test/support/free-port.ts";
 import { apiKey, instanceId } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import type { Compiled } from "./compiled.ts";
@@ -33,17 +32,6 @@ export interface StartDeps {
   readonly load: Child;
   /** Folder for profiles of the measured processes; absent: none are made. */
   readonly profileFolder: string | undefined;
-}
-
-/** A port of loopback that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 /** The limiter at work, with a quota that it never has to hold anybody back for. */

@@ -1,6 +1,6 @@
 /** A bench that takes failures for answers would praise whoever fails fastest. */
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { Server, ServerCredentials, status, type handleUnaryCall } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { wrapRequest, wrapResponse } from "../../bench/canned.ts";
@@ -11,6 +11,7 @@ import {
   WrapKeyRequest,
   WrapKeyResponse,
 } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { portOf } from "../support/free-port.ts";
 
 type Handle = handleUnaryCall<WrapKeyRequest, WrapKeyResponse>;
 
@@ -86,8 +87,7 @@ test("calls on a connection that is closed fail, under way or not yet begun", as
   const server = createServer((socket) => socket.once("data", () => socket.destroy()));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server that listens has such an address
-  const client = await connect((server.address() as AddressInfo).port);
+  const client = await connect(portOf(server));
   expect(await client.call()).toBe(false);
   expect(await client.call()).toBe(false);
   server.close();

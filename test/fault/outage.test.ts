@@ -41,6 +41,14 @@ async function untilHalfOpen(gateway: WarmGateway): Promise<void> {
   });
 }
 
+/** Opens the circuit, and waits until it lets a probe through to a Key Protect that is well again. */
+async function openAndWait(gateway: WarmGateway): Promise<void> {
+  gateway.fault(answer(500));
+  await openCircuit(gateway);
+  gateway.emulator.faults.clear();
+  await untilHalfOpen(gateway);
+}
+
 test("22: one 503 is repeated, and the unwrap succeeds", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault(answer(503), { times: 1 });
@@ -157,10 +165,7 @@ test(
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();
-    gateway.fault(answer(500));
-    await openCircuit(gateway);
-    gateway.emulator.faults.clear();
-    await untilHalfOpen(gateway);
+    await openAndWait(gateway);
     // Long enough that all others come while the probe is under way.
     gateway.emulator.setLatency(1_000);
     gateway.emulator.requests.clear();
@@ -189,10 +194,7 @@ test(
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();
-    gateway.fault(answer(500));
-    await openCircuit(gateway);
-    gateway.emulator.faults.clear();
-    await untilHalfOpen(gateway);
+    await openAndWait(gateway);
     gateway.fault({ kind: "hang" });
     gateway.emulator.requests.clear();
     const failure = await gateway.failedUnwrap(inMs(20_000));
@@ -235,10 +237,7 @@ test("33: refusals are neither repeated nor evidence against the service", async
 
 test("31: a probe that is refused as a request closes the circuit", onBusyMachine, async () => {
   await using gateway = await startWarmGateway();
-  gateway.fault(answer(500));
-  await openCircuit(gateway);
-  gateway.emulator.faults.clear();
-  await untilHalfOpen(gateway);
+  await openAndWait(gateway);
   gateway.fault(answer(404), { times: 1 });
   expect(await gateway.failedUnwrap()).toMatchObject({ code: "NOT_FOUND" });
   await gateway.unwrap();
@@ -250,10 +249,7 @@ test(
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();
-    gateway.fault(answer(500));
-    await openCircuit(gateway);
-    gateway.emulator.faults.clear();
-    await untilHalfOpen(gateway);
+    await openAndWait(gateway);
     gateway.emulator.setLatency(800);
     gateway.emulator.requests.clear();
     const request = unwrapKeyRequest(gateway.keyId, Buffer.from("e30=", "base64"));

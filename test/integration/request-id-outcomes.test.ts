@@ -3,23 +3,10 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { FaultAction } from "../../src/emulator/faults.ts";
 import { eventually } from "../support/eventually.ts";
-import { createKeyRequest } from "../support/requests.ts";
-import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
-
-const start = (env: Readonly<Record<string, string>> = {}): Promise<TestGateway> =>
-  startTestGateway({ env: { GATEWAY_REQUEST_ID_STORE: "memory", ...env } });
-
-const executed = ({ emulator }: TestGateway, operation: string): number =>
-  emulator.requests.list({ service: "keyprotect", operation }).filter((one) => one.isExecuted)
-    .length;
-
-const asked = ({ emulator }: TestGateway, operation: string): number =>
-  emulator.requests.list({ service: "keyprotect", operation }).length;
-
-const withId = (requestId: string) => createKeyRequest({ requestId });
+import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
 
 test("a refusal leaves the ID free", async () => {
-  await using gateway = await start();
+  await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
   gateway.emulator.faults.add({
@@ -37,7 +24,7 @@ test.each<[string, FaultAction]>([
   ["the answer is garbled", { kind: "garble" }],
   ["Key Protect fails with the request in hand", { kind: "respond", status: 500 }],
 ])("an outcome stays unknown: %s", async (_, action) => {
-  await using gateway = await start();
+  await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
   gateway.emulator.faults.add({ match: { operation: "createKey" }, times: 1, action });
@@ -57,7 +44,7 @@ test.each<[string, FaultAction]>([
 
 test("a creation that its callers did not wait for is found by the repeat", async () => {
   // The gateway's own limit ends the calls, so that it is never the client's library that answers.
-  await using gateway = await start({ GATEWAY_MAX_DEADLINE_MS: "1500" });
+  await using gateway = await startKeepingIds({ env: { GATEWAY_MAX_DEADLINE_MS: "1500" } });
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
   // A connection and a token, so that the deadline falls into the exchange.
@@ -88,7 +75,7 @@ test("a creation that its callers did not wait for is found by the repeat", asyn
 }, 60_000);
 
 test("a replay has the ID alone while Key Protect cannot be read", async () => {
-  await using gateway = await start();
+  await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
   const { key } = await gateway.call(keys, "createKey", request);

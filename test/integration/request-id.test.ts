@@ -2,32 +2,18 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
+import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
 import {
   createKeyRequest,
   deleteKeyRequest,
   plainMaterial,
   rotateKeyRequest,
 } from "../support/requests.ts";
-import {
-  startTestGateway,
-  type TestGateway,
-  type TestGatewayOptions,
-} from "../support/start-gateway.ts";
-
-const start = (options: TestGatewayOptions = {}): Promise<TestGateway> =>
-  startTestGateway({ ...options, env: { GATEWAY_REQUEST_ID_STORE: "memory", ...options.env } });
-
-const executed = ({ emulator }: TestGateway, operation: string): number =>
-  emulator.requests.list({ service: "keyprotect", operation }).filter((one) => one.isExecuted)
-    .length;
-
-const asked = ({ emulator }: TestGateway, operation: string): number =>
-  emulator.requests.list({ service: "keyprotect", operation }).length;
-
-const withId = (requestId: string) => createKeyRequest({ requestId });
+import type { TestGateway } from "../support/start-gateway.ts";
 
 describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
-  const startHere = (): Promise<TestGateway> => start({ dialect, emulator: { profile: dialect } });
+  const startHere = (): Promise<TestGateway> =>
+    startKeepingIds({ dialect, emulator: { profile: dialect } });
 
   test("a repeated creation is answered with the key as it is now", async () => {
     await using gateway = await startHere();
@@ -84,7 +70,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
 });
 
 test("an ID belongs to its fields, imported material among them", async () => {
-  await using gateway = await start();
+  await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const requestId = randomUUID();
   const value = gateway.secrets.bytes(32);
@@ -108,7 +94,7 @@ test("an ID belongs to its fields, imported material among them", async () => {
 });
 
 test("a replay never has material", async () => {
-  await using gateway = await start();
+  await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = createKeyRequest({
     requestId: randomUUID(),
@@ -123,7 +109,7 @@ test("a replay never has material", async () => {
 });
 
 test("a hundred calls at once with one ID create one key", async () => {
-  await using gateway = await start({ emulator: { latencyMs: 200 } });
+  await using gateway = await startKeepingIds({ emulator: { latencyMs: 200 } });
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
   const answers = await Promise.all(
@@ -135,7 +121,9 @@ test("a hundred calls at once with one ID create one key", async () => {
 }, 60_000);
 
 const startPassingThrough = (): Promise<TestGateway> =>
-  start({ env: { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" } });
+  startKeepingIds({
+    env: { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" },
+  });
 
 describe("with the callers' tokens", () => {
   test("an ID is the caller's, whatever token it shows, and nobody else's", async () => {

@@ -1,16 +1,4 @@
-import { createServer } from "node:net";
-import { once } from "node:events";
-
-/** A port of loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
-}
+import { freePort } from "../support/free-port.ts";
 
 /** The environment of a gateway process, and where it will be reached. */
 export interface GatewayEnv {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
 import { startNode } from "./child-process.ts";
-import { freePort, gatewayEnv } from "./gateway-env.ts";
+import { freePort } from "../support/free-port.ts";
+import { gatewayEnv } from "./gateway-env.ts";
 
 let built: BuiltGateway;
 beforeAll(async () => {

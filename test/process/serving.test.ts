@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startEmulator } from "../support/start-emulator.ts";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
 import { eventually } from "./eventually.ts";
-import { freePort, gatewayEnv } from "./gateway-env.ts";
+import { freePort } from "../support/free-port.ts";
+import { gatewayEnv } from "./gateway-env.ts";
 import { newKey, serveGateway } from "./serving.ts";
 
 let built: BuiltGateway;

@@ -2,11 +2,12 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect as connectTcp, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCertificateAuthority } from "./certificates.ts";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import { tcpConnects } from "./tcp-connects.ts";
 
 /** How the server is to be. */
 export interface RedisServerOptions {
@@ -116,30 +117,7 @@ async function spawnServer(args: readonly string[], port: number) {
   child.once("exit", () => process.removeListener("exit", stop));
   await eventually(() => {
     if (child.exitCode !== null) throw new Error("redis-server did not start");
-    return accepts(port);
+    return tcpConnects(port);
   });
   return child;
 }
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectTcp(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return isTcp(address) ? address.port : 0;
-}
-
-const isTcp = (address: AddressInfo | string | null): address is AddressInfo =>
-  typeof address === "object" && address !== null;

@@ -15,6 +15,7 @@ import { createCallRegistry, type CallRegistry } from "../../src/grpc/call-regis
 import { defaultDeadlineRules } from "../../src/grpc/deadline.ts";
 import { createLibraryStatus } from "../../src/grpc/library-status.ts";
 import { createUnary, type UnaryOptions } from "../../src/grpc/unary.ts";
+import { eventually } from "./eventually.ts";
 
 /** The methods that such a server serves. */
 export const keys = KeysServiceService;
@@ -222,12 +223,3 @@ export const createKeyRequest = (material?: Buffer): CreateKeyRequest => ({
   returnPreference: 0,
   requestId: "",
 });
-
-/** Resolves when `fact` holds; rejects if it does not come true within fifteen seconds. */
-export async function eventually(fact: () => boolean): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!fact()) {
-    if (Date.now() > end) throw new Error(`not true in time: ${fact.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

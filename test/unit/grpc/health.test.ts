@@ -3,6 +3,7 @@ import { service as definition } from "grpc-health-check";
 import { expect, test } from "vitest";
 import { createHealth } from "../../../src/grpc/health.ts";
 import type { Health } from "../../../src/grpc/health.ts";
+import { eventually } from "../../support/eventually.ts";
 
 interface Fixture extends AsyncDisposable {
   readonly health: Health;
@@ -97,10 +98,6 @@ async function start(names: Record<string, boolean>, maxWatchers?: number): Prom
 
 function missing(method: string): never {
   throw new Error(`the health service has no ${method}`);
-}
-
-async function eventually(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("Check tells whether a name is serving", async () => {

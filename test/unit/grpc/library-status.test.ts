@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { StatusError } from "../../../src/grpc/status-error.ts";
 import { statusDetails } from "../../support/status-details.ts";
 import { connectRaw, frame } from "../../support/raw-grpc.ts";
-import { callRpc, eventually, keys, startUnaryServer } from "../../support/unary-server.ts";
+import { eventually } from "../../support/eventually.ts";
+import { callRpc, keys, startUnaryServer } from "../../support/unary-server.ts";
 
 const { status } = grpc;
 
@@ -50,16 +51,21 @@ test("calls that reach their handler are not counted, whatever becomes of them",
   expect(server.endedByLibrary).toEqual([]);
 });
 
-test("a call that waits for its message until the deadline is counted as DEADLINE_EXCEEDED", async () => {
-  await using server = await startUnaryServer({});
-  const session = http2.connect(`http://127.0.0.1:${server.port}`);
-  const stream = session.request({
+/** Begins a call that has 50 ms and never gets its message. */
+const begin = (session: http2.ClientHttp2Session, more: http2.OutgoingHttpHeaders = {}) =>
+  session.request({
     ":method": "POST",
     ":path": countKeys,
     "content-type": "application/grpc",
     te: "trailers",
     "grpc-timeout": "50m",
+    ...more,
   });
+
+test("a call that waits for its message until the deadline is counted as DEADLINE_EXCEEDED", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const stream = begin(session);
   stream.on("error", () => {});
   stream.resume();
   await eventually(() => server.endedByLibrary.length === 1);
@@ -78,14 +84,7 @@ const correlationId = "11111111-2222-4333-8444-555555555555";
 test("a call whose message comes too late is told so with details", async () => {
   await using server = await startUnaryServer({});
   const session = http2.connect(`http://127.0.0.1:${server.port}`);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": countKeys,
-    "content-type": "application/grpc",
-    te: "trailers",
-    "grpc-timeout": "50m",
-    "x-correlation-id": correlationId,
-  });
+  const stream = begin(session, { "x-correlation-id": correlationId });
   const answer = await new Promise<http2.IncomingHttpHeaders>((resolve) =>
     stream.on("response", resolve),
   );

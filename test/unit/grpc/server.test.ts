@@ -1,9 +1,10 @@
 import * as grpc from "@grpc/grpc-js";
 import { once } from "node:events";
 import http2 from "node:http2";
-import { connect } from "node:net";
 import { expect, test } from "vitest";
 import type { CallSignal } from "../../../src/call-signal.ts";
+import { freePort } from "../../support/free-port.ts";
+import { tcpConnects } from "../../support/tcp-connects.ts";
 import { countKeys, startTestServer, targetOf } from "../../support/test-server.ts";
 
 test("serves on every address, with the port that the system chose", async () => {
@@ -119,23 +120,5 @@ function untilAborted({ signal }: { readonly signal: CallSignal }): Promise<void
     signal.addEventListener("abort", () => {
       if (signal.reason instanceof Error) reject(signal.reason);
     });
-  });
-}
-
-async function freePort(): Promise<number> {
-  const probe = await startTestServer();
-  const port = Number(probe.target.split(":").at(-1));
-  await probe[Symbol.asyncDispose]();
-  return port;
-}
-
-function tcpConnects(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
   });
 }

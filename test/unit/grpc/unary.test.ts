@@ -6,11 +6,11 @@ import type { CallContext } from "../../../src/grpc/call-context.ts";
 import { createCallRegistry } from "../../../src/grpc/call-registry.ts";
 import { StatusError } from "../../../src/grpc/status-error.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   callRpc,
   createKeyRequest,
   errorInfoOf,
-  eventually,
   keys,
   startUnaryServer,
 } from "../../support/unary-server.ts";

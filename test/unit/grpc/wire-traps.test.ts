@@ -9,11 +9,11 @@ import {
 } from "../../../src/grpc/interceptors/limit-metadata.ts";
 import { StatusError } from "../../../src/grpc/status-error.ts";
 import { connectRaw, frame } from "../../support/raw-grpc.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   callRpc,
   createKeyRequest,
   errorInfoOf,
-  eventually,
   keys,
   startUnaryServer,
 } from "../../support/unary-server.ts";

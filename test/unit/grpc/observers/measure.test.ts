@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { createMeasure } from "../../../../src/grpc/observers/measure.ts";
 import { StatusError } from "../../../../src/grpc/status-error.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
+import { eventually } from "../../../support/eventually.ts";
 import {
   callRpc,
   createKeyRequest,
-  eventually,
   keys,
   startUnaryServer,
 } from "../../../support/unary-server.ts";
