@@ -108,12 +108,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       },
       maxAttempts: options.maxAttempts,
       // Where no quota is kept, nothing but the call itself heeds the upstream's `Retry-After`.
-      readmit:
-        quota &&
-        ((call) => {
-          pace.requeue(call);
-          return undefined;
-        }),
+      putFirst: quota && ((call) => pace.requeue(call)),
     }),
     // Before the permit: quota must not run out while IAM is slow.
     bearer,

@@ -1,7 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { parseRetryAfter } from "../http/parse-retry-after.ts";
 import { backoffMs } from "./backoff.ts";
-import { UpstreamError } from "./error.ts";
 import type { Layer, Send, UpstreamCall, UpstreamResponse } from "./layer.ts";
 import { abandoned, attempt, conclude, supersede } from "./retry-attempts.ts";
 import type { Attempts } from "./retry-attempts.ts";
@@ -18,11 +17,10 @@ export interface RetryOptions {
   /** Shared by all that send to one origin. */
   readonly budget: RetryBudget;
   /**
-   * Sees to it that the next attempt of a call that was answered 429 goes first when there is quota again. May take its
-   * time; rejects with an `UpstreamError` if the call cannot have another turn. Absent: `Retry-After`, or a backoff, is
-   * waited for.
+   * Sees to it that the next attempt of a call that was answered 429 goes first when there is quota again; that attempt is
+   * refused if the call cannot have another turn. Absent: `Retry-After`, or a backoff, is waited for.
    */
-  readonly readmit?: ((call: UpstreamCall) => Promise<void> | undefined) | undefined;
+  readonly putFirst?: ((call: UpstreamCall) => void) | undefined;
   /** Attempts of one call, the first included and those after 429 not. Default 3. */
   readonly maxAttempts?: number | undefined;
   /** Told of every repeat before it is sent. Must not throw. */
@@ -44,7 +42,7 @@ const exchangeMs = 50;
  * are not handed on are zeroed.
  */
 export function createRetry(options: RetryOptions): Layer {
-  const { clock, random, budget, readmit, onRepeat } = options;
+  const { clock, random, budget, putFirst, onRepeat } = options;
   const maxRepeats = (options.maxAttempts ?? 3) - 1;
 
   /** Waits; `false`, at once, if too little of the call's time would be left. */
@@ -70,14 +68,9 @@ export function createRetry(options: RetryOptions): Layer {
     if (attempts.requeues >= maxRequeues) return false;
     attempts.requeues += 1;
     const { call } = attempts.request;
-    if (readmit === undefined) return waitFor(delayMs(attempts), call);
-    try {
-      await readmit(call);
-      return true;
-    } catch (error) {
-      if (error instanceof UpstreamError) return false;
-      throw error;
-    }
+    if (putFirst === undefined) return waitFor(delayMs(attempts), call);
+    putFirst(call);
+    return true;
   };
 
   /** Waits until it is time for the repeat; `false` if there will be none. */

@@ -181,9 +181,8 @@ describe("quota", () => {
   test("a 429 goes back to the queue, twice at most", async () => {
     const readmitted: number[] = [];
     const made = script([answered(429)], {
-      readmit: () => {
+      putFirst: () => {
         readmitted.push(1);
-        return Promise.resolve();
       },
     });
     expect((await made.send(request("unsafe"))).status).toBe(429);
@@ -194,7 +193,7 @@ describe("quota", () => {
 
   test("turns after 429 are not attempts", async () => {
     const steps = [429, 503, 429, 503, 200].map((status) => answered(status));
-    const made = script(steps, { readmit: () => undefined });
+    const made = script(steps, { putFirst: () => {} });
     const sent = made.send(request());
     await made.clock.advance(1_000);
     expect((await sent).status).toBe(200);
@@ -203,18 +202,16 @@ describe("quota", () => {
 
   test("a call that gets no further turn is answered with the 429", async () => {
     const limited = answered(429, { "retry-after": "30" });
-    const made = script([limited], {
-      readmit: () => Promise.reject(new UpstreamError("DEADLINE_TOO_SHORT", "")),
-    });
+    const made = script([limited, failed("DEADLINE_TOO_SHORT", false)], { putFirst: () => {} });
     expect(await made.send(request())).toBe(limited);
+    expect(made.arrivals).toHaveLength(2);
   });
 
   test("a call that ends in the queue ends like any other, and was not executed", async () => {
     const asked = request("unsafe");
     const made = script([answered(429)], {
-      readmit: () => {
+      putFirst: () => {
         asked.end("cancelled");
-        return Promise.reject(new UpstreamError("CANCELLED", ""));
       },
     });
     expect(await upstreamErrorOf(made.send(asked))).toMatchObject({
