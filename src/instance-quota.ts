@@ -4,10 +4,15 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 import type { InstanceConfig, ReplicasConfig } from "./config/config.ts";
 import { createDemandMeter } from "./quota-share/demand-meter.ts";
-import { createQuotaShare, type QuotaShareState } from "./quota-share/quota-share.ts";
+import {
+  createQuotaShare,
+  type QuotaShare,
+  type QuotaShareState,
+} from "./quota-share/quota-share.ts";
 import type { RedisCommands } from "./redis/redis-commands.ts";
 import type { Pace, PaceOptions } from "./upstream/pace.ts";
 import type { QuotaSettings } from "./upstream/quota-tracker-settings.ts";
+import type { Scheduler } from "./upstream/scheduler.ts";
 import { createSharedLaw } from "./upstream/shared-law.ts";
 
 /** The quota of an instance, before and after the way to it is built. */
@@ -87,22 +92,27 @@ function shareQuota(
     now: clock.now(),
     random,
   });
-  let onThrottled: (() => void) | undefined;
+  let share: QuotaShare | undefined;
+  let scheduler: Pick<Scheduler, "queued"> | undefined;
 
   return {
     pacing: {
       quota: law,
       share: {
-        arrived: () => meter.arrived(),
+        arrived() {
+          meter.arrived();
+          if (scheduler !== undefined && scheduler.queued > 0) share?.onBacklog();
+        },
+        duePerSecond: () => share?.duePerSecond ?? 0,
         accepted: (now) => meter.accepted(now),
         throttled(now) {
           meter.throttled(now);
-          onThrottled?.();
+          share?.onThrottled();
         },
       },
     },
     join(pace) {
-      const share = createQuotaShare({
+      const member = createQuotaShare({
         redis,
         instanceKey: `{${instanceId}}`,
         memberId: randomUUID(),
@@ -122,9 +132,10 @@ function shareQuota(
           pace.follow();
         },
       });
-      onThrottled = () => share.onThrottled();
-      share.start();
-      return { state: () => share.state, [Symbol.asyncDispose]: () => share.close() };
+      share = member;
+      scheduler = pace.scheduler;
+      member.start();
+      return { state: () => member.state, [Symbol.asyncDispose]: () => member.close() };
     },
   };
 }

@@ -12,7 +12,7 @@ import type { KeyProtect } from "./service/key-protect.ts";
 import { createBearer } from "./upstream/bearer.ts";
 import type { Origins } from "./upstream/origin.ts";
 import { createUpstream } from "./upstream/pipeline.ts";
-import type { QueueBounds } from "./upstream/scheduler.ts";
+import type { QueueBounds } from "./upstream/queue-room.ts";
 
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {

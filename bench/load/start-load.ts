@@ -37,7 +37,7 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Whoever was refused at once would otherwise do nothing but ask again. */
+/** Whoever was refused at once would otherwise do nothing but ask again. Half as much to half as much again, lest all ask together. */
 const afterFailureMs = 50;
 const tickMs = 5;
 
@@ -73,7 +73,7 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
   };
   const repeat = async (stream: LoadStream, at: number): Promise<void> => {
     while (!end.signal.aborted) {
-      if (!(await make(stream, at))) await sleep(afterFailureMs);
+      if (!(await make(stream, at))) await sleep(afterFailureMs * (0.5 + Math.random()));
     }
   };
   const arrive = async (stream: LoadStream, at: number, perSecond: number): Promise<void> => {

@@ -3,7 +3,7 @@
  * what the quota is taken to be, and how much of it whoever asks may use for the next three seconds.
  */
 import type { LuaScript } from "../redis/redis-commands.ts";
-import { highestPerSecond } from "./lease.ts";
+import { highestPerSecond, leaseMargin } from "./lease.ts";
 
 /**
  * One hash holds a group: `m:<member>` is "expires wants has accepted throttled", the rest are numbers of the group.
@@ -28,7 +28,7 @@ local mine = { wants = tonumber(ARGV[2]), has = tonumber(ARGV[3]), accepted = to
 mine.throttled = tonumber(ARGV[10])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local margin, firstHold, settle, steps = 0.985, 20000, 1100, { 0.01, 0.02, 0.04, 0.08, 0.08 }
+local margin, firstHold, settle, steps = ${leaseMargin}, 20000, 1100, { 0.01, 0.02, 0.04, 0.08, 0.08 }
 
 -- What cannot be was not written here; NaN is within nothing.
 local function within(value, least, most)

@@ -3,6 +3,9 @@
 /** How long a lease lasts unless it is renewed, in milliseconds. */
 export const leaseMs = 3_000;
 
+/** The part of the quota that is lent. */
+export const leaseMargin = 0.985;
+
 /** No quota is taken to be higher than this, in calls per second. */
 export const highestPerSecond = 1_000_000;
 

@@ -56,6 +56,10 @@ export interface QuotaShare {
   start(): void;
   /** Takes note of a 429. */
   onThrottled(): void;
+  /** Takes note that calls wait: asks soon if the lease is less than what is due. */
+  onBacklog(): void;
+  /** What there will be within about a second if calls wait, in requests per second; never less than the rate. */
+  readonly duePerSecond: number;
   readonly state: QuotaShareState;
   /** Gives its part back, if Redis can be told, and ends. Takes 400 ms at most. */
   close(): Promise<void>;
@@ -64,6 +68,8 @@ export interface QuotaShare {
 const renewMs = 1_000;
 /** While the others have not yet made room for all that is due. */
 const waitingRenewMs = 250;
+/** The others hear of what a member needs when they ask themselves, so asking more often helps nobody. */
+const backlogRenewMs = 100;
 /** While there is no connection; and how a ramp is walked up. */
 const lookMs = 100;
 const joinLookMs = 20;
@@ -91,6 +97,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   let isAsking = false;
   let isClosed = false;
   let renewAt = startedAt;
+  let askedAt = Number.NEGATIVE_INFINITY;
   let refusedAt = Number.NEGATIVE_INFINITY;
   let refusedEpoch: number | undefined;
 
@@ -159,6 +166,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
 
   async function ask(now: number): Promise<void> {
     const request = requestAt(now);
+    askedAt = now;
     refusedEpoch = undefined;
     isAsking = true;
     const lease = await lend(request);
@@ -200,6 +208,16 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       ladder.cut();
       renewAt = now;
       turn();
+    },
+    onBacklog() {
+      const now = clock.now();
+      if (isAsking || now - askedAt < backlogRenewMs || renewAt <= now) return;
+      if (ladder.kind(now) !== "lease" || ladder.limit(now).perSecond >= ladder.due(now)) return;
+      renewAt = now;
+      turn();
+    },
+    get duePerSecond() {
+      return ladder.due(clock.now());
     },
     get state() {
       const now = clock.now();

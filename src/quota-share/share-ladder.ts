@@ -1,5 +1,5 @@
 /** What a member may send: its lease, and what is left of it the longer Redis is away. Pure arithmetic over the times it is given. */
-import { type Lease, leaseMs } from "./lease.ts";
+import { type Lease, leaseMargin, leaseMs } from "./lease.ts";
 
 /**
  * Where the rate comes from.
@@ -44,6 +44,8 @@ export interface ShareLadder {
   limit(now: number): QuotaLimit;
   /** What the member counts as its own towards the group: the rate, or the slice while it waits for the first answer. */
   has(now: number): number;
+  /** What the member can have within about a second if it needs more than its rate: an equal part, once the others have made room. */
+  due(now: number): number;
   readonly lease: Lease | undefined;
   /** When the lease ends unless it is renewed; in the past without one. */
   readonly endsAt: number;
@@ -126,6 +128,11 @@ export function createShareLadder(bounds: ShareBounds, createdAt: number): Share
     kind,
     limit: (now) => ({ perSecond: perSecond(now), mayProbe: kind(now) !== "lease" }),
     has: (now) => (isJoining(now) ? slice(now) : perSecond(now)),
+    due(now) {
+      const present = perSecond(now);
+      if (lease === undefined || kind(now) !== "lease") return present;
+      return Math.max(present, (lease.quotaPerSecond * leaseMargin) / lease.members);
+    },
     get lease() {
       return lease;
     },

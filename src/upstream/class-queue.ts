@@ -7,20 +7,24 @@ class Line implements Linked<Line> {
   next: Line | undefined;
   readonly caller: string;
   readonly tickets = new LinkedList<Ticket>();
+  /** Whether it has not been served since it began to wait. */
+  isFresh = true;
 
   constructor(caller: string) {
     this.caller = caller;
   }
 }
 
-/** What waits in one priority class: served round robin by caller, and in order of arrival for each caller. */
+/**
+ * What waits in one priority class: served round robin by caller, and in order of arrival for each caller. A caller that
+ * was not served lately has its first turn before those who were: who asks seldom does not wait for a whole round of
+ * those who ask all the time. It has one such turn per round, so that nobody gains by asking in small portions.
+ */
 export interface ClassQueue {
   /** Calls that wait. */
   readonly size: number;
-  /** Callers with a call that waits. */
-  readonly callers: number;
-  /** Calls of one caller that wait. */
-  sizeOf(caller: string): number;
+  /** Calls that are served before the next one that is added for a caller, or before its oldest one. */
+  ahead(caller: string, place: "head" | "tail"): number;
   /** Adds a call behind those of its caller, or before them. */
   add(ticket: Ticket, place: "head" | "tail"): void;
   /** Takes out a call that waits. */
@@ -40,35 +44,61 @@ export interface ClassQueue {
 /** An empty queue. */
 export function createClassQueue(): ClassQueue {
   const lines = new Map<string, Line>();
-  const turns = new LinkedList<Line>();
+  const fresh = new LinkedList<Line>();
+  /** Those that were served. Who has no call left keeps the place until its turn comes. */
+  const served = new LinkedList<Line>();
   let size = 0;
+  /** Lines with a call. */
+  let callers = 0;
 
   const lineOf = (caller: string): Line => {
     const known = lines.get(caller);
     if (known !== undefined) return known;
     const line = new Line(caller);
     lines.set(caller, line);
-    turns.append(line);
+    fresh.append(line);
     return line;
+  };
+  const listOf = (line: Line): LinkedList<Line> => (line.isFresh ? fresh : served);
+  const drop = (line: Line): void => {
+    listOf(line).remove(line);
+    lines.delete(line.caller);
   };
   const leave = (line: Line, ticket: Ticket): void => {
     line.tickets.remove(ticket);
     size -= 1;
     if (line.tickets.size > 0) return;
-    turns.remove(line);
-    lines.delete(line.caller);
+    callers -= 1;
+    if (line.isFresh) drop(line);
+    // Nobody is left to be fair to.
+    else if (size === 0) while (served.first !== undefined) drop(served.first);
+  };
+  const current = (): Line | undefined => {
+    if (fresh.first !== undefined) return fresh.first;
+    for (let line = served.first; line !== undefined; line = served.first) {
+      if (line.tickets.size > 0) return line;
+      // Its turn has come, and it has nothing to send.
+      drop(line);
+    }
+    return undefined;
   };
 
   return {
     get size() {
       return size;
     },
-    get callers() {
-      return lines.size;
+    ahead(caller, place) {
+      const line = lines.get(caller);
+      if (line === undefined) return fresh.size;
+      const own = line.tickets.size;
+      const before = place === "head" ? 0 : own;
+      const others = callers - (own > 0 ? 1 : 0);
+      // Each other caller has a turn for each turn of this one, as long as it has calls waiting.
+      return Math.min(size, before + (before + 1) * others);
     },
-    sizeOf: (caller) => lines.get(caller)?.tickets.size ?? 0,
     add(ticket, place) {
       const { tickets } = lineOf(ticket.call.caller);
+      if (tickets.size === 0) callers += 1;
       if (place === "head") tickets.prepend(ticket);
       else tickets.append(ticket);
       size += 1;
@@ -77,15 +107,15 @@ export function createClassQueue(): ClassQueue {
       const line = lines.get(ticket.call.caller);
       if (line !== undefined) leave(line, ticket);
     },
-    next: () => turns.first?.tickets.first,
+    next: () => current()?.tickets.first,
     take() {
-      const line = turns.first;
+      const line = current();
       const ticket = line?.tickets.first;
       if (line === undefined || ticket === undefined) return;
+      listOf(line).remove(line);
+      line.isFresh = false;
+      served.append(line);
       leave(line, ticket);
-      if (line.tickets.size === 0) return;
-      turns.remove(line);
-      turns.append(line);
     },
     newestOfGreediest() {
       let greediest: Line | undefined;

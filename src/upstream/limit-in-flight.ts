@@ -66,6 +66,7 @@ export function limitInFlight(
       end();
     },
     release: end,
+    arrivedLate: () => permits.arrivedLate(),
     whenAvailable(callback) {
       waiter = callback;
       arm();
@@ -77,7 +78,7 @@ export function limitInFlight(
       const permitMs = permits.delayMs(count);
       return inFlight + ending < most ? permitMs : Math.max(permitMs, count * releaseMs);
     },
-    setRate: (perSecond) => permits.setRate(perSecond),
+    setRate: (perSecond, quotaPerSecond) => permits.setRate(perSecond, quotaPerSecond),
     get rate() {
       return permits.rate;
     },

@@ -11,7 +11,8 @@ import type { Permits } from "./permits.ts";
 import { createQuotaPermits } from "./quota-permits.ts";
 import { createQuotaTracker, type QuotaTracker } from "./quota-tracker.ts";
 import type { QuotaSettings } from "./quota-tracker-settings.ts";
-import { createScheduler, type QueueBounds, type Scheduler } from "./scheduler.ts";
+import type { QueueBounds } from "./queue-room.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
 import type { ShedReason } from "./scheduler-refusal.ts";
 import { createServiceTime } from "./service-time.ts";
 import { createUnpacedPermits } from "./unpaced-permits.ts";
@@ -30,6 +31,8 @@ export interface PaceMeter {
 export interface ShareWatch {
   /** An attempt wants to be sent. */
   arrived(): void;
+  /** What there will be within about a second if calls wait, in requests per second. */
+  duePerSecond(): number;
   accepted(now: number): void;
   throttled(now: number): void;
 }
@@ -69,6 +72,9 @@ export interface Pace {
   close(): void;
 }
 
+/** An exchange that takes so many times as long as usual may have been late on its way, and not slow in its work. */
+const lateFactor = 2;
+
 /** Starts at the rate that the settings say. */
 export function createPace(options: PaceOptions): Pace {
   const { quota, share, connections, bounds, meter = {}, clock, random } = options;
@@ -87,6 +93,7 @@ export function createPace(options: PaceOptions): Pace {
     clock,
     bounds,
     typicalServiceMs: serviceTime.typicalMs,
+    duePerSecond: share && (() => share.duePerSecond()),
     onGranted: meter.callGranted,
     onShed: meter.callShed,
   });
@@ -94,7 +101,7 @@ export function createPace(options: PaceOptions): Pace {
 
   const follow = (now: number): void => {
     if (tracker === undefined || !tracker.advance(now)) return;
-    permits.setRate(tracker.rate);
+    permits.setRate(tracker.rate, tracker.quotaRate);
     if (tracker.pausedUntil > now) permits.pauseUntil(tracker.pausedUntil);
   };
   const learn = (
@@ -103,9 +110,12 @@ export function createPace(options: PaceOptions): Pace {
     startedAt: number,
   ): void => {
     const now = clock.now();
+    const tookMs = now - startedAt;
     meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
+    // What a new connection, say, held up on its way counts upstream from the moment it got there.
+    if (tookMs > lateFactor * serviceTime.typicalMs(rpc.priority, now)) permits.arrivedLate();
     // A refusal is quick and says nothing about the time that work takes.
-    if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, now - startedAt, now);
+    if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);
     if (tracker === undefined) return;
     const retryAfter = headers["retry-after"];
     const retryAfterMs =

@@ -135,6 +135,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       window.giveBack();
       lookAfterWaiter(now);
     },
+    arrivedLate: () => window.postpone(clock.now()),
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);
@@ -154,12 +155,14 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       const mintMs = Math.max(0, pausedUntil - now) + (toMint * 1_000) / pace.rate;
       return Math.max(mintMs, meter.waitMs(now, count), window.waitMs(now, count));
     },
-    setRate(perSecond) {
+    setRate(perSecond, quotaPerSecond = perSecond) {
       assertRate(perSecond);
-      if (perSecond === pace.rate || isClosed) return;
+      assertRate(quotaPerSecond);
+      if (isClosed) return;
+      window.resize(quotaPerSecond / margin);
+      if (perSecond === pace.rate) return;
       const now = clock.now();
       pace = paceOf(perSecond);
-      window.resize(perSecond / margin);
       meter.setPace(now, pace);
       press.setPace(now, pace);
       lookAfterWaiter(now);

@@ -4,6 +4,8 @@ export interface Permits {
   tryTake(): boolean;
   /** Gives a permit back that was taken and not used (the request was never sent). */
   refund(): void;
+  /** Says of a permit that was taken that its request may have reached the upstream as late as now. */
+  arrivedLate(): void;
   /**
    * Calls back once, when `tryTake` may succeed (again), and when a pause begins, so that whoever waits can see to those
    * who cannot outlast it. A newer callback replaces an older one; `undefined` cancels it. Never calls back before it
@@ -14,8 +16,11 @@ export interface Permits {
   readonly ready: number;
   /** Milliseconds until `count` permits more could be spent at the present rate; 0 if now. For estimates only. */
   delayMs(count: number): number;
-  /** Permits per second from now on. Throws a `RangeError` unless it is positive and finite. */
-  setRate(perSecond: number): void;
+  /**
+   * Permits per second from now on, and the rate whose second must not be exceeded if that is another one: higher, while little
+   * is sent for a reason other than the quota. Throws a `RangeError` unless they are positive and finite.
+   */
+  setRate(perSecond: number, quotaPerSecond?: number): void;
   /** Permits per second. */
   readonly rate: number;
   /** No permit is given before that time of the monotonic clock; what was minted is discarded. Never shortens a pause. */

@@ -12,7 +12,7 @@ import { readPipelineState, type UpstreamState } from "./pipeline-state.ts";
 import { createPool } from "./pool.ts";
 import type { PoolOptions } from "./pool.ts";
 import { createRetry } from "./retry.ts";
-import type { QueueBounds } from "./scheduler.ts";
+import type { QueueBounds } from "./queue-room.ts";
 import { createTransact } from "./transact.ts";
 
 /** The way to one Key Protect instance. */

@@ -84,10 +84,7 @@ export function createBacklog(weights: ClassWeights): Backlog {
     sizeOfCaller: (caller) => callers.get(caller) ?? 0,
     ahead(priority, caller, place) {
       const own = classes[priority];
-      const before = place === "head" ? 0 : own.queue.sizeOf(caller);
-      const others = own.queue.callers - (own.queue.sizeOf(caller) > 0 ? 1 : 0);
-      // Each other caller has a turn for each turn of this one, as long as it has calls waiting.
-      const ahead = Math.min(own.queue.size, before + (before + 1) * others);
+      const ahead = own.queue.ahead(caller, place);
       let sum = ahead;
       for (const turn of turns) {
         if (turn === own) continue;

@@ -34,6 +34,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
   return {
     tryTake: () => permits.tryTake(),
     refund: () => permits.refund(),
+    arrivedLate: () => permits.arrivedLate(),
     whenAvailable(callback) {
       waiter = callback;
       permits.whenAvailable(callback === undefined ? undefined : call);
@@ -42,12 +43,12 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
       return permits.ready;
     },
     delayMs: (count) => permits.delayMs(count),
-    setRate(perSecond) {
+    setRate(perSecond, quotaPerSecond) {
       if (isClosed) return;
       const isKnown = perSecond !== Number.POSITIVE_INFINITY;
       const wasKnown = permits.rate !== Number.POSITIVE_INFINITY;
       if (isKnown !== wasKnown) replace(perSecond);
-      else if (isKnown) permits.setRate(perSecond);
+      else if (isKnown) permits.setRate(perSecond, quotaPerSecond);
     },
     get rate() {
       return permits.rate;

@@ -16,6 +16,8 @@ export interface Course {
   readonly holding: Hold;
   /** Keeps that rate, as one that is safe. */
   hold(perSecond: number, now: number): void;
+  /** Keeps that rate, which is safe and may be far too low: tries more soon, and in short steps until the next refusal. */
+  holdBriefly(perSecond: number, now: number): void;
   /** Keeps that rate, which is known not to be safe, until something better is known. */
   sustain(perSecond: number, now: number): void;
   /** Searches from that rate on. */
@@ -34,6 +36,9 @@ const slowStartMs = 2_000;
 const hastyFactor = 1.7;
 const hastyMs = 1_000;
 const probeMs = 15_000;
+/** Where a rate may be far too low. */
+const briefHoldMs = 10_000;
+const briefProbeMs = 5_000;
 /** After all of these together (a quarter more) have stood, the quota has grown, and the search begins anew. */
 const probeSteps = [0.01, 0.02, 0.04, 0.08, 0.08];
 /** Fewer answers than these do not test a rate. */
@@ -46,6 +51,7 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
   let rate = bounds.startPerSecond;
   let safe = rate;
   let isHasty = false;
+  let isBrief = false;
   let step = 0;
   let periodStart = createdAt;
   let answers = 0;
@@ -59,6 +65,12 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
     phase = next;
     rate = Math.min(Math.max(perSecond, leastPerSecond), bounds.mostPerSecond);
     forget(now);
+  }
+
+  function keep(perSecond: number, now: number): void {
+    isHasty = false;
+    enter("hold", perSecond, now);
+    safe = rate;
   }
 
   function startProbe(now: number): void {
@@ -101,13 +113,18 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
     },
     holding,
     hold(perSecond, now) {
-      isHasty = false;
-      enter("hold", perSecond, now);
-      safe = rate;
+      keep(perSecond, now);
+      isBrief = false;
       holding.start(now);
+    },
+    holdBriefly(perSecond, now) {
+      keep(perSecond, now);
+      isBrief = true;
+      holding.start(now, briefHoldMs);
     },
     sustain(perSecond, now) {
       isHasty = false;
+      isBrief = false;
       enter("hold", perSecond, now);
       holding.reset();
       holding.start(now);
@@ -123,7 +140,8 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
     forget,
     advance(now) {
       const searchMs = isHasty ? hastyMs : slowStartMs;
-      const leastMs = phase === "probe" ? probeMs : searchMs;
+      const testMs = isBrief ? briefProbeMs : probeMs;
+      const leastMs = phase === "probe" ? testMs : searchMs;
       const periodMs = now - periodStart;
       if (periodMs < Math.max(leastMs, (leastAnswers * 1000) / rate)) return;
       const isUsed = answers * 1000 >= leastUse * rate * periodMs;

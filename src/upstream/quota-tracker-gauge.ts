@@ -14,6 +14,8 @@ const darkRefusals = 5;
 const darkMs = 30;
 /** Where one window was used up just before, fewer tell that the next one is. */
 const darkRefusalsAgain = 3;
+/** What is less than this part of a second's rate is the rest of a window, and no whole one. */
+const leastPart = 0.2;
 /** From the end of one window to the end of the next, at a rate that is a little too high. */
 const usedUpMs = 1_300;
 
@@ -105,10 +107,11 @@ export function createGauge(): Gauge {
         return isEnough ? perSecond(now - startedAt) : undefined;
       }
       // Only what was counted from its beginning fills a window.
-      if (accepted < darkRefusals || !isDark(now, rate)) return undefined;
+      if (accepted < Math.max(darkRefusals, leastPart * rate) || !isDark(now, rate))
+        return undefined;
       isOn = false;
       // A window that began meanwhile was seen to begin: what the one before let through does not count.
-      if (sinceRow < darkRefusals)
+      if (sinceRow < Math.max(darkRefusals, leastPart * rate))
         return { accepted, throttled, usedUpUntil: startedAt + lengthMs };
       return { accepted: sinceRow, throttled, usedUpUntil: lightAt + secondMs };
     },

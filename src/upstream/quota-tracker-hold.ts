@@ -1,7 +1,8 @@
 /** How long a rate that works is kept before a little more is tried. */
 export interface Hold {
   isOver(now: number): boolean;
-  start(now: number): void;
+  /** Begins one, of so many milliseconds at most. */
+  start(now: number, mostMs?: number): void;
   /** Lets the next holds last as long as the first. */
   reset(): void;
   /** Lets the next holds last longer, up to the longest. */
@@ -24,8 +25,8 @@ export function createHold(longest: number): Hold {
 
   return {
     isOver: (now) => now >= until,
-    start(now) {
-      until = now + holdMs;
+    start(now, mostMs = Number.POSITIVE_INFINITY) {
+      until = now + Math.min(holdMs, mostMs);
     },
     reset() {
       holdMs = firstMs;

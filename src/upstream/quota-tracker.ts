@@ -28,6 +28,8 @@ export type QuotaPhase = "slow-start" | "hold" | "probe" | "blackout";
 export interface QuotaTracker {
   /** The rate to be applied now, in requests per second; never below 0.5. `Infinity` as long as the quota is unknown. */
   readonly rate: number;
+  /** The rate whose second must not be exceeded: above `rate` while a blackout is seen through with a few requests. */
+  readonly quotaRate: number;
   /** The highest rate that has stood its test, in requests per second; `rate` differs from it while probing. */
   readonly safeRate: number;
   readonly phase: QuotaPhase;
@@ -59,6 +61,8 @@ const cutMs = 300;
 const unpacedMs = 700;
 /** Cuts that follow each other more closely are one event; they do not prolong the hold. */
 const settleMs = 2_000;
+/** A probe that leaves more than this untested in between. */
+const wideStep = 1.03;
 /** What was measured may be too much: a window whose beginning was not seen let through a part of the next as well. */
 const doubtMs = 6_000;
 const doubtPart = 0.97;
@@ -78,6 +82,8 @@ export function createQuotaTracker(
   const ease = createEase();
   /** Whether the rate awaits what the gauge finds. */
   let isGauging = false;
+  /** Whether a probe that went too far may be followed by a smaller one soon. */
+  let mayRetry = false;
   /** Until when a refusal shows that the gauge found too much. */
   let doubtedUntil = Number.NEGATIVE_INFINITY;
   /** While the search has just ended: the last rate that it went through unharmed. */
@@ -92,6 +98,12 @@ export function createQuotaTracker(
   function applied(): number {
     if (blackout.isOn) return Math.min(pokesPerSecond, course.rate);
     return Math.max(leastPerSecond, ease.of(Math.min(course.rate, ramp.limit)));
+  }
+
+  /** Takes a rate over that may be far too low. */
+  function doubt(perSecond: number, now: number): void {
+    mayRetry = true;
+    course.holdBriefly(perSecond, now);
   }
 
   function cut(now: number): void {
@@ -116,10 +128,16 @@ export function createQuotaTracker(
       course.sustain(sent, now);
     } else if (phase === "slow-start") {
       passed = safe;
-      course.hold(searchEnd(second, safe, sent), now);
+      doubt(searchEnd(second, safe, sent), now);
     } else if (phase === "probe") {
-      course.holding.prolong(2);
-      course.hold(Math.min(safe, sent), now);
+      if (mayRetry && sent > safe * wideStep) {
+        // The quota is somewhere in between.
+        mayRetry = false;
+        course.holdBriefly(safe, now);
+      } else {
+        course.holding.prolong(2);
+        course.hold(Math.min(safe, sent), now);
+      }
     } else if (now < doubtedUntil) {
       gauge.start(now, "usedUp");
       blackout.explain(now + doubtPauseMs, nextCutAt);
@@ -133,12 +151,13 @@ export function createQuotaTracker(
   /** Takes over what the gauge has found, if it has. */
   function conclude(now: number): void {
     const finding = gauge.finish(now, course.rate);
-    if (finding === undefined || (!isGauging && finding.usedUpUntil === undefined)) return;
+    if (finding === undefined) return;
+    if (!isGauging && finding.usedUpUntil === undefined && !isSevere(finding)) return;
     isGauging = false;
     isLowered = true;
     passed = undefined;
     course.holding.reset();
-    course.hold(rateFound(finding, course.rate), now);
+    doubt(rateFound(finding, course.rate), now);
     const from = Math.max(now, finding.usedUpUntil ?? now);
     nextCutAt = from + cutMs;
     doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
@@ -158,15 +177,22 @@ export function createQuotaTracker(
     }
     // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
     // another penalty.
-    if (passed === undefined) course.holding.prolongFor(lengthMs);
     const margin = isLowered && cutAt >= startedAt ? 1 : quotaMargin;
-    course.hold(Math.min(course.safe, passed ?? course.safe) * margin * (1 - reduction), now);
+    const perSecond = Math.min(course.safe, passed ?? course.safe) * margin * (1 - reduction);
+    if (isOfSecond) doubt(perSecond, now);
+    else {
+      if (passed === undefined) course.holding.prolongFor(lengthMs);
+      course.hold(perSecond, now);
+    }
     passed = undefined;
   }
 
   return {
     get rate() {
       return applied();
+    },
+    get quotaRate() {
+      return blackout.isOn && course.rate < Number.POSITIVE_INFINITY ? course.rate : applied();
     },
     get safeRate() {
       return course.safe;

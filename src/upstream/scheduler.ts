@@ -9,6 +9,7 @@ import type { UpstreamError } from "./error.ts";
 import type { UpstreamCall } from "./layer.ts";
 import type { Permits } from "./permits.ts";
 import { createBacklog, type ClassWeights } from "./queue-backlog.ts";
+import { createRoom, type QueueBounds } from "./queue-room.ts";
 import { Ticket } from "./queue-ticket.ts";
 import { refusal, shedReasonOf, type ShedReason } from "./scheduler-refusal.ts";
 
@@ -45,16 +46,6 @@ export interface Scheduler {
   close(): void;
 }
 
-/** How much may wait. */
-export interface QueueBounds {
-  /** Calls of all callers. Default 2,048. */
-  readonly calls: number;
-  /** Calls of all callers, as milliseconds of work at the present rate; the lesser of the two holds. Default 2,000. */
-  readonly workMs: number;
-  /** The part of these that one caller may have, in percent. Default 60. */
-  readonly callerPercent: number;
-}
-
 /** What a scheduler works with. */
 export interface SchedulerOptions {
   readonly permits: Permits;
@@ -62,6 +53,11 @@ export interface SchedulerOptions {
   readonly bounds?: Partial<QueueBounds> | undefined;
   /** Default: interactive 16, management 4, bulk 1. */
   readonly weights?: ClassWeights | undefined;
+  /**
+   * What there will be within about a second if calls wait, in permits per second: where that is more than the permits' own rate,
+   * as many calls may wait as there will then be permits for. Default: nothing beyond the rate.
+   */
+  readonly duePerSecond?: (() => number) | undefined;
   /** How long an exchange for a call of a class usually takes (its median), in milliseconds. Default 20. */
   readonly typicalServiceMs?: ((priority: PriorityClass, now: number) => number) | undefined;
   /** The least that an exchange takes; a call with less time left is dropped at its turn, in milliseconds. Default 5. */
@@ -79,6 +75,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
   const { onGranted = ignore, onShed = ignore } = options;
   const bounds: QueueBounds = { calls: 2_048, workMs: 2_000, callerPercent: 60, ...options.bounds };
+  const room = createRoom(permits, bounds, options.duePerSecond);
   const backlog = createBacklog(options.weights ?? { interactive: 16, management: 4, bulk: 1 });
   let isArmed = false;
   let isClosed = false;
@@ -147,9 +144,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     });
   /** Milliseconds until the call's turn, as things stand. */
   const turnInMs = (call: UpstreamCall, place: "head" | "tail"): number =>
-    permits.delayMs(backlog.ahead(call.rpc.priority, call.caller, place) + 1);
-  const maxQueued = (): number =>
-    Math.max(1, Math.min(bounds.calls, Math.floor((permits.rate * bounds.workMs) / 1_000)));
+    room.delayMs(backlog.ahead(call.rpc.priority, call.caller, place) + 1);
   const endOf = (call: UpstreamCall): CallEnd | undefined => {
     if (isClosed) return "shutdown";
     return call.signal.aborted ? callEnd(call.signal) : undefined;
@@ -166,7 +161,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   };
   const queue = (call: UpstreamCall, now: number, serviceMs: number): Promise<void> => {
     const turnMs = turnInMs(call, "tail");
-    const most = maxQueued();
+    const most = room.calls();
     const mostOfCaller = Math.ceil((most * bounds.callerPercent) / 100);
     const isFull = backlog.size >= most;
     // Whose part is the whole queue has no part of its own.

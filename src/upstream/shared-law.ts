@@ -62,15 +62,14 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
     own = createOwn(now);
     isStale = false;
   };
-  const rate = (): number => {
-    // Its boundless rate is no rate, but what it pokes with during a blackout is.
-    const ofLaw = law().rate;
-    return Math.min(
+  // The boundless rate of the guided law is no rate, but what it pokes with during a blackout is.
+  const limited = (ofLaw: number): number =>
+    Math.min(
       ofLaw < boundless * quotaMargin ? ofLaw : limit.perSecond,
       limit.perSecond,
       ramp.limit,
     );
-  };
+  const rate = (): number => limited(law().rate);
 
   return {
     limitTo(next, now) {
@@ -81,6 +80,9 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
     },
     get rate() {
       return rate();
+    },
+    get quotaRate() {
+      return limited(law().quotaRate);
     },
     get safeRate() {
       return limit.mayProbe ? own.safeRate : limit.perSecond;

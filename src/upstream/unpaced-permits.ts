@@ -27,6 +27,7 @@ export function createUnpacedPermits(clock: Clock): Permits {
   return {
     tryTake: () => !isClosed && clock.now() >= pausedUntil,
     refund() {},
+    arrivedLate() {},
     whenAvailable(callback) {
       waiter = isClosed ? undefined : callback;
       arm();

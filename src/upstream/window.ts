@@ -6,6 +6,8 @@ export interface SendWindow {
   take(now: number): void;
   /** Forgets a send that did not happen. */
   giveBack(): void;
+  /** Counts a send of the past as one of now. */
+  postpone(now: number): void;
   /** Changes how many sends fit. Sends of the past keep counting. */
   resize(quota: number): void;
   /** How many sends fit. */
@@ -37,6 +39,16 @@ export function createWindow(options: SendWindowOptions): SendWindow {
   let next = 0;
   let filled = 0;
 
+  const take = (now: number): void => {
+    times[next] = now;
+    next = (next + 1) % times.length;
+    filled = Math.min(filled + 1, times.length);
+  };
+  const giveBack = (): void => {
+    // Which send it was is not known. Dropping the oldest is right for each: what is left is never older than what was
+    // really sent.
+    if (filled > 0) filled -= 1;
+  };
   /** Time of the send that has `newer` sends after it. */
   const timeOf = (newer: number): number =>
     times[(next - 1 - newer + 2 * times.length) % times.length] ?? Number.NEGATIVE_INFINITY;
@@ -48,15 +60,11 @@ export function createWindow(options: SendWindowOptions): SendWindow {
       const waitMs = newer < filled ? Math.max(0, timeOf(newer) + periodMs - now) : 0;
       return waitMs + laps * periodMs;
     },
-    take(now) {
-      times[next] = now;
-      next = (next + 1) % times.length;
-      filled = Math.min(filled + 1, times.length);
-    },
-    giveBack() {
-      // Which send it was is not known. Dropping the oldest is right for each: what is left is never older than what was
-      // really sent.
-      if (filled > 0) filled -= 1;
+    take,
+    giveBack,
+    postpone(now) {
+      giveBack();
+      take(now);
     },
     resize(quota) {
       limit = limitOf(quota);

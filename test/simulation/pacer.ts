@@ -10,7 +10,7 @@ export interface Pacer {
   /** The earliest time at which something may be sent, given the present. `Infinity` requests per second are unpaced. */
   readyAt(now: number): number;
   take(now: number): void;
-  setRate(perSecond: number, now: number): void;
+  setRate(perSecond: number, quotaPerSecond: number, now: number): void;
   pauseUntil(time: number): void;
 }
 
@@ -22,10 +22,10 @@ export function createPacer(perSecond: number): Pacer {
   const window = createWindow({ quota: isUnpaced(perSecond) ? 1 : perSecond / quotaMargin });
 
   /** What was sent unpaced is not known to the pace that begins, so it begins with nothing to spend. */
-  function start(rate: number, now: number): void {
+  function start(rate: number, quotaRate: number, now: number): void {
     intervalMs = 1000 / rate;
     burst = burstOf(rate);
-    window.resize(rate / quotaMargin);
+    window.resize(quotaRate / quotaMargin);
     theoretical = Math.max(paused, now + intervalMs) + (burst - 1) * intervalMs;
   }
 
@@ -40,13 +40,13 @@ export function createPacer(perSecond: number): Pacer {
       theoretical = Math.max(theoretical, now) + intervalMs;
       window.take(now);
     },
-    setRate(rate, now) {
-      if (intervalMs === 0) return isUnpaced(rate) ? undefined : start(rate, now);
+    setRate(rate, quotaRate, now) {
+      if (intervalMs === 0) return isUnpaced(rate) ? undefined : start(rate, quotaRate, now);
       const owed = Math.max(0, theoretical - now) / intervalMs;
       intervalMs = 1000 / rate;
       theoretical = Math.min(theoretical, now + owed * intervalMs);
       burst = burstOf(rate);
-      window.resize(rate / quotaMargin);
+      window.resize(quotaRate / quotaMargin);
     },
     pauseUntil(time) {
       if (time <= paused) return;

@@ -35,14 +35,15 @@ describe.for(settings)("from 200 to 50 to 400 per second with %s", ([, law]) => 
   test.for([
     ["a bucket of 20", () => tokenBucket(200, 20), steady],
     ["a bucket of 20 on a rough network", () => tokenBucket(200, 20), rough, 0.015],
-    ["a bucket of 200", () => tokenBucket(200, 200), steady],
+    // What it holds hides for seconds that the rate is too high.
+    ["a bucket of 200", () => tokenBucket(200, 200), steady, 0.01, 0.002],
   ] as const)(
     "follows %s within two seconds down, and up again",
-    ([, create, network, most = 0.01]) => {
+    ([, create, network, most = 0.01, mostLater = 0.001]) => {
       const run = stepping({ settings: law, upstream: create(), network });
       expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(most);
       expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(0.95);
-      expect(measure(run, 50, dropAt + 10, riseAt).refusedShare).toBeLessThan(0.001);
+      expect(measure(run, 50, dropAt + 10, riseAt).refusedShare).toBeLessThan(mostLater);
       expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
     },
   );
@@ -50,12 +51,13 @@ describe.for(settings)("from 200 to 50 to 400 per second with %s", ([, law]) => 
   test.for([
     ["a fixed second", () => fixedWindow(200, 1_000)],
     ["a sliding second", () => slidingSecond(200)],
-    ["a sliding second that counts refusals", () => slidingSecond(200, true)],
-  ] as const)("follows %s within two seconds down, and up again", ([, create]) => {
+    // What was refused takes the place of what would have been let through, and is taken for a lower quota at first.
+    ["a sliding second that counts refusals", () => slidingSecond(200, true), 0.93],
+  ] as const)("follows %s within two seconds down, and up again", ([, create, least = 0.95]) => {
     const run = stepping({ settings: law, upstream: create(), network: steady });
     expect(measure(run, 50, dropAt, dropAt + 2).refused).toBeLessThan(60);
     expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(0.01);
-    expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(0.95);
+    expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(least);
     expect(measure(run, 50, dropAt + 12, riseAt).refusedShare).toBeLessThan(0.001);
     expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
   });
@@ -106,11 +108,13 @@ describe("whenever within a second the quota falls", () => {
     expect(drops(from, to, () => create(from)).at(-1)).toBeLessThan(most);
   });
 
-  // Where a window begins cannot be seen while it refuses everything: at times a part of two is taken for one.
   test.for([
-    [200, 50, 0.01, 0.12],
-    [100, 60, 0.04, 0.06],
-    [200, 150, 0.01, 0.025],
+    [200, 50, 0.001, 0.01],
+    [100, 60, 0.001, 0.01],
+    [60, 20, 0.001, 0.01],
+    // Where a window begins cannot be seen while it refuses everything: at times a part of two is taken for one.
+    [200, 150, 0.001, 0.03],
+    [1_000, 300, 0.001, 0.03],
   ] as const)("from %d to %d, little is refused at a fixed second after two", (scenario) => {
     const [from, to, median, most] = scenario;
     const shares = drops(from, to, () => fixedWindow(from, 1_000));

@@ -102,7 +102,7 @@ export function simulate(scenario: Scenario): Run {
 
   function follow(now: number): void {
     if (!tracker.advance(now)) return;
-    pacer.setRate(tracker.rate, now);
+    pacer.setRate(tracker.rate, tracker.quotaRate, now);
     pacer.pauseUntil(tracker.pausedUntil);
     wakesAt = Number.POSITIVE_INFINITY;
   }

@@ -1,6 +1,7 @@
 /** The loop of a member, on driven time, with the model of the script in the place of Redis. */
 import { describe, expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logger.ts";
+import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
 import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
 import type { QuotaLimit } from "../../../src/quota-share/share-ladder.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
@@ -55,6 +56,59 @@ describe("renewal", () => {
     expect(rate()).toBeCloseTo(98.5, 6);
     await share.close();
     expect(clock.pending).toBe(0);
+  });
+
+  test("happens soon when calls wait for more than was lent, ten times a second at most", async () => {
+    const { share, clock, redis, requests, demand } = start();
+    const takeAll = (): Promise<unknown> =>
+      redis.eval(
+        "",
+        [],
+        toLeaseArgs({
+          memberId: "b",
+          wantsPerSecond: 500,
+          hasPerSecond: 96,
+          acceptedPerSecond: 90,
+          ceilingPerSecond: 100,
+          seedPerSecond: undefined,
+          isSearching: false,
+          throttledPerSecond: 0,
+          refusedEpoch: undefined,
+          longestHoldMs: 300_000,
+        }),
+      );
+    demand.wantsPerSecond = 0;
+    share.start();
+    for (let second = 0; second < 8; second++) {
+      await takeAll();
+      await clock.advance(1_000);
+    }
+    expect(share.state.ratePerSecond).toBeLessThan(5);
+    expect(share.duePerSecond).toBeCloseTo(49.25, 6);
+
+    demand.wantsPerSecond = 500;
+    const mine = (): number => requests.filter(({ memberId }) => memberId === "a").length;
+    const before = mine();
+    for (let ms = 0; ms < 500; ms += 5) {
+      share.onBacklog();
+      await clock.advance(5);
+    }
+    expect(mine() - before).toBeGreaterThanOrEqual(4);
+    expect(mine() - before).toBeLessThanOrEqual(7);
+    await share.close();
+  });
+
+  test("is not hurried by those who wait for all that is due", async () => {
+    const { share, clock, requests } = start();
+    share.start();
+    await clock.advance(6_000);
+    requests.length = 0;
+    for (let ms = 0; ms < 800; ms += 5) {
+      share.onBacklog();
+      await clock.advance(5);
+    }
+    expect(requests.length).toBeLessThanOrEqual(1);
+    await share.close();
   });
 
   test("never happens twice at a time, however long an answer takes", async () => {

@@ -47,6 +47,16 @@ describe("with a lease", () => {
     expect(ladder.ageMs(15)).toBe(5);
   });
 
+  test("has an equal part of the quota due, however little it was lent", () => {
+    const ladder = start();
+    ladder.grant({ ...lease, ratePerSecond: 2, sharePerSecond: 2 }, 10, 15);
+    expect(ladder.due(15)).toBeCloseTo(49.25, 9);
+    ladder.grant({ ...lease, ratePerSecond: 80 }, 1_010, 1_015);
+    expect(ladder.due(1_015)).toBe(80);
+    ladder.miss();
+    expect(ladder.due(4_020)).toBe(ladder.limit(4_020).perSecond);
+  });
+
   test("keeps it until its end when Redis is away, then falls to the slice of the larger group", () => {
     const ladder = start();
     ladder.grant(lease, 10, 15);

@@ -4,7 +4,8 @@ import { createPermitMint } from "../../../src/upstream/permit-mint.ts";
 import type { Permits } from "../../../src/upstream/permits.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-const mint = (rate: number): Permits => createPermitMint({ clock: systemClock, rate });
+const mint = (rate: number, guardMs?: number): Permits =>
+  createPermitMint({ clock: systemClock, rate, guardMs });
 
 describe("the permit mint", () => {
   beforeEach(() => {
@@ -74,6 +75,34 @@ describe("the permit mint", () => {
       expect(permits.rate).toBe(rate);
     }
     permits.close();
+  });
+
+  test("keeps the second of the quota full while little is sent for another reason", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(1_000);
+    permits.setRate(4, 100);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(600);
+    // With the window of four per second, none of what was sent before would have left room.
+    expect(times.length - before).toBeGreaterThanOrEqual(2);
+    permits.setRate(4);
+    const narrowed = times.length;
+    await vi.advanceTimersByTimeAsync(350);
+    expect(times.length - narrowed).toBe(0);
+    permits.close();
+  });
+
+  test("a request that arrived late counts from then on", async () => {
+    const permits = mint(100, 0);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(60);
+    const first = times.length;
+    for (let late = 0; late < first; late++) permits.arrivedLate();
+    await vi.advanceTimersByTimeAsync(1_500);
+    permits.close();
+    const heldUp = times.map((at, index) => (index < first ? 60 : at - (times[0] ?? 0)));
+    expect(densestSecond(heldUp)).toBeLessThanOrEqual(102);
   });
 
   test("follows a rise from a very low rate without waiting out the old pace", async () => {

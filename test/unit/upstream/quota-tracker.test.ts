@@ -56,6 +56,15 @@ function held(): QuotaTracker {
   return tracker;
 }
 
+/** At 30 × 0.985 since 2,790 ms: what a window let through. */
+const found = (): QuotaTracker => {
+  const tracker = create(known);
+  refuseUntil(tracker, serve(tracker, 0, 2_000) + 10, 2_210);
+  for (let index = 0; index < 30; index++) tracker.onAccepted(2_510 + index * 10);
+  refuseUntil(tracker, 2_810, 2_890);
+  return tracker;
+};
+
 describe("start", () => {
   test("holds 98.5 % of a known ceiling at once", () => {
     const tracker = create(known);
@@ -267,12 +276,57 @@ describe("a severe drop", () => {
   });
 });
 
+describe("a rate that may be far too low", () => {
+  test("is held for ten seconds, then tried higher every five", () => {
+    const tracker = found();
+    const base = tracker.safeRate;
+    let now = serve(tracker, 3_510, 12_000);
+    expect(tracker).toMatchObject({ phase: "hold", rate: base });
+    now = serve(tracker, now, 17_000);
+    expect(tracker.phase).toBe("probe");
+    expect(tracker.rate).toBeCloseTo(base * 1.01, 6);
+    now = serve(tracker, now, 27_000);
+    expect(tracker.rate).toBeCloseTo(base * 1.01 * 1.02 * 1.04, 6);
+  });
+
+  test("is soon tried again in smaller steps after a step that was too wide, once", () => {
+    const tracker = found();
+    let now = 3_510;
+    const refusedAt: number[] = [];
+    for (; refusedAt.length < 3 && now < 600_000; now += 100) {
+      serve(tracker, now, now + 100, 1.1);
+      if (tracker.rate > tracker.safeRate * 1.03) {
+        refuse(tracker, now + 101, 1);
+        refusedAt.push(now);
+      }
+    }
+    const [first = 0, second = 0, third = 0] = refusedAt;
+    expect(second - first).toBeLessThan(25_000);
+    expect(third - second).toBeGreaterThan(60_000);
+  });
+
+  test("is not what the rest of a window lets through", () => {
+    const tracker = create(known);
+    refuseUntil(tracker, serve(tracker, 0, 2_000) + 10, 2_210);
+    for (let index = 0; index < 6; index++) tracker.onAccepted(2_510 + index * 10);
+    refuseUntil(tracker, 2_570, 2_690);
+    expect(tracker.safeRate).toBeGreaterThan(90);
+  });
+});
+
 describe("blackout", () => {
   test("stops, then asks four times a second", () => {
     const tracker = create(known);
     const now = serve(tracker, 0, 2_000);
     const dark = refuseUntil(tracker, now + 10, now + 210);
     expect(tracker).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: dark + 250 });
+  });
+
+  test("keeps the second of the rate that it goes back to", () => {
+    const tracker = create(known);
+    const now = serve(tracker, 0, 2_000);
+    refuseUntil(tracker, now + 10, now + 210);
+    expect(tracker).toMatchObject({ rate: 4, quotaRate: 98.5 * 0.985 });
   });
 
   test("resumes at the safe rate less the margin when something is accepted", () => {

@@ -114,6 +114,42 @@ describe("fairness", () => {
     expect(countOf(greedy, "granted")).toBeGreaterThan(180);
   });
 
+  test("serves those who were not served lately before the next round of the others", async () => {
+    const queue = createQueue(100);
+    exhaust(queue);
+    const steady = ["a", "b", "c", "d"].flatMap((caller) =>
+      times(8, () => queue.arrive({ caller })),
+    );
+    // Everybody has had a turn by then.
+    await queue.clock.advance(45);
+    expect(countOf(steady, "granted")).toBe(4);
+    const rare = queue.arrive({ caller: "rare" });
+    const other = queue.arrive({ caller: "other" });
+    await queue.clock.advance(10);
+    expect([rare.outcome, other.outcome]).toEqual(["granted", "waiting"]);
+    await queue.clock.advance(10);
+    expect(other.outcome).toBe("granted");
+    expect(countOf(steady, "granted")).toBe(4);
+    // Once per round.
+    const again = queue.arrive({ caller: "rare" });
+    await queue.clock.advance(40);
+    expect(again.outcome).toBe("waiting");
+    expect(countOf(steady, "granted")).toBe(8);
+    await queue.clock.advance(10);
+    expect(again.outcome).toBe("granted");
+  });
+
+  test("tells a caller that was not served lately that its turn is near", async () => {
+    const queue = createQueue(10, { bounds: { workMs: 60_000 } });
+    exhaust(queue);
+    for (const caller of ["a", "b", "c"]) times(3, () => queue.arrive({ caller }));
+    const hasty = queue.arrive({ caller: "rare", withinMs: 410 });
+    const patient = queue.arrive({ caller: "rare", withinMs: 430 });
+    await queue.clock.advance(0);
+    expect([hasty.outcome, patient.outcome]).toEqual(["DEADLINE_TOO_SHORT", "waiting"]);
+    queue.scheduler.close();
+  });
+
   test("lets a caller with a single call each time not jump the others' turns", async () => {
     const queue = createQueue(100);
     exhaust(queue);
@@ -202,6 +238,18 @@ describe("bounds", () => {
     await queue.clock.advance(0);
     expect(refused.error).toMatchObject({ code: "OVERLOADED", retryAfterMs: 2_050, sent: false });
     expect(queue.scheduler.queued).toBe(40);
+  });
+
+  test("reckon with the rate that is due where there is little at present", async () => {
+    const queue = createQueue(2, { duePerSecond: () => 50 });
+    exhaust(queue);
+    const calls = times(101, (index) => queue.arrive({ caller: `c${index}`, withinMs: 4_000 }));
+    await queue.clock.advance(0);
+    expect(countOf(calls, "waiting")).toBe(100);
+    expect(calls[100]?.outcome).toBe("OVERLOADED");
+    // A second until it is there, two for a hundred calls, and the exchange.
+    expect(calls[100]?.error?.retryAfterMs).toBeGreaterThan(2_000);
+    queue.scheduler.close();
   });
 
   test("refuse the 2,049th call however high the rate", async () => {

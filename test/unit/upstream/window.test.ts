@@ -49,6 +49,14 @@ describe("the send window", () => {
     expect(window.waitMs(20)).toBe(1_002);
   });
 
+  test("counts a send that was held up as one of the time at which it arrived at the latest", () => {
+    const window = createWindow({ quota: 3 });
+    for (const at of [0, 5, 10]) window.take(at);
+    window.postpone(90);
+    expect(window.waitMs(90)).toBe(5 + 1_012 - 90);
+    expect(window.waitMs(90, 3)).toBe(1_012);
+  });
+
   test("keeps counting past sends when the quota falls and rises again", () => {
     const window = createWindow({ quota: 4 });
     for (const at of [0, 10, 20, 30]) window.take(at);
