@@ -80,6 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Controller | undefined;
   #isSettled = false;
   #onFreed: (() => void) | undefined;
+  #sentAt = 0;
   #status = 0;
   #headers: Readonly<Record<string, string>> = noHeaders;
   #chunks: Buffer[] = [];
@@ -131,6 +132,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       throw new Error("the exchange was given up before its request was written");
     }
     this.#controller = controller;
+    this.#sentAt = this.#clock.now();
   }
 
   onResponseStart(_controller: Controller, status: number, headers: ResponseHeaders): void {
@@ -164,7 +166,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#onFreed?.();
     if (this.#isSettled) return;
     this.#release();
-    this.#settle.resolve({ status: this.#status, headers: this.#headers, body: this.#joined() });
+    this.#resolve(this.#joined());
   }
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
@@ -206,8 +208,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     } else {
       this.#release();
       this.#wipeChunks();
-      this.#settle.resolve({ status: this.#status, headers: this.#headers, body: noBody });
+      this.#resolve(noBody);
     }
+  }
+
+  #resolve(body: Buffer): void {
+    const sentAt = this.#sentAt;
+    this.#settle.resolve({ status: this.#status, headers: this.#headers, body, sentAt });
   }
 
   #abort(error: UpstreamError): void {

@@ -63,6 +63,8 @@ export interface UpstreamResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** Empty for none. */
   readonly body: Buffer;
+  /** When the request was put on its connection, which may have had to be set up first. */
+  readonly sentAt?: number;
 }
 
 /**

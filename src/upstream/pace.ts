@@ -72,8 +72,10 @@ export interface Pace {
   close(): void;
 }
 
-/** An exchange that takes so many times as long as usual may have been late on its way, and not slow in its work. */
-const lateFactor = 2;
+/** So many of the first requests may be late on their way for many reasons. */
+const firstAnswers = 50;
+/** Less than this on its way to a connection is covered by what the send window has to spare, in milliseconds. */
+const heldUpMs = 10;
 
 /** Starts at the rate that the settings say. */
 export function createPace(options: PaceOptions): Pace {
@@ -98,6 +100,7 @@ export function createPace(options: PaceOptions): Pace {
     onShed: meter.callShed,
   });
   const first = new WeakSet<UpstreamCall>();
+  let coldAnswers = firstAnswers;
 
   const follow = (now: number): void => {
     if (tracker === undefined || !tracker.advance(now)) return;
@@ -106,14 +109,16 @@ export function createPace(options: PaceOptions): Pace {
   };
   const learn = (
     { rpc }: UpstreamCall,
-    { status, headers }: UpstreamResponse,
+    { status, headers, sentAt }: UpstreamResponse,
     startedAt: number,
   ): void => {
     const now = clock.now();
+    const isHeldUp = sentAt !== undefined && sentAt - startedAt > heldUpMs;
     const tookMs = now - startedAt;
     meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
-    // What a new connection, say, held up on its way counts upstream from the moment it got there.
-    if (tookMs > lateFactor * serviceTime.typicalMs(rpc.priority, now)) permits.arrivedLate();
+    // What a new connection, or code that is not compiled yet, held up on its way counts upstream from when it got there.
+    if (isHeldUp || coldAnswers > 0) permits.arrivedLate();
+    if (coldAnswers > 0) coldAnswers -= 1;
     // A refusal is quick and says nothing about the time that work takes.
     if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);
     if (tracker === undefined) return;

@@ -10,6 +10,7 @@ import type { UpstreamErrorCode } from "../../../src/upstream/error.ts";
 import type { Send, UpstreamCall, UpstreamRequest } from "../../../src/upstream/layer.ts";
 import { createPace } from "../../../src/upstream/pace.ts";
 import type { Pace, PaceOptions } from "../../../src/upstream/pace.ts";
+import { densestSecond } from "./spend-all.ts";
 import { openRequest } from "./requests.ts";
 import type { OpenRequest } from "./requests.ts";
 
@@ -191,6 +192,39 @@ describe("the way through the quota", () => {
     await newest(way).answer(200);
     expect(following.outcome).toBe(200);
     way.pace.close();
+  });
+
+  test("requests that are held up on their way never make more than the quota arrive in a second", async () => {
+    const pace = createPace({
+      quota: { mode: "fixed", ceilingPerSecond: 100 },
+      connections: 64,
+      clock: systemClock,
+      random: () => 0,
+    });
+    const arrivals: number[] = [];
+    let asked = 0;
+    const send = pace.layer(async () => {
+      asked += 1;
+      // The first find nothing compiled; those after the two hundredth find no connection.
+      const waits = asked > 200 && asked <= 210 ? 60 : 0;
+      await new Promise((resolve) => setTimeout(resolve, waits));
+      const sentAt = systemClock.now();
+      await new Promise((resolve) => setTimeout(resolve, asked <= 10 ? 60 : 10));
+      arrivals.push(systemClock.now());
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return { status: 200, headers: {}, body: Buffer.alloc(0), sentAt };
+    });
+    let isOver = false;
+    const callers = Array.from({ length: 40 }, async () => {
+      while (!isOver) await send(openRequest());
+    });
+    await vi.advanceTimersByTimeAsync(6_000);
+    isOver = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    await Promise.all(callers);
+    pace.close();
+    expect(arrivals.length).toBeGreaterThan(590);
+    expect(densestSecond(arrivals.toSorted((a, b) => a - b))).toBeLessThanOrEqual(100);
   });
 
   test("a call that ends in the queue is not sent", async () => {
