@@ -1,5 +1,6 @@
 import { destination, pino } from "pino";
 import type { DestinationStream, LevelWithSilent, Logger } from "pino";
+import { createLineBuffer } from "./line-buffer.ts";
 import { redactSecrets } from "./redact.ts";
 
 /** How to log. */
@@ -9,12 +10,13 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream | undefined;
 }
 
-/**
- * Writes at exit what is buffered; until then a call does not wait for a system call per line. What is buffered when a line
- * fills it still fits the 16 KiB that are written at once.
- */
-const standardOutput = (): DestinationStream =>
-  destination({ dest: 1, sync: false, minLength: 12_288, periodicFlush: 200 });
+/** Writes at exit what is buffered; until then a call does not wait for a system call per line. */
+function standardOutput(): DestinationStream {
+  const sink = destination({ dest: 1, sync: false });
+  const lines = createLineBuffer(sink, { mostLength: 12_288, longestMs: 200 });
+  process.once("exit", () => lines.flushSync());
+  return lines;
+}
 
 /**
  * The member `time` of a line, as ISO 8601 with milliseconds. All but these is written once a second: a `Date` and its
