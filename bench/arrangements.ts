@@ -3,6 +3,7 @@ import { freePort } from "../test/support/free-port.ts";
 import { apiKey, instanceId } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import type { Compiled } from "./compiled.ts";
+import { nodeFlags } from "./node-flags.ts";
 
 /** Names of the arrangements, in the order of the table. */
 export const arrangementNames = [
@@ -76,7 +77,8 @@ export async function startArrangement(
       GATEWAY_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       ...settings,
     };
-    const child = startChild({ ...given, program: compiled.gateway, env: gatewayEnv });
+    const program = compiled.gateway;
+    const child = startChild({ ...given, program, env: gatewayEnv, flags: nodeFlags() });
     await child.answers(`http://127.0.0.1:${adminPort}/readyz`);
     return { name, measured: child, load, port };
   };

@@ -24,6 +24,8 @@ export interface ChildOptions {
   readonly probe: string;
   /** All of its environment beside `PATH`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Further flags of node. */
+  readonly flags?: readonly string[];
   /** Where what it prints is kept: a file, since a pipe would cost its reader time. */
   readonly folder: string;
   /** Folder for a profile of the process, written when it ends; absent: none is made. */
@@ -52,7 +54,7 @@ export function startChild(options: ChildOptions): Child {
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${fileName}.cpuprofile`];
   const child = fork(options.program, {
-    execArgv: ["--import", options.probe, ...profiling],
+    execArgv: [...(options.flags ?? []), "--import", options.probe, ...profiling],
     env: { PATH: process.env["PATH"] ?? "", ...options.env },
     stdio: ["ignore", out, out, "ipc"],
     // JSON has no NaN, which is the median of nothing.

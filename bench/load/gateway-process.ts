@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { request } from "undici";
+import { nodeFlags } from "../node-flags.ts";
 import { gatewayEnv } from "../../test/process/gateway-env.ts";
 import type { UpstreamPlace } from "./quota-upstream-worker.ts";
 
@@ -31,7 +32,7 @@ export const startCompiled =
   (main: string): StartGateway =>
   async (upstream, changes) => {
     const { env, address, adminUrl } = await gatewayEnv(upstream, changes);
-    const child = spawn(process.execPath, [main], {
+    const child = spawn(process.execPath, [...nodeFlags(), main], {
       env: { PATH: process.env["PATH"] ?? "", ...env },
       stdio: ["ignore", "ignore", "inherit"],
     });

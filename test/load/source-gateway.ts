@@ -1,4 +1,5 @@
 import type { GatewayProcess, StartGateway } from "../../bench/load/gateway-process.ts";
+import { nodeFlags } from "../../bench/node-flags.ts";
 import { startWorker } from "../../bench/load/worker.ts";
 import type { GatewayQuestions, Holdings } from "./gateway-worker.ts";
 
@@ -11,7 +12,7 @@ export interface SourceGateway extends GatewayProcess {
 /** Starts one in front of an upstream. Resolves when it serves. */
 export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, changes) => {
   const worker = startWorker<GatewayQuestions>(new URL("gateway-worker.ts", import.meta.url), {
-    nodeArguments: ["--expose-gc"],
+    nodeArguments: [...nodeFlags(), "--expose-gc"],
   });
   try {
     const address = await worker.ask("start", {
