@@ -1,6 +1,7 @@
 /**
  * Compares the contract with that of the newest release: the newest tag `v*` that the current commit descends from.
- * Whatever would break callers that compile against that release fails. Without a release there is nothing to break.
+ * Whatever would break callers that compile against that release fails. Without a release there is nothing to break, and
+ * without a history, as in an unpacked archive, nothing to compare with.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +12,13 @@ function git(args: readonly string[]): Buffer {
   const { exitCode, stdout, stderr } = run("git", args);
   if (exitCode !== 0) throw new Error(`git ${args.join(" ")} failed:\n${stderr}`);
   return stdout;
+}
+
+/** Why Git cannot be asked; `undefined` if it can. */
+function whyNoHistory(): string | undefined {
+  const { exitCode, stderr } = run("git", ["rev-parse", "--verify", "--quiet", "HEAD"]);
+  if (exitCode === 0) return undefined;
+  return stderr.split("\n")[0]?.trim() || "there is no commit";
 }
 
 /** `undefined` if nothing was released yet. Pre-releases (`v1.0.0-rc.1`) count as older than their release. */
@@ -27,8 +35,11 @@ function newestRelease(): string | undefined {
 /** The exit code with which buf says that it compared and found something. */
 const findings = 100;
 
-const release = newestRelease();
-if (release === undefined) {
+const obstacle = whyNoHistory();
+const release = obstacle === undefined ? newestRelease() : undefined;
+if (obstacle !== undefined) {
+  console.warn(`NOT CHECKED: there is no history to compare the contract with (${obstacle}).`);
+} else if (release === undefined) {
   console.warn("NOT CHECKED: there is no tag v* to compare the contract with.");
 } else {
   const temporary = mkdtempSync(join(tmpdir(), "keyprotect-breaking-"));

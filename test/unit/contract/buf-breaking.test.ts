@@ -57,6 +57,15 @@ test("without a release nothing is compared, and that is said", () => {
   expect(exitCode).toBe(0);
 });
 
+test("without a history nothing is compared, and that is said", () => {
+  rmSync(join(root, ".git"), { recursive: true });
+  const { exitCode, output } = compare();
+  expect(output).toContain(
+    "NOT CHECKED: there is no history to compare the contract with (fatal: ",
+  );
+  expect(exitCode).toBe(0);
+});
+
 test("a field more breaks nothing", () => {
   git("tag", "v0.1.0");
   edit(
