@@ -363,9 +363,10 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     ].join(" ");
     for (const action of misbehaviours(echo)) {
       const fault = emulator.faults.add({ match: { service: "keyprotect" }, action });
-      // Nothing ends a silence but time: not much of it, for seventeen calls one after the other.
-      const isSilent = action.kind === "stall";
-      await round(() => (isSilent ? { deadline: Date.now() + 300 } : {}));
+      // Nothing ends a silence or a pause but time: not much of it, for seventeen calls one after the other.
+      const isSlow =
+        action.kind === "stall" || (action.kind === "respond" && action.status === 429);
+      await round(() => (isSlow ? { deadline: Date.now() + 300 } : {}));
       emulator.faults.remove(fault);
     }
 
