@@ -9,7 +9,7 @@ test.each(["bucket", "sliding", "fixed"] as const)(
   "a quota judged by a %s is used up and not exceeded",
   { timeout: 60_000, retry: 2 },
   async (shape) => {
-    const run = { startGateway: startSourceGateway, seconds: 10 };
+    const run = { startGateway: startSourceGateway, seconds: 6 };
     const one = { arrangement: "gateway", shape, perSecond: 100 } as const;
     const period = await measureKnownQuota(one, run);
     expect(throttledShare(period)).toBe(0);

@@ -272,7 +272,7 @@ const stateRows: readonly ErrorRow[] = [
 /** What is not the request's fault. */
 const troubleRows: readonly ErrorRow[] = [
   row("WrapKey", 429, undefined, limited),
-  row("CreateKey", 429, undefined, limited, { retryAfter: "7", retryDelayMs: 7_000 }),
+  row("CreateKey", 429, undefined, limited, { retryAfter: "2", retryDelayMs: 2_000 }),
   row("GetKey", 500, "INCOMPLETE_METADATA_ERR", ["DATA_LOSS", "UPSTREAM_DATA_CORRUPT", "H RS"]),
   row("UnwrapKey", 422, "INVALID_SIG_EXP_ERR", ["INTERNAL", "UPSTREAM_INTERNAL", "H"]),
   row("GetKey", 501, undefined, ["UNIMPLEMENTED", "UPSTREAM_REQUEST_REJECTED", ""]),
