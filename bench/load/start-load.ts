@@ -78,9 +78,11 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
   };
   const arrive = async (stream: LoadStream, at: number, perSecond: number): Promise<void> => {
     const startedAt = performance.now();
+    // Callers that know nothing of each other do not call in the same moment.
+    const phase = at / streams.length;
     const underWay = new Set<Promise<unknown>>();
     for (let made = 0; !end.signal.aborted;) {
-      const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1_000);
+      const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1_000 + phase);
       for (; made < due; made++) {
         const call: Promise<unknown> = make(stream, at).finally(() => underWay.delete(call));
         underWay.add(call);

@@ -67,6 +67,13 @@ test("what an idle replica does not use is used by the others", slow, async () =
   expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
   expect(spread(replicaRates(period))).toBeLessThan(0.08);
   expect(lost(period)).toEqual({});
+
+  // It has a small lease then, and is asked for as much as the others in one moment.
+  await arena.load.ask("stop", null);
+  await arena.load.ask("start", saturation);
+  const busy = await arena.measure(3_000);
+  expect(busiestShare(busy)).toBeLessThanOrEqual(1.05);
+  expect(lost(busy)).toEqual({});
 });
 
 test("without Redis the quota is kept, and with it again it is used up", slow, async () => {
