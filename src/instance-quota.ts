@@ -103,7 +103,8 @@ function shareQuota(
           meter.arrived();
           if (scheduler !== undefined && scheduler.queued > 0) share?.onBacklog();
         },
-        duePerSecond: () => share?.duePerSecond ?? 0,
+        // Nothing more is due while the rate is low for another reason than the lease.
+        duePerSecond: () => (law.rate < law.safeRate ? 0 : (share?.duePerSecond ?? 0)),
         accepted: (now) => meter.accepted(now),
         throttled(now) {
           meter.throttled(now);

@@ -31,7 +31,7 @@ export interface PaceMeter {
 export interface ShareWatch {
   /** An attempt wants to be sent. */
   arrived(): void;
-  /** What there will be within about a second if calls wait, in requests per second. */
+  /** What there will be within about a second if calls wait, in requests per second; 0 if nothing beyond the rate. */
   duePerSecond(): number;
   accepted(now: number): void;
   throttled(now: number): void;

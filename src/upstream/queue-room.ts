@@ -1,4 +1,5 @@
 /** How many calls may wait, and how long that takes. */
+import type { Clock } from "../clock.ts";
 import type { Permits } from "./permits.ts";
 
 /** How much may wait. */
@@ -27,8 +28,9 @@ const dueInMs = 1_000;
  * was idle and shares a quota with others has a small part of it, and must not refuse the first calls for that.
  */
 export function createRoom(
-  permits: Pick<Permits, "rate" | "delayMs">,
+  permits: Pick<Permits, "rate" | "delayMs" | "pausedUntil">,
   bounds: QueueBounds,
+  clock: Clock,
   duePerSecond: () => number = () => 0,
 ): Room {
   return {
@@ -39,7 +41,9 @@ export function createRoom(
     delayMs(turns) {
       const ms = permits.delayMs(turns);
       const due = duePerSecond();
-      return due > permits.rate ? Math.min(ms, dueInMs + (turns * 1_000) / due) : ms;
+      if (due <= permits.rate) return ms;
+      const pauseMs = Math.max(0, permits.pausedUntil - clock.now());
+      return Math.min(ms, pauseMs + dueInMs + (turns * 1_000) / due);
     },
   };
 }

@@ -75,7 +75,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
   const { onGranted = ignore, onShed = ignore } = options;
   const bounds: QueueBounds = { calls: 2_048, workMs: 2_000, callerPercent: 60, ...options.bounds };
-  const room = createRoom(permits, bounds, options.duePerSecond);
+  const room = createRoom(permits, bounds, clock, options.duePerSecond);
   const backlog = createBacklog(options.weights ?? { interactive: 16, management: 4, bulk: 1 });
   let isArmed = false;
   let isClosed = false;

@@ -252,6 +252,17 @@ describe("bounds", () => {
     queue.scheduler.close();
   });
 
+  test("do not forget a pause over the rate that is due", async () => {
+    const queue = createQueue(2, { duePerSecond: () => 50 });
+    exhaust(queue);
+    queue.permits.pauseUntil(queue.clock.now() + 5_000);
+    const hasty = queue.arrive({ withinMs: 5_400 });
+    const patient = queue.arrive({ withinMs: 5_600 });
+    await queue.clock.advance(0);
+    expect([hasty.outcome, patient.outcome]).toEqual(["DEADLINE_TOO_SHORT", "waiting"]);
+    queue.scheduler.close();
+  });
+
   test("refuse the 2,049th call however high the rate", async () => {
     const queue = createQueue(10_000);
     exhaust(queue);
