@@ -175,12 +175,12 @@ export function createQuotaTracker(
       course.search(course.safe, now, false);
       return;
     }
-    // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
-    // another penalty.
     const margin = isLowered && cutAt >= startedAt ? 1 : quotaMargin;
     const perSecond = Math.min(course.safe, passed ?? course.safe) * margin * (1 - reduction);
     if (isOfSecond) doubt(perSecond, now);
     else {
+      // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
+      // another penalty.
       if (passed === undefined) course.holding.prolongFor(lengthMs);
       course.hold(perSecond, now);
     }
