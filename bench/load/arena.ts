@@ -2,12 +2,14 @@
 import { AsyncDisposables } from "../../src/async-disposables.ts";
 import { createIdentities } from "./identities.ts";
 import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
-import type { GrpcLoadQuestions, LoadQuestions } from "./load-worker.ts";
+import type { LoadQuestions } from "./load-answers.ts";
+import type { GrpcLoadQuestions } from "./load-worker.ts";
 import type { NaiveQuestions } from "./naive-worker.ts";
 import type { ArrivalTally, QuotaUpstreamOptions } from "./quota-upstream.ts";
 import type { UpstreamPlace, UpstreamQuestions } from "./quota-upstream-worker.ts";
 import type { SdkQuestions } from "./sdk-worker.ts";
 import type { StreamTally } from "./start-load.ts";
+import type { WireLoadQuestions } from "./wire-worker.ts";
 import { startWorker, type Questions, type Worker } from "./worker.ts";
 
 /** Who stands between callers and Key Protect; with `sdk` nobody does. */
@@ -17,6 +19,8 @@ export interface ArenaOptions {
   readonly arrangement: Arrangement;
   readonly upstream: QuotaUpstreamOptions;
   readonly callers: readonly string[];
+  /** Whether the callers of a gateway call in the clear, as nobody in particular, with next to no effort. Default: no. */
+  readonly isLight?: boolean;
   readonly startGateway: StartGateway;
   /** Gateways, where they are the arrangement; the callers are dealt out to them in turn. Default 1. */
   readonly replicas?: number;
@@ -60,7 +64,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTi
 
 /** Sets everything up. */
 export async function createArena(options: ArenaOptions): Promise<Arena> {
-  const { arrangement, callers, replicas = 1, env = {} } = options;
+  const { arrangement, callers, isLight = false, replicas = 1, env = {} } = options;
   await using started = new AsyncDisposables();
   const start = <Q extends Questions>(file: string): Worker<Q> =>
     started.add(startWorker<Q>(here(file)));
@@ -74,15 +78,42 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
       await load.ask("connect", place);
       return { ...shared, load, cpu: () => load.ask("cpu", null) };
     }
+    /** Deals the callers out. */
+    const withAddress = <Caller extends object>(who: readonly Caller[], to: readonly string[]) =>
+      who.map((caller, at) => ({ ...caller, address: to[at % to.length] ?? "" }));
+    const startGateways = async (settings: Readonly<Record<string, string>>) => {
+      const attempts = await Promise.allSettled(
+        Array.from({ length: replicas }, () => options.startGateway(place, settings)),
+      );
+      const gateways = attempts.flatMap((attempt) =>
+        attempt.status === "fulfilled" ? [started.add(attempt.value)] : [],
+      );
+      for (const attempt of attempts) if (attempt.status === "rejected") throw attempt.reason;
+      const cpu = async (): Promise<number> => {
+        const times = await Promise.all(gateways.map((gateway) => gateway.cpu()));
+        return times.reduce((sum, time) => sum + time, 0);
+      };
+      return { gateways, cpu, addresses: gateways.map(({ address }) => address) };
+    };
+    if (isLight && arrangement === "gateway") {
+      const load = start<WireLoadQuestions>("wire-worker.ts");
+      // All of them are one caller to the gateway.
+      const settings = { ...env, GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100" };
+      const { gateways, cpu, addresses } = await startGateways(settings);
+      const who = withAddress(
+        callers.map((name) => ({ name })),
+        addresses,
+      );
+      await load.ask("connect", { callers: who, keyId: place.keyId });
+      return { ...shared, load, gateways, cpu };
+    }
     const identities = started.add(await createIdentities(callers));
     const load = start<GrpcLoadQuestions>("load-worker.ts");
-    const connect = (addresses: readonly string[]): Promise<void> => {
-      const who = identities.callers.map((caller, at) => ({
-        ...caller,
-        address: addresses[at % addresses.length] ?? "",
-      }));
-      return load.ask("connect", { callers: who, keyId: place.keyId });
-    };
+    const connect = (addresses: readonly string[]): Promise<void> =>
+      load.ask("connect", {
+        callers: withAddress(identities.callers, addresses),
+        keyId: place.keyId,
+      });
     if (arrangement === "naive") {
       const naive = start<NaiveQuestions>("naive-worker.ts");
       const { certFile, keyFile, caFile } = identities;
@@ -91,19 +122,8 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
       await connect([await naive.ask("start", { upstream: place, perSecond, ...files })]);
       return { ...shared, load, cpu: () => naive.ask("cpu", null) };
     }
-    const settings = { ...identities.env, ...env };
-    const attempts = await Promise.allSettled(
-      Array.from({ length: replicas }, () => options.startGateway(place, settings)),
-    );
-    const gateways = attempts.flatMap((attempt) =>
-      attempt.status === "fulfilled" ? [started.add(attempt.value)] : [],
-    );
-    for (const attempt of attempts) if (attempt.status === "rejected") throw attempt.reason;
-    await connect(gateways.map(({ address }) => address));
-    const cpu = async (): Promise<number> => {
-      const times = await Promise.all(gateways.map((gateway) => gateway.cpu()));
-      return times.reduce((sum, time) => sum + time, 0);
-    };
+    const { gateways, cpu, addresses } = await startGateways({ ...identities.env, ...env });
+    await connect(addresses);
     return { ...shared, load, gateways, cpu };
   };
 

@@ -52,6 +52,9 @@ export const saturatedHead = [
   "failures at callers",
 ] as const;
 
+/** From so many calls per second on, callers with a client library and TLS would leave the gateway no processor. */
+const lightFrom = 1_000;
+
 /** Saturates a quota with eight equal callers. */
 export async function measureKnownQuota(
   { arrangement, shape, perSecond }: SaturatedCase,
@@ -60,7 +63,15 @@ export async function measureKnownQuota(
   const callers = createNames("caller", 8);
   const env = gatewaySettings({ GATEWAY_RATE_CEILING: String(perSecond) });
   const upstream = { shape, perSecond };
-  await using arena = await createArena({ arrangement, upstream, callers, startGateway, env });
+  const isLight = perSecond >= lightFrom;
+  await using arena = await createArena({
+    arrangement,
+    upstream,
+    callers,
+    isLight,
+    startGateway,
+    env,
+  });
   await arena.load.ask("start", saturating(callers, inFlightFor(perSecond)));
   await arena.measure(warmUpMs);
   return await arena.measure(seconds * 1_000);

@@ -1,9 +1,9 @@
 /** IBM's client in a process of its own, with the retries that it offers: on 429 and 5xx, by Retry-After or growing waits. */
 import { createVendorClient, type VendorClient } from "../../test/conformance/vendor-client.ts";
-import type { LoadQuestions } from "./load-worker.ts";
+import { createLoadAnswers, type LoadQuestions } from "./load-answers.ts";
 import type { UpstreamPlace } from "./quota-upstream-worker.ts";
 import { cpuMicroseconds, serveWorker } from "./serve-worker.ts";
-import { startLoad, type Load, type MakeCall } from "./start-load.ts";
+import type { MakeCall } from "./start-load.ts";
 
 export type SdkQuestions = LoadQuestions & {
   readonly connect: { given: UpstreamPlace; answer: void };
@@ -13,11 +13,6 @@ export type SdkQuestions = LoadQuestions & {
 const plaintext = Buffer.alloc(32, 0x5a).toString("base64");
 
 let makeCall: MakeCall | undefined;
-let load: Load | undefined;
-const running = (): Load => {
-  if (load === undefined) throw new Error("not started yet");
-  return load;
-};
 
 const field = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null
@@ -49,17 +44,11 @@ async function createMakeCall(client: VendorClient, place: UpstreamPlace): Promi
 }
 
 serveWorker<SdkQuestions>({
+  ...createLoadAnswers(() => makeCall),
   async connect(place) {
     const client = createVendorClient(place);
     client.enableRetries({ maxRetries: 4, maxRetryInterval: 30 });
     makeCall = await createMakeCall(client, place);
   },
-  start(streams) {
-    if (makeCall === undefined) throw new Error("not connected yet");
-    load = startLoad(streams, makeCall);
-  },
-  tally: () => running().tally(),
-  reset: () => running().reset(),
-  stop: () => running().stop(),
   cpu: () => cpuMicroseconds(),
 });

@@ -1,0 +1,35 @@
+/** What every source of load can be asked once it is connected, and how it answers. */
+import type { Answers } from "./serve-worker.ts";
+import {
+  startLoad,
+  type Load,
+  type LoadStream,
+  type MakeCall,
+  type StreamTally,
+} from "./start-load.ts";
+
+export type LoadQuestions = {
+  readonly start: { given: readonly LoadStream[]; answer: void };
+  readonly tally: { given: null; answer: readonly StreamTally[] };
+  readonly reset: { given: null; answer: void };
+  readonly stop: { given: null; answer: void };
+};
+
+/** Answers with calls that are made by whatever `makeCall` gives when a load starts. */
+export function createLoadAnswers(makeCall: () => MakeCall | undefined): Answers<LoadQuestions> {
+  let load: Load | undefined;
+  const running = (): Load => {
+    if (load === undefined) throw new Error("not started yet");
+    return load;
+  };
+  return {
+    start(streams) {
+      const make = makeCall();
+      if (make === undefined) throw new Error("not connected yet");
+      load = startLoad(streams, make);
+    },
+    tally: () => running().tally(),
+    reset: () => running().reset(),
+    stop: () => running().stop(),
+  };
+}
