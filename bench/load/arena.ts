@@ -62,6 +62,10 @@ interface Parts extends Pick<Arena, "load" | "upstream" | "gateways"> {
 const here = (file: string): URL => new URL(file, import.meta.url);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
+/** Deals the callers out. */
+const withAddress = <Caller extends object>(who: readonly Caller[], to: readonly string[]) =>
+  who.map((caller, at) => ({ ...caller, address: to[at % to.length] ?? "" }));
+
 /** Sets everything up. */
 export async function createArena(options: ArenaOptions): Promise<Arena> {
   const { arrangement, callers, isLight = false, replicas = 1, env = {} } = options;
@@ -78,9 +82,6 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
       await load.ask("connect", place);
       return { ...shared, load, cpu: () => load.ask("cpu", null) };
     }
-    /** Deals the callers out. */
-    const withAddress = <Caller extends object>(who: readonly Caller[], to: readonly string[]) =>
-      who.map((caller, at) => ({ ...caller, address: to[at % to.length] ?? "" }));
     const startGateways = async (settings: Readonly<Record<string, string>>) => {
       const attempts = await Promise.allSettled(
         Array.from({ length: replicas }, () => options.startGateway(place, settings)),
