@@ -102,11 +102,10 @@ test("10: a known quota is used up, and not exceeded in any second", onBusyMachi
   const { all } = requestsSince(gateway, from);
   const seconds = (Date.now() - from) / 1_000;
   await load.stop();
-  // 98.5 % on a machine of its own; here gateway, Key Protect and callers share one event loop with each other, and what arrives
-  // while it stands still is seen to arrive at once. That no second gets more than the quota is shown on a driven clock.
-  expect(all / seconds).toBeGreaterThan(0.75 * 40);
+  // 98.5 % on a machine of its own; here gateway, Key Protect and callers share one event loop with each other.
+  expect(all / seconds).toBeGreaterThan(0.85 * 40);
   expect(requestsSince(gateway, 0).throttled).toBe(0);
-  expect(densestSecond(gateway)).toBeLessThanOrEqual(42);
+  expect(densestSecond(gateway)).toBeLessThanOrEqual(40);
   expect(Object.keys(load.tally)).toEqual(["OK"]);
 });
 
