@@ -13,7 +13,7 @@ import { leaseScript, leaveScript } from "../../src/quota-share/lease-script.ts"
 import { connectRedis } from "../../src/redis/connect-redis.ts";
 import type { RedisCommands } from "../../src/redis/redis-commands.ts";
 import { eventually } from "../support/eventually.ts";
-import { createModelGroup, lend } from "../support/lease-model.ts";
+import { asking, createModelGroup, lend } from "../support/lease-model.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { createLogSink } from "./share-group.ts";
 
@@ -146,19 +146,6 @@ test("agrees with its model, and never grants more than the quota to all togethe
     { numRuns: 120 },
   );
 }, 60_000);
-
-const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
-  memberId,
-  wantsPerSecond,
-  hasPerSecond: 25,
-  acceptedPerSecond: 25,
-  ceilingPerSecond: 100,
-  seedPerSecond: undefined,
-  isSearching: false,
-  throttledPerSecond: 0,
-  refusedEpoch: undefined,
-  longestHoldMs: 300_000,
-});
 
 test("forgets a member whose lease has ended", async () => {
   const key = newKey();

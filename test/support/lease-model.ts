@@ -23,6 +23,20 @@ interface ModelMember {
   readonly throttled: number;
 }
 
+/** What a member asks for that has a quarter of a quota of 100 per second. */
+export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
+  memberId,
+  wantsPerSecond,
+  hasPerSecond: 25,
+  acceptedPerSecond: 25,
+  ceilingPerSecond: 100,
+  seedPerSecond: undefined,
+  isSearching: false,
+  throttledPerSecond: 0,
+  refusedEpoch: undefined,
+  longestHoldMs: 300_000,
+});
+
 /** What a member is told; `Infinity` for what is not known. */
 export interface ModelLease {
   readonly rate: number;

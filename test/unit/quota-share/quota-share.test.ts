@@ -5,7 +5,7 @@ import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
 import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
 import type { QuotaLimit } from "../../../src/quota-share/share-ladder.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
-import { createModelGroup } from "../../support/lease-model.ts";
+import { asking, createModelGroup } from "../../support/lease-model.ts";
 import { createFakeRedis } from "./fake-redis.ts";
 
 interface Options {
@@ -64,18 +64,7 @@ describe("renewal", () => {
       redis.eval(
         "",
         [],
-        toLeaseArgs({
-          memberId: "b",
-          wantsPerSecond: 500,
-          hasPerSecond: 96,
-          acceptedPerSecond: 90,
-          ceilingPerSecond: 100,
-          seedPerSecond: undefined,
-          isSearching: false,
-          throttledPerSecond: 0,
-          refusedEpoch: undefined,
-          longestHoldMs: 300_000,
-        }),
+        toLeaseArgs({ ...asking("b", 500), hasPerSecond: 96, acceptedPerSecond: 90 }),
       );
     demand.wantsPerSecond = 0;
     share.start();
