@@ -32,6 +32,7 @@ const hastyMs = 5;
  * others.
  */
 export class InboundCall<Req, Res> implements RegisteredCall {
+  place: number | undefined;
   readonly #around: CallSurroundings;
   readonly #call: ServerUnaryCall<Req, Buffer>;
   readonly #callback: sendUnaryData<Buffer>;

@@ -51,12 +51,29 @@ interface Surroundings {
 
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
+/** Where a call of the library keeps who watches what it sends. */
+const watcher = Symbol("watcher");
+
+interface Watched extends ServerInterceptingCallInterface {
+  [watcher]?: WatchedCall;
+}
+
+/**
+ * Takes the place of a watched call's own `sendStatus`. One function for all calls, on purpose: calls that each hold a function
+ * made for them are kept by V8 until the next large collection of garbage, with their streams, which made twice as much
+ * work for the small ones (measured with Node 20.20).
+ */
+function sendWatched(this: Watched, outcome: StatusToSend): void {
+  this[watcher]?.sendUnlessBare(outcome);
+}
+
 /**
  * Call and listener in one object that passes everything straight on. What the library puts between two calls otherwise, to
  * let interceptors answer later, makes a closure for each thing that passes.
  */
 class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
-  readonly #call: ServerInterceptingCallInterface;
+  readonly #call: Watched;
+  readonly #sendStatus: ServerInterceptingCallInterface["sendStatus"];
   readonly #path: string;
   readonly #around: Surroundings;
   #listener: Listener | undefined;
@@ -71,22 +88,31 @@ class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
     this.#call = call;
     this.#path = path;
     this.#around = around;
-    if (call.getDeadline() !== Infinity) this.#watchDeadline(call.sendStatus.bind(call));
+    // oxlint-disable-next-line typescript/unbound-method -- applied to the call below
+    this.#sendStatus = call.sendStatus;
+    if (call.getDeadline() !== Infinity) this.#watchDeadline();
   }
 
   /**
    * What the library sends by itself goes through this method of the call, and through nothing else that can be seen. Node
    * runs all due timers of one duration together: when it was held up, the library's may come before the gateway's own.
    */
-  #watchDeadline(send: (outcome: StatusToSend) => void): void {
-    this.#call.sendStatus = (outcome) => {
-      const isBare =
-        outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
-      if (!isBare) send(outcome);
-      else if (!this.#isHandled) send(this.#tooLate());
-      // The gateway's own is due too, and knows what became of the call. After its answer this does nothing.
-      else setImmediate(send, outcome);
-    };
+  #watchDeadline(): void {
+    this.#call[watcher] = this;
+    this.#call.sendStatus = sendWatched;
+  }
+
+  /** Sends a status, unless it is the one without details that the library sends when the deadline has passed. */
+  sendUnlessBare(outcome: StatusToSend): void {
+    const isBare = outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
+    if (!isBare) this.#send(outcome);
+    else if (!this.#isHandled) this.#send(this.#tooLate());
+    // The gateway's own is due too, and knows what became of the call. After its answer this does nothing.
+    else setImmediate(() => this.#send(outcome));
+  }
+
+  #send(outcome: StatusToSend): void {
+    Reflect.apply(this.#sendStatus, this.#call, [outcome]);
   }
 
   #remainingMs(): number {

@@ -4,7 +4,7 @@ import { createCallRegistry, type CallRegistry } from "../../../src/grpc/call-re
 
 function callIn(registry: CallRegistry): { readonly ends: CallEnd[]; remove(): void } {
   const ends: CallEnd[] = [];
-  const call = { end: (end: CallEnd) => void ends.push(end) };
+  const call = { place: undefined, end: (end: CallEnd) => void ends.push(end) };
   registry.add(call);
   return { ends, remove: () => registry.remove(call) };
 }
@@ -74,6 +74,7 @@ test("a call that leaves while all are ended disturbs none of the others", () =>
   const ended: number[] = [];
   for (const index of [0, 1, 2]) {
     const call = {
+      place: undefined,
       end: () => {
         ended.push(index);
         registry.remove(call);
