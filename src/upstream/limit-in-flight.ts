@@ -66,7 +66,7 @@ export function limitInFlight(
       end();
     },
     release: end,
-    arrivedLate: () => permits.arrivedLate(),
+    arrivedLate: (takenAt) => permits.arrivedLate(takenAt),
     whenAvailable(callback) {
       waiter = callback;
       arm();

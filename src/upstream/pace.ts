@@ -117,7 +117,7 @@ export function createPace(options: PaceOptions): Pace {
     const tookMs = now - startedAt;
     meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
     // What a new connection, or code that is not compiled yet, held up on its way counts upstream from when it got there.
-    if (isHeldUp || coldAnswers > 0) permits.arrivedLate();
+    if (isHeldUp || coldAnswers > 0) permits.arrivedLate(startedAt);
     if (coldAnswers > 0) coldAnswers -= 1;
     // A refusal is quick and says nothing about the time that work takes.
     if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);

@@ -135,7 +135,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       window.giveBack();
       lookAfterWaiter(now);
     },
-    arrivedLate: () => window.postpone(clock.now()),
+    arrivedLate: (takenAt) => window.postpone(takenAt, clock.now()),
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);

@@ -6,8 +6,8 @@ export interface SendWindow {
   take(now: number): void;
   /** Forgets a send that did not happen. */
   giveBack(): void;
-  /** Counts a send of the past as one of now. */
-  postpone(now: number): void;
+  /** Counts the newest send that is not after `takenAt` as one of now. */
+  postpone(takenAt: number, now: number): void;
   /** Changes how many sends fit. Sends of the past keep counting. */
   resize(quota: number): void;
   /** How many sends fit. */
@@ -28,7 +28,8 @@ const limitOf = (quota: number): number => Math.max(1, Math.round(quota));
 
 /**
  * A sliding log of send times. Of `limit` + 1 sends in a row the last is at least `spanMs + guardMs` after the first.
- * All operations take constant time, except for `resize` to more than ever before.
+ * All operations take constant time, except for `resize` to more than ever before and `postpone`, which takes as long as there
+ * are newer sends.
  */
 export function createWindow(options: SendWindowOptions): SendWindow {
   const { spanMs = 1_000, guardMs = 12 } = options;
@@ -49,9 +50,12 @@ export function createWindow(options: SendWindowOptions): SendWindow {
     // really sent.
     if (filled > 0) filled -= 1;
   };
-  /** Time of the send that has `newer` sends after it. */
-  const timeOf = (newer: number): number =>
-    times[(next - 1 - newer + 2 * times.length) % times.length] ?? Number.NEGATIVE_INFINITY;
+  /** Where the time of the send is that has `newer` sends after it. */
+  const placeOf = (newer: number): number => (next - 1 - newer + 2 * times.length) % times.length;
+  const timeOf = (newer: number): number => times[placeOf(newer)] ?? Number.NEGATIVE_INFINITY;
+  const setTime = (newer: number, time: number): void => {
+    times[placeOf(newer)] = time;
+  };
 
   return {
     waitMs(now, count = 1) {
@@ -62,9 +66,15 @@ export function createWindow(options: SendWindowOptions): SendWindow {
     },
     take,
     giveBack,
-    postpone(now) {
-      giveBack();
-      take(now);
+    postpone(takenAt, now) {
+      let newer = 0;
+      while (newer < filled && timeOf(newer) > takenAt) newer += 1;
+      if (newer < filled) {
+        for (let each = newer; each > 0; each--) setTime(each, timeOf(each - 1));
+        setTime(0, now);
+      } else {
+        take(now);
+      }
     },
     resize(quota) {
       limit = limitOf(quota);

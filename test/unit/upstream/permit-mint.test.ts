@@ -98,11 +98,24 @@ describe("the permit mint", () => {
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(60);
     const first = times.length;
-    for (let late = 0; late < first; late++) permits.arrivedLate();
+    for (const at of times.slice()) permits.arrivedLate(at);
     await vi.advanceTimersByTimeAsync(1_500);
     permits.close();
     const heldUp = times.map((at, index) => (index < first ? 60 : at - (times[0] ?? 0)));
     expect(densestSecond(heldUp)).toBeLessThanOrEqual(102);
+  });
+
+  test("requests that all arrive late by the same time are not counted twice", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    let told = 0;
+    for (let ms = 0; ms < 6_000; ms += 5) {
+      await vi.advanceTimersByTimeAsync(5);
+      const now = systemClock.now();
+      for (; (times[told] ?? Infinity) <= now - 25; told++) permits.arrivedLate(times[told] ?? 0);
+    }
+    permits.close();
+    expect(times.filter((at) => at - (times[0] ?? 0) > 1_000).length).toBeGreaterThan(485);
   });
 
   test("follows a rise from a very low rate without waiting out the old pace", async () => {
