@@ -105,6 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
         path: request.path,
         headers: request.headers,
         body: request.body ?? null,
+        reset: request.onNewConnection ?? false,
       },
       this,
     );

@@ -53,6 +53,8 @@ export interface UpstreamRequest {
   readonly body?: Buffer | undefined;
   /** An answer with a larger body is refused, in bytes. */
   readonly maxResponseBytes: number;
+  /** Whether a connection has to be made for it, which is closed after it. Default: one that is open is used, if there is any. */
+  readonly onNewConnection?: boolean | undefined;
   readonly call: UpstreamCall;
 }
 

@@ -7,9 +7,9 @@ import type { Clock } from "../clock.ts";
 /** What an exchange needs of a pool: to be put on a connection. */
 export type Dispatch = Pick<Dispatcher, "dispatch">;
 
-/** Connections to one origin, renewed from time to time. */
+/** Connections to one origin, renewed from time to time. A request with `reset` gets a connection of its own. */
 export interface Pool extends Dispatch {
-  /** Connections that are open at this moment, those of replaced pools excluded. */
+  /** Connections that are open at this moment, those of replaced pools and of single requests excluded. */
   readonly connected: number;
   /** Requests that wait inside the pool for a connection. */
   readonly queued: number;
@@ -109,6 +109,8 @@ export function createPool(options: PoolOptions): Pool {
   const closing = new Set<Promise<void>>();
   let current = open(options);
   let openedAt = clock.now();
+  /** Used by requests with `reset` alone, so that none of its connections is used twice. */
+  let single: UndiciPool | undefined;
   let isClosed = false;
 
   const retire = (pool: UndiciPool): void => {
@@ -124,7 +126,9 @@ export function createPool(options: PoolOptions): Pool {
         current = open(options);
         openedAt = now;
       }
-      return current.dispatch(request, handler);
+      if (request.reset !== true || isClosed) return current.dispatch(request, handler);
+      single ??= open(options);
+      return single.dispatch(request, handler);
     },
     get connected() {
       return current.stats.connected;
@@ -136,6 +140,7 @@ export function createPool(options: PoolOptions): Pool {
       if (!isClosed) {
         isClosed = true;
         retire(current);
+        if (single !== undefined) retire(single);
       }
       await Promise.all(closing);
     },

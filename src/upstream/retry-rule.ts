@@ -55,6 +55,13 @@ export function mayHaveExecuted({ response, error }: AttemptOutcome): boolean {
   return error instanceof UpstreamError && error.sent;
 }
 
+/**
+ * Whether the connection broke. It may have been closed while it lay idle, and the others in the pool, as old as it, with it: only
+ * a new one tells whether the upstream can be reached.
+ */
+export const hasBroken = ({ error }: AttemptOutcome): boolean =>
+  error instanceof UpstreamError && error.code === "RESET";
+
 /** What the outcome of an attempt calls for. `repeats` are those made so far, requeues not counted. */
 export function repetitionAfter(
   outcome: AttemptOutcome,

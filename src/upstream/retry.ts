@@ -5,7 +5,7 @@ import type { Layer, Send, UpstreamCall, UpstreamResponse } from "./layer.ts";
 import { abandoned, attempt, conclude, supersede } from "./retry-attempts.ts";
 import type { Attempts } from "./retry-attempts.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { isRefusal, isRepeatableStatus, repetitionAfter } from "./retry-rule.ts";
+import { hasBroken, isRefusal, isRepeatableStatus, repetitionAfter } from "./retry-rule.ts";
 import type { AttemptOutcome, Repetition } from "./retry-rule.ts";
 import { retryWait } from "./retry-wait.ts";
 
@@ -97,7 +97,10 @@ export function createRetry(options: RetryOptions): Layer {
       if (repetition !== "none" && call.signal.aborted) throw abandoned(attempts);
       if (!isTime) break;
       onRepeat?.(call, repetition);
-      const newer = await attempt(next, request);
+      const newer = await attempt(
+        next,
+        hasBroken(attempts.outcome) ? { ...request, onNewConnection: true } : request,
+      );
       if (isRefusal(newer)) break;
       supersede(attempts, newer);
     }

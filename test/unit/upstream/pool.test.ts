@@ -51,6 +51,21 @@ test("opens no more connections than allowed and queues the rest", async () => {
   expect(server.accepted).toBe(2);
 });
 
+test("makes a connection for each request that wants its own, and closes it after the answer", async () => {
+  let open = 0;
+  await using server = await startRawServer((socket) => {
+    open += 1;
+    socket.once("close", () => (open -= 1));
+    socket.write(httpAnswer(""));
+  });
+  await using way = wayTo(server.origin);
+  for (let count = 1; count <= 3; count++) {
+    await way.send(openRequest({ onNewConnection: true }));
+    await until(() => open === 0);
+    expect(server.accepted).toBe(count);
+  }
+});
+
 test("replaces its connections when they have reached their age, without a request that waits", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
   await using way = wayTo(server.origin, { connections: 1, renewAfterMs: 1_000 });

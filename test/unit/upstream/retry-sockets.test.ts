@@ -12,8 +12,12 @@ import { openRequest, upstreamErrorOf } from "./requests.ts";
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /** Retry before a real transport. */
-async function withSend(origin: string, work: (send: Send) => Promise<void>): Promise<void> {
-  const pool = createPool({ origin, connections: 1, clock: systemClock });
+async function withSend(
+  origin: string,
+  work: (send: Send) => Promise<void>,
+  connections = 1,
+): Promise<void> {
+  const pool = createPool({ origin, connections, clock: systemClock });
   const retry = createRetry({
     clock: systemClock,
     random: Math.random,
@@ -48,6 +52,28 @@ test("a kept connection that is reset under a request costs a safe call nothing"
     expect(second.call.tally.attempts).toBe(2);
     expect(server.requests).toHaveLength(3);
   });
+});
+
+test("after a reset the next attempt goes over a new connection, not over another old one", async () => {
+  const old = new Set<object>();
+  await using server = await startRawServer((socket) => {
+    if (old.has(socket)) socket.resetAndDestroy();
+    else socket.write(ok);
+    old.add(socket);
+  });
+  const atOnce = 4;
+  await withSend(
+    server.origin,
+    async (send) => {
+      await Promise.all(Array.from({ length: atOnce }, () => send(request("safe"))));
+      expect(server.accepted).toBe(atOnce);
+      const later = request("safe");
+      expect((await send(later)).status).toBe(200);
+      expect(later.call.tally.attempts).toBe(2);
+      expect(server.accepted).toBe(atOnce + 1);
+    },
+    atOnce,
+  );
 });
 
 test("the same reset is the end of a call that must not be executed twice", async () => {
