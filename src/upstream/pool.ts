@@ -79,7 +79,12 @@ function createConnect(options: PoolOptions): buildConnector.connector {
   };
 }
 
-function open(options: PoolOptions): UndiciPool {
+/** How long an idle connection is kept, at first and at most, in milliseconds. */
+const kept = { keepAliveTimeout: 20_000, keepAliveMaxTimeout: 60_000 };
+/** As good as not at all. `Connection: close` would tell the upstream too, but then undici takes an answer that is cut off for a wrong one. */
+const notKept = { keepAliveTimeout: 1, keepAliveMaxTimeout: 1 };
+
+function open(options: PoolOptions, keepAlive: typeof kept): UndiciPool {
   return new UndiciPool(options.origin, {
     connections: options.connections ?? 32,
     // A request behind another one on the same connection can neither be cancelled nor safely repeated.
@@ -89,8 +94,7 @@ function open(options: PoolOptions): UndiciPool {
     // Back-stops beyond the longest attempt that can be configured: the timer of each exchange is exact.
     headersTimeout: 65_000,
     bodyTimeout: 65_000,
-    keepAliveTimeout: 20_000,
-    keepAliveMaxTimeout: 60_000,
+    ...keepAlive,
     keepAliveTimeoutThreshold: 2_000,
     maxResponseSize: options.maxResponseSize ?? 8 * 1_024 * 1_024,
     strictContentLength: true,
@@ -107,9 +111,9 @@ function open(options: PoolOptions): UndiciPool {
 export function createPool(options: PoolOptions): Pool {
   const { clock, renewAfterMs = 300_000 } = options;
   const closing = new Set<Promise<void>>();
-  let current = open(options);
+  let current = open(options, kept);
   let openedAt = clock.now();
-  /** Used by requests with `reset` alone, so that none of its connections is used twice. */
+  /** Used by requests with `reset` alone, so that none of its connections is older than a moment. */
   let single: UndiciPool | undefined;
   let isClosed = false;
 
@@ -123,12 +127,12 @@ export function createPool(options: PoolOptions): Pool {
       const now = clock.now();
       if (now - openedAt >= renewAfterMs && !isClosed) {
         retire(current);
-        current = open(options);
+        current = open(options, kept);
         openedAt = now;
       }
       if (request.reset !== true || isClosed) return current.dispatch(request, handler);
-      single ??= open(options);
-      return single.dispatch(request, handler);
+      single ??= open(options, notKept);
+      return single.dispatch({ ...request, reset: false }, handler);
     },
     get connected() {
       return current.stats.connected;
