@@ -66,7 +66,7 @@ export function limitInFlight(
       end();
     },
     release: end,
-    arrivedLate: (takenAt) => permits.arrivedLate(takenAt),
+    arrivedLate: (takenAt, time) => permits.arrivedLate(takenAt, time),
     whenAvailable(callback) {
       waiter = callback;
       arm();

@@ -75,7 +75,7 @@ export interface Pace {
 /** So many of the first requests may be late on their way for many reasons. */
 const firstAnswers = 50;
 /** Less than this on its way to a connection is covered by what the send window has to spare, in milliseconds. */
-const heldUpMs = 10;
+const heldUpMs = 2;
 
 /** Starts at the rate that the settings say. */
 export function createPace(options: PaceOptions): Pace {
@@ -116,8 +116,10 @@ export function createPace(options: PaceOptions): Pace {
     const isHeldUp = sentAt !== undefined && sentAt - startedAt > heldUpMs;
     const tookMs = now - startedAt;
     meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
-    // What a new connection, or code that is not compiled yet, held up on its way counts upstream from when it got there.
-    if (isHeldUp || coldAnswers > 0) permits.arrivedLate(startedAt);
+    // What code that is not compiled yet held up may have been late on its whole way, and is counted from its answer; later on, what
+    // waited for a new connection or for the event loop counts from when it was sent.
+    if (coldAnswers > 0) permits.arrivedLate(startedAt, now);
+    else if (isHeldUp) permits.arrivedLate(startedAt, sentAt);
     if (coldAnswers > 0) coldAnswers -= 1;
     // A refusal is quick and says nothing about the time that work takes.
     if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);

@@ -135,7 +135,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       window.giveBack();
       lookAfterWaiter(now);
     },
-    arrivedLate: (takenAt) => window.postpone(takenAt, clock.now()),
+    arrivedLate: (takenAt, time) => window.postpone(takenAt, time),
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);

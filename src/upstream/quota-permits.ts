@@ -34,7 +34,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
   return {
     tryTake: () => permits.tryTake(),
     refund: () => permits.refund(),
-    arrivedLate: (takenAt) => permits.arrivedLate(takenAt),
+    arrivedLate: (takenAt, time) => permits.arrivedLate(takenAt, time),
     whenAvailable(callback) {
       waiter = callback;
       permits.whenAvailable(callback === undefined ? undefined : call);

@@ -6,8 +6,8 @@ export interface SendWindow {
   take(now: number): void;
   /** Forgets a send that did not happen. */
   giveBack(): void;
-  /** Counts the newest send that is not after `takenAt` as one of now. */
-  postpone(takenAt: number, now: number): void;
+  /** Counts the newest send that is not after `takenAt` as one of a later time. */
+  postpone(takenAt: number, time: number): void;
   /** Changes how many sends fit. Sends of the past keep counting. */
   resize(quota: number): void;
   /** How many sends fit. */
@@ -66,15 +66,12 @@ export function createWindow(options: SendWindowOptions): SendWindow {
     },
     take,
     giveBack,
-    postpone(takenAt, now) {
+    postpone(takenAt, time) {
+      if (filled === 0) return;
       let newer = 0;
-      while (newer < filled && timeOf(newer) > takenAt) newer += 1;
-      if (newer < filled) {
-        for (let each = newer; each > 0; each--) setTime(each, timeOf(each - 1));
-        setTime(0, now);
-      } else {
-        take(now);
-      }
+      while (newer < filled - 1 && timeOf(newer) > takenAt) newer += 1;
+      for (; newer > 0 && timeOf(newer - 1) < time; newer--) setTime(newer, timeOf(newer - 1));
+      setTime(newer, Math.max(time, timeOf(newer)));
     },
     resize(quota) {
       limit = limitOf(quota);

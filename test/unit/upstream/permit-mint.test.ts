@@ -98,7 +98,7 @@ describe("the permit mint", () => {
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(60);
     const first = times.length;
-    for (const at of times.slice()) permits.arrivedLate(at);
+    for (const at of times.slice()) permits.arrivedLate(at, systemClock.now());
     await vi.advanceTimersByTimeAsync(1_500);
     permits.close();
     const heldUp = times.map((at, index) => (index < first ? 60 : at - (times[0] ?? 0)));
@@ -112,7 +112,8 @@ describe("the permit mint", () => {
     for (let ms = 0; ms < 6_000; ms += 5) {
       await vi.advanceTimersByTimeAsync(5);
       const now = systemClock.now();
-      for (; (times[told] ?? Infinity) <= now - 25; told++) permits.arrivedLate(times[told] ?? 0);
+      for (; (times[told] ?? Infinity) <= now - 25; told++)
+        permits.arrivedLate(times[told] ?? 0, now);
     }
     permits.close();
     expect(times.filter((at) => at - (times[0] ?? 0) > 1_000).length).toBeGreaterThan(485);
