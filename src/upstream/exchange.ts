@@ -105,7 +105,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
         path: request.path,
         headers: request.headers,
         body: request.body ?? null,
-        reset: request.onNewConnection ?? false,
       },
       this,
     );

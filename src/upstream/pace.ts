@@ -113,14 +113,16 @@ export function createPace(options: PaceOptions): Pace {
     startedAt: number,
   ): void => {
     const now = clock.now();
-    const isHeldUp = sentAt !== undefined && sentAt - startedAt > heldUpMs;
     const tookMs = now - startedAt;
     meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
-    // What code that is not compiled yet held up may have been late on its whole way, and is counted from its answer; later on, what
-    // waited for a new connection or for the event loop counts from when it was sent.
-    if (coldAnswers > 0) permits.arrivedLate(startedAt, now);
-    else if (isHeldUp) permits.arrivedLate(startedAt, sentAt);
-    if (coldAnswers > 0) coldAnswers -= 1;
+    if (coldAnswers > 0) {
+      // Held up by code that is not compiled yet, it may have been late on its whole way.
+      coldAnswers -= 1;
+      permits.arrivedLate(startedAt, now);
+    } else if (sentAt !== undefined && sentAt - startedAt > heldUpMs) {
+      // It waited for a new connection or for the event loop.
+      permits.arrivedLate(startedAt, sentAt);
+    }
     // A refusal is quick and says nothing about the time that work takes.
     if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);
     if (tracker === undefined) return;

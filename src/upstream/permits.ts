@@ -4,7 +4,10 @@ export interface Permits {
   tryTake(): boolean;
   /** Gives a permit back that was taken and not used (the request was never sent). */
   refund(): void;
-  /** Says of a permit that was taken at that time, or a moment before, that its request was sent, or may have arrived, as late as `time`. */
+  /**
+   * Says of a permit that was taken at that time, or a moment before, that its request was sent, or may have arrived, as
+   * late as `time`.
+   */
   arrivedLate(takenAt: number, time: number): void;
   /**
    * Calls back once, when `tryTake` may succeed (again), and when a pause begins, so that whoever waits can see to those

@@ -122,7 +122,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     await pool.close();
   };
   return {
-    send: pipeline(layers, createTransact({ dispatcher: pool, clock, attemptTimeoutMs })),
+    send: pipeline(layers, createTransact({ pool, clock, attemptTimeoutMs })),
     pace,
     state: () => readPipelineState({ pace, pool, connections, origin, clock }),
     close,

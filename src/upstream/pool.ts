@@ -7,11 +7,13 @@ import type { Clock } from "../clock.ts";
 /** What an exchange needs of a pool: to be put on a connection. */
 export type Dispatch = Pick<Dispatcher, "dispatch">;
 
-/** Connections to one origin, renewed from time to time. A request with `reset` gets a connection of its own. */
+/** Connections to one origin, renewed from time to time. */
 export interface Pool extends Dispatch {
-  /** Connections that are open at this moment, those of replaced pools and of single requests excluded. */
+  /** Makes a connection for each request, beside the others, and closes it after the answer. */
+  readonly fresh: Dispatch;
+  /** Connections that are open at this moment, those of replaced pools and of `fresh` excluded. */
   readonly connected: number;
-  /** Requests that wait inside the pool for a connection. */
+  /** Requests that wait inside the pool for a connection, those of `fresh` excluded. */
   readonly queued: number;
   /** Refuses new requests, waits for those under way, then closes every connection. */
   close(): Promise<void>;
@@ -29,7 +31,7 @@ export interface ConnectionMeter {
 export interface PoolOptions {
   /** Scheme, host and port, such as `https://us-south.kms.cloud.ibm.com`. */
   readonly origin: string;
-  /** Most connections at a time. Default 32. */
+  /** Most connections at a time; `fresh` has as many of its own. Default 32. */
   readonly connections?: number | undefined;
   /** Longest time to set up a connection, TLS included, in milliseconds. Default 900. */
   readonly connectTimeoutMs?: number | undefined;
@@ -113,7 +115,7 @@ export function createPool(options: PoolOptions): Pool {
   const closing = new Set<Promise<void>>();
   let current = open(options, kept);
   let openedAt = clock.now();
-  /** Used by requests with `reset` alone, so that none of its connections is older than a moment. */
+  /** None of its connections outlives its answer, so that each request gets one that is as good as new. */
   let single: UndiciPool | undefined;
   let isClosed = false;
 
@@ -130,9 +132,14 @@ export function createPool(options: PoolOptions): Pool {
         current = open(options, kept);
         openedAt = now;
       }
-      if (request.reset !== true || isClosed) return current.dispatch(request, handler);
-      single ??= open(options, notKept);
-      return single.dispatch({ ...request, reset: false }, handler);
+      return current.dispatch(request, handler);
+    },
+    fresh: {
+      dispatch(request, handler) {
+        if (!isClosed) single ??= open(options, notKept);
+        // Closed pools refuse the request.
+        return (single ?? current).dispatch(request, handler);
+      },
     },
     get connected() {
       return current.stats.connected;

@@ -1,11 +1,11 @@
 import type { Clock } from "../clock.ts";
 import { endedError, Exchange } from "./exchange.ts";
 import type { Send } from "./layer.ts";
-import type { Dispatch } from "./pool.ts";
+import type { Pool } from "./pool.ts";
 
 /** What `transact` works with. */
 export interface TransactOptions {
-  readonly dispatcher: Dispatch;
+  readonly pool: Pick<Pool, "dispatch" | "fresh">;
   readonly clock: Clock;
   /** How long an exchange whose caller cancelled may still take before its connection is given up, in milliseconds. Default 250. */
   readonly lingerMs?: number | undefined;
@@ -21,17 +21,19 @@ export interface TransactOptions {
  * `Error`.
  */
 export function createTransact(options: TransactOptions): Send {
-  const { dispatcher, clock, lingerMs = 250, attemptTimeoutMs } = options;
+  const { pool, clock, lingerMs = 250, attemptTimeoutMs } = options;
   return (request) =>
     new Promise((resolve, reject) => {
-      const { signal } = request.call;
+      const { onNewConnection, call } = request;
+      const { signal } = call;
       if (signal.aborted) reject(endedError(signal, false));
       else {
         const times = {
-          attemptMs: attemptTimeoutMs ?? request.call.rpc.attemptTimeoutMs,
+          attemptMs: attemptTimeoutMs ?? call.rpc.attemptTimeoutMs,
           lingerMs,
         };
-        new Exchange(request, { resolve, reject }, clock, times).begin(dispatcher);
+        const exchange = new Exchange(request, { resolve, reject }, clock, times);
+        exchange.begin(onNewConnection === true ? pool.fresh : pool);
       }
     });
 }

@@ -69,6 +69,7 @@ export function createWindow(options: SendWindowOptions): SendWindow {
     postpone(takenAt, time) {
       if (filled === 0) return;
       let newer = 0;
+      // Where it is no longer known, the oldest is: either way one send that was before `takenAt` counts as one of `time`.
       while (newer < filled - 1 && timeOf(newer) > takenAt) newer += 1;
       for (; newer > 0 && timeOf(newer - 1) < time; newer--) setTime(newer, timeOf(newer - 1));
       setTime(newer, Math.max(time, timeOf(newer)));

@@ -8,13 +8,16 @@ import { runSchedule, type CallRun, type ScheduleRun } from "./outbound-run.ts";
 /** What stands behind the pipeline, and what its permits were used for. */
 const seams = vi.hoisted(() => {
   const network: { current: Dispatch | undefined } = { current: undefined };
-  return { network, permits: { spent: 0, refunded: 0, released: 0 } };
+  const dispatch: Dispatch["dispatch"] = (request, handler) =>
+    network.current?.dispatch(request, handler) ?? false;
+  return { network, dispatch, permits: { spent: 0, refunded: 0, released: 0 } };
 });
 
 vi.mock(import("../../src/upstream/pool.ts"), async (importOriginal) => ({
   ...(await importOriginal()),
   createPool: () => ({
-    dispatch: (request, handler) => seams.network.current?.dispatch(request, handler) ?? false,
+    dispatch: seams.dispatch,
+    fresh: { dispatch: seams.dispatch },
     connected: 0,
     queued: 0,
     close: () => Promise.resolve(),

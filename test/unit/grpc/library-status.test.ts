@@ -2,6 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import http2 from "node:http2";
 import { expect, test } from "vitest";
+import { createLibraryStatus } from "../../../src/grpc/library-status.ts";
 import { StatusError } from "../../../src/grpc/status-error.ts";
 import { statusDetails } from "../../support/status-details.ts";
 import { connectRaw, frame } from "../../support/raw-grpc.ts";
@@ -168,4 +169,28 @@ test("an unknown method is answered without anyone being told", async () => {
   });
   expect(answer.headers["grpc-status"]).toBe(String(status.UNIMPLEMENTED));
   expect(server.endedByLibrary).toEqual([]);
+});
+
+/** A call of the library, as far as it is looked at before anything arrives. */
+const createLibraryCall = () => ({
+  getDeadline: () => new Date(Date.now() + 1_000),
+  sendStatus: () => {},
+});
+
+// V8 keeps an object with a function of its own until a large collection of garbage.
+test("calls whose deadline is watched are given one function together, none of their own", () => {
+  const watch = createLibraryStatus(
+    () => {},
+    () => 0,
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is looked at
+  const method = { path: "/a/B" } as grpc.ServerMethodDefinition<unknown, unknown>;
+  const watched = [createLibraryCall(), createLibraryCall()] as const;
+  const own = watched.map(({ sendStatus }) => sendStatus);
+  for (const call of watched) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is looked at
+    watch(method, call as unknown as grpc.ServerInterceptingCallInterface);
+  }
+  expect(watched[0].sendStatus).not.toBe(own[0]);
+  expect(watched[0].sendStatus).toBe(watched[1].sendStatus);
 });

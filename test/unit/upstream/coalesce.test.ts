@@ -397,7 +397,7 @@ test("a thousand identical requests through sockets reach the upstream once", as
   });
   try {
     const send = createCoalesce({ methods, scope: "instance" })(
-      createTransact({ dispatcher: pool, clock: systemClock }),
+      createTransact({ pool, clock: systemClock }),
     );
     const leader = openRequest();
     const left = upstreamErrorOf(send(leader));

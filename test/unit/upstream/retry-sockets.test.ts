@@ -24,7 +24,7 @@ async function withSend(
     budget: createRetryBudget({ clock: systemClock }),
   });
   try {
-    await work(retry(createTransact({ dispatcher: pool, clock: systemClock })));
+    await work(retry(createTransact({ pool, clock: systemClock })));
   } finally {
     await pool.close();
   }

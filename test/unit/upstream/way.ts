@@ -17,7 +17,7 @@ export function wayTo(origin: string, options: Partial<PoolOptions> = {}): Way {
   const clock = createDrivenClock();
   const pool = createPool({ origin, connections: 1, clock, ...options });
   return {
-    send: createTransact({ dispatcher: pool, clock }),
+    send: createTransact({ pool, clock }),
     pool,
     clock,
     async [Symbol.asyncDispose]() {

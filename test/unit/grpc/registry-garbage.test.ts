@@ -1,10 +1,8 @@
 /** What a call leaves behind costs nothing but a small collection of garbage, as long as nothing older refers to it. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { ServerInterceptingCallInterface, ServerMethodDefinition } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { createCallRegistry, type RegisteredCall } from "../../../src/grpc/call-registry.ts";
-import { createLibraryStatus } from "../../../src/grpc/library-status.ts";
 
 setFlagsFromString("--expose-gc");
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the flag puts there
@@ -40,27 +38,4 @@ test("a call that left the registry is not kept by it", () => {
     if (oldest !== undefined) registry.remove(oldest);
   });
   expect(kept).toBeLessThan(0.25 * 8 * payloadWords);
-});
-
-/** A call of the library, as far as it is looked at before anything arrives. */
-const createLibraryCall = () => ({
-  getDeadline: () => new Date(Date.now() + 1_000),
-  sendStatus: () => {},
-});
-
-test("calls whose deadline is watched are given one function together, none of their own", () => {
-  const watch = createLibraryStatus(
-    () => {},
-    () => 0,
-  );
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is looked at
-  const method = { path: "/a/B" } as ServerMethodDefinition<unknown, unknown>;
-  const watched = [createLibraryCall(), createLibraryCall()] as const;
-  const own = watched.map(({ sendStatus }) => sendStatus);
-  for (const call of watched) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more is looked at
-    watch(method, call as unknown as ServerInterceptingCallInterface);
-  }
-  expect(watched[0].sendStatus).not.toBe(own[0]);
-  expect(watched[0].sendStatus).toBe(watched[1].sendStatus);
 });
