@@ -16,6 +16,8 @@ export interface AnswerTally {
   throttle(now: number): void;
   /** The last 1,000 to 1,050 ms. A time before the first answer counts as one without answers. */
   lastSecond(now: number): LastSecond;
+  /** Forgets all answers so far. */
+  reset(): void;
 }
 
 /** Creates a tally without answers. Times are milliseconds of the monotonic clock. */
@@ -49,6 +51,10 @@ export function createAnswerTally(): AnswerTally {
       turnTo(now);
       const seconds = (Math.max(now, newest * sliceMs) - (newest - slices + 1) * sliceMs) / 1000;
       return { accepted: sum(accepted) / seconds, throttled: sum(throttled) / seconds };
+    },
+    reset() {
+      accepted.fill(0);
+      throttled.fill(0);
     },
   };
 }

@@ -92,6 +92,8 @@ export function createQuotaTracker(
   /** Whether the newest cut went below the safe rate, not only back to it. */
   let isLowered = false;
   let nextCutAt = Number.NEGATIVE_INFINITY;
+  /** From when on refusals are those of a rate that was found. */
+  let countedFrom = Number.NEGATIVE_INFINITY;
   let reportedRate = course.rate;
   let reportedPause = blackout.pausedUntil;
 
@@ -107,7 +109,8 @@ export function createQuotaTracker(
   }
 
   function cut(now: number): void {
-    const sent = applied();
+    // Not what an ease leaves of it: after a drop the rate itself is in question.
+    const sent = Math.min(course.rate, ramp.limit);
     const second = tally.lastSecond(now);
     const isSameEvent = now - cutAt < settleMs;
     const { phase, safe } = course;
@@ -160,6 +163,9 @@ export function createQuotaTracker(
     doubt(rateFound(finding, course.rate), now);
     const from = Math.max(now, finding.usedUpUntil ?? now);
     nextCutAt = from + cutMs;
+    // With the refusals of the old rate a straggler among them would look like another drop.
+    tally.reset();
+    countedFrom = nextCutAt;
     doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
     blackout.explain(from, nextCutAt);
     ease.start(from);
@@ -215,7 +221,7 @@ export function createQuotaTracker(
     onThrottled(now, retryAfterMs) {
       conclude(now);
       course.onAnswer();
-      tally.throttle(now);
+      if (now >= countedFrom) tally.throttle(now);
       gauge.throttle(now);
       if (!blackout.isOn && !bounds.isFixed && !isGauging && now >= nextCutAt) cut(now);
       blackout.throttle(now, retryAfterMs, applied());

@@ -92,6 +92,20 @@ function drops(from: number, to: number, create: () => SimulatedUpstream) {
   return shares.toSorted((one, other) => one - other);
 }
 
+test("what is late of the refusals of a drop does not lower the rate that was found", () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const run = simulate({
+      settings: { mode: "down-only", ceilingPerSecond: 400 },
+      upstream: tokenBucket(200, 20),
+      network: rough,
+      seconds: 90,
+      seed,
+      steps: [[60_000 + seed * 17, 50]],
+    });
+    expect(measure(run, 50, 65, 90).goodput).toBeGreaterThanOrEqual(0.9);
+  }
+});
+
 describe("whenever within a second the quota falls", () => {
   test.for([
     [200, 50, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],

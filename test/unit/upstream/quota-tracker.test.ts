@@ -264,6 +264,20 @@ describe("a severe drop", () => {
     expect(tracker.safeRate).toBeCloseTo((afterFirst / 2) * 0.985, 6);
   });
 
+  test("is not seen again in refusals that are late, nor measured in the second of less", () => {
+    const tracker = create({ ...known, ceilingPerSecond: 200 });
+    let now = serve(tracker, 0, 2_000);
+    now = overload(tracker, now, 640, 1);
+    const measured = tracker.safeRate;
+    // What was under way at the old rate comes back.
+    refuse(tracker, now + 10, 20);
+    now = serve(tracker, now + 10, now + 310);
+    refuse(tracker, now + 1, 1);
+    expect(tracker.rate).toBeCloseTo(measured * 0.985, 10);
+    serve(tracker, now, now + 1_500, 0.5);
+    expect(tracker.rate).toBeCloseTo(measured * 0.985, 10);
+  });
+
   test("takes what a window let through for the quota of a second, and waits for its end", () => {
     const tracker = create(known);
     const now = serve(tracker, 0, 2_000);
