@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Break } from "./break.ts";
 import { createCoalesce, type CoalesceOptions } from "./coalesce.ts";
+import { createGather } from "./gather.ts";
 import { pipeline } from "./layer.ts";
 import type { Layer, Send } from "./layer.ts";
 import { guardMeter, type PipelineMeter } from "./guard-meter.ts";
@@ -90,7 +91,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
   });
   const layers: readonly Layer[] = [
-    // Outermost, to see what the call sees: every wait and every attempt is inside.
+    // Outside all, so that nothing inside waits for the end of a turn: places, permits and evidence count at once.
+    createGather(),
+    // Outside all others, to see what the call sees: every wait and every attempt is inside.
     createObserve({ meter, logger, clock }),
     // Outside all that costs: those who share an exchange take one place, one permit and one token together.
     ...(coalesce === undefined
