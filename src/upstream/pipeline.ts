@@ -91,9 +91,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     },
   });
   const layers: readonly Layer[] = [
-    // Outside all, so that nothing inside waits for the end of a turn: places, permits and evidence count at once.
+    // Outermost, so that nothing inside waits for the end of a turn: places, permits and evidence count at once.
     createGather(),
-    // Outside all others, to see what the call sees: every wait and every attempt is inside.
+    // To see what the call sees: every wait and every attempt is inside.
     createObserve({ meter, logger, clock }),
     // Outside all that costs: those who share an exchange take one place, one permit and one token together.
     ...(coalesce === undefined

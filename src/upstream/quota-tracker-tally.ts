@@ -16,8 +16,8 @@ export interface AnswerTally {
   throttle(now: number): void;
   /** The last 1,000 to 1,050 ms. A time before the first answer counts as one without answers. */
   lastSecond(now: number): LastSecond;
-  /** Forgets all answers so far. */
-  reset(): void;
+  /** Forgets all answers so far, and does not count refusals before that time. */
+  startAt(time: number): void;
 }
 
 /** Creates a tally without answers. Times are milliseconds of the monotonic clock. */
@@ -26,6 +26,7 @@ export function createAnswerTally(): AnswerTally {
   const throttled = new Int32Array(slices);
   let newest = Number.NEGATIVE_INFINITY;
   let index = 0;
+  let startedAt = Number.NEGATIVE_INFINITY;
 
   function turnTo(now: number): void {
     const slice = Math.floor(now / sliceMs);
@@ -44,6 +45,7 @@ export function createAnswerTally(): AnswerTally {
       accepted[index] = (accepted[index] ?? 0) + 1;
     },
     throttle(now) {
+      if (now < startedAt) return;
       turnTo(now);
       throttled[index] = (throttled[index] ?? 0) + 1;
     },
@@ -52,9 +54,10 @@ export function createAnswerTally(): AnswerTally {
       const seconds = (Math.max(now, newest * sliceMs) - (newest - slices + 1) * sliceMs) / 1000;
       return { accepted: sum(accepted) / seconds, throttled: sum(throttled) / seconds };
     },
-    reset() {
+    startAt(time) {
       accepted.fill(0);
       throttled.fill(0);
+      startedAt = time;
     },
   };
 }

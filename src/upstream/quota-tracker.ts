@@ -92,8 +92,6 @@ export function createQuotaTracker(
   /** Whether the newest cut went below the safe rate, not only back to it. */
   let isLowered = false;
   let nextCutAt = Number.NEGATIVE_INFINITY;
-  /** From when on refusals are those of a rate that was found. */
-  let countedFrom = Number.NEGATIVE_INFINITY;
   let reportedRate = course.rate;
   let reportedPause = blackout.pausedUntil;
 
@@ -164,8 +162,7 @@ export function createQuotaTracker(
     const from = Math.max(now, finding.usedUpUntil ?? now);
     nextCutAt = from + cutMs;
     // With the refusals of the old rate a straggler among them would look like another drop.
-    tally.reset();
-    countedFrom = nextCutAt;
+    tally.startAt(nextCutAt);
     doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
     blackout.explain(from, nextCutAt);
     ease.start(from);
@@ -221,7 +218,7 @@ export function createQuotaTracker(
     onThrottled(now, retryAfterMs) {
       conclude(now);
       course.onAnswer();
-      if (now >= countedFrom) tally.throttle(now);
+      tally.throttle(now);
       gauge.throttle(now);
       if (!blackout.isOn && !bounds.isFixed && !isGauging && now >= nextCutAt) cut(now);
       blackout.throttle(now, retryAfterMs, applied());

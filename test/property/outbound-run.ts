@@ -16,6 +16,7 @@ import type { Upstream } from "../../src/upstream/pipeline.ts";
 import { createRetryBudget } from "../../src/upstream/retry-budget.ts";
 import { createNetwork, type Network, type NetworkCall } from "./outbound-network.ts";
 import type { PlannedCall, Schedule } from "./outbound-plan.ts";
+import { nextTurn } from "../support/next-turn.ts";
 
 /** What became of a call. */
 export interface CallRun extends NetworkCall {
@@ -53,13 +54,10 @@ const circuit = {
 const logger = pino({ level: "silent" });
 const nothing = (): void => undefined;
 
-/** A round of the event loop, not a fake one. */
-const round = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /** What is due runs, and what that has put off to the end of its turn. In life, too, no timer fires in between. */
 const settle = async (): Promise<void> => {
-  await round();
-  await round();
+  await nextTurn();
+  await nextTurn();
 };
 
 /** Fires timers in their order until `isOver`, or until there is none. */

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../src/clock.ts";
+import { nextTurn } from "./next-turn.ts";
 
 /** A clock that stands still until it is told to move. */
 export interface DrivenClock extends Clock {
@@ -12,9 +13,6 @@ export interface DrivenClock extends Clock {
   /** Moves the wall clock alone, as a clock correction does. */
   shiftWall(ms: number): void;
 }
-
-/** Lets what has become due run: microtasks, and one round of the event loop. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A clock at monotonic time 0 and the given wall time. */
 export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4, 5)): DrivenClock {
@@ -33,7 +31,7 @@ export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4,
     },
     async advance(ms) {
       const end = now + ms;
-      await settle();
+      await nextTurn();
       for (;;) {
         const next = [...timers]
           .filter(([, timer]) => timer.at <= end)
@@ -42,10 +40,10 @@ export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4,
         timers.delete(next[0]);
         now = Math.max(now, next[1].at);
         next[1].callback();
-        await settle();
+        await nextTurn();
       }
       now = end;
-      await settle();
+      await nextTurn();
     },
     get pending() {
       return timers.size;

@@ -1,9 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { createEntrance, type Entrant, type Waiting } from "../../../src/grpc/entrance.ts";
-
-/** Runs when the entrance has had its turn, and before the next. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+import { nextTurn } from "../../support/next-turn.ts";
 
 /** Calls that note the order in which they came in. */
 function createCalls() {

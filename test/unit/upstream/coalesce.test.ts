@@ -12,6 +12,7 @@ import type { UpstreamRequest, UpstreamResponse } from "../../../src/upstream/la
 import { createPool } from "../../../src/upstream/pool.ts";
 import { createTransact } from "../../../src/upstream/transact.ts";
 import { openRequest, upstreamErrorOf } from "./requests.ts";
+import { nextTurn } from "../../support/next-turn.ts";
 
 const methods = new Set(["GetKey", "UnwrapKey"]);
 
@@ -49,14 +50,12 @@ const answered = (text = "answer"): UpstreamResponse => ({
   body: Buffer.from(text),
 });
 
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 describe("identical requests", () => {
   test("that are under way together make one exchange, and each gets its own answer", async () => {
     const joined: string[] = [];
     const made = held({ onJoin: (method) => joined.push(method) });
     const sent = Array.from({ length: 1_000 }, () => made.send(openRequest()));
-    await settle();
+    await nextTurn();
     expect(made.exchanges).toHaveLength(1);
     made.exchanges[0]?.resolve(answered());
     const answers = await Promise.all(sent);
@@ -257,7 +256,7 @@ describe("a call that ends", () => {
     request.end("cancelled");
     await error;
     given[0]?.(late);
-    await settle();
+    await nextTurn();
     expect(late.body.every((byte) => byte === 0)).toBe(true);
   });
 });
@@ -281,7 +280,7 @@ describe("the exchange", () => {
       const [leader, ...others] = callers.map((request) => made.send(request));
       made.exchanges[0]?.reject(new UpstreamError(code, ""));
       expect(leader && (await upstreamErrorOf(leader)).code).toBe(code);
-      await settle();
+      await nextTurn();
       expect(made.exchanges).toHaveLength(2);
       expect(made.exchanges[1]?.request.call.caller).toBe("b");
       made.exchanges[1]?.resolve(answered());
@@ -294,7 +293,7 @@ describe("the exchange", () => {
     const sent = Array.from({ length: 3 }, () => upstreamErrorOf(made.send(openRequest())));
     for (let count = 0; count < 3; count++) {
       made.exchanges[count]?.reject(new UpstreamError("DEADLINE_TOO_SHORT", ""));
-      await settle();
+      await nextTurn();
     }
     expect(await Promise.all(sent)).toHaveLength(3);
     expect(made.exchanges).toHaveLength(3);
@@ -355,7 +354,7 @@ test("in any order of arrivals, ends and answers, every call settles once and as
         } else {
           made.exchanges[one.which]?.resolve(answered());
         }
-        await settle();
+        await nextTurn();
       }
       for (const exchange of made.exchanges) exchange.resolve(answered());
       const all = await Promise.all(results);

@@ -3,6 +3,7 @@ import type { Settle } from "../../../src/upstream/exchange.ts";
 import { createGather } from "../../../src/upstream/gather.ts";
 import type { UpstreamResponse } from "../../../src/upstream/layer.ts";
 import { openRequest } from "./requests.ts";
+import { nextTurn } from "../../support/next-turn.ts";
 
 const answerOf = (status: number): UpstreamResponse => ({
   status,
@@ -27,25 +28,22 @@ function gatherBefore() {
   return { turns, asked, told, send: () => void tell() };
 }
 
-/** Resolves when all that is ready to go on has gone on. */
-const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
 test("the answers of a turn are handed on at its end, in the order in which they came", async () => {
   const { turns, asked, told, send } = gatherBefore();
   for (let count = 0; count < 3; count++) send();
   asked[2]?.resolve(answerOf(202));
   asked[0]?.resolve(answerOf(200));
-  await settled();
+  await nextTurn();
   expect(told).toEqual([]);
   expect(turns).toHaveLength(1);
   turns[0]?.();
-  await settled();
+  await nextTurn();
   expect(told).toEqual([202, 200]);
   asked[1]?.resolve(answerOf(201));
-  await settled();
+  await nextTurn();
   expect(turns).toHaveLength(2);
   turns[1]?.();
-  await settled();
+  await nextTurn();
   expect(told).toEqual([202, 200, 201]);
 });
 
@@ -54,7 +52,7 @@ test("a failure is handed on at once", async () => {
   send();
   const error = new Error("broken");
   asked[0]?.reject(error);
-  await settled();
+  await nextTurn();
   expect(told).toEqual([error]);
   expect(turns).toEqual([]);
 });
