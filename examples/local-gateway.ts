@@ -1,9 +1,12 @@
 /** The embedded Key Protect and a gateway in front of it, in this process. */
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
-import { generateTransportKeys, type TransportKeyPair } from "../src/emulator/transport-key.ts";
+import {
+  generateTransportKeys,
+  type TransportKeyPair,
+} from "../src/emulator/lockers/transport-key.ts";
 import { formatListenAddress } from "../src/config/listen-address.ts";
 import { loadConfig } from "../src/config/load-config.ts";
-import { startGateway, type Gateway } from "../src/gateway.ts";
+import { startGateway, type Gateway } from "../src/gateway/start-gateway.ts";
 
 /** Where the local gateway listens and what it says. */
 export interface LocalGatewayOptions {

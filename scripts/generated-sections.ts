@@ -1,6 +1,6 @@
 /** The parts of the documentation that are made from code, so that they cannot say anything else. */
-import { configTable } from "../src/config/config-table.ts";
-import { metricDefinitions } from "../src/observability/metric-definitions.ts";
+import { configTable } from "../src/config/schema/docs-table.ts";
+import { metricDefinitions } from "../src/observability/metrics/definitions.ts";
 import { rpcTable } from "../src/rpc-table.ts";
 
 /** What most deployments set; the README shows these rows alone. */

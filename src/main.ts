@@ -5,8 +5,8 @@ import { ConfigError, configExitCode } from "./config/config-error.ts";
 import type { Config } from "./config/config.ts";
 import { describeConfig } from "./config/describe-config.ts";
 import { loadConfig } from "./config/load-config.ts";
-import { startGateway } from "./gateway.ts";
-import { createLogger } from "./observability/logger.ts";
+import { startGateway } from "./gateway/start-gateway.ts";
+import { createLogger } from "./observability/logging/logger.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
 

@@ -1,5 +1,5 @@
 /** One arrangement between its callers and a Key Protect with a quota; each of them in a process of its own. */
-import { AsyncDisposables } from "../../src/async-disposables.ts";
+import { AsyncDisposables } from "../../src/platform/disposable-stack.ts";
 import { createIdentities } from "./identities.ts";
 import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
 import type { LoadQuestions } from "./load-answers.ts";

@@ -1,5 +1,6 @@
-import type { Secret } from "../observability/secret.ts";
+import type { Secret } from "../platform/secret.ts";
 import type { ListenAddress, TcpAddress } from "./listen-address.ts";
+import type { ApiDialect } from "../platform/api-dialect.ts";
 
 /** Everything that can be set, checked and with every default filled in. */
 export interface Config {
@@ -36,9 +37,6 @@ export interface Config {
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-
-/** Which generation of Key Protect's REST API an instance is spoken to in. */
-export type ApiDialect = "2019" | "current";
 
 /** One Key Protect instance. */
 export interface InstanceConfig {

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import type { Config, InstanceConfig } from "./config.ts";
 import { formatListenAddress } from "./listen-address.ts";
-import { redacted } from "../observability/secret.ts";
+import { redacted } from "../platform/secret.ts";
 
 /** The configuration in effect as a YAML file that would bring it about, but for the secrets: those are redacted. */
 export function describeConfig(config: Config): string {

@@ -1,14 +1,14 @@
-import { checkFiles } from "./check-files.ts";
-import { checkRules } from "./check-rules.ts";
-import { checkSchema } from "./check-schema.ts";
+import { checkFiles } from "./checks/files.ts";
+import { checkRules } from "./checks/rules.ts";
+import { checkSchema } from "./checks/schema.ts";
 import type { Config, InstanceConfig, RedisConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { isLocalAddress } from "./listen-address.ts";
-import { type Path, settingAt, writePath } from "./setting-list.ts";
-import { setValues } from "./set-values.ts";
-import { configFileSetting, type Settings } from "./settings.ts";
-import { type Environment, unknownVariables, variable } from "./variables.ts";
-import { readYamlTree } from "./yaml-tree.ts";
+import { type Path, settingAt, writePath } from "./schema/setting-list.ts";
+import { setValues } from "./sources/merge.ts";
+import { configFileSetting, type Settings } from "./schema/settings.ts";
+import { type Environment, unknownVariables, variable } from "./sources/environment.ts";
+import { readYamlTree } from "./sources/yaml.ts";
 
 /** Where the configuration comes from. */
 export interface ConfigSources {

@@ -1,8 +1,8 @@
 /** One Key Protect service instance: everything in it is invisible to the others. */
-import type { PolicyRecord } from "./key-record.ts";
-import { createKeyStore } from "./key-store.ts";
-import type { KeyStore } from "./key-store.ts";
-import type { TransportKey } from "./transport-key.ts";
+import type { PolicyRecord } from "./keys/record.ts";
+import { createKeyStore } from "./keys/store.ts";
+import type { KeyStore } from "./keys/store.ts";
+import type { TransportKey } from "./lockers/transport-key.ts";
 
 /** A key ring. The ring `default` always exists and is not stored. */
 export interface KeyRing {

@@ -1,7 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { z } from "zod";
-import { Secret } from "../observability/secret.ts";
-import { ExchangeError } from "./exchange-error.ts";
+import { Secret } from "../platform/secret.ts";
+import { ExchangeError } from "./token-exchange-error.ts";
 
 /** An API key that may be replaced while the gateway runs. */
 export interface ApiKeyFile {

@@ -3,16 +3,18 @@
  * waits for IAM only if there is no usable token.
  */
 import type { Logger } from "pino";
-import type { Clock, Timer } from "../clock.ts";
-import { Secret } from "../observability/secret.ts";
-import { UpstreamError } from "../upstream/error.ts";
-import type { Exchange } from "./exchange.ts";
-import { ExchangeError } from "./exchange-error.ts";
-import { type Flight, type Landing, startFlight } from "./flight.ts";
-import { type Refusal, refuse, toUpstreamError } from "./refusal.ts";
-import type { RefreshOutcome, Token, TokenCall, TokenSource, TokenState } from "./token.ts";
-import { type TokenTimes, tokenTimes } from "./token-times.ts";
-import { waitFor } from "./wait-for.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import { Secret } from "../platform/secret.ts";
+import type { CallSignal } from "../platform/call-signal.ts";
+import { raceSignal } from "../platform/sleep.ts";
+import type { Token, TokenCall } from "../upstream/bearer-token.ts";
+import { callEndedError, UpstreamError } from "../upstream/error.ts";
+import type { Exchange } from "./token-exchange.ts";
+import { ExchangeError } from "./token-exchange-error.ts";
+import { type Flight, type Landing, startFlight } from "./refresh.ts";
+import { type Refusal, refuse, toUpstreamError } from "./failure-backoff.ts";
+import type { ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
+import { type TokenTimes, tokenTimes } from "./token-lifetime.ts";
 
 export interface TokenSourceOptions {
   readonly exchange: Exchange;
@@ -37,7 +39,7 @@ const credentialCheckMs = 1_000;
 const tolerableSkewMs = 30_000;
 
 /** Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`. */
-export function createTokenSource(options: TokenSourceOptions): TokenSource {
+export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
   const { clock, random, logger, hasCredentialChanged, onRefresh } = options;
   let held: Held | undefined;
   let generation = 0;
@@ -92,13 +94,13 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   async function fetch(call: TokenCall): Promise<Token> {
     if (isClosed) throw closedError();
     if (pending === undefined && refusal?.isCredentialAtFault === true && !isFlightAllowed()) {
-      await waitFor(checkCredential(), call.signal);
+      await untilCallEnds(checkCredential(), call.signal);
     }
     if (isClosed) throw closedError();
     if (pending === undefined && refusal !== undefined && !isFlightAllowed()) {
       throw toUpstreamError(refusal, clock.now());
     }
-    return waitFor(pending?.token ?? takeOff(), call.signal);
+    return untilCallEnds(pending?.token ?? takeOff(), call.signal);
   }
 
   /** A replaced credential ends the time in which IAM is left alone for refusing the old one. */
@@ -223,3 +225,9 @@ function phaseOf(times: TokenTimes | undefined, ageMs: number | undefined): Toke
   if (ageMs < times.refreshAfterMs) return "fresh";
   return ageMs < times.usableForMs ? "due" : "expired";
 }
+
+/** Waits for a shared refresh, but no longer than one call lasts. */
+const untilCallEnds = <T>(shared: Promise<T>, signal: CallSignal): Promise<T> =>
+  raceSignal(shared, signal, () =>
+    callEndedError(signal, {}, "the call ended while it waited for a token"),
+  );

@@ -1,13 +1,14 @@
 import type { Send } from "../upstream/layer.ts";
-import { createActionOperations, type ActionOperations } from "./action-operations.ts";
+import { createActionOperations, type ActionOperations } from "./operations/key-actions.ts";
 import type { OnAnomaly } from "./anomaly.ts";
-import { dialect2019 } from "./dialect-2019.ts";
-import { dialectCurrent } from "./dialect-current.ts";
-import { createExchange } from "./exchange.ts";
-import { createKeyOperations, type KeyOperations } from "./key-operations.ts";
-import { createLockerOperations, type LockerOperations } from "./locker-operations.ts";
-import type { Operations } from "./operations.ts";
-import { createPolicyOperations, type PolicyOperations } from "./policy-operations.ts";
+import { dialect2019 } from "./dialects/dialect-2019.ts";
+import { dialectCurrent } from "./dialects/dialect-current.ts";
+import { createExchange } from "./call-api.ts";
+import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
+import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
+import type { Operations } from "./operations/operation-deps.ts";
+import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
+import type { ApiDialect } from "../platform/api-dialect.ts";
 
 /**
  * One Key Protect instance over REST, an operation a method. Every method rejects with a `KeyProtectError`, or with what
@@ -16,13 +17,10 @@ import { createPolicyOperations, type PolicyOperations } from "./policy-operatio
 export interface KeyProtectClient
   extends KeyOperations, ActionOperations, PolicyOperations, LockerOperations {}
 
-/** Which generation of the API an instance speaks. */
-export type DialectName = "2019" | "current";
-
 export interface KeyProtectClientDeps {
   /** Adds the credential, paces, repeats, exchanges. Has to give every caller a body of its own. */
   readonly send: Send;
-  readonly dialect: DialectName;
+  readonly dialect: ApiDialect;
   /** GUID of the service instance, sent as `Bluemix-Instance`. */
   readonly instanceId: string;
   /** Told of oddities in answers that fail no call. Default: nobody is. */

@@ -1,6 +1,6 @@
-import { badResponse } from "./bad-response.ts";
-import { own, parseJson, toObject, type JsonObject } from "./json-object.ts";
-import { mediaType } from "./media-type.ts";
+import { badResponse } from "./_bad-response.ts";
+import { own, parseJson, toObject, type JsonObject } from "./decode/json.ts";
+import { mediaType } from "./media-types.ts";
 
 /** The envelope around resources, in both directions. */
 export function toCollection(type: string, resources: readonly object[]): object {

@@ -1,5 +1,5 @@
 import type { TokenState } from "../iam/token.ts";
-import type { UpstreamState } from "../upstream/pipeline-state.ts";
+import type { UpstreamState } from "../upstream/state.ts";
 
 /** What a gateway is doing, as `/state` tells it. It tells neither secrets nor anything that a caller wrote. */
 export interface GatewayState {

@@ -1,11 +1,11 @@
 /** Replicas on one quota. Redis is asked once a second, never by a call, and no call ever waits for it. */
 import type { Logger } from "pino";
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
-import type { Demand } from "./demand-meter.ts";
+import type { Demand } from "./demand-estimate.ts";
 import { type Lease, type LeaseRequest, parseLease, toLeaseArgs } from "./lease.ts";
 import { leaseScript, leaveScript } from "./lease-script.ts";
-import { createShareLadder, joinMs, type QuotaLimit, type ShareKind } from "./share-ladder.ts";
+import { createShareLadder, joinMs, type QuotaLimit, type ShareKind } from "./fallback-share.ts";
 
 /** The quota that is shared. */
 export interface SharedQuota {

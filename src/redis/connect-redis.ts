@@ -2,13 +2,13 @@
 import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import { createFaultLog } from "./fault-log.ts";
-import { parseRedisUrl } from "./parse-redis-url.ts";
+import type { Clock } from "../platform/clock.ts";
+import { createFaultLog } from "./connection-log.ts";
+import { parseRedisUrl } from "./redis-url.ts";
 import type { LuaScript, RedisCommands } from "./redis-commands.ts";
 import { replyWordOf, RedisError, toRedisError } from "./redis-error.ts";
-import { createScriptDigests } from "./script-digests.ts";
-import { silenceLibrary } from "./silence-library.ts";
+import { createScriptDigests } from "./_script-digests.ts";
+import { silenceLibrary } from "./_silence-library.ts";
 
 /** Where Redis is and who the gateway is to it. */
 export interface RedisSettings {

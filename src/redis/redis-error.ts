@@ -1,4 +1,4 @@
-import { isTlsFailure } from "../http/tls-failure.ts";
+import { isTlsFailure } from "../platform/tls-errors.ts";
 
 /**
  * Why Redis gave no answer that can be used.

@@ -1,8 +1,8 @@
-import type { CallContext } from "../grpc/call-context.ts";
-import type { UnaryHandler } from "../grpc/interceptor.ts";
-import type { FieldViolation } from "../grpc/status-error.ts";
-import { toStatusError, type Subject } from "./map-error.ts";
-import { assertValid } from "./validate.ts";
+import type { CallContext } from "../grpc/call/call-context.ts";
+import type { UnaryHandler } from "../grpc/interceptors/interceptor.ts";
+import type { FieldViolation } from "../grpc/status/status-error.ts";
+import { toStatusError, type Subject } from "./errors/to-status-error.ts";
+import { assertValid } from "./validation/rules.ts";
 
 /** What tells one RPC from another. */
 export interface Operation<Req, Res> {

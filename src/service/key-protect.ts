@@ -1,4 +1,4 @@
-import type { CallContext } from "../grpc/call-context.ts";
+import type { CallContext } from "../grpc/call/call-context.ts";
 import type {
   CreateKeyParams,
   ImportedMaterial,

@@ -1,8 +1,8 @@
-import type { Clock } from "../clock.ts";
-import type { CallContext } from "../grpc/call-context.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { CallContext } from "../grpc/call/call-context.ts";
 import type { KeyProtect } from "./key-protect.ts";
-import type { ApiDialect } from "./material-rules.ts";
-import type { RequestIds } from "./request-ids.ts";
+import type { ApiDialect } from "../platform/api-dialect.ts";
+import type { RequestIds } from "./idempotency/options.ts";
 
 /** What the handlers of all services work with; each service takes what it needs of it. */
 export interface ServiceDeps {

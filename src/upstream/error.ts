@@ -1,4 +1,5 @@
-import { StacklessError } from "../stackless-error.ts";
+import { callEnd, type CallEnd, type CallSignal } from "../platform/call-signal.ts";
+import { StacklessError } from "../platform/stackless-error.ts";
 
 /**
  * Why an exchange with the upstream ended without a usable answer.
@@ -65,3 +66,20 @@ export class UpstreamError extends StacklessError {
     this.connectionFreed = facts.connectionFreed;
   }
 }
+
+const endCodes = {
+  cancelled: "CANCELLED",
+  deadline: "DEADLINE",
+  shutdown: "SHUTDOWN",
+} as const satisfies Record<CallEnd, UpstreamErrorCode>;
+
+/**
+ * The error for a call whose signal was aborted. The code says how the call ended, and `message`
+ * what it was waiting for. `cause` is the signal's reason.
+ */
+export const callEndedError = (
+  signal: Pick<CallSignal, "reason">,
+  facts: Pick<UpstreamErrorFacts, "sent" | "connectionFreed"> = {},
+  message = "the call ended before the answer came",
+): UpstreamError =>
+  new UpstreamError(endCodes[callEnd(signal)], message, { ...facts, cause: signal.reason });

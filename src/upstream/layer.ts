@@ -1,6 +1,6 @@
-import type { CallSignal } from "../call-signal.ts";
+import type { CallSignal } from "../platform/call-signal.ts";
 import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
-import type { Secret } from "../observability/secret.ts";
+import type { Secret } from "../platform/secret.ts";
 
 /**
  * What the layers of the outbound pipeline need to know of the call that an exchange is made for. A `CallContext` has all

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import { UpstreamError } from "./error.ts";
 import type { UpstreamErrorCode } from "./error.ts";
 import type { Layer } from "./layer.ts";

@@ -1,20 +1,25 @@
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import type { Break } from "./break.ts";
-import { createCoalesce, type CoalesceOptions } from "./coalesce.ts";
-import { createGather } from "./gather.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Break } from "./circuit-breaker/breakers.ts";
+import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
+import { createGather } from "./batch-responses.ts";
 import { pipeline } from "./layer.ts";
 import type { Layer, Send } from "./layer.ts";
-import { guardMeter, type PipelineMeter } from "./guard-meter.ts";
+import { guardMeter, type PipelineMeter } from "./meter.ts";
 import { createObserve } from "./observe.ts";
-import type { Origin } from "./origin.ts";
-import { createPace, type Pace, type PaceOptions, type ShareWatch } from "./pace.ts";
-import { readPipelineState, type UpstreamState } from "./pipeline-state.ts";
-import { createPool } from "./pool.ts";
-import type { PoolOptions } from "./pool.ts";
-import { createRetry } from "./retry.ts";
-import type { QueueBounds } from "./queue-room.ts";
-import { createTransact } from "./transact.ts";
+import type { Origin } from "./host.ts";
+import {
+  createPace,
+  type Pace,
+  type PaceOptions,
+  type ShareWatch,
+} from "./rate-limit/rate-limit.ts";
+import { readPipelineState, type UpstreamState } from "./state.ts";
+import { createPool } from "./transport/pool.ts";
+import type { PoolOptions } from "./transport/pool.ts";
+import { createRetry } from "./retry/retry.ts";
+import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
+import { createTransact } from "./transport/transport.ts";
 
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {

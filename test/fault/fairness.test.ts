@@ -6,7 +6,7 @@ import { credentials, Metadata, type ClientUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
-import type { Pool } from "../../src/upstream/pool.ts";
+import type { Pool } from "../../src/upstream/transport/pool.ts";
 import { eventually } from "../support/eventually.ts";
 import { wrapKeyRequest } from "../support/requests.ts";
 import { stateOf } from "./load.ts";
@@ -17,7 +17,7 @@ const pools = vi.hoisted(() => {
   const made: { readonly all: Pool[] } = { all: [] };
   return made;
 });
-vi.mock(import("../../src/upstream/pool.ts"), async (importOriginal) => {
+vi.mock(import("../../src/upstream/transport/pool.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,

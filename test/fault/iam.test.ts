@@ -1,6 +1,6 @@
 /** IAM fails or refuses, and Key Protect refuses tokens. Numbers are those of the fault matrix. */
 import { expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
 import { inMs, onBusyMachine, pushbackOf, startWarmGateway } from "./warm-gateway.ts";
 

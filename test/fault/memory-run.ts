@@ -1,8 +1,8 @@
 /** A gateway in a process of its own, which is asked over IPC what it holds. Started with `--expose-gc`. */
 import { loadConfig } from "../../src/config/load-config.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
-import { startGateway } from "../../src/gateway.ts";
-import { createLogger } from "../../src/observability/logger.ts";
+import { startGateway } from "../../src/gateway/start-gateway.ts";
+import { createLogger } from "../../src/observability/logging/logger.ts";
 
 /** What the process says when it is asked. */
 export interface MemoryReading {

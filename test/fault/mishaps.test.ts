@@ -11,7 +11,7 @@ const broken = vi.hoisted(() => {
     set: (...these: readonly string[]): void => void (names[0] = new Set(these)),
   };
 });
-vi.mock(import("../../src/observability/metrics.ts"), async (importOriginal) => {
+vi.mock(import("../../src/observability/metrics/metrics.ts"), async (importOriginal) => {
   const original = await importOriginal();
   return {
     ...original,

@@ -1,7 +1,7 @@
 /** Key Protect cannot be connected to, or only for a moment. Numbers are those of the fault matrix. */
 import dns from "node:dns";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { createKeyRequest } from "../support/requests.ts";
 import { startTestGateway } from "../support/start-gateway.ts";
 import { createAuthorityFile } from "./authority-file.ts";

@@ -1,6 +1,6 @@
 /** The quota as it is kept over seconds: used up, changed, refused altogether. Numbers are those of the fault matrix. */
 import { expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { densestSecond, pass, requestsSince, startLoad, stateOf } from "./load.ts";
 import { inMs, onBusyMachine, startWarmGateway } from "./warm-gateway.ts";
 

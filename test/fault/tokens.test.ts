@@ -1,6 +1,6 @@
 /** Tokens that come late, live strangely, or are refused late; clocks that are wrong. Numbers are those of the fault matrix. */
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
 import { inMs, onBusyMachine, pushbackOf, startWarmGateway, tallyOf } from "./warm-gateway.ts";

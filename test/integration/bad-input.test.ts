@@ -2,7 +2,7 @@
 import type { Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
-import { toPageToken } from "../../src/service/page-token.ts";
+import { toPageToken } from "../../src/service/keys/page-token.ts";
 import { badInputs, badKeyIds, badLockerIds } from "../support/bad-input-cases.ts";
 import {
   goldenRequests as golden,

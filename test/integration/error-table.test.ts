@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer as createTlsServer } from "node:https";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import { createCertificateAuthority } from "../support/certificates.ts";
 import { expectStatus } from "../support/error-table-check.ts";

@@ -1,7 +1,7 @@
 /** Request IDs where something goes wrong: what a repeat is told, and that it never makes a second key. */
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import type { FaultAction } from "../../src/emulator/faults.ts";
+import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import { eventually } from "../support/eventually.ts";
 import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
 

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { MethodOf, RequestOf, ResponseOf } from "../../examples/unary-call.ts";
 import { describeConfig } from "../../src/config/describe-config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
-import type { FaultAction } from "../../src/emulator/faults.ts";
+import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
-import { createLogger } from "../../src/observability/logger.ts";
-import { createCellFamily } from "../../src/observability/metric-family.ts";
+import { createLogger } from "../../src/observability/logging/logger.ts";
+import { createCellFamily } from "../../src/observability/metrics/families.ts";
 import { encryptForLocker } from "../support/import-material.ts";
 import {
   createKeyId,

@@ -1,10 +1,10 @@
 /** The gateway in a process of its own that can be asked what it holds. Started with `--expose-gc`. */
-import { systemClock, type Clock } from "../../src/clock.ts";
+import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { readFileSync } from "node:fs";
-import { startGateway } from "../../src/gateway.ts";
-import { createLogger } from "../../src/observability/logger.ts";
+import { startGateway } from "../../src/gateway/start-gateway.ts";
+import { createLogger } from "../../src/observability/logging/logger.ts";
 import { cpuMicroseconds, serveWorker } from "../../bench/load/serve-worker.ts";
 
 /** What is held once garbage has been collected. */

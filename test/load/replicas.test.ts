@@ -3,7 +3,7 @@
  * measures what these tests are about; the bounds here leave room for one that does other things meanwhile.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AsyncDisposables } from "../../src/async-disposables.ts";
+import { AsyncDisposables } from "../../src/platform/disposable-stack.ts";
 import type { Arena, Period } from "../../bench/load/arena.ts";
 import { failuresOf, okMsOf, percentile } from "../../bench/load/figures.ts";
 import {

@@ -1,8 +1,8 @@
 /** Key Protect behind a pool of connections, as a schedule wants it, with an account of what reached it. */
 import type { Dispatcher } from "undici";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import type { UpstreamCall } from "../../src/upstream/layer.ts";
-import type { Dispatch } from "../../src/upstream/pool.ts";
+import type { Dispatch } from "../../src/upstream/transport/pool.ts";
 import type { PlannedExchange } from "./outbound-plan.ts";
 
 /** What the account knows of a call. */

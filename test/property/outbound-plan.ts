@@ -1,7 +1,7 @@
 /** What befalls the outbound pipeline in one schedule: who calls when, and what Key Protect and IAM do to each request. */
 import * as fc from "fast-check";
 import type { PriorityClass, RepeatClass } from "../../src/rpc-table.ts";
-import type { QuotaSettings } from "../../src/upstream/quota-tracker-settings.ts";
+import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 
 /** One call of a microservice. */
 export interface PlannedCall {

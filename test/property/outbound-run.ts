@@ -1,19 +1,19 @@
 /** Runs a schedule through the whole outbound pipeline, under fake timers, and gives what became of it. */
 import { pino } from "pino";
 import { vi } from "vitest";
-import { CallEnded } from "../../src/call-ended.ts";
-import { systemClock } from "../../src/clock.ts";
-import { ExchangeError } from "../../src/iam/exchange-error.ts";
+import { CallEnded } from "../../src/platform/call-signal.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { ExchangeError } from "../../src/iam/token-exchange-error.ts";
 import { createTokenSource } from "../../src/iam/token-source.ts";
-import { Secret } from "../../src/observability/secret.ts";
-import { createBearer } from "../../src/upstream/bearer.ts";
-import { createBreak, operationClassOf } from "../../src/upstream/break.ts";
+import { Secret } from "../../src/platform/secret.ts";
+import { createBearer } from "../../src/upstream/bearer-token.ts";
+import { createBreak, operationClassOf } from "../../src/upstream/circuit-breaker/breakers.ts";
 import { UpstreamError } from "../../src/upstream/error.ts";
 import type { UpstreamCall } from "../../src/upstream/layer.ts";
-import type { Origin, OriginListener } from "../../src/upstream/origin.ts";
+import type { Origin, OriginListener } from "../../src/upstream/host.ts";
 import { createUpstream } from "../../src/upstream/pipeline.ts";
 import type { Upstream } from "../../src/upstream/pipeline.ts";
-import { createRetryBudget } from "../../src/upstream/retry-budget.ts";
+import { createRetryBudget } from "../../src/upstream/retry/retry-budget.ts";
 import { createNetwork, type Network, type NetworkCall } from "./outbound-network.ts";
 import type { PlannedCall, Schedule } from "./outbound-plan.ts";
 import { nextTurn } from "../support/next-turn.ts";

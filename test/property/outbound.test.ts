@@ -1,7 +1,7 @@
 /** What holds for the whole outbound pipeline whatever happens: random arrivals, faults, cancellations, refused tokens. */
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Dispatch } from "../../src/upstream/pool.ts";
+import type { Dispatch } from "../../src/upstream/transport/pool.ts";
 import { schedule, type Schedule } from "./outbound-plan.ts";
 import { runSchedule, type CallRun, type ScheduleRun } from "./outbound-run.ts";
 
@@ -13,7 +13,7 @@ const seams = vi.hoisted(() => {
   return { network, dispatch, permits: { spent: 0, refunded: 0, released: 0 } };
 });
 
-vi.mock(import("../../src/upstream/pool.ts"), async (importOriginal) => ({
+vi.mock(import("../../src/upstream/transport/pool.ts"), async (importOriginal) => ({
   ...(await importOriginal()),
   createPool: () => ({
     dispatch: seams.dispatch,
@@ -24,42 +24,45 @@ vi.mock(import("../../src/upstream/pool.ts"), async (importOriginal) => ({
   }),
 }));
 // The permits are the real ones, and counted.
-vi.mock(import("../../src/upstream/limit-in-flight.ts"), async (importOriginal) => {
-  const original = await importOriginal();
-  return {
-    ...original,
-    limitInFlight: (permits, most, clock) => {
-      const bounded = original.limitInFlight(permits, most, clock);
-      const counted: typeof bounded = {
-        ...bounded,
-        // What a spread copies as it was.
-        get rate() {
-          return bounded.rate;
-        },
-        get pausedUntil() {
-          return bounded.pausedUntil;
-        },
-        get inFlight() {
-          return bounded.inFlight;
-        },
-        tryTake() {
-          const isTaken = bounded.tryTake();
-          if (isTaken) seams.permits.spent += 1;
-          return isTaken;
-        },
-        refund() {
-          seams.permits.refunded += 1;
-          bounded.refund();
-        },
-        release() {
-          seams.permits.released += 1;
-          bounded.release();
-        },
-      };
-      return counted;
-    },
-  };
-});
+vi.mock(
+  import("../../src/upstream/rate-limit/permits/concurrency-limit.ts"),
+  async (importOriginal) => {
+    const original = await importOriginal();
+    return {
+      ...original,
+      limitInFlight: (permits, most, clock) => {
+        const bounded = original.limitInFlight(permits, most, clock);
+        const counted: typeof bounded = {
+          ...bounded,
+          // What a spread copies as it was.
+          get rate() {
+            return bounded.rate;
+          },
+          get pausedUntil() {
+            return bounded.pausedUntil;
+          },
+          get inFlight() {
+            return bounded.inFlight;
+          },
+          tryTake() {
+            const isTaken = bounded.tryTake();
+            if (isTaken) seams.permits.spent += 1;
+            return isTaken;
+          },
+          refund() {
+            seams.permits.refunded += 1;
+            bounded.refund();
+          },
+          release() {
+            seams.permits.released += 1;
+            bounded.release();
+          },
+        };
+        return counted;
+      },
+    };
+  },
+);
 
 beforeEach(() => {
   // Opossum and Bottleneck too live by these.

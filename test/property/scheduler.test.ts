@@ -1,8 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { UpstreamError } from "../../src/upstream/error.ts";
-import type { ShedReason } from "../../src/upstream/scheduler-refusal.ts";
-import { createQueue, type Queue, type QueuedCall } from "../unit/upstream/queue.ts";
+import type { ShedReason } from "../../src/upstream/rate-limit/queue/rejections.ts";
+import {
+  createQueue,
+  type Queue,
+  type QueuedCall,
+} from "../unit/upstream/rate-limit/queue/driven-queue.ts";
 
 const classes = ["interactive", "management", "bulk"] as const;
 const endings = ["cancelled", "deadline", "shutdown"] as const;

@@ -1,7 +1,7 @@
 /** The connection to Redis, against a real server: who may do what, what is said of failures, and that no password gets out. */
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.ts";
 import type { RedisCommands } from "../../src/redis/redis-commands.ts";
 import { RedisError } from "../../src/redis/redis-error.ts";

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import {
   type LeaseRequest,
   leaseMs,

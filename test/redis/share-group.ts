@@ -1,8 +1,8 @@
 /** Members that share one quota through a real Redis, with demand that the test sets, on real time. */
 import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
-import { systemClock } from "../../src/clock.ts";
-import { createLogger } from "../../src/observability/logger.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { createLogger } from "../../src/observability/logging/logger.ts";
 import { createQuotaShare, type QuotaShare } from "../../src/quota-share/quota-share.ts";
 import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.ts";
 

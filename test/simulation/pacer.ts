@@ -3,8 +3,8 @@
  * arithmetic of the permits without Bottleneck, so that hours pass in a second.
  */
 
-import { quotaMargin } from "../../src/upstream/quota-tracker-settings.ts";
-import { createWindow } from "../../src/upstream/window.ts";
+import { quotaMargin } from "../../src/upstream/rate-limit/adaptive/settings.ts";
+import { createWindow } from "../../src/upstream/rate-limit/permits/sliding-window.ts";
 
 export interface Pacer {
   /** The earliest time at which something may be sent, given the present. `Infinity` requests per second are unpaced. */

@@ -3,8 +3,8 @@ import {
   createQuotaTracker,
   type QuotaPhase,
   type QuotaTracker,
-} from "../../src/upstream/quota-tracker.ts";
-import type { QuotaSettings } from "../../src/upstream/quota-tracker-settings.ts";
+} from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 import type { Demand } from "./demands.ts";
 import { createEventQueue } from "./event-queue.ts";
 import { createPacer } from "./pacer.ts";

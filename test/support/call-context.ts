@@ -1,6 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import { pino } from "pino";
-import type { CallContext } from "../../src/grpc/call-context.ts";
+import type { CallContext } from "../../src/grpc/call/call-context.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 
 /** A context as the inbound side builds it, for tests that start behind it. */

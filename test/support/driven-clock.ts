@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../src/clock.ts";
+import type { Clock, Timer } from "../../src/platform/clock.ts";
 import { nextTurn } from "./next-turn.ts";
 
 /** A clock that stands still until it is told to move. */

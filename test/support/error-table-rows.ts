@@ -1,5 +1,5 @@
 /** What Key Protect may answer, and the status that callers get for it: the golden table of the error mapping. */
-import type { FaultAction } from "../../src/emulator/faults.ts";
+import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import type { RpcName } from "./golden-requests.ts";
 
 /** What a caller has to see. */

@@ -4,7 +4,7 @@ import { inject } from "vitest";
 import { startEmulator as start } from "../../src/emulator/emulator.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
-import type { TransportKeySource } from "../../src/emulator/transport-key.ts";
+import type { TransportKeySource } from "../../src/emulator/lockers/transport-key.ts";
 
 const sharedTransportKeys: TransportKeySource = () => {
   const privateKey = createPrivateKey(inject("transportKey"));

@@ -1,21 +1,21 @@
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
 import { ErrorInfo } from "../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
 import { KeysServiceClient, KeysServiceService } from "../../src/gen/keyprotect/v1/keys_service.ts";
-import { bindService } from "../../src/grpc/bind-service.ts";
-import type { CallContext } from "../../src/grpc/call-context.ts";
-import { createCallRegistry } from "../../src/grpc/call-registry.ts";
-import type { CallRegistry } from "../../src/grpc/call-registry.ts";
-import { defaultDeadlineRules } from "../../src/grpc/deadline.ts";
+import { bindService } from "../../src/grpc/call/bind-service.ts";
+import type { CallContext } from "../../src/grpc/call/call-context.ts";
+import { createCallRegistry } from "../../src/grpc/call/active-calls.ts";
+import type { CallRegistry } from "../../src/grpc/call/active-calls.ts";
+import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
 import { createAuthenticate } from "../../src/grpc/interceptors/authenticate.ts";
-import { createPeerReader } from "../../src/grpc/peer.ts";
-import { startServer } from "../../src/grpc/server.ts";
-import type { GatewayServer, StartServerOptions } from "../../src/grpc/server.ts";
-import { createUnary } from "../../src/grpc/unary.ts";
+import { createPeerReader } from "../../src/grpc/call/peer.ts";
+import { startServer } from "../../src/grpc/server/server.ts";
+import type { GatewayServer, StartServerOptions } from "../../src/grpc/server/server.ts";
+import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 
 /** A server of which `CountKeys` alone answers, with what its tests look at. */
 export interface TestServer extends AsyncDisposable {

@@ -3,7 +3,7 @@
  * machine, which is longer than some calls have.
  */
 import type { TestProject } from "vitest/node";
-import { generateTransportKeys } from "../../src/emulator/transport-key.ts";
+import { generateTransportKeys } from "../../src/emulator/lockers/transport-key.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

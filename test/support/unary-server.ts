@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import {
   KeysServiceClient,
   KeysServiceService,
@@ -9,12 +9,12 @@ import {
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
 import { ErrorInfo } from "../../src/gen/google/rpc/error_details.ts";
-import { bindService, type HandlersOf } from "../../src/grpc/bind-service.ts";
-import type { CallOutcome } from "../../src/grpc/call-observer.ts";
-import { createCallRegistry, type CallRegistry } from "../../src/grpc/call-registry.ts";
-import { defaultDeadlineRules } from "../../src/grpc/deadline.ts";
-import { createLibraryStatus } from "../../src/grpc/library-status.ts";
-import { createUnary, type UnaryOptions } from "../../src/grpc/unary.ts";
+import { bindService, type HandlersOf } from "../../src/grpc/call/bind-service.ts";
+import type { CallOutcome } from "../../src/grpc/call/call-observer.ts";
+import { createCallRegistry, type CallRegistry } from "../../src/grpc/call/active-calls.ts";
+import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
+import { createLibraryStatus } from "../../src/grpc/server/raw-call-interceptor.ts";
+import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
 import { eventually } from "./eventually.ts";
 
 /** The methods that such a server serves. */

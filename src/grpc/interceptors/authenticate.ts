@@ -1,9 +1,9 @@
 import { status } from "@grpc/grpc-js";
 import { BlockList, isIP } from "node:net";
-import { Secret } from "../../observability/secret.ts";
-import type { CallContext } from "../call-context.ts";
-import type { Interceptor } from "../interceptor.ts";
-import { StatusError } from "../status-error.ts";
+import { Secret } from "../../platform/secret.ts";
+import type { CallContext } from "../call/call-context.ts";
+import type { Interceptor } from "./interceptor.ts";
+import { StatusError } from "../status/status-error.ts";
 
 /** RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1). */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Policy } from "../../access/policy.ts";
-import type { Interceptor } from "../interceptor.ts";
-import { StatusError } from "../status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
+import { StatusError } from "../status/status-error.ts";
 
 /**
  * Lets a call through if the policy allows its caller the RPC on its instance; else rejects with `PERMISSION_DENIED`. Runs

@@ -1,6 +1,6 @@
 import { status, type Metadata } from "@grpc/grpc-js";
-import type { Interceptor } from "../interceptor.ts";
-import { StatusError } from "../status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
+import { StatusError } from "../status/status-error.ts";
 
 /** How much request metadata is accepted. */
 export interface MetadataLimits {

@@ -1,4 +1,4 @@
-import type { Interceptor } from "../interceptor.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /**
  * Notes who calls and for which instance where the log can see it: interceptors further in hand on a context that

@@ -4,7 +4,7 @@ import type { Config } from "../../../src/config/config.ts";
 import { ConfigError, type ConfigProblem } from "../../../src/config/config-error.ts";
 import { describeConfig } from "../../../src/config/describe-config.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { settingList } from "../../../src/config/setting-list.ts";
+import { settingList } from "../../../src/config/schema/setting-list.ts";
 
 type Env = Record<string, string>;
 

@@ -1,14 +1,15 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { CallEnded } from "../../../src/call-ended.ts";
-import type { Exchange, Grant } from "../../../src/iam/exchange.ts";
-import { ExchangeError } from "../../../src/iam/exchange-error.ts";
-import type { Token, TokenSource } from "../../../src/iam/token.ts";
+import { CallEnded } from "../../../src/platform/call-signal.ts";
+import type { Exchange, Grant } from "../../../src/iam/token-exchange.ts";
+import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import type { ManagedTokenSource } from "../../../src/iam/token.ts";
+import type { Token } from "../../../src/upstream/bearer-token.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
-import { Secret } from "../../../src/observability/secret.ts";
+import { Secret } from "../../../src/platform/secret.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
 interface Script {
-  readonly source: TokenSource;
+  readonly source: ManagedTokenSource;
   readonly clock: ReturnType<typeof createDrivenClock>;
   /** Monotonic times at which IAM was asked. */
   readonly asked: number[];
@@ -30,7 +31,7 @@ const fails =
 const never: Exchange = () => new Promise(() => undefined);
 const call = (): { signal: AbortSignal } => ({ signal: new AbortController().signal });
 
-let open: TokenSource | undefined;
+let open: ManagedTokenSource | undefined;
 afterEach(() => open?.close());
 
 function script(iam: Exchange, hasCredentialChanged?: () => Promise<boolean>): Script {

@@ -1,11 +1,8 @@
-import {
-  createKeyProtectClient,
-  type DialectName,
-  type KeyProtectClient,
-} from "../../../src/keyprotect/client.ts";
+import { createKeyProtectClient, type KeyProtectClient } from "../../../src/keyprotect/client.ts";
 import type { Anomaly } from "../../../src/keyprotect/anomaly.ts";
 import { KeyProtectError } from "../../../src/keyprotect/error.ts";
 import type { Send, UpstreamCall, UpstreamResponse } from "../../../src/upstream/layer.ts";
+import type { ApiDialect } from "../../../src/platform/api-dialect.ts";
 
 export const instanceId = "aa11aa11-0000-4000-8000-00000000aa11";
 export const keyId = "11111111-2222-4333-8444-555555555555";
@@ -48,7 +45,7 @@ export function toResponse({ status, body, headers = {} }: Answer): UpstreamResp
 }
 
 /** A client on an upstream that gives the scripted answers in turn. */
-export function createScriptedClient(dialect: DialectName, ...answers: readonly Answer[]) {
+export function createScriptedClient(dialect: ApiDialect, ...answers: readonly Answer[]) {
   const sent: SentRequest[] = [];
   const requestBodies: Buffer[] = [];
   const responses: UpstreamResponse[] = [];

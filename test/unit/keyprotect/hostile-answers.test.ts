@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { DialectName, KeyProtectClient } from "../../../src/keyprotect/client.ts";
+import type { KeyProtectClient } from "../../../src/keyprotect/client.ts";
 import { KeyProtectError } from "../../../src/keyprotect/error.ts";
 import {
   call,
@@ -14,6 +14,7 @@ import {
   rootKey,
   type Answer,
 } from "./fake-upstream.ts";
+import type { ApiDialect } from "../../../src/platform/api-dialect.ts";
 
 type Ask = (client: KeyProtectClient) => Promise<unknown>;
 
@@ -109,7 +110,7 @@ describe.each(readers)("%s", (_, ask, status) => {
     await fc.assert(
       fc.asyncProperty(
         json,
-        fc.constantFrom<DialectName>("2019", "current"),
+        fc.constantFrom<ApiDialect>("2019", "current"),
         async (body, dialect) => {
           const { client } = createScriptedClient(dialect, { status, body: JSON.stringify(body) });
           const outcome: unknown = await ask(client).catch((error: unknown) => error);

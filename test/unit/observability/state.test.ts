@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { stateText, tokenStateOf } from "../../../src/observability/state.ts";
 import type { GatewayState } from "../../../src/observability/state.ts";
-import { upstreamState } from "./upstream-state.ts";
+import { upstreamState } from "./metrics/upstream-state.ts";
 
 const gateway = (instances: GatewayState["instances"]): GatewayState => ({
   version: "1.2.3",

@@ -1,9 +1,9 @@
 /** The loop of a member, on driven time, with the model of the script in the place of Redis. */
 import { describe, expect, test } from "vitest";
-import { createLogger } from "../../../src/observability/logger.ts";
+import { createLogger } from "../../../src/observability/logging/logger.ts";
 import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
 import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
-import type { QuotaLimit } from "../../../src/quota-share/share-ladder.ts";
+import type { QuotaLimit } from "../../../src/quota-share/fallback-share.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 import { asking, createModelGroup } from "../../support/lease-model.ts";
 import { createFakeRedis } from "./fake-redis.ts";

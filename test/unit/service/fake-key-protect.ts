@@ -1,13 +1,13 @@
 import { status } from "@grpc/grpc-js";
 import { expect } from "vitest";
 import { DeleteKeyRequest } from "../../../src/gen/keyprotect/v1/keys_service.ts";
-import type { CallContext } from "../../../src/grpc/call-context.ts";
-import { StatusError } from "../../../src/grpc/status-error.ts";
+import type { CallContext } from "../../../src/grpc/call/call-context.ts";
+import { StatusError } from "../../../src/grpc/status/status-error.ts";
 import { KeyProtectError } from "../../../src/keyprotect/error.ts";
 import type { KeyResource } from "../../../src/keyprotect/resources.ts";
 import type { KeyProtect } from "../../../src/service/key-protect.ts";
 import type { ServiceDeps } from "../../../src/service/service-deps.ts";
-import type { ApiDialect } from "../../../src/service/material-rules.ts";
+import type { ApiDialect } from "../../../src/platform/api-dialect.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
 export const keyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";

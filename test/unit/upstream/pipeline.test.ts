@@ -1,12 +1,12 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { systemClock } from "../../../src/clock.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import { pipeline } from "../../../src/upstream/layer.ts";
 import type { Layer, Send } from "../../../src/upstream/layer.ts";
-import type { OperationClass } from "../../../src/upstream/break.ts";
-import { createOrigins } from "../../../src/upstream/origin.ts";
-import type { OriginListener } from "../../../src/upstream/origin.ts";
+import type { OperationClass } from "../../../src/upstream/circuit-breaker/breakers.ts";
+import { createOrigins } from "../../../src/upstream/host.ts";
+import type { OriginListener } from "../../../src/upstream/host.ts";
 import { createUpstream } from "../../../src/upstream/pipeline.ts";
 import { httpAnswer, startRawServer } from "./raw-server.ts";
 import { openRequest, upstreamErrorOf } from "./requests.ts";

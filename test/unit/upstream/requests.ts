@@ -1,5 +1,5 @@
-import { CallEnded } from "../../../src/call-ended.ts";
-import type { CallEnd } from "../../../src/call-ended.ts";
+import { CallEnded } from "../../../src/platform/call-signal.ts";
+import type { CallEnd } from "../../../src/platform/call-signal.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { UpstreamCall, UpstreamRequest } from "../../../src/upstream/layer.ts";
 

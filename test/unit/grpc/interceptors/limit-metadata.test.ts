@@ -1,7 +1,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { limitMetadata } from "../../../../src/grpc/interceptors/limit-metadata.ts";
-import { StatusError } from "../../../../src/grpc/status-error.ts";
+import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { callContext } from "../../../support/call-context.ts";
 
 const limits = { maxBytes: 1_000, maxEntries: 4 };

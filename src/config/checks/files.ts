@@ -1,0 +1,29 @@
+import type { Finding } from "./schema.ts";
+import type { Path } from "../schema/setting-list.ts";
+import type { Settings } from "../schema/settings.ts";
+import { errorCode } from "../sources/yaml.ts";
+
+/** Opens every file that the settings name, so that a missing mount is found at start and not at the first call. */
+export function checkFiles(settings: Settings, readFile: (path: string) => string): Finding[] {
+  const { tls, upstream, redis, instances = [] } = settings;
+  const named: [Path, string | undefined][] = [
+    [["tls", "certFile"], tls?.certFile],
+    [["tls", "keyFile"], tls?.keyFile],
+    [["tls", "clientCaFile"], tls?.clientCaFile],
+    [["upstream", "caFile"], upstream.caFile],
+    [["redis", "caFile"], redis.caFile],
+    [["redis", "passwordFile"], redis.passwordFile],
+    ...instances.map(({ apiKeyFile, credentials }, at): [Path, string | undefined] => [
+      ["instances", at, "apiKeyFile"],
+      credentials === "gateway" ? apiKeyFile : undefined,
+    ]),
+  ];
+  return named.flatMap(([path, file]) => {
+    if (file === undefined) return [];
+    try {
+      return readFile(file).trim() === "" ? [{ path, what: "names a file that is empty" }] : [];
+    } catch (error) {
+      return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
+    }
+  });
+}

@@ -1,0 +1,67 @@
+/** Checks the tree against the schema and says what is wrong in words that hold no value. */
+import type { z } from "zod";
+import { nearestName, suggest } from "../sources/_nearest-name.ts";
+import { namesBelow, type Path, settingAt } from "../schema/setting-list.ts";
+import { type Settings, settings } from "../schema/settings.ts";
+import { replaceAt, type Tree, valueAt } from "../sources/_tree.ts";
+
+/** A problem at a place of the tree. */
+export interface Finding {
+  readonly path: Path;
+  readonly what: string;
+}
+
+export interface SchemaCheck {
+  readonly findings: readonly Finding[];
+  /**
+   * The settings. Where something is wrong, the default, an example or nothing stands in, so that the rules between
+   * settings can be checked in the same go; what they say about such places means nothing.
+   */
+  readonly settings: Settings;
+}
+
+export function checkSchema(tree: Tree): SchemaCheck {
+  const first = settings.safeParse(tree);
+  if (first.success) return { findings: [], settings: first.data };
+  const findings = first.error.issues.flatMap((issue) => toFindings(issue, tree));
+  const mended = settings.safeParse(findings.reduce(mend, tree));
+  if (mended.success) return { findings, settings: mended.data };
+  const rest = findings.reduce<Tree>(
+    (left, { path }) => replaceAt(left, path.slice(0, 1), undefined),
+    tree,
+  );
+  return { findings, settings: settings.parse(rest) };
+}
+
+function toFindings(issue: z.core.$ZodIssue, tree: Tree): Finding[] {
+  const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+  const setting = settingAt(path);
+  if (setting !== undefined) {
+    const isMissing = setting.path.length === path.length && valueAt(tree, path) === undefined;
+    return [{ path, what: `${isMissing ? "is missing; it " : ""}has to be ${setting.expected}` }];
+  }
+  if (issue.code === "unrecognized_keys") {
+    const known = namesBelow(path);
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      what: `there is no such setting${suggest(nearestName(key, known))}`,
+    }));
+  }
+  if (issue.code === "too_small") return [{ path, what: "has to list at least one" }];
+  if (issue.code === "too_big")
+    return [{ path, what: `has to list at most ${String(issue.maximum)}` }];
+  const names = namesBelow([...path, 0]);
+  const isList = names.length > 0;
+  const shape = isList ? "a list of mappings" : "a mapping";
+  return [
+    { path, what: `has to be ${shape} with ${(isList ? names : namesBelow(path)).join(", ")}` },
+  ];
+}
+
+/** Lets the default or the example stand in for what is wrong. */
+function mend(tree: Tree, { path }: Finding): Tree {
+  const setting = settingAt(path);
+  return setting === undefined
+    ? replaceAt(tree, path, undefined)
+    : replaceAt(tree, path.slice(0, setting.path.length), setting.example);
+}

@@ -1,0 +1,80 @@
+/** Puts the file and the variables together into one tree, before anything is checked. */
+import type { ConfigProblem } from "../config-error.ts";
+import { type SettingEntry, settingList, writePath } from "../schema/setting-list.ts";
+import { isTree, replaceAt, type Tree } from "./_tree.ts";
+import { type Environment, variable } from "./environment.ts";
+
+/** What is set, and which of it came from variables. */
+export interface SetValues {
+  readonly tree: Tree;
+  /** Name of the variable that a value came from, by written path. */
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+interface SetVariable {
+  readonly env: string;
+  readonly value: unknown;
+  readonly entry: SettingEntry;
+}
+
+/** Variables win over the file, but are only defaults for the instances that the file lists. */
+export function setValues(file: Tree, env: Environment, problems: ConfigProblem[]): SetValues {
+  const set = settingList.flatMap((entry): SetVariable[] => {
+    const text = entry.env === undefined ? undefined : variable(env, entry.env);
+    if (entry.env === undefined || text === undefined) return [];
+    return [{ env: entry.env, value: entry.fromText(text), entry }];
+  });
+  const ofInstances = set.filter(({ entry }) => entry.path[0] === "instances");
+  const variables = new Map<string, string>();
+  let tree = file;
+  for (const { env: name, value, entry } of set) {
+    if (entry.path[0] === "instances") continue;
+    tree = replaceAt(tree, entry.path, value);
+    variables.set(writePath(entry.path), name);
+  }
+  const instances =
+    file["instances"] === undefined
+      ? [fill({}, 0, ofInstances, variables)]
+      : fillListed(file["instances"], ofInstances, variables, problems);
+  return { tree: { ...tree, instances }, variables };
+}
+
+function fillListed(
+  listed: unknown,
+  set: readonly SetVariable[],
+  variables: Map<string, string>,
+  problems: ConfigProblem[],
+): unknown {
+  for (const { env, entry } of set) {
+    if (entry.isShared) continue;
+    problems.push({
+      at: env,
+      what: "describes the only instance, but the file of GATEWAY_CONFIG lists `instances`; use one of the two",
+    });
+  }
+  if (!Array.isArray(listed)) return listed;
+  const shared = set.filter(({ entry }) => entry.isShared);
+  return listed.map((item: unknown, index) =>
+    isTree(item) ? fill(item, index, shared, variables) : item,
+  );
+}
+
+/** Fills in what an instance leaves out. An instance that names its credential takes none from the variables. */
+function fill(
+  instance: Tree,
+  index: number,
+  set: readonly SetVariable[],
+  variables: Map<string, string>,
+): Tree {
+  const isOwnCredential =
+    "apiKey" in instance || "apiKeyFile" in instance || instance["credentials"] === "caller";
+  let filled = instance;
+  for (const { env, value, entry } of set) {
+    const name = entry.path[2] ?? "";
+    const isKey = name === "apiKey" || name === "apiKeyFile";
+    if (name in instance || (isKey && isOwnCredential)) continue;
+    filled = { ...filled, [name]: value };
+    variables.set(writePath(["instances", index, name]), env);
+  }
+  return filled;
+}

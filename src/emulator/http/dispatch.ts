@@ -1,0 +1,200 @@
+/** The way of a request through the emulator: log, fault, authorization, quota, route, answer. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { iamRequestOf, operationName, parseBody, readArrival } from "./read-request.ts";
+import type { Arrival } from "./read-request.ts";
+import type { Grant } from "../iam/authorize.ts";
+import type { Answer, Route } from "./route.ts";
+import type { FaultAction, Faults } from "../control/faults.ts";
+import { iamRefusal } from "../iam/routes.ts";
+import type { IamRequest } from "../iam/routes.ts";
+import { operations } from "../api/operations.ts";
+import type { Operation } from "../api/operations.ts";
+import type { Profile } from "../profile.ts";
+import type { Quota } from "../control/quota.ts";
+import { createHeaderCopy } from "./request-log.ts";
+import type { OpenRequest, RequestRecorder } from "./request-log.ts";
+import { sendFaulty, sendReply, toReply } from "./respond.ts";
+import type { Router } from "./router.ts";
+import { VendorError, errorBody, plainRefusal } from "../api/vendor-error.ts";
+import type { EmulatorClock } from "../clock.ts";
+
+export interface DispatchDeps {
+  readonly profile: Profile;
+  readonly clock: EmulatorClock;
+  readonly faults: Faults;
+  readonly quota: Quota;
+  readonly log: RequestRecorder;
+  readonly route: Router;
+  readonly authorize: (headers: IncomingMessage["headers"], operation: Operation) => Grant;
+  readonly routes: Readonly<Record<Operation, Route>>;
+  readonly iam: (request: IamRequest) => Answer;
+  /** Real time that every answer of Key Protect takes at least, in milliseconds. */
+  readonly latencyMs: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly connectionOf: (request: IncomingMessage) => number;
+}
+
+const errorType = "application/vnd.ibm.kms.error+json";
+
+/** Creates the function that answers one request, whose body has been read. */
+export function createDispatch(
+  deps: DispatchDeps,
+): (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void> {
+  const { clock, faults, log, profile } = deps;
+  const copyHeaders = createHeaderCopy();
+
+  return async (request, response, body) => {
+    const startedAt = performance.now();
+    const arrival = readArrival(request, body, deps.route);
+    const { method, path, headers, match } = arrival;
+    const instanceId = headers["bluemix-instance"];
+    const sentCorrelationId = headers["correlation-id"];
+    const subject = {
+      service: match === undefined ? ("iam" as const) : ("keyprotect" as const),
+      method,
+      path,
+      operation: operationName(match),
+      instanceId: typeof instanceId === "string" ? instanceId : undefined,
+    };
+    const entry = log.open({
+      ...subject,
+      query: arrival.queryText,
+      correlationId: typeof sentCorrelationId === "string" ? sentCorrelationId : undefined,
+      headers: copyHeaders(headers),
+      bodyBytes: body.length,
+      receivedAt: clock.now(),
+      connection: deps.connectionOf(request),
+    });
+    response.once("close", () => {
+      entry.durationMs = performance.now() - startedAt;
+      if (response.headersSent) entry.status = response.statusCode;
+    });
+
+    const fault = faults.take(subject);
+    if (fault !== undefined) {
+      entry.fault = fault.action?.kind ?? "delay";
+      if (fault.delayMs !== undefined) await deps.pause(fault.delayMs);
+    }
+    const latencyMs = match === undefined ? 0 : deps.latencyMs();
+    if (latencyMs > 0) await deps.pause(latencyMs);
+    if (fault?.action !== undefined) {
+      await strike(arrival, response, entry, fault.action);
+      return;
+    }
+    sendReply(response, toReply(await execute(arrival, entry)));
+  };
+
+  async function execute(arrival: Arrival, entry: OpenRequest): Promise<Answer> {
+    if (arrival.match === undefined) {
+      entry.isExecuted = true;
+      return deps.iam(iamRequestOf(arrival));
+    }
+    const { match } = arrival;
+    const what =
+      match.kind === "operation"
+        ? operations[match.operation].failure
+        : "Request could not be performed";
+    let answer: Answer;
+    try {
+      answer = await perform(arrival, entry);
+    } catch (error) {
+      if (!(error instanceof VendorError)) throw error;
+      answer = {
+        status: error.status,
+        mediaType: errorType,
+        body: errorBody(error, what, profile),
+      };
+    }
+    const correlated = { ...answer.headers, "Correlation-Id": arrival.correlationId };
+    return { ...answer, headers: correlated };
+  }
+
+  function perform(arrival: Arrival, entry: OpenRequest): Answer | Promise<Answer> {
+    const { match, headers, query } = arrival;
+    if (match === undefined || match.kind === "not-found")
+      throw plainRefusal(404, "The requested path does not exist.");
+    if (match.kind === "wrong-method")
+      throw plainRefusal(405, "The method is not allowed for this path.");
+    if (match.kind === "unknown-action") {
+      throw plainRefusal(400, "The query_param 'action' must be: the name of a key action");
+    }
+    const { user, instance } = deps.authorize(headers, match.operation);
+    const now = clock.now();
+    const exceeded = deps.quota.refusing(instance.id, now);
+    if (exceeded !== undefined) return throttled(exceeded.retryAfterSeconds);
+    entry.isExecuted = true;
+    const route = deps.routes[match.operation];
+    return route({
+      instance,
+      user,
+      params: match.params,
+      query,
+      headers,
+      body: parseBody(arrival.body),
+      now,
+    });
+  }
+
+  function throttled(retryAfterSeconds: number | undefined): Answer {
+    const headers: Record<string, string> =
+      retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
+    return {
+      status: 429,
+      mediaType: errorType,
+      headers,
+      body: errorBody(plainRefusal(429), "", profile),
+    };
+  }
+
+  async function strike(
+    arrival: Arrival,
+    response: ServerResponse,
+    entry: OpenRequest,
+    action: FaultAction,
+  ): Promise<void> {
+    switch (action.kind) {
+      case "respond":
+        sendReply(response, toReply(scriptedAnswer(arrival, action)));
+        return;
+      case "hang":
+        return;
+      case "reset":
+        if (action.when === "after-processing") await execute(arrival, entry);
+        response.socket?.resetAndDestroy();
+        return;
+      case "stall":
+      case "drip":
+      case "drip-head":
+      case "truncate":
+      case "garble":
+      case "oversize":
+      case "rewrite":
+        await sendFaulty(response, await execute(arrival, entry), action, deps.pause);
+    }
+  }
+
+  function scriptedAnswer(
+    arrival: Arrival,
+    action: Extract<FaultAction, { kind: "respond" }>,
+  ): Answer {
+    const { status } = action;
+    const headers: Record<string, string> = { ...action.headers };
+    if (arrival.match !== undefined) headers["Correlation-Id"] ??= arrival.correlationId;
+    if (action.body === undefined) {
+      if (arrival.match === undefined) {
+        const refused = iamRefusal(
+          iamRequestOf(arrival),
+          status,
+          "BXNIM0100E",
+          "The request failed",
+        );
+        return { ...refused, headers: { ...refused.headers, ...headers } };
+      }
+      const body = errorBody(plainRefusal(status), "", profile);
+      return { status, headers, mediaType: errorType, body };
+    }
+    const mediaType =
+      action.contentType ?? (typeof action.body === "string" ? "text/html" : "application/json");
+    return { status, headers, mediaType, body: action.body };
+  }
+}

@@ -1,0 +1,115 @@
+/** What is done to a key itself: rotating it, and the switches of its life. */
+import { randomBytes } from "node:crypto";
+import { bodyOf, checkState, readyKey } from "./checks.ts";
+import { noContent } from "../http/route.ts";
+import type { Answer, Call, Route } from "../http/route.ts";
+import { readMaterial } from "./import-material.ts";
+import type { KeyRecord } from "../keys/record.ts";
+import { keyOf } from "../keys/routes.ts";
+import { timersMs } from "../keys/state.ts";
+import { addKeyVersion } from "../keys/store.ts";
+import { liveTransportKey } from "../lockers/routes.ts";
+import type { Operation } from "../api/operations.ts";
+import type { Setting } from "../environment.ts";
+import { invalidQuery, refusal } from "../api/vendor-error.ts";
+import { toVendorDate } from "../clock.ts";
+
+type ActionOperation = Extract<
+  Operation,
+  | "rotateKey"
+  | "enableKey"
+  | "disableKey"
+  | "setKeyForDeletion"
+  | "unsetKeyForDeletion"
+  | "syncAssociatedResources"
+>;
+
+/** Creates the routes of the actions that change a key. */
+export function createActionRoutes({ profile }: Setting): Record<ActionOperation, Route> {
+  function rotateKey(call: Call): Answer {
+    const key = readyKey(call, "rotate", profile);
+    const { instance, now } = call;
+    const brought = readMaterial(bodyOf(call) ?? {}, true, () => liveTransportKey(instance, now));
+    if (key.imported && brought === undefined) {
+      throw refusal("KEY_PAYLOAD_REQ_ERR", {
+        detail: "Key material is required to perform a 'rotate' action",
+        target: { type: "field", name: "payload" },
+      });
+    }
+    if (!key.imported && brought !== undefined) {
+      throw invalidQuery("payload", "provided only if key is imported");
+    }
+    const policy = instance.policies.get("keyCreateImportAccess")?.setting;
+    const isTokenNeeded =
+      policy?.isEnabled === true && policy.attributes?.["enforce_token"] === true;
+    if (isTokenNeeded && brought?.isEncrypted === false) {
+      throw refusal("KEY_CREATE_IMPORT_ACCESS_ERR");
+    }
+    if (key.rotatedAt !== undefined && now < key.rotatedAt + timersMs.rotation) {
+      throw refusal("KEY_ROTATION_NOT_PERMITTED");
+    }
+    addKeyVersion(key, brought?.material ?? randomBytes(32), now);
+    return noContent;
+  }
+
+  function disableKey(call: Call): Answer {
+    const key = readyKey(call, "disable", profile);
+    key.suspendedAt = call.now;
+    noteEvent(key, call.now);
+    return noContent;
+  }
+
+  function enableKey(call: Call): Answer {
+    const key = readyKey(call, "enable", profile);
+    if (key.suspendedAt !== undefined && call.now < key.suspendedAt + timersMs.settle) {
+      throw refusal("REQ_TOO_EARLY_ERR");
+    }
+    key.suspendedAt = undefined;
+    noteEvent(key, call.now);
+    return noContent;
+  }
+
+  // Dual authorization is open to standard keys too.
+  function authorizableKey(call: Call): KeyRecord {
+    const key = keyOf(call);
+    checkState(key, "authorize-deletion", call.now, profile);
+    if (key.dualAuthDelete?.setting !== true) throw refusal("NOT_DUAL_AUTH_ERR");
+    return key;
+  }
+
+  function setKeyForDeletion(call: Call): Answer {
+    authorizableKey(call).deletionAuthorization = { at: call.now, by: call.user.subject };
+    return noContent;
+  }
+
+  function unsetKeyForDeletion(call: Call): Answer {
+    authorizableKey(call).deletionAuthorization = undefined;
+    return noContent;
+  }
+
+  return {
+    rotateKey,
+    enableKey,
+    disableKey,
+    setKeyForDeletion,
+    unsetKeyForDeletion,
+    syncAssociatedResources: sync,
+  };
+}
+
+function sync(call: Call): Answer {
+  const key = keyOf(call);
+  const earliest = (key.lifecycleEventAt ?? Number.NEGATIVE_INFINITY) + timersMs.sync;
+  if (call.now < earliest) {
+    throw refusal("REQ_TOO_EARLY_ERR", {
+      detail: `Sync cannot be performed until at least ${toVendorDate(earliest)}`,
+    });
+  }
+  key.lifecycleEventAt = call.now;
+  return noContent;
+}
+
+function noteEvent(key: KeyRecord, now: number): void {
+  key.updatedAt = now;
+  key.lifecycleEventAt = now;
+}

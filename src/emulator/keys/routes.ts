@@ -1,0 +1,195 @@
+/** Keys as resources: creating, reading, deleting, restoring and purging them. */
+import { createKey } from "./create-key.ts";
+import { collection, integerQuery, noContent, preferenceOf } from "../http/route.ts";
+import type { Answer, Call, Route } from "../http/route.ts";
+import { isJsonObject, stringField } from "../http/json-fields.ts";
+import type { KeyRecord } from "./record.ts";
+import {
+  keyResource,
+  keyResourceWithPayload,
+  keyType,
+  liveDeletionAuthorization,
+  minimalKeyResource,
+} from "./resource.ts";
+import { selectKeys } from "./query.ts";
+import { keyState, obstacleTo, stateOf, timersMs } from "./state.ts";
+import type { Operation } from "../api/operations.ts";
+import type { Setting } from "../environment.ts";
+import { invalidQuery, refusal } from "../api/vendor-error.ts";
+import { toVendorDate } from "../clock.ts";
+
+type KeyOperation = Extract<
+  Operation,
+  | "createKey"
+  | "createKeyWithPoliciesOverrides"
+  | "getKeys"
+  | "getKeyCollectionMetadata"
+  | "getKey"
+  | "getKeyMetadata"
+  | "patchKey"
+  | "deleteKey"
+  | "purgeKey"
+  | "restoreKey"
+  | "getKeyVersions"
+>;
+
+const versionType = "application/vnd.ibm.kms.key.version+json";
+
+/** Finds the key that the path names, in the ring that the header names. */
+export function keyOf(call: Call): KeyRecord {
+  const ring = call.headers["x-kms-key-ring"];
+  const ringId = typeof ring === "string" && ring !== "" ? ring : undefined;
+  return call.instance.keys.get(call.params["id"] ?? "", ringId, call.now);
+}
+
+const keyAnswer = (status: number, resource: object): Answer => ({
+  status,
+  mediaType: keyType,
+  body: collection(keyType, [resource]),
+});
+
+/** Creates the routes of the key resource. */
+export function createKeyRoutes(setting: Setting): Record<KeyOperation, Route> {
+  const { profile } = setting;
+
+  function create(call: Call, hasOverrides: boolean): Answer {
+    const key = createKey(call, setting, hasOverrides);
+    const resource =
+      preferenceOf(call.headers) === "representation"
+        ? keyResourceWithPayload(key, call.now, profile)
+        : minimalKeyResource(key, call.now);
+    return keyAnswer(201, resource);
+  }
+
+  function remove(call: Call): Answer {
+    const key = keyOf(call);
+    const { now, user } = call;
+    if (obstacleTo("delete", stateOf(key, now), profile.isUsableWhenDeactivated) !== undefined) {
+      throw refusal("KEY_DELETED_ERR");
+    }
+    checkRegistrations(key, call.query.get("force") === "true");
+    if (key.dualAuthDelete?.setting === true) {
+      const first = liveDeletionAuthorization(key, now);
+      if (first === undefined || first.by === user.subject) {
+        throw refusal("AUTHORIZATIONS_NOT_MET", {
+          state: "1 prior authorization(s) are required for deletion",
+        });
+      }
+    }
+    key.deletion = { at: now, by: user.subject };
+    key.deletionAuthorization = undefined;
+    key.updatedAt = now;
+    key.lifecycleEventAt = now;
+    if (preferenceOf(call.headers) !== "representation") return noContent;
+    return keyAnswer(200, keyResource(key, now, profile));
+  }
+
+  function purge(call: Call): Answer {
+    const key = keyOf(call);
+    if (key.deletion === undefined) throw refusal("KEY_ACTION_INVALID_STATE_ERR");
+    if (call.now < key.deletion.at + timersMs.purgeAllowed) {
+      throw refusal("REQ_TOO_EARLY_ERR", {
+        detail: "Purge operation is allowed 4h0m0s after key is deleted",
+      });
+    }
+    const resource = keyResource(key, call.now, profile);
+    call.instance.keys.purge(key);
+    if (preferenceOf(call.headers) !== "representation") return noContent;
+    return keyAnswer(200, resource);
+  }
+
+  function restore(call: Call): Answer {
+    const key = keyOf(call);
+    const { now } = call;
+    if (key.deletion === undefined) {
+      throw refusal("KEY_ACTION_INVALID_STATE_ERR", { state: "Key is not in destroyed state" });
+    }
+    if (key.expiresAt !== undefined && key.expiresAt <= now) {
+      throw refusal("KEY_EXPIRED_ERR", {
+        state: `The key expired on ${toVendorDate(key.expiresAt)}`,
+      });
+    }
+    if (now >= key.deletion.at + timersMs.restoreAllowed) throw refusal("KEY_RESTORE_EXPIRED");
+    if (now < key.deletion.at + timersMs.settle) throw refusal("REQ_TOO_EARLY_ERR");
+    key.deletion = undefined;
+    key.suspendedAt = undefined;
+    key.updatedAt = now;
+    key.lifecycleEventAt = now;
+    return keyAnswer(201, keyResource(key, now, profile));
+  }
+
+  function list(call: Call): Answer {
+    const selection = selectKeys(call, profile.listDefaultLimit);
+    return {
+      status: 200,
+      mediaType: profile.listCollectionType,
+      headers: { "Key-Total": String(selection.total) },
+      body: collection(
+        profile.listCollectionType,
+        selection.page.map((key) => keyResource(key, call.now, profile)),
+        selection.metadata,
+      ),
+    };
+  }
+
+  function patch(call: Call): Answer {
+    const key = keyOf(call);
+    if (!isJsonObject(call.body)) throw refusal("NO_BODY_ERR");
+    const ringId = stringField(call.body, "keyRingID");
+    if (ringId === undefined || (ringId !== "default" && !call.instance.rings.has(ringId))) {
+      throw refusal("KEY_RING_NOT_FOUND_ERR");
+    }
+    key.ringId = ringId;
+    key.updatedAt = call.now;
+    return keyAnswer(200, keyResource(key, call.now, profile));
+  }
+
+  return {
+    createKey: (call) => create(call, false),
+    createKeyWithPoliciesOverrides: (call) => create(call, true),
+    getKeys: list,
+    getKeyCollectionMetadata: (call) => ({
+      status: 200,
+      headers: { "Key-Total": String(selectKeys(call, profile.listDefaultLimit).total) },
+    }),
+    getKey: (call) => keyAnswer(200, keyResourceWithPayload(keyOf(call), call.now, profile)),
+    getKeyMetadata: (call) => keyAnswer(200, keyResource(keyOf(call), call.now, profile)),
+    patchKey: patch,
+    deleteKey: remove,
+    purgeKey: purge,
+    restoreKey: restore,
+    getKeyVersions: versions,
+  };
+}
+
+function checkRegistrations({ registrations }: KeyRecord, isForced: boolean): void {
+  if (registrations.length === 0) return;
+  if (!isForced) {
+    throw refusal("PROTECTED_RESOURCE_ERR", { target: { type: "query_param", name: "force" } });
+  }
+  if (registrations.some(({ preventsDeletion }) => preventsDeletion)) {
+    throw refusal("PREV_KEY_DEL_ERR");
+  }
+}
+
+function versions(call: Call): Answer {
+  const key = keyOf(call);
+  if (key.extractable) throw refusal("KEY_ROOT_REQ_ERR");
+  const state = stateOf(key, call.now);
+  if (state !== keyState.active && call.query.get("allKeyStates") !== "true") {
+    throw refusal("KEY_ACTION_INVALID_STATE_ERR");
+  }
+  const limit = integerQuery(call.query, "limit", 200, 1, 5000, invalidQuery);
+  const offset = integerQuery(call.query, "offset", 0, 0, Number.MAX_SAFE_INTEGER, invalidQuery);
+  const page = key.versions.toReversed().slice(offset, offset + limit);
+  const isTotalWanted = call.query.get("totalCount") === "true";
+  return {
+    status: 200,
+    mediaType: versionType,
+    body: collection(
+      versionType,
+      page.map(({ id, createdAt }) => ({ id, creationDate: toVendorDate(createdAt) })),
+      isTotalWanted ? { totalCount: key.versions.length } : {},
+    ),
+  };
+}

@@ -1,0 +1,122 @@
+/** Policies of a whole instance. */
+import { collection, noContent } from "../http/route.ts";
+import type { Call, Route } from "../http/route.ts";
+import {
+  booleanField,
+  integerField,
+  objectField,
+  rejectUnknownFields,
+  resourcesOf,
+  stringField,
+} from "../http/json-fields.ts";
+import type { JsonObject } from "../http/json-fields.ts";
+import type { InstancePolicySetting } from "../instance.ts";
+import { setPolicy } from "./records.ts";
+import type { Operation } from "../api/operations.ts";
+import { invalidField, invalidQuery, plainRefusal, refusal } from "../api/vendor-error.ts";
+import { toVendorDate } from "../clock.ts";
+
+type InstancePolicyOperation = Extract<
+  Operation,
+  "getInstancePolicy" | "putInstancePolicy" | "getAllowedIPPort"
+>;
+
+const policyType = "application/vnd.ibm.kms.policy+json";
+const allowedIpType = "application/vnd.ibm.kms.allowed_ip_metadata+json";
+const allowedIpPort = 15_008;
+
+const attributeNames = {
+  allowedNetwork: ["allowed_network"],
+  allowedIP: ["allowed_ip"],
+  dualAuthDelete: [],
+  metrics: [],
+  keyCreateImportAccess: [
+    "create_root_key",
+    "create_standard_key",
+    "import_root_key",
+    "import_standard_key",
+    "enforce_token",
+  ],
+  rotation: ["interval_month"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+type PolicyName = keyof typeof attributeNames;
+
+function isPolicyName(name: string): name is PolicyName {
+  return Object.hasOwn(attributeNames, name);
+}
+
+/** Creates the routes of instance policies. */
+export function createInstancePolicyRoutes(): Record<InstancePolicyOperation, Route> {
+  return {
+    getInstancePolicy: ({ instance, query }) => {
+      const requested = requestedPolicy(query);
+      const resources = [...instance.policies]
+        .filter(([name]) => requested === undefined || name === requested)
+        .map(([name, policy]) => ({
+          policy_type: name,
+          policy_data: { enabled: policy.setting.isEnabled, attributes: policy.setting.attributes },
+          createdBy: policy.createdBy,
+          creationDate: toVendorDate(policy.createdAt),
+          updatedBy: policy.updatedBy,
+          lastUpdated: toVendorDate(policy.updatedAt),
+        }));
+      return { status: 200, mediaType: policyType, body: collection(policyType, resources) };
+    },
+    putInstancePolicy: (call) => {
+      putPolicies(call);
+      return noContent;
+    },
+    getAllowedIPPort: ({ instance }) => {
+      if (instance.policies.get("allowedIP")?.setting.isEnabled !== true) {
+        throw plainRefusal(404, "No allowed IP policy is active for this instance.");
+      }
+      const resource = { private_endpoint_port: allowedIpPort };
+      return { status: 200, mediaType: allowedIpType, body: collection(allowedIpType, [resource]) };
+    },
+  };
+}
+
+function requestedPolicy(query: URLSearchParams): PolicyName | undefined {
+  const name = query.get("policy") ?? "";
+  if (name === "") return undefined;
+  if (!isPolicyName(name)) throw invalidQuery("policy", "the name of an instance policy");
+  return name;
+}
+
+function putPolicies(call: Call): void {
+  const requested = requestedPolicy(call.query);
+  const resources = resourcesOf(call.body);
+  if (requested !== undefined && resources.length !== 1) {
+    throw refusal("NUM_COLLECTION_RESOURCE_ERR");
+  }
+  const changes = resources.map((fields) => readChange(fields, requested));
+  for (const { name, setting } of changes) {
+    const { policies } = call.instance;
+    policies.set(name, setPolicy(policies.get(name), setting, call));
+  }
+}
+
+function readChange(
+  fields: JsonObject,
+  requested: PolicyName | undefined,
+): { readonly name: PolicyName; readonly setting: InstancePolicySetting } {
+  rejectUnknownFields(fields, ["policy_type", "policy_data"]);
+  const name = stringField(fields, "policy_type") ?? "";
+  if (!isPolicyName(name)) throw invalidField("policy_type", "the name of an instance policy");
+  if (requested !== undefined && requested !== name) throw refusal("BODY_QUERY_PARAM_MISMATCH_ERR");
+  const content = objectField(fields, "policy_data");
+  const isEnabled = content === undefined ? undefined : booleanField(content, "enabled");
+  if (content === undefined || isEnabled === undefined) {
+    throw refusal("BAD_BODY_ERR", { detail: "policy_data.enabled is missing" });
+  }
+  rejectUnknownFields(content, ["enabled", "attributes"]);
+  const attributes = objectField(content, "attributes");
+  rejectUnknownFields(attributes ?? {}, attributeNames[name]);
+  if (name === "rotation" && isEnabled) {
+    const months = integerField(attributes ?? {}, "interval_month", 1, 12);
+    if (months === undefined)
+      throw refusal("BAD_BODY_ERR", { detail: "interval_month is missing" });
+  }
+  return { name, setting: { isEnabled, attributes } };
+}

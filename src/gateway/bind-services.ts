@@ -1,0 +1,23 @@
+import { bindService, type BoundService } from "../grpc/call/bind-service.ts";
+import { services } from "../grpc/call/services.ts";
+import type { Unary } from "../grpc/call/unary-handler.ts";
+import { assertTableCovers } from "../rpc-table.ts";
+import { createKeyActionsHandlers } from "../service/key-actions/handlers.ts";
+import { createKeysHandlers } from "../service/keys/handlers.ts";
+import { createLockersHandlers } from "../service/lockers/handlers.ts";
+import { createPoliciesHandlers } from "../service/policies/handlers.ts";
+import type { ServiceDeps } from "../service/service-deps.ts";
+
+/** Binds all services of the contract to their handlers. Throws if an RPC has no handler or no row in the table. */
+export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundService[] {
+  const bound = [
+    bindService(services.keys, createKeysHandlers(deps), unary),
+    bindService(services.keyActions, createKeyActionsHandlers(deps), unary),
+    bindService(services.policies, createPoliciesHandlers(deps), unary),
+    bindService(services.lockers, createLockersHandlers(deps), unary),
+  ];
+  assertTableCovers(
+    bound.flatMap(({ definition }) => Object.values(definition).map(({ path }) => path)),
+  );
+  return bound;
+}

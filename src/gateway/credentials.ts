@@ -1,0 +1,84 @@
+/** The gateway's own credentials, each with its one source of tokens. */
+import type { Logger } from "pino";
+import type { Clock } from "../platform/clock.ts";
+import type { InstanceCredential } from "../config/config.ts";
+import { createApiKeyFile } from "../iam/api-key-file.ts";
+import { createApiKeyExchange } from "../iam/token-exchange.ts";
+import { createPost } from "../iam/iam-http.ts";
+import { createTokenSource } from "../iam/token-source.ts";
+import type { ManagedTokenSource } from "../iam/token.ts";
+import type { Metrics } from "../observability/metrics/metrics.ts";
+
+/** What credentials are used with. */
+export interface CredentialDeps {
+  /** PEM certificates trusted instead of the system's. */
+  readonly ca: string | undefined;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Token sources by credential. Disposing of it ends what they have under way. */
+export interface Credentials extends AsyncDisposable {
+  /**
+   * The tokens of a credential, from one source however many instances use it, so that IAM is asked once. `undefined` where callers
+   * bring their own tokens.
+   */
+  tokensOf(credential: InstanceCredential): ManagedTokenSource | undefined;
+}
+
+interface Source extends AsyncDisposable {
+  readonly tokens: ManagedTokenSource;
+}
+
+/** Starts without any source; nothing is asked of IAM yet. */
+export function createCredentials(deps: CredentialDeps): Credentials {
+  const sources = new Map<string, Source>();
+  return {
+    tokensOf(credential) {
+      if (credential.kind === "caller") return undefined;
+      const name = credential.kind === "apiKey" ? credential.apiKey.reveal() : credential.path;
+      const id = [credential.kind, credential.iamUrl, name].join("\n");
+      const source = sources.get(id) ?? createSource(credential, deps);
+      sources.set(id, source);
+      return source.tokens;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...sources.values()].map((source) => source[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+function createSource(
+  credential: Exclude<InstanceCredential, { readonly kind: "caller" }>,
+  { ca, metrics, logger, clock, random }: CredentialDeps,
+): Source {
+  const connection = createPost({ iamUrl: credential.iamUrl, ca });
+  const key =
+    credential.kind === "apiKeyFile"
+      ? createApiKeyFile(credential.path)
+      : {
+          read: () => Promise.resolve(credential.apiKey),
+          hasChanged: () => Promise.resolve(false),
+        };
+  const tokens = createTokenSource({
+    exchange: createApiKeyExchange({ post: connection.post, apiKey: () => key.read(), clock }),
+    clock,
+    random,
+    logger,
+    hasCredentialChanged: () => key.hasChanged(),
+    onRefresh: (outcome) => metrics.iamRefreshed(outcome),
+  });
+  metrics.watchTokenAge(() => {
+    const { ageMs } = tokens.state();
+    return ageMs === undefined ? undefined : ageMs / 1_000;
+  });
+  return {
+    tokens,
+    async [Symbol.asyncDispose]() {
+      tokens.close();
+      await connection[Symbol.asyncDispose]();
+    },
+  };
+}

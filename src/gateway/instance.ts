@@ -1,0 +1,117 @@
+/** One Key Protect instance, from its configuration to the client that handlers use. */
+import type { Logger } from "pino";
+import type { Clock } from "../platform/clock.ts";
+import type { Config, InstanceConfig } from "../config/config.ts";
+import type { ManagedTokenSource } from "../iam/token.ts";
+import { openQuota } from "./quota.ts";
+import { createKeyProtectClient } from "../keyprotect/client.ts";
+import type { Metrics } from "../observability/metrics/metrics.ts";
+import { tokenStateOf, type InstanceState } from "../observability/state.ts";
+import type { RedisCommands } from "../redis/redis-commands.ts";
+import type { KeyProtect } from "../service/key-protect.ts";
+import { createBearer } from "../upstream/bearer-token.ts";
+import type { Origins } from "../upstream/host.ts";
+import { createUpstream } from "../upstream/pipeline.ts";
+import type { QueueBounds } from "../upstream/rate-limit/queue/queue-limits.ts";
+
+/** An instance that calls can be made to. Disposing of it waits for requests under way. */
+export interface Instance extends AsyncDisposable {
+  readonly alias: string;
+  /** The same wherever the instance is known, under whatever alias. */
+  readonly id: string;
+  readonly dialect: InstanceConfig["dialect"];
+  readonly keyProtect: KeyProtect;
+  /** Absent where callers bring their own tokens. */
+  readonly tokens: ManagedTokenSource | undefined;
+  /** Reads what is being done about it at this moment. */
+  readonly state: () => InstanceState;
+}
+
+/** What instances are built with. */
+export interface InstanceDeps {
+  /** Absent where callers bring their own tokens. */
+  readonly tokens: ManagedTokenSource | undefined;
+  /** Settings that hold for all instances. */
+  readonly settings: Pick<Config, "upstream" | "queue" | "retry" | "coalesce" | "replicas">;
+  /** PEM certificates trusted instead of the system's. */
+  readonly ca: string | undefined;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Absent where nothing is kept in Redis. */
+  readonly redis: RedisCommands | undefined;
+  /** The hosts that instances are on. */
+  readonly origins: Origins;
+}
+
+/** What is shared: reads whose answer is the same for all who may ask. */
+const coalescedMethods = ({ reads, unwraps }: Config["coalesce"]): ReadonlySet<string> =>
+  new Set([
+    ...(reads ? ["GetKey", "GetKeyPolicies", "CountKeys", "ListLockers"] : []),
+    ...(unwraps ? ["UnwrapKey"] : []),
+  ]);
+
+const toQueueBounds = ({
+  maxCalls,
+  maxWorkMs,
+  maxCallerPercent,
+}: Config["queue"]): QueueBounds => ({
+  calls: maxCalls,
+  workMs: maxWorkMs,
+  callerPercent: maxCallerPercent,
+});
+
+/** Builds an instance. Nothing is connected yet. */
+export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
+  const { tokens, origins, settings, ca, metrics, logger, clock, random } = deps;
+  const { replicas } = settings;
+  const quota = openQuota(config, { replicas, redis: deps.redis, logger, clock, random });
+  const upstream = createUpstream({
+    pool: {
+      origin: config.serviceUrl,
+      connections: settings.upstream.connections,
+      connectTimeoutMs: settings.upstream.connectTimeoutMs,
+      ca,
+    },
+    origin: origins.of(config.serviceUrl),
+    ...quota.pacing,
+    queue: toQueueBounds(settings.queue),
+    maxAttempts: settings.retry.maxAttempts,
+    coalesce: {
+      methods: coalescedMethods(settings.coalesce),
+      scope: tokens === undefined ? "caller" : "instance",
+    },
+    attemptTimeoutMs: settings.upstream.attemptTimeoutMs,
+    bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
+    meter: metrics,
+    logger,
+    clock,
+    random,
+  });
+  const membership = quota.join(upstream.pace);
+  metrics.watchUpstream(config.alias, upstream.state);
+  return {
+    alias: config.alias,
+    id: `${config.serviceUrl} ${config.instanceId}`,
+    dialect: config.dialect,
+    keyProtect: createKeyProtectClient({
+      send: upstream.send,
+      dialect: config.dialect,
+      instanceId: config.instanceId,
+      onAnomaly: (anomaly) => metrics.upstreamAnomaly(anomaly),
+      wallNow: () => clock.wallNow(),
+    }),
+    tokens,
+    state: () => ({
+      ...upstream.state(),
+      token: tokens === undefined ? undefined : tokenStateOf(tokens.state()),
+      share: membership.state(),
+    }),
+    async [Symbol.asyncDispose]() {
+      await upstream.close();
+      await membership[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,222 @@
+/** The composition root: the one place that knows all rooms and puts them together. */
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { compilePolicy, defaultPolicy } from "../access/policy.ts";
+import { AsyncDisposables } from "../platform/disposable-stack.ts";
+import { bindContract } from "./bind-services.ts";
+import { systemClock, type Clock } from "../platform/clock.ts";
+import type { Config } from "../config/config.ts";
+import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts";
+import { toCircuits } from "./_circuits.ts";
+import { createCredentials } from "./credentials.ts";
+import { descriptorSet } from "../gen/descriptor-set.ts";
+import type { CallContext } from "../grpc/call/call-context.ts";
+import { createCallRegistry } from "../grpc/call/active-calls.ts";
+import { defaultDeadlineRules } from "../grpc/call/deadline.ts";
+import { createAuthenticate } from "../grpc/interceptors/authenticate.ts";
+import { createAuthorize } from "../grpc/interceptors/authorize.ts";
+import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
+import { createRoute } from "../grpc/interceptors/select-instance.ts";
+import { createLibraryStatus } from "../grpc/server/raw-call-interceptor.ts";
+import { createLogAccess } from "../grpc/observers/access-log.ts";
+import { createMeasure } from "../grpc/observers/call-metrics.ts";
+import { createPeerReader } from "../grpc/call/peer.ts";
+import { startServer } from "../grpc/server/server.ts";
+import { createUnary } from "../grpc/call/unary-handler.ts";
+import { createInstance, type Instance } from "./instance.ts";
+import { startAdmin } from "../observability/admin-server.ts";
+import { createLogger } from "../observability/logging/logger.ts";
+import { createMetrics } from "../observability/metrics/metrics.ts";
+import { watchReadiness, type ReadinessState } from "./readiness.ts";
+import { createRequestIds } from "./idempotency.ts";
+import { openRedis } from "./redis.ts";
+import { rpcTable } from "../rpc-table.ts";
+import { observeUnknownReasons } from "../service/errors/_observe-unknown-reasons.ts";
+import { createOrigins } from "../upstream/host.ts";
+import { gatewayVersion } from "../platform/version.ts";
+
+/** What may be put in another's place, mostly by tests. */
+export interface GatewayDeps {
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). Default `Math.random`: it spreads load, it keeps no secret. */
+  readonly random?: () => number;
+  /** Default: JSON lines on standard output. */
+  readonly logger?: Logger;
+  /** Whether `/metrics` has those of Node and the process. Default `true`. */
+  readonly hasProcessMetrics?: boolean;
+}
+
+/** A gateway that serves. Disposing of it ends calls in flight with a typed answer. */
+export interface Gateway extends AsyncDisposable {
+  /** Where gRPC is served, ports as bound. */
+  readonly addresses: readonly ListenAddress[];
+  /** Where `/metrics`, `/state`, `/livez` and `/readyz` are served. */
+  readonly admin: { readonly host: string; readonly port: number };
+  /** Stops serving as the configuration's drain times say. Resolves when everything is closed. */
+  drain(): Promise<void>;
+}
+
+/** Starts a gateway. Rejects, with nothing left listening, if it cannot serve. */
+export async function startGateway(config: Config, deps: GatewayDeps = {}): Promise<Gateway> {
+  const { clock = systemClock, random = Math.random } = deps;
+  const logger = deps.logger ?? createLogger({ level: config.logLevel });
+  const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
+  const registry = createCallRegistry();
+  const startedAt = clock.now();
+  const version = gatewayVersion();
+  const { caFile } = config.upstream;
+  const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  await using started = new AsyncDisposables();
+  const redis = openRedis(config, { logger, clock, random });
+  // First, so that it is closed last: what instances have done by then is still recorded.
+  if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
+  const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
+  const origins = createOrigins({
+    clock,
+    random,
+    logger,
+    circuits: toCircuits(config.breaker),
+    repeatsPerSuccess: config.retry.budgetPercent / 100,
+  });
+  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
+  const shared = { origins, redis, settings: config, ca, metrics, logger, clock, random };
+  const instances = new Map<string, Instance>(
+    config.instances.map((instance) => {
+      const tokens = credentials.tokensOf(instance.credential);
+      return [instance.alias, started.add(createInstance(instance, { ...shared, tokens }))];
+    }),
+  );
+  const instanceOf = (context: CallContext): Instance => {
+    const instance = instances.get(context.instance);
+    // `route` lets no other alias pass.
+    if (instance === undefined) throw new Error(`no instance ${context.instance}`);
+    return instance;
+  };
+
+  const unary = createUnary({
+    clock,
+    logger,
+    registry,
+    maxSendBytes: config.limits.maxSendBytes,
+    createId: randomUUID,
+    deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
+    peerOf: createPeerReader({
+      requiresClientCertificate: config.tls?.clientCaFile !== undefined,
+      trustDomains: config.tls?.trustDomains ?? [],
+    }),
+    observers: [
+      createMeasure(metrics),
+      createLogAccess(logger),
+      observeUnknownReasons(() => metrics.unknownUpstreamReason()),
+    ],
+    interceptors: [
+      limitMetadata({
+        maxBytes: config.limits.maxMetadataBytes,
+        maxEntries: config.limits.maxMetadataEntries,
+      }),
+      createAuthenticate({ isTls: config.tls !== undefined }),
+      createRoute({ aliases: [...instances.keys()], defaultAlias: config.defaultInstance }),
+      createAuthorize(
+        config.policy === undefined
+          ? defaultPolicy(config.listen.every(isLocalAddress))
+          : compilePolicy(config.policy.rules),
+      ),
+    ],
+  });
+  const services = bindContract(
+    {
+      keyProtectOf: (context) => instanceOf(context).keyProtect,
+      dialectOf: (context) => instanceOf(context).dialect,
+      clock,
+      requestIds: createRequestIds(config.requestIds, {
+        redis,
+        instanceIdOf: (context) => instanceOf(context).id,
+        isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
+        clock,
+      }),
+    },
+    unary,
+  );
+
+  // Before gRPC: an address that is taken must not cost anybody a call.
+  let readiness: ReadinessState | undefined;
+  const admin = started.add(
+    await startAdmin({
+      listen: config.adminListen,
+      metrics,
+      readiness: () => readiness?.current() ?? { isReady: false, reasons: ["starting"] },
+      state: () => ({
+        version,
+        uptimeSeconds: (clock.now() - startedAt) / 1_000,
+        isDraining: readiness?.isDraining ?? false,
+        instances: Object.fromEntries(
+          [...instances.values()].map(({ alias, state }) => [alias, state()]),
+        ),
+      }),
+    }),
+  );
+  logger.info(
+    { address: `${admin.host}:${admin.port}` },
+    "serving /metrics, /state, /livez and /readyz",
+  );
+  const server = started.add(
+    await startServer({
+      listeners: config.listen,
+      tls: config.tls,
+      services,
+      limits: config.limits,
+      healthServices: [...new Set(rpcTable.map(({ service }) => service))],
+      reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
+      registry,
+      interceptors: [
+        createLibraryStatus(
+          (path, code) => metrics.callEndedByLibrary(path, code),
+          () => clock.wallNow(),
+        ),
+      ],
+      logger,
+      clock,
+      drain: config.drain,
+    }),
+  );
+  const { certificates } = server;
+  if (certificates !== undefined) {
+    metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
+  }
+  for (const url of new Set(config.instances.map(({ serviceUrl }) => serviceUrl))) {
+    const origin = origins.of(url);
+    metrics.watchCircuits(() => origin.circuitsOpen);
+    const tell = (): void =>
+      server.health.setServing("keyprotect.upstream", !origins.isAnyCircuitOpen());
+    origin.listen({
+      onOpen(operations) {
+        metrics.circuitOpened(operations);
+        tell();
+      },
+      onClose: tell,
+    });
+  }
+  readiness = watchReadiness({
+    tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),
+    logger,
+    onReady: () => server.health.setServing("readiness", true),
+  });
+
+  const resources = started.move();
+  const close = (): Promise<void> => {
+    readiness?.drain();
+    return resources[Symbol.asyncDispose]();
+  };
+  return {
+    addresses: server.addresses,
+    admin,
+    async drain() {
+      readiness?.drain();
+      await server.drain();
+      await close();
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,74 @@
+import type {
+  MethodDefinition,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { rpcOf } from "../../rpc-table.ts";
+import type { UnaryHandler } from "../interceptors/interceptor.ts";
+import type { Unary } from "./unary-handler.ts";
+
+/** The handlers that a service definition asks for, by the definition's own method names. */
+export type HandlersOf<Definition> = {
+  readonly [Method in keyof Definition]: Definition[Method] extends {
+    requestDeserialize: (bytes: Buffer) => infer Req;
+    responseSerialize: (response: infer Res) => Buffer;
+  }
+    ? UnaryHandler<Req, Res>
+    : never;
+};
+
+/** What `server.addService` takes. */
+export interface BoundService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+type AnyMethod = MethodDefinition<unknown, unknown>;
+
+/** Decodes a message and wipes the frame it came in: the decoder has copied what the request keeps. */
+const decodeAndWipe =
+  (decode: AnyMethod["requestDeserialize"]): AnyMethod["requestDeserialize"] =>
+  (bytes) => {
+    try {
+      return decode(bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  };
+
+/** The call has encoded its response by the time the library asks for it. */
+const passOn: AnyMethod["responseSerialize"] = (message) => {
+  if (!Buffer.isBuffer(message)) throw new TypeError("the response is not encoded");
+  return message;
+};
+
+/**
+ * Binds handlers to a service definition. Throws if a method has no handler, a handler no method, an RPC no row in
+ * the table, or if a method streams: all of that is a defect of the gateway, to be found at start-up.
+ */
+export function bindService<Definition extends ServiceDefinition>(
+  definition: Definition,
+  handlers: HandlersOf<Definition>,
+  unary: Unary,
+): BoundService {
+  const handlerOf: Readonly<Record<string, unknown>> = handlers;
+  const methods: Record<string, AnyMethod> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const [name, method] of Object.entries<AnyMethod>(definition)) {
+    const handler = handlerOf[name];
+    if (!isHandler(handler)) throw new Error(`no handler for ${method.path}`);
+    if (method.requestStream || method.responseStream) throw new Error(`${method.path} streams`);
+    methods[name] = {
+      ...method,
+      requestDeserialize: decodeAndWipe(method.requestDeserialize),
+      responseSerialize: passOn,
+    };
+    implementation[name] = unary(rpcOf(method.path), handler, method.responseSerialize);
+  }
+  const surplus = Object.keys(handlers).filter((name) => !Object.hasOwn(methods, name));
+  if (surplus.length > 0) throw new Error(`no method for handlers: ${surplus.join(", ")}`);
+  return { definition: methods, implementation };
+}
+
+const isHandler = (value: unknown): value is UnaryHandler<unknown, unknown> =>
+  typeof value === "function";

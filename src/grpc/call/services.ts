@@ -1,0 +1,12 @@
+import { KeyActionsServiceService } from "../../gen/keyprotect/v1/key_actions_service.ts";
+import { KeysServiceService } from "../../gen/keyprotect/v1/keys_service.ts";
+import { LockersServiceService } from "../../gen/keyprotect/v1/lockers_service.ts";
+import { PoliciesServiceService } from "../../gen/keyprotect/v1/policies_service.ts";
+
+/** The service definitions of the contract, under names without the generator's second `Service`. */
+export const services = {
+  keys: KeysServiceService,
+  keyActions: KeyActionsServiceService,
+  policies: PoliciesServiceService,
+  lockers: LockersServiceService,
+} as const;

@@ -1,0 +1,72 @@
+import { X509Certificate, createPrivateKey } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
+import { SetupError } from "../../platform/setup-error.ts";
+
+/** Paths of PEM files. */
+export interface CertificateFiles {
+  /** The certificate and, after it, what leads to its root. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Present: callers have to show a certificate issued by one of these authorities. */
+  readonly clientCaFile: string | undefined;
+}
+
+/** Certificates that belong together, checked. */
+export interface CertificateSet {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa: readonly string[] | undefined;
+  /** When the certificate expires, in milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Reads a set of certificates. Rejects if a file cannot be read or parsed, the key is not the certificate's, the certificate is
+ * not valid at `wallNow`, or an authority is none. The texts name files, never what is in them.
+ */
+export async function readCertificates(
+  files: CertificateFiles,
+  wallNow: number,
+): Promise<CertificateSet> {
+  const { certFile, keyFile, clientCaFile } = files;
+  const [cert, key, clientCa] = await Promise.all([
+    readFile(certFile),
+    readFile(keyFile),
+    clientCaFile === undefined ? undefined : readFile(clientCaFile, "utf8"),
+  ]);
+  const certificate = parsed(certFile, "certificate", () => new X509Certificate(cert));
+  const privateKey = parsed(keyFile, "private key", () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new SetupError(`the key in ${keyFile} is not that of the certificate in ${certFile}`);
+  }
+  const expiresAt = Date.parse(certificate.validTo);
+  // Written so that a date that cannot be parsed counts as not valid.
+  if (!(Date.parse(certificate.validFrom) <= wallNow && wallNow < expiresAt)) {
+    throw new SetupError(`the certificate in ${certFile} is not valid now`);
+  }
+  const authorities =
+    clientCaFile === undefined ? undefined : authoritiesIn(clientCaFile, clientCa);
+  // Finds what is left to find, such as a broken certificate further down the chain, before a listener does.
+  parsed(certFile, "certificate chain", () => createSecureContext({ cert, key }));
+  return { cert, key, clientCa: authorities, expiresAt };
+}
+
+/** An empty list would mean Node's own list of public authorities: anybody could then get a client certificate. */
+function authoritiesIn(file: string, text: string | undefined): string[] {
+  const blocks = text?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new SetupError(`there is no certificate in ${file}`);
+  for (const block of blocks) {
+    const authority = parsed(file, "certificate", () => new X509Certificate(block));
+    if (!authority.ca) throw new SetupError(`a certificate in ${file} is not that of an authority`);
+  }
+  return blocks;
+}
+
+function parsed<T>(file: string, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new SetupError(`there is no usable ${what} in ${file}`, { cause: error });
+  }
+}

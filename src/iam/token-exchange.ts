@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { Clock } from "../platform/clock.ts";
+import { parseRetryAfter } from "../platform/retry-after.ts";
+import { Secret } from "../platform/secret.ts";
+import { ExchangeError } from "./token-exchange-error.ts";
+import type { Post, PostAnswer } from "./iam-http.ts";
+
+/** What IAM granted. */
+export interface Grant {
+  readonly accessToken: Secret;
+  /** How long the token lives, in milliseconds from before it was asked for; more than 0. */
+  readonly lifetimeMs: number;
+  /** How far IAM's clock is ahead of the wall clock here, in milliseconds; to be told, never to be reckoned with. */
+  readonly clockSkewMs: number | undefined;
+}
+
+/** Asks IAM for a token once. Rejects with an `ExchangeError`. */
+export type Exchange = (signal: AbortSignal) => Promise<Grant>;
+
+export interface ApiKeyExchangeOptions {
+  readonly post: Post;
+  /** Gives the API key as it is now; rejects with an `ExchangeError`. */
+  readonly apiKey: () => Promise<Secret>;
+  readonly clock: Pick<Clock, "wallNow">;
+}
+
+/** No token is believed to live longer than this: IBM's live an hour at most. */
+const longestLifeSeconds = 86_400;
+
+const success = z.object({
+  // RFC 6750 section 2.1: anything else could not be sent in a header, or would be more than one.
+  access_token: z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/),
+  expires_in: z.number().optional().catch(undefined),
+});
+const failure = z.object({ errorCode: z.string().regex(/^BXN[A-Z0-9]{2,16}$/) });
+const life = z.object({ exp: z.number(), iat: z.number() });
+
+/** Exchanges an API key for an access token. */
+export function createApiKeyExchange({ post, apiKey, clock }: ApiKeyExchangeOptions): Exchange {
+  return async (signal) => {
+    const key = await apiKey();
+    const form = new URLSearchParams({
+      grant_type: "urn:ibm:params:oauth:grant-type:apikey",
+      apikey: key.reveal(),
+      response_type: "cloud_iam",
+    });
+    const answer = await post(form.toString(), signal);
+    return answer.status === 200 ? toGrant(answer, clock) : refuse(answer, clock);
+  };
+}
+
+function toGrant(answer: PostAnswer, clock: Pick<Clock, "wallNow">): Grant {
+  const { success: isToken, data } = success.safeParse(parseJson(answer.body));
+  if (!isToken) throw new ExchangeError("BAD_RESPONSE", "IAM's answer holds no token");
+  const stated = data.expires_in ?? Number.POSITIVE_INFINITY;
+  const signed = signedLifeSeconds(data.access_token) ?? Number.POSITIVE_INFINITY;
+  const seconds = Math.min(stated, signed);
+  if (!(seconds > 0 && seconds < Number.POSITIVE_INFINITY)) {
+    throw new ExchangeError("BAD_RESPONSE", "IAM's token has no lifetime");
+  }
+  const date = Date.parse(headerOf(answer, "date") ?? "");
+  return {
+    accessToken: new Secret(data.access_token),
+    lifetimeMs: Math.min(seconds, longestLifeSeconds) * 1_000,
+    clockSkewMs: Number.isNaN(date) ? undefined : date - clock.wallNow(),
+  };
+}
+
+/** The life that a JWT claims: the difference of its times, which no clock here can be wrong about. */
+function signedLifeSeconds(accessToken: string): number | undefined {
+  const claims = accessToken.split(".")[1];
+  if (claims === undefined) return undefined;
+  const { success: isLife, data } = life.safeParse(parseJson(Buffer.from(claims, "base64url")));
+  return isLife ? data.exp - data.iat : undefined;
+}
+
+function refuse(answer: PostAnswer, clock: Pick<Clock, "wallNow">): never {
+  const { status } = answer;
+  const code = failure.safeParse(parseJson(answer.body));
+  const facts = {
+    httpStatus: status,
+    iamCode: code.success ? code.data.errorCode : undefined,
+    retryAfterMs: parseRetryAfter(headerOf(answer, "retry-after") ?? "", clock.wallNow()),
+  };
+  if (status === 429) throw new ExchangeError("THROTTLED", "IAM is asked too often", facts);
+  if (status === 408 || status >= 500) throw new ExchangeError("FAILED", "IAM failed", facts);
+  if (status < 400 || status === 404 || status === 405) {
+    throw new ExchangeError("BAD_RESPONSE", "IAM's status makes no sense here", facts);
+  }
+  throw new ExchangeError("REJECTED", "IAM does not accept the credential", facts);
+}
+
+function headerOf({ headers }: PostAnswer, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "object" ? value[0] : value;
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

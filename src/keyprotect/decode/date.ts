@@ -1,0 +1,29 @@
+import { utcMs } from "../../platform/_calendar.ts";
+
+const rfc3339 =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):?(\d\d))$/;
+
+/**
+ * Parses an RFC 3339 timestamp; digits beyond milliseconds are cut off. Also takes an offset without colon (`+0000`), as
+ * some documented answers have it. Gives `undefined` for anything else, impossible dates among it.
+ */
+export function parseTimestamp(text: string): Date | undefined {
+  const match = rfc3339.exec(text);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = "", sign, offsetHour, offsetMinute] =
+    match;
+  const ms = utcMs(
+    Number(year),
+    Number(month),
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  );
+  if (ms === undefined) return undefined;
+  const hours = Number(offsetHour ?? 0);
+  const minutes = Number(offsetMinute ?? 0);
+  if (hours > 23 || minutes > 59) return undefined;
+  const offsetMs = (sign === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+  return new Date(ms + Number(fraction.padEnd(3, "0").slice(0, 3)) - offsetMs);
+}

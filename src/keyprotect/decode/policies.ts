@@ -1,0 +1,86 @@
+import type { OnAnomaly } from "../anomaly.ts";
+import { badResponse } from "../_bad-response.ts";
+import {
+  optionalBoolean,
+  optionalInt32,
+  optionalText,
+  own,
+  toObject,
+  type JsonObject,
+} from "./json.ts";
+import { optionalDate } from "./_optional-date.ts";
+import type { PolicyResource } from "../resources.ts";
+import { isSameUuid, isUuid } from "../../platform/uuid.ts";
+
+/**
+ * Reads the policies of the key that was asked for. A rotation policy that is switched off is not in force and is left
+ * out; a kind that the gateway does not know is kept as `unknown`. Spellings of 2019 are understood.
+ */
+export function decodePolicies(
+  resources: readonly JsonObject[],
+  askedFor: string,
+  onAnomaly: OnAnomaly,
+): readonly PolicyResource[] {
+  return resources.flatMap((resource) => decodePolicy(resource, askedFor, onAnomaly));
+}
+
+function decodePolicy(
+  resource: JsonObject,
+  askedFor: string,
+  onAnomaly: OnAnomaly,
+): readonly PolicyResource[] {
+  const crn = optionalText(resource, "crn");
+  checkCrn(crn, askedFor);
+  const origin = {
+    crn,
+    creationDate: optionalDate(resource, onAnomaly, "creationDate", "creationdate", "createdat"),
+    lastUpdateDate: optionalDate(
+      resource,
+      onAnomaly,
+      "lastUpdateDate",
+      "lastupdatedate",
+      "updatedat",
+    ),
+    createdBy: optionalText(resource, "createdBy", "createdby"),
+    updatedBy: optionalText(resource, "updatedBy", "updatedby"),
+  };
+  return decodeKinds(resource, onAnomaly).map((kind) => ({ ...origin, kind }));
+}
+
+/** A policy's CRN may name the policy alone, but where it names a key it has to be the one that was asked for. */
+function checkCrn(crn: string | undefined, askedFor: string): void {
+  const keyId = crn === undefined ? undefined : /:key:([^:]+)/.exec(crn)?.[1];
+  if (keyId !== undefined && isUuid(askedFor) && !isSameUuid(keyId, askedFor)) {
+    throw badResponse("crn is that of another key's policy");
+  }
+}
+
+function decodeKinds(resource: JsonObject, onAnomaly: OnAnomaly): PolicyResource["kind"][] {
+  const rotation = own(resource, "rotation");
+  const dualAuthDelete = own(resource, "dualAuthDelete");
+  if (rotation === undefined && dualAuthDelete === undefined) {
+    onAnomaly("unknown_policy_kind");
+    return [{ kind: "unknown" }];
+  }
+  const kinds: PolicyResource["kind"][] = [];
+  if (rotation !== undefined) {
+    const intervalMonths = decodeRotation(toObject(rotation, "rotation"));
+    if (intervalMonths !== undefined) kinds.push({ kind: "rotation", intervalMonths });
+  }
+  if (dualAuthDelete !== undefined) {
+    const enabled = optionalBoolean(toObject(dualAuthDelete, "dualAuthDelete"), "enabled");
+    if (enabled === undefined) throw badResponse("dualAuthDelete.enabled is missing");
+    kinds.push({ kind: "dualAuthDelete", enabled });
+  }
+  return kinds;
+}
+
+/** The interval of a rotation policy that is in force. Answers of 2019 have no `enabled`. */
+function decodeRotation(rotation: JsonObject): number | undefined {
+  if (optionalBoolean(rotation, "enabled") === false) return undefined;
+  const intervalMonths = optionalInt32(rotation, "interval_month");
+  if (intervalMonths === undefined || intervalMonths < 1) {
+    throw badResponse("rotation.interval_month is not a number of months");
+  }
+  return intervalMonths;
+}

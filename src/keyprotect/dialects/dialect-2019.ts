@@ -1,0 +1,50 @@
+import type { Dialect } from "./dialect.ts";
+import { badResponse } from "../_bad-response.ts";
+import { KeyProtectError } from "../error.ts";
+import { requiredText } from "../decode/json.ts";
+import { mediaType } from "../media-types.ts";
+import { isUuid } from "../../platform/uuid.ts";
+
+/** The API of 2019: `?action=`, lockers with import tokens of their own, one kind of policy. */
+export const dialect2019: Dialect = {
+  keyListType: mediaType.collection,
+  actionPath: (keyId, action) => `/api/v2/keys/${keyId}?action=${action}`,
+  // There is no /metadata: a standard key's material comes along.
+  metadataPath: (keyId) => `/api/v2/keys/${keyId}`,
+  isMetadataSecret: true,
+  generatedRotation: Buffer.alloc(0),
+  encryptionFields: ({ encryptionAlgorithm, importToken }) => {
+    if (importToken === undefined) {
+      throw new KeyProtectError(
+        "UNSUPPORTED",
+        "the 2019 API takes encrypted material only with a locker's import token",
+      );
+    }
+    return { encryptionAlgorithm, importToken };
+  },
+  policyResource: (change) => {
+    if (change.kind === "dualAuthDelete") {
+      throw new KeyProtectError("UNSUPPORTED", "the 2019 API has rotation policies only");
+    }
+    return { type: mediaType.policy, rotation: { interval_month: change.intervalMonths } };
+  },
+  policyPreference: "representation",
+  lockers: {
+    createPath: "/api/v2/lockers",
+    listPath: "/api/v2/lockers",
+    retrievePath: (lockerId) => `/api/v2/lockers/${lockerId}`,
+    isRetrievedById: true,
+    metadataType: mediaType.lockerMetadata,
+    retrievedType: mediaType.locker,
+    retrievePreference: "representation",
+    idOf: (answer) => {
+      const id = requiredText(answer, "id");
+      if (!isUuid(id)) throw badResponse("id is not a UUID");
+      return id;
+    },
+    importProof: (answer) => ({
+      importToken: requiredText(answer, "importToken"),
+      nonce: undefined,
+    }),
+  },
+};

@@ -1,0 +1,137 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIPv6 } from "node:net";
+import { ListenError } from "../platform/_listen-error.ts";
+import type { Metrics } from "./metrics/metrics.ts";
+import { stateText } from "./state.ts";
+import type { GatewayState } from "./state.ts";
+
+/** Whether calls should be sent here, and if not, why. */
+export interface Readiness {
+  readonly isReady: boolean;
+  /** Short fixed texts, such as `draining`; shown to whoever asks. */
+  readonly reasons: readonly string[];
+}
+
+/** What the admin server shows. */
+export interface AdminOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly metrics: Pick<Metrics, "text" | "contentType">;
+  /**
+   * Whether the process can do anything at all. Must not depend on the upstream: a restart cures none of its troubles.
+   * Answering is proof enough that the event loop turns, so by default always `true`.
+   */
+  readonly isLive?: (() => boolean) | undefined;
+  readonly readiness: () => Readiness;
+  /** What `/state` shows. */
+  readonly state: () => GatewayState;
+}
+
+/** A listening admin server. */
+export interface Admin extends AsyncDisposable {
+  readonly host: string;
+  /** The port in use, also where 0 was asked for. */
+  readonly port: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const jsonType = "application/json; charset=utf-8";
+
+const json = (status: number, value: unknown): Answer => ({
+  status,
+  type: jsonType,
+  body: `${JSON.stringify(value)}\n`,
+});
+
+async function answerTo(path: string, options: AdminOptions): Promise<Answer> {
+  switch (path) {
+    case "/metrics":
+      return {
+        status: 200,
+        type: options.metrics.contentType,
+        body: await options.metrics.text(),
+      };
+    case "/livez": {
+      const isLive = options.isLive?.() ?? true;
+      return json(isLive ? 200 : 503, { status: isLive ? "live" : "not live" });
+    }
+    case "/readyz": {
+      const { isReady, reasons } = options.readiness();
+      return json(isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", reasons });
+    }
+    case "/state":
+      return {
+        status: 200,
+        type: jsonType,
+        body: `${stateText(options.state())}\n`,
+      };
+    default:
+      return json(404, { error: "not found" });
+  }
+}
+
+async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminOptions,
+): Promise<void> {
+  const isReading = request.method === "GET" || request.method === "HEAD";
+  const [path = "/"] = (request.url ?? "/").split("?", 1);
+  const answer = isReading
+    ? await answerTo(path, options).catch(() => json(500, { error: "internal" }))
+    : json(405, { error: "method not allowed" });
+  response.writeHead(answer.status, {
+    "content-type": answer.type,
+    "content-length": Buffer.byteLength(answer.body),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(isReading ? {} : { allow: "GET, HEAD", connection: "close" }),
+  });
+  response.end(request.method === "HEAD" ? undefined : answer.body);
+}
+
+/**
+ * Starts the HTTP server for machines that watch over the gateway: `/metrics`, `/livez`, `/readyz`, `/state`, to be read and nothing
+ * else. It has no authentication and belongs on loopback or a network of its own. Rejects with a `ListenError` if it
+ * cannot listen.
+ */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const server = createServer(
+    {
+      maxHeaderSize: 8 * 1_024,
+      requestTimeout: 5_000,
+      headersTimeout: 5_000,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => void handle(request, response, options),
+  );
+  server.maxConnections = 64;
+  server.maxRequestsPerSocket = 1_000;
+  const { host, port } = options.listen;
+  server.listen(port, host);
+  await once(server, "listening").catch((error: unknown) => {
+    throw new ListenError(`${isIPv6(host) ? `[${host}]` : host}:${port}`, error);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string")
+    throw new Error("no address after listening");
+
+  return {
+    host: address.address,
+    port: address.port,
+    async [Symbol.asyncDispose]() {
+      if (!server.listening) return;
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { Reason } from "../../grpc/status/status-error.ts";
+import { rpcByPath, rpcTable } from "../../rpc-table.ts";
+import type { Rpc } from "../../rpc-table.ts";
+import { grpcCodeOf, grpcCodes } from "./_grpc-code.ts";
+import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
+import { createCellFamily, createHistogramFamily } from "./families.ts";
+import type { Cell, Exposition, Series } from "./families.ts";
+
+/** Counts inbound calls. */
+export interface CallMetrics {
+  readonly callStarted: (rpc: Rpc) => void;
+  /** To be called once per started call; `reason` is `undefined` for success. */
+  readonly callHandled: (
+    rpc: Rpc,
+    grpcCode: number,
+    seconds: number,
+    reason: Reason | undefined,
+  ) => void;
+  /** A call that never reached its handler; counted as started and handled as well. */
+  readonly callEndedByLibrary: (path: string | undefined, grpcCode: number) => void;
+  /** A call failed, but the change it asked for may have happened. */
+  readonly callAmbiguous: (rpc: Rpc) => void;
+}
+
+/** Reasons of calls that end in the gateway, before Key Protect is asked. */
+const ownReasons: readonly Reason[] = [
+  "REQUEST_INVALID",
+  "PAGE_TOKEN_INVALID",
+  "INSTANCE_UNKNOWN",
+  "METADATA_TOO_LARGE",
+  "CALLER_UNAUTHENTICATED",
+  "CALLER_NOT_AUTHORIZED",
+  "CALLER_RATE_LIMITED",
+  "OVERLOADED",
+  "CIRCUIT_OPEN",
+  "SHUTTING_DOWN",
+  "DEADLINE_IN_QUEUE",
+  "DEADLINE_TOO_SHORT",
+];
+
+/** The series of one RPC. */
+interface RpcSeries {
+  readonly started: Cell;
+  readonly received: Cell;
+  readonly sent: Cell;
+  readonly handling: Series;
+  /** By number of the status code. */
+  readonly handled: readonly Cell[];
+  readonly ambiguous: Cell;
+}
+
+/** Makes the metrics of inbound calls, with every series of every row of the RPC table at zero. */
+export function createCallMetrics(): CallMetrics & { readonly families: readonly Exposition[] } {
+  const started = createCellFamily(definitions.started);
+  const handled = createCellFamily(definitions.handled);
+  const received = createCellFamily(definitions.received);
+  const sent = createCellFamily(definitions.sent);
+  const handling = createHistogramFamily(definitions.handling, secondsBounds);
+  const inflightFamily = createCellFamily(definitions.inflight);
+  const rejected = createCellFamily(definitions.rejected);
+  const ambiguous = createCellFamily(definitions.ambiguous);
+  const endedByLibrary = createCellFamily(definitions.endedByLibrary);
+
+  const seriesOf = ({ service, method }: Rpc): RpcSeries => {
+    const labels = ["unary", service, method] as const;
+    return {
+      started: started.cell(...labels),
+      received: received.cell(...labels),
+      sent: sent.cell(...labels),
+      handling: handling.series(...labels),
+      handled: grpcCodes.map((code) => handled.cell(...labels, code)),
+      ambiguous: ambiguous.cell(method),
+    };
+  };
+  const byRpc = new Map(rpcTable.map((rpc) => [rpc, seriesOf(rpc)]));
+  const byReason = new Map(ownReasons.map((reason) => [reason, rejected.cell(reason)]));
+  const inflight = inflightFamily.cell();
+
+  return {
+    families: [
+      started,
+      handled,
+      received,
+      sent,
+      handling,
+      inflightFamily,
+      rejected,
+      ambiguous,
+      endedByLibrary,
+    ],
+    callStarted(rpc) {
+      const series = byRpc.get(rpc);
+      if (series === undefined) return;
+      inflight.value += 1;
+      series.started.value += 1;
+      series.received.value += 1;
+    },
+    callHandled(rpc, grpcCode, seconds, reason) {
+      const series = byRpc.get(rpc);
+      if (series === undefined) return;
+      inflight.value -= 1;
+      const code = series.handled[grpcCode] ?? series.handled[grpcCodes.indexOf("Unknown")];
+      if (code !== undefined) code.value += 1;
+      if (grpcCode === 0) series.sent.value += 1;
+      series.handling.observe(seconds);
+      const refused = reason === undefined ? undefined : byReason.get(reason);
+      if (refused !== undefined) refused.value += 1;
+    },
+    callEndedByLibrary(path, grpcCode) {
+      const rpc = path === undefined ? undefined : rpcByPath.get(path);
+      // The path of a method that does not exist is the caller's text.
+      const labels = ["unary", rpc?.service ?? "unknown", rpc?.method ?? "unknown"] as const;
+      const code = grpcCodeOf(grpcCode);
+      started.cell(...labels).value += 1;
+      handled.cell(...labels, code).value += 1;
+      endedByLibrary.cell(code).value += 1;
+    },
+    callAmbiguous(rpc) {
+      const series = byRpc.get(rpc);
+      if (series !== undefined) series.ambiguous.value += 1;
+    },
+  };
+}

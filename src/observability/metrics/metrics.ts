@@ -1,0 +1,95 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { createCallMetrics } from "./call-metrics.ts";
+import type { CallMetrics } from "./call-metrics.ts";
+import { metricDefinitions as definitions } from "./definitions.ts";
+import { createCellFamily } from "./families.ts";
+import type { Exposition, MetricDefinition } from "./families.ts";
+import { createQueueMetrics } from "./_queue-metrics.ts";
+import type { QueueMetrics } from "./_queue-metrics.ts";
+import { createUpstreamGauges } from "./upstream-gauges.ts";
+import type { UpstreamGauges } from "./upstream-gauges.ts";
+import { createUpstreamMetrics } from "./upstream-metrics.ts";
+import type { UpstreamMetrics } from "./upstream-metrics.ts";
+
+/** Gives a value at the moment of a scrape; `undefined` if there is none. Must not throw. */
+export type Reading = () => number | undefined;
+
+/** What one gateway counts and measures. Labels are from closed sets: nothing that a caller or the upstream wrote. */
+export interface Metrics extends CallMetrics, UpstreamMetrics, QueueMetrics {
+  /** Adds a token, whose age in seconds is read at each scrape; the oldest is shown. */
+  watchTokenAge(read: Reading): void;
+  /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
+  watchCertificateExpiry(read: Reading): void;
+  /** Adds a host, whose circuits that are not closed are counted at each scrape. */
+  watchCircuits(read: Reading): void;
+  /** Adds an instance by its alias, whose rate, phase, pause, queue and budget are read at each scrape. */
+  readonly watchUpstream: UpstreamGauges["watch"];
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
+/** A gauge that is the extreme, or the sum, of several readings, and is absent while none gives a value. */
+function createReadGauge(
+  definition: MetricDefinition,
+  totalOf: (values: readonly number[]) => number,
+): Exposition & { readonly watch: (read: Reading) => void } {
+  const readings: Reading[] = [];
+  return {
+    watch: (read) => void readings.push(read),
+    text() {
+      const values = readings.map((read) => read()).filter((value) => value !== undefined);
+      const gauge = createCellFamily(definition);
+      if (values.length > 0) gauge.cell().value = totalOf(values);
+      return gauge.text();
+    },
+  };
+}
+
+/**
+ * Makes the metrics of one gateway. `operations` names upstream requests that belong to no RPC; `hasProcessMetrics`
+ * (default `true`) adds those of Node and the process, whose observers stay for the life of the process.
+ */
+export function createMetrics(
+  options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},
+): Metrics {
+  const { families: callFamilies, ...calls } = createCallMetrics();
+  const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
+    options.operations ?? [],
+  );
+  const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
+  const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
+  const circuits = createReadGauge(definitions.circuitsOpen, sum);
+  const { families: queueFamilies, ...queues } = createQueueMetrics();
+  const gauges = createUpstreamGauges();
+  const own = [
+    ...callFamilies,
+    ...upstreamFamilies,
+    ...queueFamilies,
+    gauges,
+    circuits,
+    tokenAge,
+    expiry,
+  ];
+
+  const registry = new Registry();
+  if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
+
+  return {
+    ...calls,
+    ...upstream,
+    ...queues,
+    watchTokenAge: tokenAge.watch,
+    watchCertificateExpiry: expiry.watch,
+    watchCircuits: circuits.watch,
+    watchUpstream: gauges.watch,
+    async text() {
+      const ofProcess = await registry.metrics();
+      return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
+    },
+    contentType: registry.contentType,
+  };
+}

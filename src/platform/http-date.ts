@@ -1,0 +1,50 @@
+import { utcMs } from "./_calendar.ts";
+
+const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const month = `(${months.join("|")})`;
+const time = "(\\d\\d):(\\d\\d):(\\d\\d)";
+
+const imfFixdate = new RegExp(
+  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d\\d) ${month} (\\d{4}) ${time} GMT$`,
+);
+const rfc850 = new RegExp(
+  `^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\\d\\d)-${month}-(\\d\\d) ${time} GMT$`,
+);
+const asctime = new RegExp(
+  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} ([ \\d]\\d) ${time} (\\d{4})$`,
+);
+
+/**
+ * Parses an HTTP-date in any of the three forms that RFC 9110, 5.6.7 makes a recipient accept. Gives milliseconds since
+ * the epoch, or `undefined`. `wallNowMs` decides the century of a two-digit year.
+ */
+export function parseHttpDate(text: string, wallNowMs: number): number | undefined {
+  const imf = imfFixdate.exec(text);
+  if (imf !== null) return moment(imf[3], imf[2], imf[1], imf[4], imf[5], imf[6]);
+  const old = rfc850.exec(text);
+  if (old !== null)
+    return moment(fullYear(old[3], wallNowMs), old[2], old[1], old[4], old[5], old[6]);
+  const asc = asctime.exec(text);
+  if (asc !== null) return moment(asc[6], asc[1], asc[2], asc[3], asc[4], asc[5]);
+  return undefined;
+}
+
+type Part = string | number | undefined;
+
+function moment(year: Part, name: Part, day: Part, hour: Part, minute: Part, second: Part) {
+  return utcMs(
+    Number(year),
+    months.indexOf(String(name)) + 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  );
+}
+
+/** RFC 9110, 5.6.7: a year that looks more than 50 years ahead is the newest past year with the same last digits. */
+function fullYear(twoDigits: string | undefined, wallNowMs: number): number {
+  const thisYear = new Date(wallNowMs).getUTCFullYear();
+  const year = thisYear - (thisYear % 100) + Number(twoDigits);
+  return year > thisYear + 50 ? year - 100 : year;
+}

@@ -1,0 +1,37 @@
+/** Waiting that ends early when a signal is aborted. Neither function leaves a listener or a timer behind. */
+import type { CallSignal } from "./call-signal.ts";
+import type { Clock } from "./clock.ts";
+
+/**
+ * Resolves after `ms` milliseconds, or as soon as `signal` is aborted. Never rejects: read
+ * `signal.aborted` to learn which of the two happened.
+ */
+export function sleep(ms: number, signal: CallSignal, clock: Pick<Clock, "after">): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = clock.after(ms, wake);
+    signal.addEventListener("abort", wake, { once: true });
+  });
+}
+
+/**
+ * Settles as `promise` does, or rejects with `onAbort()` as soon as `signal` is aborted. The work
+ * behind the promise goes on in either case.
+ */
+export function raceSignal<T>(
+  promise: Promise<T>,
+  signal: CallSignal,
+  onAbort: () => Error,
+): Promise<T> {
+  if (signal.aborted) return Promise.reject(onAbort());
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(onAbort());
+    signal.addEventListener("abort", leave, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}

@@ -1,0 +1,193 @@
+/** What went wrong on the way: the upstream, IAM, the network, the gateway itself, time. */
+import { status } from "@grpc/grpc-js";
+import {
+  apiHelp,
+  fail,
+  isUnsafe,
+  named,
+  resource,
+  retryable,
+  transientRetryMs,
+  type Situation,
+  type Verdict,
+} from "./failure.ts";
+
+/** A 429 without `Retry-After`: the quota is gone for longer than a hiccup lasts. */
+const quotaRetryMs = 2_000;
+
+export const outcomeUnknown: Verdict = (s) =>
+  fail(
+    s,
+    status.UNKNOWN,
+    "OUTCOME_UNKNOWN",
+    `the answer of Key Protect was lost: ${s.context.rpc.method} may or may not have happened; look before repeating it`,
+    { neverRetry: true, mayHaveExecuted: true },
+  );
+
+/** `whenSafe`, unless the RPC must not be executed twice and may have been executed. */
+const unlessAmbiguous =
+  (whenSafe: Verdict): Verdict =>
+  (s) =>
+    isUnsafe(s) && s.sent ? outcomeUnknown(s) : whenSafe(s);
+
+export const rateLimited: Verdict = (s) =>
+  fail(
+    s,
+    status.RESOURCE_EXHAUSTED,
+    "UPSTREAM_RATE_LIMITED",
+    `the request quota of instance "${s.context.instance}" is used up`,
+    {
+      retryDelayMs: s.retryAfterMs ?? quotaRetryMs,
+      quota: {
+        subject: `instance:${s.context.instance}`,
+        description: "requests of all callers to this Key Protect instance",
+        apiService: "kms.cloud.ibm.com",
+      },
+    },
+  );
+
+export const dataCorrupt: Verdict = (s) =>
+  fail(
+    s,
+    status.DATA_LOSS,
+    "UPSTREAM_DATA_CORRUPT",
+    `Key Protect reports that the metadata of ${named(s)} is incomplete; contact IBM support with the correlation ID`,
+    { resource: resource(s), help: [apiHelp] },
+  );
+
+export const signatureExpired: Verdict = (s) =>
+  fail(
+    s,
+    status.INTERNAL,
+    "UPSTREAM_INTERNAL",
+    "Key Protect reports an internal signature problem; contact IBM support with the correlation ID",
+    { help: [apiHelp] },
+  );
+
+export const upstreamInternal: Verdict = unlessAmbiguous(
+  retryable("UPSTREAM_INTERNAL", "Key Protect reports an internal error; try again later"),
+);
+
+/** The upstream says by `Retry-After` that it did not take the request. */
+export const upstreamRefuses: Verdict = retryable(
+  "UPSTREAM_UNAVAILABLE",
+  "Key Protect is not available and asks to come back later",
+);
+
+export const upstreamUnavailable: Verdict = unlessAmbiguous(
+  retryable("UPSTREAM_UNAVAILABLE", "Key Protect is not available; try again later"),
+);
+
+export const upstreamTimeout: Verdict = unlessAmbiguous(
+  retryable("UPSTREAM_TIMEOUT", "Key Protect did not answer in time; try again"),
+);
+
+export const upstreamUnreachable: Verdict = retryable(
+  "UPSTREAM_UNREACHABLE",
+  "no connection to Key Protect could be made; nothing was sent",
+);
+
+export const connectionLost: Verdict = unlessAmbiguous(
+  retryable("UPSTREAM_UNAVAILABLE", "the connection to Key Protect broke; try again"),
+);
+
+export const tlsFailure: Verdict = (s) =>
+  fail(
+    s,
+    status.INTERNAL,
+    "UPSTREAM_TLS_FAILURE",
+    "the certificate of Key Protect or of IAM is not accepted; nothing was sent to it; the gateway's operator has to look at it",
+  );
+
+/** A redirection says that nothing was done here; but for 303, which follows upon having done it (RFC 9110, 15.4.4). */
+const isRedirected = ({ httpStatus = 0 }: Situation): boolean =>
+  httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
+
+export const badResponse: Verdict = (s) => {
+  const mayHaveExecuted = isUnsafe(s) && s.sent && !isRedirected(s);
+  return fail(
+    s,
+    status.INTERNAL,
+    "UPSTREAM_BAD_RESPONSE",
+    mayHaveExecuted
+      ? `Key Protect answered ${s.context.rpc.method} in a way the gateway cannot read; it has probably happened`
+      : "Key Protect answered in a way the gateway cannot read",
+    { mayHaveExecuted },
+  );
+};
+
+export const cancelled: Verdict = (s) =>
+  fail(s, status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {
+    mayHaveExecuted: isUnsafe(s) && s.sent,
+  });
+
+export const shuttingDown: Verdict = unlessAmbiguous((s) =>
+  fail(
+    s,
+    status.UNAVAILABLE,
+    "SHUTTING_DOWN",
+    "this replica of the gateway is shutting down; connect to another",
+    { retryDelayMs: 0 },
+  ),
+);
+
+export const deadlineUpstream: Verdict = (s) =>
+  fail(
+    s,
+    status.DEADLINE_EXCEEDED,
+    "DEADLINE_UPSTREAM",
+    "the deadline passed while Key Protect was being asked",
+    { mayHaveExecuted: s.context.rpc.repeat !== "safe" && s.sent },
+  );
+
+export const deadlineInQueue: Verdict = (s) =>
+  fail(
+    s,
+    status.DEADLINE_EXCEEDED,
+    "DEADLINE_IN_QUEUE",
+    "the deadline passed before anything was sent to Key Protect; the call may be repeated",
+  );
+
+export const deadlineTooShort: Verdict = (s) =>
+  fail(
+    s,
+    status.DEADLINE_EXCEEDED,
+    "DEADLINE_TOO_SHORT",
+    `too little time is left to ask Key Protect${s.minimumMs === undefined ? "" : `: at least ${s.minimumMs} ms are needed`}; nothing was sent`,
+    {
+      retryDelayMs: s.retryAfterMs,
+      ...(s.minimumMs === undefined ? {} : { metadata: { minimumMs: String(s.minimumMs) } }),
+    },
+  );
+
+export const circuitOpen: Verdict = retryable(
+  "CIRCUIT_OPEN",
+  "Key Protect has been failing; the gateway does not ask it for a moment; nothing was sent",
+);
+
+export const overloaded: Verdict = retryable(
+  "OVERLOADED",
+  "this replica of the gateway has more calls waiting than it can serve; nothing was sent",
+);
+
+export const callerRateLimited: Verdict = (s) =>
+  fail(
+    s,
+    status.RESOURCE_EXHAUSTED,
+    "CALLER_RATE_LIMITED",
+    "this caller has more calls waiting than its share",
+    {
+      retryDelayMs: s.retryAfterMs ?? transientRetryMs,
+      quota: { subject: `caller:${s.context.caller}`, description: "calls of one caller" },
+    },
+  );
+
+export const iamUnavailable: Verdict = retryable(
+  "IAM_UNAVAILABLE",
+  "no IAM token could be got; nothing was sent to Key Protect; try again later",
+);
+
+export const internal: Verdict = (s) =>
+  fail(s, status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", {
+    mayHaveExecuted: isUnsafe(s) && s.sent,
+  });

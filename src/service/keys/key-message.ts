@@ -1,0 +1,76 @@
+import { KeyState, KeyType, type Key } from "../../gen/keyprotect/v1/key.ts";
+import type { KeyResource } from "../../keyprotect/resources.ts";
+import { isUuid } from "../../platform/uuid.ts";
+import { toInt32, toTime } from "./_map-scalar.ts";
+
+const states: ReadonlyMap<number, KeyState> = new Map<number, KeyState>([
+  [0, KeyState.PRE_ACTIVATION],
+  [1, KeyState.ACTIVE],
+  [2, KeyState.SUSPENDED],
+  [3, KeyState.DEACTIVATED],
+  [5, KeyState.DESTROYED],
+]);
+
+/** State of a destroyed key, in the upstream's numbers. */
+export const destroyedState = 5;
+
+function toState(state: number | undefined): KeyState {
+  if (state === undefined) return KeyState.UNSPECIFIED;
+  return states.get(state) ?? KeyState.UNSPECIFIED;
+}
+
+function toType(extractable: boolean | undefined): KeyType {
+  if (extractable === undefined) return KeyType.UNSPECIFIED;
+  return extractable ? KeyType.STANDARD : KeyType.ROOT;
+}
+
+/** The message of a key, without its material. A state that the contract does not know becomes `UNSPECIFIED`. */
+export function toKey(resource: KeyResource): Key {
+  const { algorithm } = resource;
+  return {
+    id: resource.id,
+    name: resource.name ?? "",
+    description: resource.description ?? "",
+    type: toType(resource.extractable),
+    state: toState(resource.state),
+    nonactiveStateReason: toInt32(resource.nonactiveStateReason),
+    tags: [...resource.tags],
+    createTime: toTime(resource.creationDate),
+    updateTime: toTime(resource.lastUpdateDate),
+    lastRotateTime: toTime(resource.lastRotateDate),
+    expireTime: toTime(resource.expirationDate),
+    deleteTime: toTime(resource.deletionDate),
+    imported: resource.imported ?? false,
+    crn: resource.crn ?? "",
+    createdBy: resource.createdBy ?? "",
+    deletedBy: resource.deletedBy ?? "",
+    algorithm:
+      algorithm === undefined
+        ? undefined
+        : { type: algorithm.type, bitLength: toInt32(algorithm.bitLength), mode: algorithm.mode },
+  };
+}
+
+/** A key of which nothing but the ID is known. An alias is not an ID: there the key stays unset. */
+export function toKeyOfId(keyId: string): Key | undefined {
+  if (!isUuid(keyId)) return undefined;
+  return {
+    id: keyId,
+    name: "",
+    description: "",
+    type: KeyType.UNSPECIFIED,
+    state: KeyState.UNSPECIFIED,
+    nonactiveStateReason: 0,
+    tags: [],
+    createTime: undefined,
+    updateTime: undefined,
+    lastRotateTime: undefined,
+    expireTime: undefined,
+    deleteTime: undefined,
+    imported: false,
+    crn: "",
+    createdBy: "",
+    deletedBy: "",
+    algorithm: undefined,
+  };
+}

@@ -1,0 +1,21 @@
+import type { Locker } from "../../gen/keyprotect/v1/locker.ts";
+import type { RetrieveLockerResponse } from "../../gen/keyprotect/v1/lockers_service.ts";
+import type { LockerKeyResource, LockerResource } from "../../keyprotect/resources.ts";
+import { toInt32, toTime } from "../keys/_map-scalar.ts";
+
+/** The message of a locker. */
+export const toLocker = (resource: LockerResource): Locker => ({
+  id: resource.id,
+  createTime: toTime(resource.creationDate),
+  expireTime: toTime(resource.expirationDate),
+  maxAllowedRetrievals: toInt32(resource.maxAllowedRetrievals),
+  remainingRetrievals: toInt32(resource.remainingRetrievals),
+});
+
+/** A locker with its transport key. What the instance's API generation does not have stays empty. */
+export const toRetrievedLocker = (resource: LockerKeyResource): RetrieveLockerResponse => ({
+  locker: toLocker(resource),
+  publicKey: resource.publicKey,
+  importToken: Buffer.from(resource.importToken ?? "", "utf8"),
+  nonce: resource.nonce ?? Buffer.alloc(0),
+});

@@ -1,0 +1,31 @@
+import type { KeyPolicy } from "../../gen/keyprotect/v1/policy.ts";
+import type { PolicyChange, PolicyResource } from "../../keyprotect/resources.ts";
+import { toInt32, toTime } from "../keys/_map-scalar.ts";
+
+function toKind(kind: PolicyResource["kind"]): KeyPolicy["kind"] {
+  if (kind.kind === "rotation") {
+    return { $case: "rotation", value: { intervalMonths: toInt32(kind.intervalMonths) } };
+  }
+  if (kind.kind === "dualAuthDelete") {
+    return { $case: "dualAuthDelete", value: { enabled: kind.enabled } };
+  }
+  return undefined;
+}
+
+/** The message of a policy; the kind stays unset where the contract has no name for it. */
+export const toKeyPolicy = (resource: PolicyResource): KeyPolicy => ({
+  crn: resource.crn ?? "",
+  createTime: toTime(resource.creationDate),
+  updateTime: toTime(resource.lastUpdateDate),
+  createdBy: resource.createdBy ?? "",
+  updatedBy: resource.updatedBy ?? "",
+  kind: toKind(resource.kind),
+});
+
+/** The change that a policy of a request asks for; what is output only is passed over. `undefined` if no kind is set. */
+export function toPolicyChange({ kind }: KeyPolicy): PolicyChange | undefined {
+  if (kind === undefined) return undefined;
+  return kind.$case === "rotation"
+    ? { kind: "rotation", intervalMonths: kind.value.intervalMonths }
+    : { kind: "dualAuthDelete", enabled: kind.value.enabled };
+}

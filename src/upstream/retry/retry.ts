@@ -1,0 +1,126 @@
+import type { Clock } from "../../platform/clock.ts";
+import { parseRetryAfter } from "../../platform/retry-after.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Layer, Send, UpstreamCall, UpstreamResponse } from "../layer.ts";
+import { abandoned, attempt, conclude, supersede } from "./attempts.ts";
+import type { Attempts } from "./attempts.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import { hasBroken, isRefusal, isRepeatableStatus, repetitionAfter } from "./retry-policy.ts";
+import type { AttemptOutcome, Repetition } from "./retry-policy.ts";
+import { sleep } from "../../platform/sleep.ts";
+
+/** What the retry layer works with. */
+export interface RetryOptions {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Shared by all that send to one origin. */
+  readonly budget: RetryBudget;
+  /**
+   * Sees to it that the next attempt of a call that was answered 429 goes first when there is quota again; that attempt is
+   * refused if the call cannot have another turn. Absent: `Retry-After`, or a backoff, is waited for.
+   */
+  readonly putFirst?: ((call: UpstreamCall) => void) | undefined;
+  /** Attempts of one call, the first included and those after 429 not. Default 3. */
+  readonly maxAttempts?: number | undefined;
+  /** Told of every repeat before it is sent. Must not throw. */
+  readonly onRepeat?: ((call: UpstreamCall, repetition: Repetition) => void) | undefined;
+}
+
+/** Further turns after 429 that a call may have. */
+const maxRequeues = 2;
+
+/** Less time than this after the wait is too little for an exchange, in milliseconds. */
+const exchangeMs = 50;
+
+/**
+ * Creates the layer that repeats what failed, by the repeat class of the RPC: at most three attempts (if not set otherwise)
+ * and two more turns after 429, within the call's deadline and the origin's budget. Lies outside all that an attempt has to pay for.
+ *
+ * Settles with the newest answer or error of the upstream; a repeat that the gateway refuses to send leaves the outcome
+ * before it standing. The `sent` of an error tells whether any attempt may have been executed. The bodies of answers that
+ * are not handed on are zeroed.
+ */
+export function createRetry(options: RetryOptions): Layer {
+  const { clock, random, budget, putFirst, onRepeat } = options;
+  const maxRepeats = (options.maxAttempts ?? 3) - 1;
+
+  /** Waits; `false`, at once, if too little of the call's time would be left. */
+  const waitFor = async (ms: number, { deadline, signal }: UpstreamCall): Promise<boolean> => {
+    if (deadline - clock.now() <= ms + exchangeMs) return false;
+    if (ms > 0) await sleep(ms, signal, clock);
+    return true;
+  };
+
+  /** At least as long as the upstream asks for, where it declined the request. */
+  const delayMs = ({ outcome, repeats }: Attempts): number => {
+    const ms = backoffMs(repeats, random);
+    const { response } = outcome;
+    if (response?.status !== 429 && response?.status !== 503) return ms;
+    return Math.max(
+      ms,
+      parseRetryAfter(response.headers["retry-after"] ?? "", clock.wallNow()) ?? 0,
+    );
+  };
+
+  /** Waits until the quota allows another try; `false` if the call gets none. */
+  const requeue = async (attempts: Attempts): Promise<boolean> => {
+    if (attempts.requeues >= maxRequeues) return false;
+    attempts.requeues += 1;
+    const { call } = attempts.request;
+    if (putFirst === undefined) return waitFor(delayMs(attempts), call);
+    putFirst(call);
+    return true;
+  };
+
+  /** Waits until it is time for the repeat; `false` if there will be none. */
+  const wait = async (attempts: Attempts, repetition: Repetition): Promise<boolean> => {
+    if (repetition === "none") return false;
+    if (repetition === "requeue") return requeue(attempts);
+    if (attempts.repeats >= maxRepeats) return false;
+    const ms = repetition === "atOnce" ? 0 : delayMs(attempts);
+    const { call } = attempts.request;
+    // Asked twice, lest a repeat be paid for that there is no time for.
+    if (call.deadline - clock.now() <= ms + exchangeMs) return false;
+    // A connection that had gone stale says nothing about the load, and there is one such repeat per call.
+    if (repetition !== "atOnce" && !budget.spend()) return false;
+    attempts.repeats += 1;
+    return waitFor(ms, call);
+  };
+
+  const repeat = async (next: Send, attempts: Attempts): Promise<UpstreamResponse> => {
+    const { request } = attempts;
+    const { call } = request;
+    while (!call.signal.aborted) {
+      const repetition = repetitionAfter(attempts.outcome, call.rpc.repeat, attempts.repeats);
+      const isTime = await wait(attempts, repetition);
+      if (repetition !== "none" && call.signal.aborted) throw abandoned(attempts);
+      if (!isTime) break;
+      onRepeat?.(call, repetition);
+      const newer = await attempt(
+        next,
+        hasBroken(attempts.outcome) ? { ...request, onNewConnection: true } : request,
+      );
+      if (isRefusal(newer)) break;
+      supersede(attempts, newer);
+    }
+    const response = conclude(attempts);
+    if (!isRepeatableStatus(response.status)) budget.earn();
+    return response;
+  };
+
+  return (next) => async (request) => {
+    let outcome: AttemptOutcome;
+    try {
+      const response = await next(request);
+      if (!isRepeatableStatus(response.status)) {
+        budget.earn();
+        return response;
+      }
+      outcome = { response };
+    } catch (error) {
+      outcome = { error };
+    }
+    return repeat(next, { request, outcome, repeats: 0, requeues: 0, mayHaveExecuted: false });
+  };
+}

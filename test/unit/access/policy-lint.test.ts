@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { findRuleProblems } from "../../../src/access/policy-lint.ts";
+
+const good = { callers: ["unix"], methods: ["*"], instances: ["*"] };
+
+test("finds nothing wrong with rules of every form", () => {
+  expect(
+    findRuleProblems(
+      [
+        {
+          callers: [
+            "*",
+            "unix",
+            "anonymous",
+            "spiffe://prod.example/a",
+            "spiffe://prod.example/a/*",
+            "spiffe://prod.example/*",
+          ],
+          methods: ["*", "KeysService/*", "KeysService/GetKey", "LockersService/RetrieveLocker"],
+          instances: ["*", "eu"],
+        },
+      ],
+      ["eu", "us"],
+    ),
+  ).toEqual([]);
+});
+
+test.each([
+  ["callers", { ...good, callers: [] }],
+  ["methods", { ...good, methods: [] }],
+  ["instances", { ...good, instances: [] }],
+])("names the empty list of %s", (part, rule) => {
+  expect(findRuleProblems([good, rule], [])).toEqual([
+    { rule: 1, list: part, what: "is empty, so the rule allows nothing" },
+  ]);
+});
+
+test.each([
+  "KeysService/GetKeys",
+  "KeyService/GetKey",
+  "GetKey",
+  "KeysService/Get*",
+  "*/GetKey",
+  "keyprotect.v1.KeysService/GetKey",
+  "",
+])("refuses the method %j", (method) => {
+  expect(findRuleProblems([{ ...good, methods: [method] }], [])).toEqual([
+    {
+      rule: 0,
+      list: "methods",
+      what: expect.stringContaining(`there is no method ${JSON.stringify(method)}`),
+    },
+  ]);
+});
+
+test.each([
+  "spiffe://prod.example/a*",
+  "spiffe://prod.example*",
+  "spiffe://*",
+  "spiffe://*/a",
+  "spiffe://prod.example/*/a",
+  "spiffe://prod.example/**",
+  "**",
+])("refuses the caller %j, whose wildcard is not on a path boundary", (caller) => {
+  expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toHaveLength(1);
+});
+
+test.each(["spiffe://prod.example", "prod.example/a", "Unix", "https://prod.example/*", "/*", ""])(
+  "refuses the caller %j, which nobody can be",
+  (caller) => {
+    expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toEqual([
+      { rule: 0, list: "callers", what: expect.stringContaining("is neither a SPIFFE ID") },
+    ]);
+  },
+);
+
+test("refuses an alias that is not configured", () => {
+  expect(findRuleProblems([{ ...good, instances: ["eu", "su"] }], ["eu"])).toEqual([
+    { rule: 0, list: "instances", what: 'no instance is called "su"' },
+  ]);
+});
+
+test("reports all problems at once", () => {
+  const bad = { callers: ["a"], methods: ["b"], instances: ["c"] };
+
+  expect(findRuleProblems([bad, bad], [])).toHaveLength(6);
+});

@@ -1,0 +1,58 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { createQuota } from "../../../../src/emulator/control/quota.ts";
+import { startEmulator } from "../../../support/start-emulator.ts";
+import { createRestClient } from "../rest-client.ts";
+
+test("no more pass in any span of time than the burst and what flowed in", () => {
+  const gaps = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 200 });
+  const rate = fc.integer({ min: 1, max: 50 });
+  const burst = fc.integer({ min: 1, max: 20 });
+  fc.assert(
+    fc.property(gaps, rate, burst, (waits, ratePerSecond, size) => {
+      const quota = createQuota();
+      quota.set({ ratePerSecond, burst: size });
+      const passedAt: number[] = [];
+      let now = 1000;
+      for (const wait of waits) {
+        now += wait;
+        if (quota.refusing("instance", now) === undefined) passedAt.push(now);
+      }
+      for (const [from, start] of passedAt.entries()) {
+        for (const [to, end] of passedAt.entries()) {
+          if (to < from) continue;
+          const allowed = size + ((end - start) / 1000) * ratePerSecond;
+          expect(to - from + 1).toBeLessThanOrEqual(allowed + 1e-6);
+        }
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("each instance has its own bucket, and a rule of its own goes before the general one", () => {
+  const quota = createQuota();
+  quota.set({ ratePerSecond: 1, burst: 1 });
+  quota.set({ ratePerSecond: 1, burst: 2 }, "large");
+  expect([quota.refusing("a", 0), quota.refusing("b", 0)]).toEqual([undefined, undefined]);
+  expect(quota.refusing("a", 0)).toBeDefined();
+  expect([quota.refusing("large", 0), quota.refusing("large", 0)]).toEqual([undefined, undefined]);
+  expect(quota.refusing("large", 0)).toBeDefined();
+  quota.clear();
+  expect(quota.refusing("a", 0)).toBeUndefined();
+});
+
+test("requests beyond the quota are refused with 429 and executed no further", async () => {
+  await using emulator = await startEmulator({
+    quota: { ratePerSecond: 1, burst: 2, retryAfterSeconds: 3 },
+    wallNow: () => 0,
+  });
+  const client = createRestClient(emulator);
+  await client.createKey();
+  await client.createKey();
+  const refused = await client.call("GET", "/keys");
+  expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "3"]);
+  emulator.clock.advance(1000);
+  expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("2");
+  expect(emulator.requests.list({ status: 429 })).toMatchObject([{ isExecuted: false }]);
+});

@@ -1,0 +1,41 @@
+/** What a call leaves behind costs nothing but a small collection of garbage, as long as nothing older refers to it. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import { createCallRegistry, type RegisteredCall } from "../../../../src/grpc/call/active-calls.ts";
+
+setFlagsFromString("--expose-gc");
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the flag puts there
+const collect = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void;
+
+/** Words that each call holds, of eight bytes. */
+const payloadWords = 512;
+const calls = 10_000;
+
+/** Bytes per call that small collections leave, of so many calls that are let go of one after the other. */
+function keptBytes(come: (payload: readonly number[]) => void): number {
+  const comeAll = (count: number): void => {
+    for (let each = 1; each <= count; each++) {
+      come(Array.from<number>({ length: payloadWords }).fill(0));
+      if (each % 250 === 0) collect({ type: "minor" });
+    }
+  };
+  comeAll(calls);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  comeAll(calls);
+  return (process.memoryUsage().heapUsed - before) / calls;
+}
+
+test("a call that left the registry is not kept by it", () => {
+  const registry = createCallRegistry();
+  const inFlight: RegisteredCall[] = [];
+  const kept = keptBytes((payload) => {
+    const call = { place: undefined, end: () => {}, payload };
+    registry.add(call);
+    inFlight.push(call);
+    const oldest = inFlight.length > 64 ? inFlight.shift() : undefined;
+    if (oldest !== undefined) registry.remove(oldest);
+  });
+  expect(kept).toBeLessThan(0.25 * 8 * payloadWords);
+});

@@ -1,0 +1,76 @@
+import { status } from "@grpc/grpc-js";
+import { expect, test } from "vitest";
+import { compilePolicy } from "../../../../src/access/policy.ts";
+import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
+import { chain } from "../../../../src/grpc/interceptors/interceptor.ts";
+import { createAuthenticate } from "../../../../src/grpc/interceptors/authenticate.ts";
+import { createAuthorize } from "../../../../src/grpc/interceptors/authorize.ts";
+import { createRoute } from "../../../../src/grpc/interceptors/select-instance.ts";
+import { callContext } from "../../../support/call-context.ts";
+
+const authorize = createAuthorize(
+  compilePolicy([{ callers: ["unix"], methods: ["KeysService/*"], instances: ["eu"] }]),
+);
+
+function called(method: string, overrides: Partial<CallContext>, seen: unknown[] = []) {
+  const handler = authorize((request: unknown) => {
+    seen.push(request);
+    return Promise.resolve("answered");
+  });
+  return handler(
+    { keyId: "k1" },
+    callContext(method, { caller: "unix", instance: "eu", ...overrides }),
+  );
+}
+
+test("lets through what a rule allows", async () => {
+  const seen: unknown[] = [];
+
+  expect(await called("GetKey", {}, seen)).toBe("answered");
+  expect(seen).toEqual([{ keyId: "k1" }]);
+});
+
+test.each<[string, Partial<CallContext>]>([
+  ["GetKey", { caller: "anonymous" }],
+  ["GetKey", { instance: "us" }],
+  ["WrapKey", {}],
+  ["DeleteKey", {}],
+])("refuses %s with %j before the request is looked at", async (method, overrides) => {
+  const seen: unknown[] = [];
+
+  await expect(called(method, overrides, seen)).rejects.toMatchObject({
+    code: status.PERMISSION_DENIED,
+    reason: "CALLER_NOT_AUTHORIZED",
+  });
+  expect(seen).toEqual([]);
+});
+
+test("a refusal names the method and the instance, and nothing of the request", async () => {
+  await expect(called("DeleteKey", {})).rejects.toMatchObject({
+    message: "the gateway's policy does not allow this caller DeleteKey on this instance",
+    details: {
+      resource: {
+        type: "keyprotect-gateway/method",
+        name: "keyprotect.v1.KeysService/DeleteKey",
+        description: "instance eu",
+      },
+    },
+  });
+});
+
+test("identity comes before the instance, and the instance before permission", async () => {
+  const whole = chain([
+    createAuthenticate({ isTls: true }),
+    createRoute({ aliases: ["eu"], defaultAlias: "eu" }),
+    authorize,
+  ])(() => Promise.resolve("answered"));
+  const context = callContext("GetKey", { peer: "10.0.0.9:1" });
+  context.metadata.set("x-kp-instance", "nowhere");
+
+  await expect(
+    whole({}, { ...context, certificateProblem: "the certificate has no URI name" }),
+  ).rejects.toMatchObject({ reason: "CALLER_UNAUTHENTICATED" });
+  await expect(whole({}, context)).rejects.toMatchObject({ reason: "INSTANCE_UNKNOWN" });
+  context.metadata.set("x-kp-instance", "eu");
+  await expect(whole({}, context)).rejects.toMatchObject({ reason: "CALLER_NOT_AUTHORIZED" });
+});

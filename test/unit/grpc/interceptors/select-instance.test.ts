@@ -1,0 +1,54 @@
+import { Metadata, status } from "@grpc/grpc-js";
+import { expect, test } from "vitest";
+import { createRoute } from "../../../../src/grpc/interceptors/select-instance.ts";
+import { callContext } from "../../../support/call-context.ts";
+
+const route = createRoute({ aliases: ["default", "eu"], defaultAlias: "default" });
+
+function routed(...values: string[]): Promise<string> {
+  const metadata = new Metadata();
+  for (const value of values) metadata.add("x-kp-instance", value);
+  const handler = route((_request: undefined, context) => Promise.resolve(context.instance));
+  return handler(undefined, callContext("GetKey", { metadata, instance: "" }));
+}
+
+test("a call that names no instance goes to the default one", async () => {
+  expect(await routed()).toBe("default");
+});
+
+test("a call goes to the instance that it names", async () => {
+  expect(await routed("eu")).toBe("eu");
+});
+
+test.each(["us", "EU", "", "eu ", "__proto__"])("the alias %j is unknown", async (alias) => {
+  await expect(routed(alias)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: "INSTANCE_UNKNOWN",
+  });
+});
+
+test("the text names the header and the alias", async () => {
+  await expect(routed("us")).rejects.toThrow(
+    'the metadata x-kp-instance names "us", which is not a configured instance',
+  );
+});
+
+test.each(["a b", 'a"b', "a\\b", "a".repeat(65), "<script>"])(
+  "the text does not repeat %j",
+  async (alias) => {
+    await expect(routed(alias)).rejects.toThrow(
+      "the metadata x-kp-instance names something, which is not a configured instance",
+    );
+  },
+);
+
+test("two aliases are none, even if they are the same", async () => {
+  await expect(routed("eu", "eu")).rejects.toMatchObject({
+    reason: "INSTANCE_UNKNOWN",
+    message: "the metadata x-kp-instance is there more than once",
+  });
+});
+
+test("the default has to be among the instances", () => {
+  expect(() => createRoute({ aliases: ["eu"], defaultAlias: "us" })).toThrow(/default instance us/);
+});

@@ -1,0 +1,131 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  createEntrance,
+  type Entrant,
+  type Waiting,
+} from "../../../../src/grpc/server/accept-queue.ts";
+import { nextTurn } from "../../../support/next-turn.ts";
+
+/** Calls that note the order in which they came in. */
+function createCalls() {
+  const entered: string[] = [];
+  return {
+    entered,
+    call: (connection: string, name: string): Entrant => ({
+      connection,
+      enter: () => void entered.push(name),
+    }),
+  };
+}
+
+test("what fits into a turn goes in at once, the rest in the turns after it, in order", async () => {
+  const entrance = createEntrance(2);
+  const { entered, call } = createCalls();
+  for (const name of ["1", "2", "3", "4", "5"]) entrance.arrive(call("a", name));
+  expect(entered).toEqual(["1", "2"]);
+  expect(entrance.waiting).toBe(3);
+  await nextTurn();
+  expect(entered).toEqual(["1", "2", "3", "4"]);
+  await nextTurn();
+  expect(entered).toEqual(["1", "2", "3", "4", "5"]);
+  expect(entrance.waiting).toBe(0);
+});
+
+test("a timer that is due fires between the turns of many calls", async () => {
+  const entrance = createEntrance(1);
+  const { entered, call } = createCalls();
+  const all = 10_000;
+  let enteredBefore = all;
+  const fired = new Promise<void>((resolve) => {
+    setTimeout(() => {
+      enteredBefore = entered.length;
+      resolve();
+    }, 1);
+  });
+  for (let at = 0; at < all; at += 1) entrance.arrive(call("a", String(at)));
+  await fired;
+  expect(enteredBefore).toBeLessThan(all);
+});
+
+test("connections take turns, however many calls one of them has", async () => {
+  const entrance = createEntrance(1);
+  const { entered, call } = createCalls();
+  for (const name of ["a1", "a2", "a3", "a4"]) entrance.arrive(call("a", name));
+  entrance.arrive(call("b", "b1"));
+  while (entrance.waiting > 0) await nextTurn();
+  expect(entered).toEqual(["a1", "a2", "b1", "a3", "a4"]);
+});
+
+test("a newcomer does not pass those who wait, though its turn has room", async () => {
+  const entrance = createEntrance(2);
+  const { entered, call } = createCalls();
+  const late = call("a", "late");
+  const first: Entrant = {
+    connection: "a",
+    enter() {
+      entered.push("first of the turn");
+      entrance.arrive(late);
+    },
+  };
+  for (const name of ["1", "2"]) entrance.arrive(call("a", name));
+  entrance.arrive(first);
+  entrance.arrive(call("a", "waited"));
+  await nextTurn();
+  expect(entered).toEqual(["1", "2", "first of the turn", "waited"]);
+  await nextTurn();
+  expect(entered.at(-1)).toBe("late");
+});
+
+test("a call that left is not let in, and leaving twice takes nobody else's place", async () => {
+  const entrance = createEntrance(1);
+  const { entered, call } = createCalls();
+  expect(entrance.arrive(call("a", "1"))).toBeUndefined();
+  const gone = entrance.arrive(call("a", "2"));
+  entrance.arrive(call("a", "3"));
+  gone?.leave();
+  gone?.leave();
+  expect(entrance.waiting).toBe(1);
+  await nextTurn();
+  expect(entered).toEqual(["1", "3"]);
+});
+
+test("every call that stays is let in exactly once, each connection's in order, never more per turn than allowed", async () => {
+  const arrivals = fc.array(
+    fc.record({ connection: fc.constantFrom("a", "b", "c"), leaves: fc.boolean() }),
+    { maxLength: 60 },
+  );
+  await fc.assert(
+    fc.asyncProperty(arrivals, fc.integer({ min: 1, max: 5 }), async (calls, perTurn) => {
+      const entrance = createEntrance(perTurn);
+      const entered: number[] = [];
+      let thisTurn = 0;
+      const places = calls.map(({ connection }, at): Waiting | undefined =>
+        entrance.arrive({
+          connection,
+          enter() {
+            thisTurn += 1;
+            expect(thisTurn).toBeLessThanOrEqual(perTurn);
+            entered.push(at);
+          },
+        }),
+      );
+      const left = new Set<number>();
+      for (const [at, place] of places.entries()) {
+        if (calls[at]?.leaves !== true || place === undefined) continue;
+        place.leave();
+        left.add(at);
+      }
+      while (entrance.waiting > 0) {
+        thisTurn = 0;
+        await nextTurn();
+      }
+      const stayed = [...calls.keys()].filter((at) => !left.has(at));
+      expect(entered.toSorted((a, b) => a - b)).toEqual(stayed);
+      for (const name of ["a", "b", "c"]) {
+        const own = entered.filter((at) => calls[at]?.connection === name);
+        expect(own).toEqual(own.toSorted((a, b) => a - b));
+      }
+    }),
+  );
+});

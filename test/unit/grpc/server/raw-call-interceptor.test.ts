@@ -1,0 +1,195 @@
+/** The statuses of calls that broke on the wire are in `wire-traps.test.ts`; here is what is counted and what is not. */
+import * as grpc from "@grpc/grpc-js";
+import http2 from "node:http2";
+import { expect, test } from "vitest";
+import { KeysServiceService } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
+import { createLibraryStatus } from "../../../../src/grpc/server/raw-call-interceptor.ts";
+import { StatusError } from "../../../../src/grpc/status/status-error.ts";
+import { statusDetails } from "../../../support/status-details.ts";
+import { connectRaw, frame } from "../../../support/raw-grpc.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.ts";
+
+const { status } = grpc;
+
+/** What an answer of nothing but a status says. */
+function errorInfoOf(answer: http2.IncomingHttpHeaders) {
+  const metadata = grpc.Metadata.fromHttp2Headers(answer);
+  const error = Object.assign(new Error("status"), { code: status.UNKNOWN, details: "", metadata });
+  return {
+    code: String(answer["grpc-status"]),
+    correlationId: answer["x-correlation-id"],
+    ...statusDetails(error).errorInfo,
+  };
+}
+const countKeys = "/keyprotect.v1.KeysService/CountKeys";
+
+test("calls that reach their handler are not counted, whatever becomes of them", async () => {
+  let isRunning = false;
+  await using server = await startUnaryServer({
+    countKeys: () => Promise.resolve({ totalSize: 1 }),
+    getKey: () => Promise.reject(new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "none")),
+    getKeyMaterial: (_, { signal }) => {
+      isRunning = true;
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason)),
+      );
+    },
+  });
+  const { client } = server;
+  await callRpc(client, keys.countKeys, {});
+  await callRpc(client, keys.getKey, { keyId: "id" });
+  await callRpc(
+    client,
+    keys.getKeyMaterial,
+    { keyId: "id" },
+    {
+      onCall: (made) => void eventually(() => isRunning).then(() => made.cancel()),
+    },
+  );
+  await eventually(() => server.outcomes.length === 3);
+  // Any event of these calls that is still on its way comes before those of a call made now.
+  await callRpc(client, keys.countKeys, {});
+  expect(server.endedByLibrary).toEqual([]);
+});
+
+/** Begins a call that has 50 ms and never gets its message. */
+const begin = (session: http2.ClientHttp2Session, more: http2.OutgoingHttpHeaders = {}) =>
+  session.request({
+    ":method": "POST",
+    ":path": countKeys,
+    "content-type": "application/grpc",
+    te: "trailers",
+    "grpc-timeout": "50m",
+    ...more,
+  });
+
+test("a call that waits for its message until the deadline is counted as DEADLINE_EXCEEDED", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const stream = begin(session);
+  stream.on("error", () => {});
+  stream.resume();
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.DEADLINE_EXCEEDED}`]);
+  session.destroy();
+});
+
+/** Holds up this process, its timers and its sockets. */
+function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+const correlationId = "11111111-2222-4333-8444-555555555555";
+
+test("a call whose message comes too late is told so with details", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const stream = begin(session, { "x-correlation-id": correlationId });
+  const answer = await new Promise<http2.IncomingHttpHeaders>((resolve) =>
+    stream.on("response", resolve),
+  );
+  expect(errorInfoOf(answer)).toMatchObject({
+    code: String(status.DEADLINE_EXCEEDED),
+    correlationId,
+    reason: "DEADLINE_IN_QUEUE",
+    metadata: { correlationId, attempts: "0", method: "keyprotect.v1.KeysService/CountKeys" },
+  });
+  session.destroy();
+});
+
+test("calls whose deadlines all pass while the process is held up have details, each of them", async () => {
+  let running = 0;
+  await using server = await startUnaryServer({
+    countKeys: () => {
+      running += 1;
+      return new Promise(() => {});
+    },
+  });
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  const calls = 100;
+  const answers = Array.from({ length: calls }, () => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": countKeys,
+      "content-type": "application/grpc",
+      te: "trailers",
+      "grpc-timeout": "500m",
+    });
+    stream.end(frame(Buffer.alloc(0)));
+    return new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on("response", resolve));
+  });
+  await eventually(() => running === calls);
+  block(600);
+  for (const answer of await Promise.all(answers)) {
+    expect(errorInfoOf(answer)).toMatchObject({
+      code: String(status.DEADLINE_EXCEEDED),
+      reason: "DEADLINE_IN_QUEUE",
+    });
+  }
+  expect(server.endedByLibrary).toEqual([]);
+  session.destroy();
+});
+
+test("a caller that leaves before its message is complete is counted as UNKNOWN", async () => {
+  await using server = await startUnaryServer({});
+  const session = http2.connect(`http://127.0.0.1:${server.port}`);
+  session.on("error", () => {});
+  const stream = session.request({
+    ":method": "POST",
+    ":path": countKeys,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  await new Promise<void>((resolve) =>
+    stream.write(Buffer.from([0, 0, 0, 0, 9, 1]), () => resolve()),
+  );
+  // The answer to a ping shows that what was sent before has arrived.
+  await new Promise<void>((resolve) => session.ping(() => resolve()));
+  session.destroy();
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
+});
+
+test("a call without a message is answered UNIMPLEMENTED and counted", async () => {
+  await using server = await startUnaryServer({});
+  await using raw = await connectRaw(server.port);
+  const answer = await raw.call(countKeys, {});
+  expect(answer.headers["grpc-status"]).toBe(String(status.UNIMPLEMENTED));
+  await eventually(() => server.endedByLibrary.length === 1);
+  expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
+});
+
+test("an unknown method is answered without anyone being told", async () => {
+  await using server = await startUnaryServer({});
+  await using raw = await connectRaw(server.port);
+  const answer = await raw.call("/keyprotect.v1.KeysService/Purge", {
+    body: frame(Buffer.alloc(0)),
+  });
+  expect(answer.headers["grpc-status"]).toBe(String(status.UNIMPLEMENTED));
+  expect(server.endedByLibrary).toEqual([]);
+});
+
+/** A call of the library, as far as it is looked at before anything arrives. */
+const createLibraryCall = () => ({
+  getDeadline: () => new Date(Date.now() + 1_000),
+  sendStatus: () => {},
+});
+
+// V8 keeps an object with a function of its own until a large collection of garbage.
+test("calls whose deadline is watched are given one function together, none of their own", () => {
+  const watch = createLibraryStatus(
+    () => {},
+    () => 0,
+  );
+  const watched = [createLibraryCall(), createLibraryCall()] as const;
+  const own = watched.map(({ sendStatus }) => sendStatus);
+  for (const call of watched) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a call that has not started, only these two are looked at
+    watch(KeysServiceService.countKeys, call as unknown as grpc.ServerInterceptingCallInterface);
+  }
+  expect(watched[0].sendStatus).not.toBe(own[0]);
+  expect(watched[0].sendStatus).toBe(watched[1].sendStatus);
+});

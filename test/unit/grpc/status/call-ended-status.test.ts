@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { CallEnded, type CallEnd } from "../../../../src/platform/call-signal.ts";
+import { endedCall } from "../../../../src/grpc/status/call-ended-status.ts";
+import { callContext } from "../../../support/call-context.ts";
+
+const ended = (
+  method: string,
+  end: CallEnd,
+  tally: { attempts: number; mayHaveBeenExecuted?: boolean },
+) => {
+  const controller = new AbortController();
+  controller.abort(new CallEnded(end));
+  const { signal } = controller;
+  const { reason, details } = endedCall(
+    callContext(method, { signal, tally: { httpStatus: undefined, ...tally } }),
+  );
+  return [reason, details.mayHaveExecuted === true];
+};
+
+const untouched = { attempts: 0 };
+const sent = { attempts: 1 };
+/** Of a call that waits for what another one was sent for. */
+const waiting = { attempts: 0, mayHaveBeenExecuted: true };
+
+test.each([
+  ["CreateKey", "deadline", untouched, ["DEADLINE_IN_QUEUE", false]],
+  ["CreateKey", "deadline", sent, ["DEADLINE_UPSTREAM", true]],
+  ["CreateKey", "deadline", waiting, ["DEADLINE_UPSTREAM", true]],
+  ["CreateKey", "cancelled", untouched, ["OUTCOME_UNKNOWN", false]],
+  ["CreateKey", "cancelled", waiting, ["OUTCOME_UNKNOWN", true]],
+  ["CreateKey", "shutdown", untouched, ["SHUTTING_DOWN", false]],
+  ["CreateKey", "shutdown", waiting, ["OUTCOME_UNKNOWN", true]],
+  ["WrapKey", "deadline", sent, ["DEADLINE_UPSTREAM", false]],
+  ["WrapKey", "shutdown", sent, ["SHUTTING_DOWN", false]],
+] as const)("%s that ends by %s with %o is told so", (method, end, tally, told) => {
+  expect(ended(method, end, tally)).toEqual(told);
+});

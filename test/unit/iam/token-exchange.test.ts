@@ -1,0 +1,233 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { createServer as createTcpServer, type Server } from "node:net";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { createApiKeyExchange, type Exchange } from "../../../src/iam/token-exchange.ts";
+import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { createPost } from "../../../src/iam/iam-http.ts";
+import { Secret } from "../../../src/platform/secret.ts";
+import { createCertificateAuthority } from "../../support/certificates.ts";
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening");
+  return address.port;
+}
+
+interface Asked {
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage["headers"];
+  readonly form: URLSearchParams;
+}
+
+type Answer = (response: ServerResponse) => void;
+
+/** An IAM that answers as told, on a real socket. */
+async function startIam(
+  answer: Answer,
+  path = "",
+): Promise<{ exchange: Exchange; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const form = new URLSearchParams(Buffer.concat(chunks).toString());
+      asked.push({ url: request.url, headers: request.headers, form });
+      answer(response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanUps.push(() => new Promise((resolve) => server.close(resolve)));
+  const port = portOf(server);
+  return { exchange: exchangeWith(`http://127.0.0.1:${port}${path}`), asked };
+}
+
+const apiKey = async (): Promise<Secret> => new Secret("key&with=signs+");
+
+function exchangeWith(iamUrl: string): Exchange {
+  const connection = createPost({ iamUrl });
+  cleanUps.push(() => connection[Symbol.asyncDispose]());
+  return createApiKeyExchange({ post: connection.post, apiKey, clock: systemClock });
+}
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
+  (response) => {
+    response.writeHead(status, { "content-type": "application/json", ...headers });
+    response.end(typeof body === "string" ? body : JSON.stringify(body));
+  };
+
+const jwt = (claims: object): string =>
+  ["{}", JSON.stringify(claims), "signature"]
+    .map((part) => Buffer.from(part).toString("base64url"))
+    .join(".");
+
+const signal = (): AbortSignal => new AbortController().signal;
+
+const errorOf = (pending: Promise<unknown>): Promise<ExchangeError> =>
+  pending.then(
+    () => {
+      throw new Error("the exchange did not fail");
+    },
+    (error: unknown) => {
+      if (error instanceof ExchangeError) return error;
+      throw error;
+    },
+  );
+
+describe("the request", () => {
+  test("is a form with a length, as IAM wants it", async () => {
+    const { exchange, asked } = await startIam(json(200, { access_token: "t", expires_in: 60 }));
+    await exchange(signal());
+    expect(asked[0]?.url).toBe("/identity/token");
+    expect(Object.fromEntries(asked[0]?.form ?? [])).toEqual({
+      grant_type: "urn:ibm:params:oauth:grant-type:apikey",
+      apikey: "key&with=signs+",
+      response_type: "cloud_iam",
+    });
+    expect(asked[0]?.headers["content-type"]).toBe("application/x-www-form-urlencoded");
+    expect(asked[0]?.headers["content-length"]).toMatch(/^\d+$/);
+    expect(asked[0]?.headers["transfer-encoding"]).toBeUndefined();
+  });
+
+  test("goes to the path of the URL if it has one", async () => {
+    const iam = await startIam(json(200, { access_token: "t", expires_in: 60 }), "/oidc/token");
+    await iam.exchange(signal());
+    expect(iam.asked[0]?.url).toBe("/oidc/token");
+  });
+});
+
+describe("the token's life", () => {
+  const hour = { exp: 4_600, iat: 1_000 };
+
+  test.each([
+    ["is what IAM says", { access_token: "opaque", expires_in: 1_200 }, 1_200_000],
+    [
+      "is what the token says if that is less",
+      { access_token: jwt({ exp: 400, iat: 100 }), expires_in: 3_600 },
+      300_000,
+    ],
+    ["is what IAM says if that is less", { access_token: jwt(hour), expires_in: 900 }, 900_000],
+    ["is what the token says if IAM is silent", { access_token: jwt(hour) }, 3_600_000],
+    ["is a day at most", { access_token: "opaque", expires_in: 1e9 }, 86_400_000],
+  ])("%s", async (_, body, lifetimeMs) => {
+    const { exchange } = await startIam(json(200, body));
+    await expect(exchange(signal())).resolves.toMatchObject({ lifetimeMs });
+  });
+
+  test.each([
+    ["0", { access_token: "t", expires_in: 0 }],
+    ["negative", { access_token: "t", expires_in: -5 }],
+    ["missing", { access_token: "t" }],
+    ["no number", { access_token: "t", expires_in: "soon" }],
+    ["signed as nothing", { access_token: jwt({ exp: 1, iat: 1 }), expires_in: 3_600 }],
+  ])("of %s is refused", async (_, body) => {
+    const { exchange } = await startIam(json(200, body));
+    expect((await errorOf(exchange(signal()))).code).toBe("BAD_RESPONSE");
+  });
+});
+
+describe("an answer", () => {
+  test.each([
+    [200, "{", "BAD_RESPONSE"],
+    [200, "<html>", "BAD_RESPONSE"],
+    [200, { access_token: "a\r\nx: y", expires_in: 60 }, "BAD_RESPONSE"],
+    [200, { access_token: "", expires_in: 60 }, "BAD_RESPONSE"],
+    [201, { access_token: "t", expires_in: 60 }, "BAD_RESPONSE"],
+    [302, "", "BAD_RESPONSE"],
+    [400, {}, "REJECTED"],
+    [401, {}, "REJECTED"],
+    [403, "<html>", "REJECTED"],
+    [404, "", "BAD_RESPONSE"],
+    [405, "", "BAD_RESPONSE"],
+    [418, "", "REJECTED"],
+    [408, "", "FAILED"],
+    [429, "", "THROTTLED"],
+    [500, "", "FAILED"],
+    [503, "", "FAILED"],
+  ] as const)("%d %j is %s", async (status, body, code) => {
+    const { exchange } = await startIam(json(status, body));
+    expect((await errorOf(exchange(signal()))).code).toBe(code);
+  });
+
+  test("keeps IAM's code and nothing else that IAM wrote", async () => {
+    const body = { errorCode: "BXNIM0415E", errorMessage: "canary", context: { canary: "canary" } };
+    const { exchange } = await startIam(json(400, body));
+    const error = await errorOf(exchange(signal()));
+    expect(error).toMatchObject({ httpStatus: 400, iamCode: "BXNIM0415E" });
+    expect(JSON.stringify(error) + error.message).not.toContain("canary");
+  });
+
+  test("says how long to wait", async () => {
+    const { exchange } = await startIam(json(429, "", { "retry-after": "7" }));
+    expect((await errorOf(exchange(signal()))).retryAfterMs).toBe(7_000);
+  });
+
+  test("tells how far IAM's clock is ahead", async () => {
+    const date = new Date(Date.now() + 600_000).toUTCString();
+    const { exchange } = await startIam(json(200, { access_token: "t", expires_in: 60 }, { date }));
+    const { clockSkewMs } = await exchange(signal());
+    expect(clockSkewMs).toBeGreaterThan(500_000);
+    expect(clockSkewMs).toBeLessThan(700_000);
+  });
+
+  test.each([
+    ["is too large", json(200, "x".repeat(300_000))],
+    [
+      "breaks off",
+      (response) => {
+        response.writeHead(200, { "content-length": "100" });
+        response.write("{", () => response.destroy());
+      },
+    ],
+    ["is a closed connection", (response) => response.destroy()],
+  ] satisfies [string, Answer][])("that %s counts as none", async (_, answer) => {
+    const { exchange } = await startIam(answer);
+    expect((await errorOf(exchange(signal()))).code).toBe("UNREACHABLE");
+  });
+});
+
+test("a refused connection counts as no answer", async () => {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  const error = await errorOf(exchangeWith(`http://127.0.0.1:${port}`)(signal()));
+  expect(error.code).toBe("UNREACHABLE");
+});
+
+test("an aborted exchange ends", async () => {
+  const { exchange } = await startIam((response) => response.flushHeaders());
+  const controller = new AbortController();
+  const error = errorOf(exchange(controller.signal));
+  setImmediate(() => controller.abort());
+  expect((await error).code).toBe("UNREACHABLE");
+});
+
+test.each(["1", "0"])(
+  "an IAM whose certificate nobody vouches for gets no key (NODE_TLS_REJECT_UNAUTHORIZED=%s)",
+  async (value) => {
+    const requests: unknown[] = [];
+    const certificate = createCertificateAuthority().issue({ ipAddresses: ["127.0.0.1"] });
+    const server = createHttpsServer(certificate, (request, response) => {
+      requests.push(request.url);
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanUps.push(() => new Promise((resolve) => server.close(resolve)));
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", value);
+    cleanUps.push(() => vi.unstubAllEnvs());
+
+    const exchange = exchangeWith(`https://127.0.0.1:${portOf(server)}`);
+
+    expect((await errorOf(exchange(new AbortController().signal))).code).toBe("TLS");
+    expect(requests).toEqual([]);
+  },
+);

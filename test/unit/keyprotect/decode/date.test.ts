@@ -1,0 +1,87 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeBase64 } from "../../../../src/keyprotect/decode/_decode-base64.ts";
+import { parseTimestamp } from "../../../../src/keyprotect/decode/date.ts";
+
+describe("parseTimestamp", () => {
+  test.each<readonly [string, string | undefined]>([
+    ["2020-03-12T03:37:32Z", "2020-03-12T03:37:32.000Z"],
+    ["2020-03-12t03:37:32z", "2020-03-12T03:37:32.000Z"],
+    ["2020-03-12T03:37:32.5Z", "2020-03-12T03:37:32.500Z"],
+    ["2020-03-12T03:37:32.123456789Z", "2020-03-12T03:37:32.123Z"],
+    ["2020-03-12T03:37:32+0000", "2020-03-12T03:37:32.000Z"],
+    ["2020-03-12T03:37:32+01:30", "2020-03-12T02:07:32.000Z"],
+    ["2020-03-12T03:37:32-01:30", "2020-03-12T05:07:32.000Z"],
+    ["2020-02-29T00:00:00Z", "2020-02-29T00:00:00.000Z"],
+    ["2021-02-29T00:00:00Z", undefined],
+    ["2020-13-01T00:00:00Z", undefined],
+    ["2020-00-01T00:00:00Z", undefined],
+    ["2020-01-01T24:00:00Z", undefined],
+    ["2020-01-01T00:60:00Z", undefined],
+    ["2020-01-01T00:00:61Z", undefined],
+    ["2020-01-01T00:00:00+24:00", undefined],
+    ["0020-01-01T00:00:00Z", undefined],
+    ["2020-01-01T00:00:00", undefined],
+    ["2020-01-01", undefined],
+    ["2020-01-01 00:00:00Z", undefined],
+    [" 2020-01-01T00:00:00Z", undefined],
+    ["+002020-01-01T00:00:00Z", undefined],
+    ["", undefined],
+  ])("reads %j as %j", (text, iso) => {
+    expect(parseTimestamp(text)?.toISOString()).toBe(iso);
+  });
+
+  test("reads back what the platform writes", () => {
+    const range = { min: new Date("0100-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59Z") };
+    fc.assert(
+      fc.property(fc.date({ ...range, noInvalidDate: true }), (date) => {
+        expect(parseTimestamp(date.toISOString())).toEqual(date);
+      }),
+    );
+  });
+});
+
+describe("decodeBase64", () => {
+  test("gives back any bytes from their base64", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8_000 }), (bytes) => {
+        const buffer = Buffer.from(bytes);
+        expect(decodeBase64(buffer.toString("base64"))).toEqual(buffer);
+      }),
+    );
+  });
+
+  test("gives bytes only for the text that they encode to", () => {
+    const characters = fc.constantFrom(...Array.from("ABab01+/-_= \n\u00e9"));
+    const text = fc.oneof(
+      fc.string({ unit: characters, maxLength: 12 }),
+      fc.string({ unit: "binary" }),
+    );
+    fc.assert(
+      fc.property(text, (value) => {
+        const bytes = decodeBase64(value);
+        if (bytes !== undefined) expect(bytes.toString("base64")).toBe(value);
+      }),
+    );
+  });
+
+  test.each([
+    "Y",
+    "YQ",
+    "YQ=",
+    "YR==",
+    "YWE",
+    "YWF=",
+    "Y Q==",
+    "YQ==\n",
+    "-_-_",
+    "YQ==YQ==",
+    "====",
+  ])("refuses %j", (text) => {
+    expect(decodeBase64(text)).toBeUndefined();
+  });
+
+  test("takes the empty text for no bytes", () => {
+    expect(decodeBase64("")).toEqual(Buffer.alloc(0));
+  });
+});

@@ -1,0 +1,126 @@
+import { spawnSync } from "node:child_process";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { createLogger } from "../../../../src/observability/logging/logger.ts";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+
+function logging(level: "debug" | "info" | "silent" = "info") {
+  const lines: string[] = [];
+  const logger = createLogger({ level, destination: { write: (line) => void lines.push(line) } });
+  return { logger, lines, only: (): unknown => JSON.parse(lines[0] ?? "") };
+}
+
+afterEach(() => void vi.useRealTimers());
+
+test("a line's time is that of its writing to the millisecond, across seconds, years and steps of the clock", () => {
+  const { logger, lines } = logging();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const times = [
+    "2026-11-23T04:59:59.000Z",
+    "2026-11-23T04:59:59.007Z",
+    "2026-11-23T04:59:59.999Z",
+    "2026-11-23T05:00:00.000Z",
+    "2026-12-31T23:59:59.999Z",
+    "2027-01-01T00:00:00.040Z",
+    "2026-12-31T23:59:59.998Z",
+    "1969-12-31T23:59:59.999Z",
+    "+010000-01-01T00:00:00.001Z",
+  ];
+  for (const time of times) {
+    vi.setSystemTime(Date.parse(time));
+    logger.info("now");
+  }
+  expect(lines.map((line) => JSON.parse(line))).toEqual(
+    times.map((time) => ({ level: "info", time, msg: "now" })),
+  );
+});
+
+describe("the logger", () => {
+  test("writes one JSON line with level by name, ISO time, fields and text", () => {
+    const { logger, lines, only } = logging();
+
+    logger.info({ method: "x", attempts: 2 }, "call");
+
+    expect(lines).toHaveLength(1);
+    expect(only()).toEqual({
+      level: "info",
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      method: "x",
+      attempts: 2,
+      msg: "call",
+    });
+  });
+
+  test("leaves out what is below its level", () => {
+    const { logger, lines } = logging("info");
+
+    logger.debug("no");
+    logger.warn("yes");
+
+    expect(lines).toHaveLength(1);
+  });
+
+  test("shows an own error in full and its foreign cause without text", () => {
+    const { logger, lines, only } = logging();
+    const err = new UpstreamError("TLS", "no trusted TLS connection could be made", {
+      cause: Object.assign(new Error("SECRET"), { code: "CERT_HAS_EXPIRED" }),
+    });
+
+    logger.warn({ err }, "call");
+
+    expect(only()).toMatchObject({
+      err: {
+        name: "UpstreamError",
+        code: "TLS",
+        message: "no trusted TLS connection could be made",
+        cause: { code: "CERT_HAS_EXPIRED" },
+      },
+    });
+    expect(lines.join("")).not.toContain("SECRET");
+  });
+
+  test.each<[string, (logger: ReturnType<typeof logging>["logger"]) => void]>([
+    ["as the only argument", (logger) => logger.error(new Error("SECRET"))],
+    ["with a text", (logger) => logger.error(new Error("SECRET"), "failed")],
+    ["as a field without a text", (logger) => logger.error({ err: new Error("SECRET") })],
+    ["under another name", (logger) => logger.error({ problem: new Error("SECRET") }, "failed")],
+    ["of a child", (logger) => logger.child({ err: new Error("SECRET") }).error("failed")],
+    ["to a child", (logger) => logger.child({ a: 1 }).error(new Error("SECRET"))],
+    ["secret field", (logger) => logger.info({ headers: { authorization: "SECRET" } }, "x")],
+    ["secret field of a child", (logger) => logger.child({ apiKey: "SECRET" }).info("x")],
+    ["of a grandchild", (logger) => logger.child({ a: 1 }).child({ token: "SECRET" }).info("x")],
+    ["bytes", (logger) => logger.info({ found: Buffer.from("SECRET") }, "x")],
+  ])("lets no foreign text or secret out: %s", (_name, log) => {
+    const { logger, lines } = logging();
+
+    log(logger);
+
+    expect(lines).toHaveLength(1);
+    const [line = ""] = lines;
+    expect(line).not.toContain("SECRET");
+    expect(line).not.toContain(Buffer.from("SECRET").toJSON().data.join(","));
+  });
+
+  test("formats texts with values as pino does", () => {
+    const { logger, only } = logging();
+
+    logger.info("%d of %s", 3, "four");
+
+    expect(only()).toMatchObject({ msg: "3 of four" });
+  });
+
+  test("loses no line on standard output when the process ends at once", () => {
+    const program = `
+      const { createLogger } = await import("./src/observability/logging/logger.ts");
+      createLogger({ level: "info" }).info("last words");
+      process.exit(3);
+    `;
+    const run = spawnSync(
+      process.execPath,
+      ["--import", "tsx", "--input-type=module", "--eval", program],
+      { encoding: "utf8" },
+    );
+
+    expect(run.stdout).toContain('"msg":"last words"');
+    expect(run.status).toBe(3);
+  });
+});

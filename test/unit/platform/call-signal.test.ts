@@ -1,0 +1,144 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CallEnded } from "../../../src/platform/call-signal.ts";
+import {
+  CallLifetime,
+  type CallSignal,
+  type CallSignalListener,
+} from "../../../src/platform/call-signal.ts";
+
+const end = new CallEnded("cancelled");
+
+describe("the signal of a call", () => {
+  test("is that of a call without an end, at first", () => {
+    const lifetime = new CallLifetime();
+    expect(lifetime.aborted).toBe(false);
+    expect(lifetime.reason).toBeUndefined();
+  });
+
+  test("knows the first end and its reason for good", () => {
+    const lifetime = new CallLifetime();
+    lifetime.end(end);
+    lifetime.end(new CallEnded("deadline"));
+    expect(lifetime.aborted).toBe(true);
+    expect(lifetime.reason).toBe(end);
+  });
+
+  test("shows the end to those it tells", () => {
+    const lifetime = new CallLifetime();
+    const seen: unknown[] = [];
+    lifetime.addEventListener("abort", () => seen.push(lifetime.aborted, lifetime.reason));
+    lifetime.end(end);
+    expect(seen).toEqual([true, end]);
+  });
+
+  test("calls an object's handleEvent on the object", () => {
+    const lifetime = new CallLifetime();
+    const listener = {
+      told: 0,
+      handleEvent() {
+        this.told += 1;
+      },
+    };
+    lifetime.addEventListener("abort", listener);
+    lifetime.end(end);
+    lifetime.end(end);
+    expect(listener.told).toBe(1);
+  });
+
+  test("tells everybody, whatever one of them throws, and hands that on", () => {
+    const lifetime = new CallLifetime();
+    const told: string[] = [];
+    const faults: unknown[] = [];
+    const fault = new Error("broken");
+    lifetime.addEventListener("abort", () => {
+      throw fault;
+    });
+    lifetime.addEventListener("abort", () => told.push("after"));
+    lifetime.end(end, (error) => faults.push(error));
+    expect(told).toEqual(["after"]);
+    expect(faults).toEqual([fault]);
+  });
+
+  test("raises what a listener throws as an uncaught exception where nobody takes it", async () => {
+    const lifetime = new CallLifetime();
+    const fault = new Error("broken");
+    lifetime.addEventListener("abort", () => {
+      throw fault;
+    });
+    const before = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    try {
+      const raised = new Promise((resolve) => process.once("uncaughtException", resolve));
+      lifetime.end(end);
+      expect(await raised).toBe(fault);
+    } finally {
+      for (const listener of before) process.on("uncaughtException", listener);
+    }
+  });
+});
+
+/** What is done to a signal; the numbers stand for listeners. */
+type Step = { readonly kind: "add" | "remove" | "end"; readonly listener: number };
+
+const listenerCount = 4;
+const stepOf = (...kinds: readonly Step["kind"][]): fc.Arbitrary<Step> =>
+  fc.record({ kind: fc.constantFrom(...kinds), listener: fc.nat(listenerCount - 1) });
+
+/** Takes the steps; what is noted is who was told, in order. A listener takes its own steps when it is told. */
+function follow(
+  signal: CallSignal,
+  endIt: (reason: unknown) => void,
+  steps: readonly Step[],
+  whenTold: readonly (readonly Step[])[],
+): readonly string[] {
+  const told: string[] = [];
+  const take = ({ kind, listener }: Step): void => {
+    const who = listeners[listener];
+    if (who === undefined) return;
+    if (kind === "end") endIt(listener);
+    else if (kind === "add") signal.addEventListener("abort", who, { once: true });
+    else signal.removeEventListener("abort", who);
+  };
+  const listeners = whenTold.map((own, n): CallSignalListener => {
+    const listener = (): void => {
+      told.push(`${n} for ${String(signal.reason)}`);
+      for (const step of own) take(step);
+    };
+    return n % 2 === 0 ? listener : { handleEvent: listener };
+  });
+  for (const step of steps) take(step);
+  return [...told, `${signal.aborted} ${String(signal.reason)}`];
+}
+
+test("who is added while others are told is not told", () => {
+  const lifetime = new CallLifetime();
+  const told: string[] = [];
+  const late = (): void => void told.push("late");
+  lifetime.addEventListener("abort", () => {
+    told.push("first");
+    lifetime.addEventListener("abort", late);
+  });
+  lifetime.end(end);
+  lifetime.addEventListener("abort", late);
+  expect(told).toEqual(["first"]);
+});
+
+test("whatever is added, removed and ended, and when: it tells those whom an AbortSignal tells", () => {
+  const steps = fc.array(stepOf("add", "add", "remove", "end"), { maxLength: 12 });
+  // Nothing is added by who is told: Node tells such listeners too, which the DOM standard does not say.
+  const whenTold = fc.array(fc.array(stepOf("remove", "end"), { maxLength: 3 }), {
+    minLength: listenerCount,
+    maxLength: listenerCount,
+  });
+  fc.assert(
+    fc.property(steps, whenTold, (outer, inner) => {
+      const lifetime = new CallLifetime();
+      const controller = new AbortController();
+      const ours = follow(lifetime, (reason) => lifetime.end(reason), outer, inner);
+      const theirs = follow(controller.signal, (reason) => controller.abort(reason), outer, inner);
+      expect(ours).toEqual(theirs);
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { StacklessError } from "../../../src/platform/stackless-error.ts";
+
+test("it is an error with message and cause, and without frames", () => {
+  const cause = new TypeError("behind it");
+  const error = new StacklessError("what happened", { cause });
+  expect(error).toBeInstanceOf(Error);
+  expect(error.message).toBe("what happened");
+  expect(error.cause).toBe(cause);
+  expect(error.stack).not.toMatch(/\n\s+at /);
+});
+
+test("errors that are made after it have their frames", () => {
+  const limit = Error.stackTraceLimit;
+  void new StacklessError("what happened");
+  expect(Error.stackTraceLimit).toBe(limit);
+  expect(new Error("another").stack).toMatch(/\n\s+at /);
+});

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { createLogger } from "../../../src/observability/logging/logger.ts";
+import { createFaultLog } from "../../../src/redis/connection-log.ts";
+import { RedisError } from "../../../src/redis/redis-error.ts";
+import { createDrivenClock } from "../../support/driven-clock.ts";
+
+function start() {
+  const lines: string[] = [];
+  const faults: RedisError[] = [];
+  const clock = createDrivenClock();
+  const log = createFaultLog({
+    logger: createLogger({
+      level: "info",
+      destination: { write: (line) => void lines.push(line) },
+    }),
+    clock,
+    onFault: (error) => void faults.push(error),
+  });
+  return { log, lines, faults, clock };
+}
+
+const away = new RedisError("UNREACHABLE", true, "ECONNREFUSED");
+
+test("says each kind of fault once a minute and tells of every one", async () => {
+  const { log, lines, faults, clock } = start();
+  for (let count = 0; count < 50; count += 1) log.failed(away);
+  log.failed(new RedisError("REFUSED", false, "WRONGPASS"));
+  expect(lines).toHaveLength(2);
+  expect(faults).toHaveLength(51);
+  await clock.advance(60_000);
+  log.failed(away);
+  expect(lines).toHaveLength(3);
+  expect(lines[2]).toContain("ECONNREFUSED");
+});
+
+test("leaves it to the connection to say why a command found none", () => {
+  const { log, lines, faults } = start();
+  log.failed(new RedisError("UNREACHABLE", false));
+  expect(lines).toEqual([]);
+  expect(faults).toHaveLength(1);
+});
+
+test("says that Redis is back where it said that it was away", () => {
+  const { log, lines } = start();
+  log.connected();
+  log.connected();
+  expect(lines).toHaveLength(1);
+  log.failed(away);
+  log.connected();
+  log.failed(away);
+  log.connected();
+  expect(lines).toHaveLength(3);
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "vitest";
+import { CallEnded } from "../../../../src/platform/call-signal.ts";
+import { RecordsError } from "../../../../src/idempotency-store/store-error.ts";
+import { failure } from "../fake-key-protect.ts";
+import { fresh, setUp, settle } from "./idempotent-calls.ts";
+
+describe("when a call ends early", () => {
+  test("whoever waits goes without harm to the first, and is told that the change may happen", async () => {
+    const { ask, begun } = setUp();
+    const first = ask();
+    await settle();
+    const controller = new AbortController();
+    const second = ask({ context: fresh({ signal: controller.signal }) });
+    await settle();
+    controller.abort(new CallEnded("deadline"));
+    expect(await failure(second)).toMatchObject({
+      reason: "DEADLINE_UPSTREAM",
+      details: { mayHaveExecuted: true },
+    });
+    begun[0]?.end("k");
+    expect(await first).toMatchObject({ kind: "made" });
+  });
+
+  test("an exchange that was begun goes on for a while, so that a repeat finds its key", async () => {
+    const { ask, begun, clock } = setUp();
+    const controller = new AbortController();
+    const first = ask({ context: fresh({ signal: controller.signal }) });
+    await settle();
+    controller.abort(new CallEnded("deadline"));
+    await clock.advance(4_999);
+    expect(begun[0]?.context.signal.aborted).toBe(false);
+    begun[0]?.end("k");
+    await first;
+    expect(await ask()).toMatchObject({ kind: "replay", keyId: "k" });
+    expect(clock.pending).toBe(0);
+  });
+
+  test.each(["shutdown", "deadline"] as const)("an exchange ends: %s", async (end) => {
+    const { ask, begun, clock } = setUp();
+    const controller = new AbortController();
+    void ask({ context: fresh({ signal: controller.signal }) }).catch(() => {});
+    await settle();
+    const signal = begun[0]?.context.signal;
+    controller.abort(new CallEnded(end));
+    if (end === "deadline") await clock.advance(5_000);
+    expect(signal?.reason).toEqual(new CallEnded(end));
+  });
+});
+
+describe("with records that other processes share", () => {
+  test("a call waits for the other process, asking less and less often", async () => {
+    const { ask, begun, clock, guardOf } = setUp();
+    const first = ask();
+    await settle();
+    const second = ask({ guard: guardOf() });
+    await settle();
+    for (let at = 0; at < 8; at += 1) await clock.advance(250);
+    expect(begun).toHaveLength(1);
+    begun[0]?.end("k");
+    await first;
+    await clock.advance(250);
+    expect(await second).toEqual({ kind: "replay", keyId: "k", joined: true });
+    expect(clock.pending).toBe(0);
+  });
+
+  test("nothing is sent while they cannot be asked", async () => {
+    const { ask, begun } = setUp({ claim: () => Promise.reject(new RecordsError("AWAY", "gone")) });
+    const calls = [ask(), ask()];
+    for (const call of calls) {
+      expect(await failure(call)).toMatchObject({
+        reason: "REQUEST_ID_STORE_UNAVAILABLE",
+        details: { retryDelayMs: 1_000 },
+      });
+    }
+    expect(begun).toHaveLength(0);
+  });
+
+  test("who waited for another's request when they went away is told that it may have happened", async () => {
+    const gone = new RecordsError("AWAY", "gone");
+    let claims = 0;
+    const { ask, clock, begun } = setUp({
+      claim: () => (claims++ === 0 ? Promise.resolve({ kind: "running" }) : Promise.reject(gone)),
+    });
+    const calls = [ask(), ask()].map(failure);
+    await settle();
+    await clock.advance(50);
+    for (const told of await Promise.all(calls)) {
+      expect(told).toMatchObject({
+        reason: "REQUEST_ID_STORE_UNAVAILABLE",
+        details: { retryDelayMs: 1_000, mayHaveExecuted: true },
+      });
+      expect(told).not.toHaveProperty("message", expect.stringContaining("nothing was sent"));
+    }
+    expect(begun).toHaveLength(0);
+  });
+
+  test("a change that was made is told although its record cannot be kept", async () => {
+    const { ask, begun, clock } = setUp({
+      settle: () => Promise.reject(new RecordsError("AWAY", "gone")),
+    });
+    const first = ask({ context: fresh({ deadline: 1_000 }) });
+    await settle();
+    begun[0]?.end("k");
+    expect(await first).toMatchObject({ kind: "made", made: "k" });
+    await clock.advance(11_000);
+    expect(await failure(ask())).toMatchObject({ reason: "OUTCOME_UNKNOWN" });
+    expect(begun).toHaveLength(1);
+  });
+});

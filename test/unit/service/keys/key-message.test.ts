@@ -1,0 +1,118 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Key, KeyState, KeyType } from "../../../../src/gen/keyprotect/v1/key.ts";
+import type { KeyResource } from "../../../../src/keyprotect/resources.ts";
+import { toKey, toKeyOfId } from "../../../../src/service/keys/key-message.ts";
+import { keyId, keyResource } from "../fake-key-protect.ts";
+
+describe("state", () => {
+  test.each<[number, KeyState]>([
+    [0, KeyState.PRE_ACTIVATION],
+    [1, KeyState.ACTIVE],
+    [2, KeyState.SUSPENDED],
+    [3, KeyState.DEACTIVATED],
+    [5, KeyState.DESTROYED],
+  ])("%i is %i: one more, with the hole kept", (state, expected) => {
+    expect(toKey(keyResource({ state })).state).toBe(expected);
+    expect(expected).toBe(state + 1);
+  });
+
+  test("any other number is unspecified", () => {
+    const other = fc.integer().filter((state) => ![0, 1, 2, 3, 5].includes(state));
+    fc.assert(
+      fc.property(other, (state) => {
+        expect(toKey(keyResource({ state })).state).toBe(KeyState.UNSPECIFIED);
+      }),
+    );
+  });
+
+  test("an absent one is unspecified", () => {
+    expect(toKey(keyResource({ state: undefined })).state).toBe(KeyState.UNSPECIFIED);
+  });
+});
+
+test.each([
+  [true, KeyType.STANDARD],
+  [false, KeyType.ROOT],
+  [undefined, KeyType.UNSPECIFIED],
+])("extractable %s is type %i", (extractable, type) => {
+  expect(toKey(keyResource({ extractable })).type).toBe(type);
+});
+
+test("material never gets into the message", () => {
+  const key = toKey(keyResource({ payload: Buffer.from("material") }));
+  expect(Buffer.from(Key.encode(key).finish()).includes("material")).toBe(false);
+});
+
+test("an alias is no ID of a key", () => {
+  expect(toKeyOfId(keyId)?.id).toBe(keyId);
+  expect(toKeyOfId("orders")).toBeUndefined();
+});
+
+const text = fc.option(fc.string({ unit: "grapheme" }), { nil: undefined });
+const time = fc.option(
+  fc.date({ min: new Date("0001-01-01"), max: new Date("9999-12-31"), noInvalidDate: true }),
+  { nil: undefined },
+);
+const flag = fc.option(fc.boolean(), { nil: undefined });
+const resource: fc.Arbitrary<KeyResource> = fc.record({
+  id: fc.uuid(),
+  name: text,
+  description: text,
+  tags: fc.array(fc.string({ unit: "grapheme" })),
+  state: fc.option(fc.integer(), { nil: undefined }),
+  nonactiveStateReason: fc.option(fc.integer(), { nil: undefined }),
+  extractable: flag,
+  imported: flag,
+  crn: text,
+  createdBy: text,
+  deletedBy: text,
+  creationDate: time,
+  lastUpdateDate: time,
+  lastRotateDate: time,
+  expirationDate: time,
+  deletionDate: time,
+  algorithm: fc.option(fc.record({ type: fc.string(), bitLength: fc.nat(), mode: fc.string() }), {
+    nil: undefined,
+  }),
+  payload: fc.constant(undefined),
+});
+
+test("every key survives encoding with all its fields", () => {
+  fc.assert(
+    fc.property(resource, (from) => {
+      const key = toKey(from);
+      expect(Key.decode(Key.encode(key).finish())).toEqual(key);
+      expect(key).toMatchObject({
+        id: from.id,
+        name: from.name ?? "",
+        description: from.description ?? "",
+        tags: from.tags,
+        nonactiveStateReason: from.nonactiveStateReason ?? 0,
+        createTime: from.creationDate,
+        updateTime: from.lastUpdateDate,
+        lastRotateTime: from.lastRotateDate,
+        expireTime: from.expirationDate,
+        deleteTime: from.deletionDate,
+        imported: from.imported ?? false,
+        crn: from.crn ?? "",
+        createdBy: from.createdBy ?? "",
+        deletedBy: from.deletedBy ?? "",
+        algorithm: from.algorithm,
+      });
+    }),
+  );
+});
+
+test("numbers and dates that cannot be encoded are left out", () => {
+  const key = toKey(
+    keyResource({
+      nonactiveStateReason: 2 ** 40,
+      creationDate: new Date(Number.NaN),
+      algorithm: { type: "AES", bitLength: 0.5, mode: "GCM" },
+    }),
+  );
+  expect(key).toMatchObject({ nonactiveStateReason: 0, algorithm: { bitLength: 0 } });
+  expect(key.createTime).toBeUndefined();
+  expect(Key.encode(key).finish()).toBeInstanceOf(Uint8Array);
+});

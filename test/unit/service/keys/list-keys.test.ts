@@ -1,0 +1,115 @@
+import { status } from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import type { ListKeysRequest } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
+import { createKeysHandlers } from "../../../../src/service/keys/handlers.ts";
+import { toPageToken } from "../../../../src/service/keys/page-token.ts";
+import { callContext } from "../../../support/call-context.ts";
+import {
+  failure,
+  fakeKeyProtect,
+  keyResource,
+  violationsOf,
+  type Fake,
+} from "../fake-key-protect.ts";
+
+const request = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
+  pageSize: 0,
+  pageToken: "",
+  skip: 0,
+  ...overrides,
+});
+const idOf = (index: number): string =>
+  `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+const context = callContext("ListKeys");
+
+/** An instance with keys of consecutive IDs. */
+const withKeys = (total: number): Fake =>
+  fakeKeyProtect({
+    listKeys: async (_call, { limit, offset }) =>
+      Array.from({ length: Math.max(0, Math.min(limit, total - offset)) }, (_, index) =>
+        keyResource({ id: idOf(offset + index), state: 9 }),
+      ),
+  });
+
+test.each([
+  [0, 201],
+  [1, 2],
+  [1_000, 1_001],
+  [1_001, 1_001],
+  [2 ** 31 - 1, 1_001],
+])("a page size of %i asks for %i keys", async (pageSize, limit) => {
+  const fake = withKeys(0);
+  const answer = await createKeysHandlers(fake.deps).listKeys(request({ pageSize }), context);
+  expect(answer).toEqual({ keys: [], nextPageToken: "" });
+  expect(fake.calls).toEqual([["listKeys", { limit, offset: 0 }]]);
+});
+
+test("tokens lead from page to page to the end", async () => {
+  const fake = withKeys(450);
+  const handlers = createKeysHandlers(fake.deps);
+  const listed: string[] = [];
+  const sizes: number[] = [];
+  let pageToken = "";
+  do {
+    const page = await handlers.listKeys(request({ pageToken }), context);
+    listed.push(...page.keys.map(({ id }) => id));
+    sizes.push(page.keys.length);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  expect(sizes).toEqual([200, 200, 50]);
+  expect(listed).toEqual(Array.from({ length: 450 }, (_, index) => idOf(index)));
+});
+
+test("keys in an unknown state are listed", async () => {
+  const fake = withKeys(3);
+  const page = await createKeysHandlers(fake.deps).listKeys(request({ pageSize: 2 }), context);
+  expect(page.keys).toHaveLength(2);
+});
+
+test("skip jumps, alone and behind a token", async () => {
+  const fake = withKeys(20);
+  const handlers = createKeysHandlers(fake.deps);
+  const first = await handlers.listKeys(request({ pageSize: 2, skip: 5 }), context);
+  const { nextPageToken: pageToken } = first;
+  const second = await handlers.listKeys(request({ pageSize: 2, skip: 3, pageToken }), context);
+  expect(first.keys.map(({ id }) => id)).toEqual([idOf(5), idOf(6)]);
+  expect(second.keys.map(({ id }) => id)).toEqual([idOf(10), idOf(11)]);
+});
+
+test("a jump beyond every offset there is ends the list without asking", async () => {
+  const fake = withKeys(20);
+  const pageToken = toPageToken({ offset: 1, anchor: idOf(0) }, ["default", "keys"]);
+  const asked = request({ pageToken, skip: 2 ** 31 - 1 });
+  const answer = await createKeysHandlers(fake.deps).listKeys(asked, context);
+  expect(answer).toEqual({ keys: [], nextPageToken: "" });
+  expect(fake.calls).toEqual([]);
+});
+
+describe("is refused", () => {
+  test("with numbers below zero", async () => {
+    const call = createKeysHandlers(withKeys(0).deps).listKeys(
+      request({ pageSize: -1, skip: -1 }),
+      context,
+    );
+    expect(await violationsOf(call)).toEqual(["page_size OUT_OF_RANGE", "skip OUT_OF_RANGE"]);
+  });
+
+  test("with a token of another instance", async () => {
+    const { deps } = withKeys(10);
+    const handlers = createKeysHandlers(deps);
+    const { nextPageToken: pageToken } = await handlers.listKeys(request({ pageSize: 1 }), context);
+    const elsewhere = callContext("ListKeys", { instance: "eu" });
+    const error = await failure(handlers.listKeys(request({ pageToken }), elsewhere));
+    expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"]);
+  });
+
+  test("with LIST_CHANGED where the end of the page before is gone", async () => {
+    const fake = withKeys(10);
+    const pageToken = toPageToken({ offset: 3, anchor: "gone" }, ["default", "keys"]);
+    const error = await failure(
+      createKeysHandlers(fake.deps).listKeys(request({ pageToken }), context),
+    );
+    expect([error.code, error.reason]).toEqual([status.ABORTED, "LIST_CHANGED"]);
+    expect(fake.calls).toHaveLength(2);
+  });
+});

@@ -1,0 +1,252 @@
+import { status } from "@grpc/grpc-js";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { StatusError } from "../../../../src/grpc/status/status-error.ts";
+import { listPage, maxPageSize, type ReadItems } from "../../../../src/service/keys/list-page.ts";
+import type { ListPosition } from "../../../../src/service/keys/page-token.ts";
+import { failure } from "../fake-key-protect.ts";
+
+interface Item {
+  readonly id: string;
+}
+
+const idOf = (number: number): string => String(number).padStart(6, "0");
+const items = (from: number, to: number, step = 1): string[] =>
+  Array.from({ length: Math.ceil((to - from) / step) }, (_, index) => idOf(from + index * step));
+
+/** A collection in the order of IDs, as the upstream keeps it. */
+function collection(initial: readonly string[]) {
+  let ids = initial.toSorted();
+  const windows: { limit: number; offset: number }[] = [];
+  return {
+    windows,
+    has: (id: string) => ids.includes(id),
+    ids: () => ids,
+    insert: (...added: string[]) => {
+      ids = [...new Set([...ids, ...added])].toSorted();
+    },
+    remove: (...removed: string[]) => {
+      ids = ids.filter((id) => !removed.includes(id));
+    },
+    read: async (window: { limit: number; offset: number }): Promise<Item[]> => {
+      windows.push(window);
+      return ids.slice(window.offset, window.offset + window.limit).map((id) => ({ id }));
+    },
+  };
+}
+
+const idsOf = (page: { items: readonly Item[] }): string[] => page.items.map(({ id }) => id);
+const at = (pageSize: number, position?: ListPosition, skip = 0) => ({ pageSize, position, skip });
+
+describe("a list that stands still", () => {
+  test("comes whole, in order, in full pages of one read each", async () => {
+    const sizes = fc.tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 12 }));
+    await fc.assert(
+      fc.asyncProperty(sizes, async ([total, pageSize]) => {
+        const model = collection(items(0, total));
+        const pages: string[][] = [];
+        let position: ListPosition | undefined;
+        do {
+          const page = await listPage(model.read, at(pageSize, position));
+          pages.push(idsOf(page));
+          position = page.next;
+        } while (position !== undefined);
+        expect(pages.flat()).toEqual(items(0, total));
+        expect(pages).toHaveLength(Math.max(1, Math.ceil(total / pageSize)));
+        expect(model.windows).toHaveLength(pages.length);
+      }),
+    );
+  });
+
+  test("is read one item beyond the page, and from one item before it", async () => {
+    const model = collection(items(0, 10));
+    const first = await listPage(model.read, at(4));
+    await listPage(model.read, at(4, first.next));
+    expect(first.next).toEqual({ offset: 4, anchor: idOf(3) });
+    expect(model.windows).toEqual([
+      { limit: 5, offset: 0 },
+      { limit: 6, offset: 3 },
+    ]);
+  });
+
+  test("lets the page size change between pages", async () => {
+    const model = collection(items(0, 10));
+    const first = await listPage(model.read, at(2));
+    const second = await listPage(model.read, at(5, first.next));
+    expect(idsOf(second)).toEqual(items(2, 7));
+  });
+
+  test("is jumped over by offset, from the start or from a page", async () => {
+    const model = collection(items(0, 10));
+    const first = await listPage(model.read, at(2, undefined, 3));
+    expect(idsOf(first)).toEqual(items(3, 5));
+    const second = await listPage(model.read, at(2, first.next, 2));
+    expect(idsOf(second)).toEqual(items(7, 9));
+    const third = await listPage(model.read, at(2, second.next));
+    expect([idsOf(third), third.next]).toEqual([items(9, 10), undefined]);
+    const beyond = await listPage(model.read, at(2, first.next, 20));
+    expect(beyond).toEqual({ items: [], next: undefined });
+  });
+});
+
+/** Reads a first page, changes the list, and reads on. */
+async function after(
+  change: (model: ReturnType<typeof collection>) => void,
+  { pageSize = 10, skip = 0, total = 3_000 } = {},
+) {
+  const model = collection(items(100_000, 100_000 + total));
+  const first = await listPage(model.read, at(pageSize, undefined, skip));
+  change(model);
+  model.windows.length = 0;
+  const next = listPage(model.read, at(pageSize, first.next));
+  return { first, next, model };
+}
+
+describe("a list that changes between pages", () => {
+  test("goes on without another read where a few items were inserted before", async () => {
+    const { next, model } = await after((list) => list.insert(...items(0, 5)));
+    const page = await next;
+    // The window holds five items behind the end of the page before, and one that tells that more follow.
+    expect(idsOf(page)).toEqual(items(100_010, 100_015));
+    expect(page.next).toEqual({ offset: 20, anchor: idOf(100_014) });
+    expect(model.windows).toHaveLength(1);
+  });
+
+  test.each([11, 12, 600])("looks around where %i items were inserted before", async (count) => {
+    const { next, model } = await after((list) => list.insert(...items(0, count)));
+    expect(idsOf(await next)).toEqual(items(100_010, 100_020));
+    expect(model.windows).toHaveLength(2);
+  });
+
+  test.each([1, 400])("looks around where %i items were deleted before", async (count) => {
+    const { next, model } = await after((list) => list.remove(...items(100_000, 100_000 + count)), {
+      skip: 1_000,
+    });
+    expect(idsOf(await next)).toEqual(items(101_010, 101_020));
+    expect(model.windows).toHaveLength(2);
+  });
+
+  test.each<[string, (list: ReturnType<typeof collection>) => void]>([
+    ["too much was inserted before", (list) => list.insert(...items(0, 2_000))],
+    [
+      "the last thing to be seen is the end of the page before",
+      (list) => list.insert(...items(0, 992)),
+    ],
+    ["the end of the page before was deleted", (list) => list.remove(idOf(100_009))],
+    ["everything was deleted", (list) => list.remove(...list.ids())],
+  ])("cannot be continued where %s", async (_name, change) => {
+    const { next, model } = await after(change);
+    const error = await failure(next);
+    expect([error.code, error.reason]).toEqual([status.ABORTED, "LIST_CHANGED"]);
+    expect(model.windows).toHaveLength(2);
+  });
+
+  test("cannot be continued where too much was deleted before", async () => {
+    const { next } = await after((list) => list.remove(...items(100_000, 100_900)), {
+      skip: 1_000,
+    });
+    expect((await failure(next)).reason).toBe("LIST_CHANGED");
+  });
+
+  test("ends on an empty page where all that was left has been deleted", async () => {
+    const { first, next } = await after((list) => list.remove(...items(100_010, 100_020)), {
+      total: 20,
+    });
+    expect(first.next).toBeDefined();
+    expect(await next).toEqual({ items: [], next: undefined });
+  });
+
+  test("is never read by more than a largest page takes", async () => {
+    const { next, model } = await after((list) => list.remove(idOf(100_999)), {
+      pageSize: maxPageSize,
+    });
+    await failure(next);
+    for (const { limit } of model.windows) expect(limit).toBeLessThanOrEqual(maxPageSize + 2);
+  });
+});
+
+const change = fc.record({
+  kind: fc.constantFrom("insert" as const, "remove" as const),
+  ids: fc.array(fc.nat({ max: 99 }).map(idOf), { maxLength: 12 }),
+});
+const script = fc.record({
+  initial: fc.uniqueArray(fc.nat({ max: 99 }).map(idOf), { maxLength: 70 }),
+  pageSizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
+  changes: fc.array(change, { maxLength: 60 }),
+});
+
+interface Script {
+  readonly initial: readonly string[];
+  readonly pageSizes: readonly number[];
+  readonly changes: readonly { kind: "insert" | "remove"; ids: readonly string[] }[];
+}
+
+/** Lists everything while each read is preceded by a change, which may spare the end of the newest page. */
+async function listThrough({ initial, pageSizes, changes }: Script, isAnchorSpared: boolean) {
+  const model = collection(initial);
+  const pending = changes.values();
+  let always: Set<string> | undefined;
+  let anchor: string | undefined;
+  const read: ReadItems<Item> = async (window) => {
+    const next = pending.next().value;
+    if (next?.kind === "insert") model.insert(...next.ids);
+    if (next?.kind === "remove") {
+      const removed = next.ids.filter((id) => !isAnchorSpared || id !== anchor);
+      model.remove(...removed);
+      for (const id of removed) always?.delete(id);
+    }
+    always ??= new Set(model.ids());
+    return model.read(window);
+  };
+  const listed: string[] = [];
+  let position: ListPosition | undefined;
+  let pages = 0;
+  try {
+    do {
+      const page = await listPage(read, at(pageSizes[pages % pageSizes.length] ?? 1, position));
+      for (const id of idsOf(page)) expect(model.has(id)).toBe(true);
+      listed.push(...idsOf(page));
+      position = page.next;
+      anchor = position?.anchor;
+      pages += 1;
+    } while (position !== undefined);
+    return { listed, always: always ?? new Set<string>(), isComplete: true };
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.reason !== "LIST_CHANGED") throw error;
+    return { listed, always: always ?? new Set<string>(), isComplete: false };
+  }
+}
+
+describe("a list that changes before every read", () => {
+  test("never leaves out what was there all the while, unless it says so", async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (given) => {
+        const { listed, always, isComplete } = await listThrough(given, false);
+        if (!isComplete) return;
+        expect([...always].filter((id) => !listed.includes(id))).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("never gives anything twice or out of order, complete or not", async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (given) => {
+        const { listed } = await listThrough(given, false);
+        expect(listed).toEqual([...new Set(listed)].toSorted());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("comes to its end as long as the end of the newest page stays and is near", async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (given) => {
+        const { listed, always, isComplete } = await listThrough(given, true);
+        expect(isComplete).toBe(true);
+        expect([...always].filter((id) => !listed.includes(id))).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import type { Settle } from "../../../src/upstream/transport/exchange.ts";
+import { createGather } from "../../../src/upstream/batch-responses.ts";
+import type { UpstreamResponse } from "../../../src/upstream/layer.ts";
+import { openRequest } from "./requests.ts";
+import { nextTurn } from "../../support/next-turn.ts";
+
+const answerOf = (status: number): UpstreamResponse => ({
+  status,
+  headers: {},
+  body: Buffer.alloc(0),
+});
+
+/** The layer before an upstream that answers when it is told to, in turns of the event loop that end when they are told to. */
+function gatherBefore() {
+  const turns: (() => void)[] = [];
+  const asked: Settle[] = [];
+  const told: unknown[] = [];
+  const gather = createGather((callback) => void turns.push(callback));
+  const send = gather(() => new Promise((resolve, reject) => void asked.push({ resolve, reject })));
+  const tell = async (): Promise<void> => {
+    try {
+      told.push((await send(openRequest())).status);
+    } catch (error) {
+      told.push(error);
+    }
+  };
+  return { turns, asked, told, send: () => void tell() };
+}
+
+test("the answers of a turn are handed on at its end, in the order in which they came", async () => {
+  const { turns, asked, told, send } = gatherBefore();
+  for (let count = 0; count < 3; count++) send();
+  asked[2]?.resolve(answerOf(202));
+  asked[0]?.resolve(answerOf(200));
+  await nextTurn();
+  expect(told).toEqual([]);
+  expect(turns).toHaveLength(1);
+  turns[0]?.();
+  await nextTurn();
+  expect(told).toEqual([202, 200]);
+  asked[1]?.resolve(answerOf(201));
+  await nextTurn();
+  expect(turns).toHaveLength(2);
+  turns[1]?.();
+  await nextTurn();
+  expect(told).toEqual([202, 200, 201]);
+});
+
+test("a failure is handed on at once", async () => {
+  const { turns, asked, told, send } = gatherBefore();
+  send();
+  const error = new Error("broken");
+  asked[0]?.reject(error);
+  await nextTurn();
+  expect(told).toEqual([error]);
+  expect(turns).toEqual([]);
+});

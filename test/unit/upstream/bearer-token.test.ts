@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { CallEnded } from "../../../src/platform/call-signal.ts";
+import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { createTokenSource } from "../../../src/iam/token-source.ts";
+import { Secret } from "../../../src/platform/secret.ts";
+import { createBearer } from "../../../src/upstream/bearer-token.ts";
+import type { Send, UpstreamRequest, UpstreamResponse } from "../../../src/upstream/layer.ts";
+import { createDrivenClock } from "../../support/driven-clock.ts";
+
+const answer = (status: number): UpstreamResponse => ({
+  status,
+  headers: {},
+  body: Buffer.alloc(0),
+});
+
+function request(facts: { callerToken?: Secret; signal?: AbortSignal } = {}): UpstreamRequest {
+  return {
+    method: "POST",
+    path: "/api/v2/keys",
+    headers: { accept: "application/json" },
+    body: Buffer.from("body"),
+    maxResponseBytes: 1_024,
+    call: {
+      rpc: { method: "WrapKey", repeat: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
+      correlationId: "7b4bb2c5-9b4e-4d0a-8d3e-6f5c1f1f0d11",
+      caller: "unix",
+      deadline: 10_000,
+      signal: facts.signal ?? new AbortController().signal,
+      callerToken: facts.callerToken,
+      tally: { attempts: 0, httpStatus: undefined },
+    },
+  };
+}
+
+/** A gateway's bearer over an upstream that decides by token; IAM grants `token-1`, `token-2`, ... */
+function gateway(upstream: (authorization: string | undefined, n: number) => number) {
+  const clock = createDrivenClock();
+  const sent: UpstreamRequest[] = [];
+  const iam = { granted: 0, isAway: false };
+  const tokens = createTokenSource({
+    clock,
+    random: () => 0.5,
+    logger: { warn: () => undefined, error: () => undefined },
+    exchange: async () => {
+      if (iam.isAway) throw new ExchangeError("BAD_RESPONSE", "no");
+      iam.granted += 1;
+      const accessToken = new Secret(`token-${iam.granted}`);
+      return { accessToken, lifetimeMs: 3_600_000, clockSkewMs: undefined };
+    },
+  });
+  const next: Send = async (passed) => {
+    sent.push(passed);
+    return answer(upstream(passed.headers["authorization"], sent.length));
+  };
+  return { send: createBearer({ kind: "gateway", tokens })(next), sent, iam, clock, tokens };
+}
+
+const bearers = (sent: readonly UpstreamRequest[]): (string | undefined)[] =>
+  sent.map(({ headers }) => headers["authorization"]);
+
+describe("with the gateway's own token", () => {
+  test("adds it and leaves the rest of the request alone", async () => {
+    const g = gateway(() => 200);
+    const original = request();
+    await g.send(original);
+    expect(g.sent).toEqual([
+      { ...original, headers: { accept: "application/json", authorization: "Bearer token-1" } },
+    ]);
+    expect(original.headers).toEqual({ accept: "application/json" });
+  });
+
+  test("notes on the tally whose token was used", async () => {
+    const original = request();
+    await gateway(() => 200).send(original);
+    expect(original.call.tally.credential).toBe("gateway");
+  });
+
+  test("answers a 401 with a new token and one replay of the same body", async () => {
+    const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
+    const original = request();
+    expect((await g.send(original)).status).toBe(200);
+    expect(bearers(g.sent)).toEqual(["Bearer token-1", "Bearer token-2"]);
+    expect(g.sent[1]?.body).toBe(original.body);
+  });
+
+  test("renews once for 100 calls that are answered with 401", async () => {
+    const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
+    const answers = await Promise.all(Array.from({ length: 100 }, () => g.send(request())));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(g.iam.granted).toBe(2);
+    expect(g.sent).toHaveLength(200);
+  });
+
+  test("gives up after the second 401, and asks IAM at most once in ten seconds", async () => {
+    const g = gateway(() => 401);
+    for (let second = 0; second < 30; second++) {
+      const before = g.sent.length;
+      expect((await g.send(request())).status).toBe(401);
+      expect(g.sent.length - before).toBeLessThanOrEqual(2);
+      await g.clock.advance(1_000);
+    }
+    expect(g.iam.granted).toBe(4);
+    expect(g.sent).toHaveLength(33);
+  });
+
+  test("replays a late 401 of an old token with the current one, without asking IAM", async () => {
+    let late: (() => void) | undefined;
+    const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
+    const slow = createBearer({ kind: "gateway", tokens: g.tokens })(async (passed) => {
+      const authorization = passed.headers["authorization"];
+      if (authorization !== "Bearer token-1") return answer(204);
+      await new Promise<void>((resolve) => (late = resolve));
+      return answer(401);
+    });
+    await g.tokens.get(request().call);
+    const answered = slow(request());
+    await g.send(request());
+    await g.clock.advance(60_000);
+    late?.();
+    expect((await answered).status).toBe(204);
+    expect(g.iam.granted).toBe(2);
+  });
+
+  test("does not renew on a 403", async () => {
+    const g = gateway(() => 403);
+    expect((await g.send(request())).status).toBe(403);
+    expect(g.iam.granted).toBe(1);
+    expect(g.sent).toHaveLength(1);
+  });
+
+  test("reports IAM if there is no new token", async () => {
+    const g = gateway(() => 401);
+    await g.tokens.get(request().call);
+    g.iam.isAway = true;
+    await expect(g.send(request())).rejects.toMatchObject({ code: "IAM_UNAVAILABLE", sent: false });
+    expect(g.sent).toHaveLength(1);
+  });
+
+  test("sends nothing without a token", async () => {
+    const g = gateway(() => 200);
+    g.iam.isAway = true;
+    await expect(g.send(request())).rejects.toMatchObject({ code: "IAM_UNAVAILABLE" });
+    expect(g.sent).toHaveLength(0);
+  });
+
+  test("does not replay for a call that has ended", async () => {
+    const controller = new AbortController();
+    const g = gateway(() => {
+      controller.abort(new CallEnded("cancelled"));
+      return 401;
+    });
+    expect((await g.send(request({ signal: controller.signal }))).status).toBe(401);
+    expect(g.sent).toHaveLength(1);
+    expect(g.iam.granted).toBe(1);
+  });
+});
+
+const passThrough = (status: number) => {
+  const sent: UpstreamRequest[] = [];
+  const send = createBearer({ kind: "caller" })(async (passed) => {
+    sent.push(passed);
+    return answer(status);
+  });
+  return { send, sent };
+};
+
+describe("with the caller's token", () => {
+  test("adds it", async () => {
+    const { send, sent } = passThrough(200);
+    const original = request({ callerToken: new Secret("theirs") });
+    await send(original);
+    expect(bearers(sent)).toEqual(["Bearer theirs"]);
+    expect(original.call.tally.credential).toBe("caller");
+  });
+
+  test("refuses a call without one", async () => {
+    const { send, sent } = passThrough(200);
+    await expect(send(request())).rejects.toMatchObject({ code: "CALLER_TOKEN_MISSING" });
+    expect(sent).toHaveLength(0);
+  });
+
+  test("hands a 401 back and replays nothing", async () => {
+    const { send, sent } = passThrough(401);
+    expect((await send(request({ callerToken: new Secret("theirs") }))).status).toBe(401);
+    expect(sent).toHaveLength(1);
+  });
+});

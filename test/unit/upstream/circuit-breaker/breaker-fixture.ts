@@ -1,0 +1,106 @@
+/** A breaker before a scripted upstream; to be used under vitest's fake timers, which drive opossum too. */
+import { vi } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.ts";
+import type {
+  CircuitListeners,
+  CircuitSettings,
+} from "../../../../src/upstream/circuit-breaker/opossum-circuit.ts";
+import { createBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
+import type { Breaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+import type { Send, UpstreamResponse } from "../../../../src/upstream/layer.ts";
+import { openRequest } from "../requests.ts";
+
+/** Small numbers, so that an outage takes four requests. */
+export const settings: CircuitSettings = {
+  failurePercent: 50,
+  minimumExchanges: 4,
+  windowMs: 5_000,
+  resetMs: 5_000,
+  longestResetMs: 60_000,
+  probeMs: 2_000,
+};
+
+/** An answer of the given status. */
+export const answer = (status: number): UpstreamResponse => ({
+  status,
+  headers: {},
+  body: Buffer.alloc(0),
+});
+
+/** What a refused connection gives. */
+export const unreachable = (): UpstreamError => new UpstreamError("UNREACHABLE", "refused");
+
+/** An exchange that the test ends when it likes. */
+export interface PendingExchange {
+  readonly resolve: (response: UpstreamResponse) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The breaker and the upstream behind it. */
+export interface Fixture {
+  readonly breaker: Breaker;
+  /** Sends through the breaker. */
+  readonly send: Send;
+  /** What the upstream does; 200 at first. */
+  upstream: Send;
+  /** Requests that reached the upstream. */
+  readonly arrivals: number;
+  /** Sends one safe request and gives the status or the error's code. */
+  ask(): Promise<number | string>;
+  /** Fails as often as it takes to open the circuit. */
+  trip(): Promise<void>;
+  /** From now on, exchanges end when the test says so. */
+  hold(): PendingExchange[];
+}
+
+/** A breaker whose random numbers are all 0.5, which makes every reset exactly as long as set. */
+export function fixture(
+  changes: Partial<CircuitSettings> = {},
+  listeners: CircuitListeners & { random?: () => number } = {},
+): Fixture {
+  const { random = () => 0.5, ...told } = listeners;
+  const breaker = createBreaker({
+    name: "https://upstream.test|data",
+    settings: { ...settings, ...changes },
+    clock: systemClock,
+    random,
+    ...told,
+  });
+  let arrivals = 0;
+  const made: Fixture = {
+    breaker,
+    send: breaker.layer((request) => {
+      arrivals += 1;
+      return made.upstream(request);
+    }),
+    upstream: () => Promise.resolve(answer(200)),
+    get arrivals() {
+      return arrivals;
+    },
+    ask: () => resultOf(made.send(openRequest())),
+    async trip() {
+      made.upstream = () => Promise.reject(unreachable());
+      for (let count = 0; count < 100 && breaker.state === "closed"; count++) await made.ask();
+    },
+    hold() {
+      const pending: PendingExchange[] = [];
+      made.upstream = () =>
+        new Promise((resolve, reject) => {
+          pending.push({ resolve, reject });
+        });
+      return pending;
+    },
+  };
+  return made;
+}
+
+/** The status of an answer or the code of an error. */
+export const resultOf = (sent: Promise<UpstreamResponse>): Promise<number | string> =>
+  sent.then(
+    (response) => response.status,
+    (error: unknown) => (error instanceof UpstreamError ? error.code : String(error)),
+  );
+
+/** Moves time, timers and pending microtasks on. */
+export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);

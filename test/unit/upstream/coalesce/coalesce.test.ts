@@ -1,0 +1,413 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.ts";
+import { Secret } from "../../../../src/platform/secret.ts";
+import { createCoalesce } from "../../../../src/upstream/coalesce/coalesce.ts";
+import type { CoalesceOptions } from "../../../../src/upstream/coalesce/coalesce.ts";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+import { callEndedError } from "../../../../src/upstream/error.ts";
+import type { UpstreamRequest, UpstreamResponse } from "../../../../src/upstream/layer.ts";
+import { createPool } from "../../../../src/upstream/transport/pool.ts";
+import { createTransact } from "../../../../src/upstream/transport/transport.ts";
+import { openRequest, upstreamErrorOf } from "../requests.ts";
+import { nextTurn } from "../../../support/next-turn.ts";
+
+const methods = new Set(["GetKey", "UnwrapKey"]);
+
+interface Exchange {
+  readonly request: UpstreamRequest;
+  readonly resolve: (response: UpstreamResponse) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The layer before an upstream whose exchanges end when the test says so, or when their call does. */
+function held(options: Partial<CoalesceOptions> = {}) {
+  const exchanges: Exchange[] = [];
+  const send = createCoalesce({ methods, scope: "instance", ...options })(
+    (request) =>
+      new Promise((resolve, reject) => {
+        const { signal } = request.call;
+        request.call.tally.attempts += 1;
+        const end = (): void => reject(callEndedError(signal, { sent: true }));
+        const settling =
+          <T>(settle: (value: T) => void) =>
+          (value: T): void => {
+            signal.removeEventListener("abort", end);
+            settle(value);
+          };
+        signal.addEventListener("abort", end, { once: true });
+        exchanges.push({ request, resolve: settling(resolve), reject: settling(reject) });
+      }),
+  );
+  return { exchanges, send };
+}
+
+const answered = (text = "answer"): UpstreamResponse => ({
+  status: 200,
+  headers: { etag: "1" },
+  body: Buffer.from(text),
+});
+
+describe("identical requests", () => {
+  test("that are under way together make one exchange, and each gets its own answer", async () => {
+    const joined: string[] = [];
+    const made = held({ onJoin: (method) => joined.push(method) });
+    const sent = Array.from({ length: 1_000 }, () => made.send(openRequest()));
+    await nextTurn();
+    expect(made.exchanges).toHaveLength(1);
+    made.exchanges[0]?.resolve(answered());
+    const answers = await Promise.all(sent);
+    const bodies = new Set(answers.map(({ body }) => body));
+    expect(bodies.size).toBe(1_000);
+    for (const { status, headers, body } of answers) {
+      expect(status).toBe(200);
+      expect(headers["etag"]).toBe("1");
+      expect(body.toString()).toBe("answer");
+      // As the reader of key material does; no other answer may suffer.
+      body.fill(0);
+    }
+    expect(joined).toHaveLength(999);
+  });
+
+  test("that follow one another are all sent", async () => {
+    const made = held();
+    for (const text of ["first", "second"]) {
+      const sent = made.send(openRequest());
+      made.exchanges.at(-1)?.resolve(answered(text));
+      expect((await sent).body.toString()).toBe(text);
+    }
+    expect(made.exchanges).toHaveLength(2);
+  });
+
+  test("one that comes as the answer is being handed out is sent", async () => {
+    const made = held();
+    const first = made.send(openRequest());
+    made.exchanges[0]?.resolve(answered());
+    await first;
+    void made.send(openRequest()).catch(() => undefined);
+    expect(made.exchanges).toHaveLength(2);
+  });
+
+  test("a request that is alone gets the very answer", async () => {
+    const made = held();
+    const sent = made.send(openRequest());
+    const only = answered();
+    made.exchanges[0]?.resolve(only);
+    expect(await sent).toBe(only);
+  });
+
+  test("share an error", async () => {
+    const made = held();
+    const sent = [openRequest(), openRequest()].map((request) => made.send(request));
+    const error = new UpstreamError("UNREACHABLE", "refused");
+    made.exchanges[0]?.reject(error);
+    expect(await Promise.all(sent.map(upstreamErrorOf))).toEqual([error, error]);
+  });
+
+  test("differ in their correlation ID", async () => {
+    const made = held();
+    for (const id of ["a", "b"]) {
+      void made.send(openRequest({ headers: { accept: "json", "correlation-id": id } }));
+    }
+    expect(made.exchanges).toHaveLength(1);
+    expect(made.exchanges[0]?.request.headers["correlation-id"]).toBe("a");
+    made.exchanges[0]?.resolve(answered());
+  });
+});
+
+describe("requests are not identical", () => {
+  const base = {
+    method: "POST" as const,
+    path: "/keys/1",
+    headers: { accept: "json", "bluemix-instance": "one" },
+    body: Buffer.from("ciphertext"),
+  };
+  test.each([
+    ["path", { path: "/keys/2" }],
+    ["HTTP method", { method: "GET" as const }],
+    ["instance", { headers: { accept: "json", "bluemix-instance": "two" } }],
+    ["a header more", { headers: { ...base.headers, prefer: "x" } }],
+    ["body", { body: Buffer.from("ciphertexT") }],
+    ["no body", { body: undefined }],
+    ["room for the answer", { maxResponseBytes: 1 }],
+  ])("that differ in: %s", (_, difference) => {
+    const made = held();
+    void made.send(openRequest(base));
+    void made.send(openRequest({ ...base, ...difference }));
+    expect(made.exchanges).toHaveLength(2);
+    for (const exchange of made.exchanges) exchange.resolve(answered());
+  });
+
+  test("of different RPCs", () => {
+    const made = held();
+    for (const method of ["GetKey", "UnwrapKey"]) {
+      const { rpc } = openRequest().call;
+      void made.send(openRequest({ call: { rpc: { ...rpc, method } } }));
+    }
+    expect(made.exchanges).toHaveLength(2);
+    for (const exchange of made.exchanges) exchange.resolve(answered());
+  });
+
+  test("of callers with different tokens where the upstream judges those", async () => {
+    for (const [scope, count] of [
+      ["caller", 2],
+      ["instance", 1],
+    ] as const) {
+      const made = held({ scope });
+      const sent = ["one", "one", "two"].map((token) =>
+        made.send(openRequest({ call: { callerToken: new Secret(token) } })),
+      );
+      expect(made.exchanges).toHaveLength(count);
+      for (const exchange of made.exchanges) exchange.resolve(answered());
+      await Promise.all(sent);
+    }
+  });
+});
+
+test("what is not listed, or nothing where nothing is, passes untouched", () => {
+  for (const options of [{ methods: new Set<string>() }, { methods: new Set(["ListLockers"]) }]) {
+    const made = held(options);
+    const request = openRequest();
+    void made.send(request);
+    void made.send(openRequest());
+    expect(made.exchanges).toHaveLength(2);
+    expect(made.exchanges[0]?.request).toBe(request);
+    for (const exchange of made.exchanges) exchange.resolve(answered());
+  }
+});
+
+describe("a call that ends", () => {
+  test.each(["cancelled", "deadline", "shutdown"] as const)(
+    "(%s) as leader is answered at once and harms nobody",
+    async (end) => {
+      const made = held();
+      const leader = openRequest();
+      const follower = openRequest();
+      const [left, stays] = [made.send(leader), made.send(follower)];
+      leader.end(end);
+      expect((await upstreamErrorOf(left)).code).toBe(end.toUpperCase());
+      expect(made.exchanges[0]?.request.call.signal.aborted).toBe(false);
+      made.exchanges[0]?.resolve(answered());
+      expect((await stays).status).toBe(200);
+    },
+  );
+
+  test("as follower likewise", async () => {
+    const made = held();
+    const leader = openRequest();
+    const follower = openRequest();
+    const [stays, left] = [made.send(leader), made.send(follower)];
+    follower.end("cancelled");
+    expect((await upstreamErrorOf(left)).code).toBe("CANCELLED");
+    made.exchanges[0]?.resolve(answered());
+    expect((await stays).body.toString()).toBe("answer");
+  });
+
+  test("as the last one ends the exchange, which nobody can join any more", async () => {
+    const made = held();
+    const both = [openRequest(), openRequest()];
+    const sent = both.map((request) => upstreamErrorOf(made.send(request)));
+    both[0]?.end("cancelled");
+    both[1]?.end("deadline");
+    expect((await Promise.all(sent)).map(({ code }) => code)).toEqual(["CANCELLED", "DEADLINE"]);
+    const { signal } = made.exchanges[0]?.request.call ?? {};
+    expect(signal?.aborted).toBe(true);
+    const next = made.send(openRequest());
+    expect(made.exchanges).toHaveLength(2);
+    made.exchanges[1]?.resolve(answered());
+    expect((await next).status).toBe(200);
+  });
+
+  test("before it is sent is passed on to be told so", () => {
+    const made = held();
+    const request = openRequest();
+    request.end("cancelled");
+    void made.send(request).catch(() => undefined);
+    expect(made.exchanges[0]?.request).toBe(request);
+    made.exchanges[0]?.resolve(answered());
+  });
+
+  test("leaves the request's body to the exchange, and its answer to be zeroed", async () => {
+    const made = held();
+    const body = Buffer.from("ciphertext");
+    const leader = openRequest({ method: "POST", body });
+    const follower = openRequest({ method: "POST", body: Buffer.from("ciphertext") });
+    const [left, stays] = [made.send(leader), made.send(follower)];
+    leader.end("cancelled");
+    await upstreamErrorOf(left);
+    body.fill(0);
+    const sentBody = made.exchanges[0]?.request.body;
+    expect(sentBody?.toString()).toBe("ciphertext");
+    made.exchanges[0]?.resolve(answered());
+    await stays;
+    expect(sentBody?.every((byte) => byte === 0)).toBe(true);
+  });
+
+  test("alone has the late answer zeroed", async () => {
+    const late = answered("key material");
+    const given: ((response: UpstreamResponse) => void)[] = [];
+    const send = createCoalesce({ methods, scope: "instance" })(
+      () => new Promise((resolve) => void given.push(resolve)),
+    );
+    const request = openRequest();
+    const error = upstreamErrorOf(send(request));
+    request.end("cancelled");
+    await error;
+    given[0]?.(late);
+    await nextTurn();
+    expect(late.body.every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe("the exchange", () => {
+  test("lasts as long as the most patient of its calls", async () => {
+    const made = held();
+    const sent = [100, 5_000, 300].map((deadline) =>
+      made.send(openRequest({ call: { deadline } })),
+    );
+    expect(made.exchanges[0]?.request.call.deadline).toBe(5_000);
+    made.exchanges[0]?.resolve(answered());
+    await Promise.all(sent);
+  });
+
+  test.each(["DEADLINE_TOO_SHORT", "DEADLINE_IN_QUEUE", "CALLER_LIMIT"] as const)(
+    "refused for its leader's sake (%s) is made in the name of the next",
+    async (code) => {
+      const made = held();
+      const callers = ["a", "b", "c"].map((caller) => openRequest({ call: { caller } }));
+      const [leader, ...others] = callers.map((request) => made.send(request));
+      made.exchanges[0]?.reject(new UpstreamError(code, ""));
+      expect(leader && (await upstreamErrorOf(leader)).code).toBe(code);
+      await nextTurn();
+      expect(made.exchanges).toHaveLength(2);
+      expect(made.exchanges[1]?.request.call.caller).toBe("b");
+      made.exchanges[1]?.resolve(answered());
+      expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200]);
+    },
+  );
+
+  test("refused for everybody's sake, one after the other, ends", async () => {
+    const made = held();
+    const sent = Array.from({ length: 3 }, () => upstreamErrorOf(made.send(openRequest())));
+    for (let count = 0; count < 3; count++) {
+      made.exchanges[count]?.reject(new UpstreamError("DEADLINE_TOO_SHORT", ""));
+      await nextTurn();
+    }
+    expect(await Promise.all(sent)).toHaveLength(3);
+    expect(made.exchanges).toHaveLength(3);
+  });
+
+  test("is noted at every call that waited for it, but not in whose name it was made", async () => {
+    const made = held();
+    const leader = openRequest();
+    const follower = openRequest();
+    Object.assign(leader.call.tally, { caller: "spiffe://leader" });
+    const sent = [leader, follower].map((request) => made.send(request));
+    const tally = made.exchanges[0]?.request.call.tally;
+    if (tally === undefined) throw new Error("nothing was sent");
+    tally.httpStatus = 200;
+    tally.credential = "gateway";
+    made.exchanges[0]?.resolve(answered());
+    await Promise.all(sent);
+    expect(follower.call.tally).toEqual({ attempts: 1, httpStatus: 200, credential: "gateway" });
+    expect(leader.call.tally.attempts).toBe(1);
+  });
+});
+
+test("in any order of arrivals, ends and answers, every call settles once and as it should", async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("arrive" as const), path: fc.constantFrom("/a", "/b") }),
+    fc.record({
+      kind: fc.constant("end" as const),
+      which: fc.nat({ max: 20 }),
+      how: fc.constantFrom("cancelled" as const, "deadline" as const),
+    }),
+    fc.record({ kind: fc.constant("answer" as const), which: fc.nat({ max: 20 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const made = held();
+      const calls: { end: (how: "cancelled" | "deadline") => void; ended?: string }[] = [];
+      const results: Promise<string>[] = [];
+      const settled = new Set<number>();
+      for (const one of steps) {
+        if (one.kind === "arrive") {
+          const request = openRequest({ path: one.path });
+          const index = calls.push({ end: (how) => request.end(how) }) - 1;
+          results.push(
+            made
+              .send(request)
+              .then(
+                ({ body }) => body.toString(),
+                (error: unknown) => (error instanceof UpstreamError ? error.code : "?"),
+              )
+              .finally(() => settled.add(index)),
+          );
+        } else if (one.kind === "end") {
+          const call = calls[one.which];
+          if (call !== undefined && call.ended === undefined && !settled.has(one.which)) {
+            call.ended = one.how.toUpperCase();
+            call.end(one.how);
+          }
+        } else {
+          made.exchanges[one.which]?.resolve(answered());
+        }
+        await nextTurn();
+      }
+      for (const exchange of made.exchanges) exchange.resolve(answered());
+      const all = await Promise.all(results);
+      expect(all).toEqual(calls.map(({ ended }) => ended ?? "answer"));
+      expect(made.exchanges.length).toBeLessThanOrEqual(calls.length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a flight has a signal of its own, which ends with its last participant and no other's", async () => {
+  const made = held();
+  const signalOf = (index: number) => made.exchanges[index]?.request.call.signal;
+  const first = made.send(openRequest());
+  made.exchanges[0]?.resolve(answered());
+  await first;
+  const request = openRequest();
+  const error = upstreamErrorOf(made.send(request));
+  expect(signalOf(1)).not.toBe(signalOf(0));
+  request.end("cancelled");
+  await error;
+  expect([signalOf(0)?.aborted, signalOf(1)?.aborted]).toEqual([false, true]);
+});
+
+test("a thousand identical requests through sockets reach the upstream once", async () => {
+  let requests = 0;
+  const server = createServer((_, response) => {
+    requests += 1;
+    setTimeout(() => response.end("shared"), 20);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const pool = createPool({
+    origin: `http://127.0.0.1:${port}`,
+    connections: 4,
+    clock: systemClock,
+  });
+  try {
+    const send = createCoalesce({ methods, scope: "instance" })(
+      createTransact({ pool, clock: systemClock }),
+    );
+    const leader = openRequest();
+    const left = upstreamErrorOf(send(leader));
+    const sent = Array.from({ length: 999 }, () => send(openRequest()));
+    leader.end("cancelled");
+    expect((await left).code).toBe("CANCELLED");
+    const answers = await Promise.all(sent);
+    expect(answers.every(({ body }) => body.toString() === "shared")).toBe(true);
+    expect(requests).toBe(1);
+  } finally {
+    await pool.close();
+    server.close();
+  }
+});

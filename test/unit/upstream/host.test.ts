@@ -1,0 +1,144 @@
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../src/platform/clock.ts";
+import type { OperationClass } from "../../../src/upstream/circuit-breaker/breakers.ts";
+import { UpstreamError } from "../../../src/upstream/error.ts";
+import type { Send } from "../../../src/upstream/layer.ts";
+import { createOrigins } from "../../../src/upstream/host.ts";
+import type { Origin, Origins } from "../../../src/upstream/host.ts";
+import { openRequest } from "./requests.ts";
+
+const dead: Send = () => Promise.reject(new UpstreamError("UNREACHABLE", "refused"));
+const alive: Send = () => Promise.resolve({ status: 200, headers: {}, body: Buffer.alloc(0) });
+
+const requestOf = (operations: OperationClass) =>
+  openRequest({
+    call: {
+      rpc: {
+        method: "Any",
+        repeat: "safe",
+        priority: operations === "data" ? "interactive" : "management",
+        attemptTimeoutMs: 3_000,
+      },
+    },
+  });
+
+/** Fails as often as it takes to open a circuit. */
+async function trip(origin: Origin, operations: OperationClass): Promise<void> {
+  const send = origin.breaks?.layer(dead);
+  for (let asked = 0; asked < 20; asked++) {
+    await send?.(requestOf(operations)).catch(() => undefined);
+  }
+}
+
+interface Fixture {
+  readonly origins: Origins;
+  /** The lines of the log. */
+  readonly log: unknown[];
+}
+
+function fixture(): Fixture {
+  const log: unknown[] = [];
+  const logger = pino(
+    { base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
+    { write: (line) => void log.push(JSON.parse(line)) },
+  );
+  return { origins: createOrigins({ clock: systemClock, random: () => 0.5, logger }), log };
+}
+
+/** A listener that writes down what it is told. */
+function listenTo(origin: Origin, name: string, told: string[]): void {
+  origin.listen({
+    onOpen: (operations, refusal) => void told.push(`${name}: ${operations} ${refusal().code}`),
+    onClose: (operations) => void told.push(`${name}: ${operations} closed`),
+  });
+}
+
+describe("a host", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("is one for all that ask for the same URL, and shares nothing with another", async () => {
+    const { origins } = fixture();
+    const here = origins.of("https://here.test");
+    const there = origins.of("https://there.test");
+    expect(origins.of("https://here.test")).toBe(here);
+
+    await trip(here, "data");
+    expect(here.breaks?.peek(requestOf("data").call)).toMatchObject({ code: "CIRCUIT_OPEN" });
+    expect(there.breaks?.peek(requestOf("data").call)).toBeUndefined();
+    while (here.budget.spend());
+    expect(there.budget.spend()).toBe(true);
+    origins.close();
+  });
+
+  test("tells every instance when a circuit opens and when it closes, and of which operations", async () => {
+    const { origins } = fixture();
+    const origin = origins.of("https://here.test");
+    const told: string[] = [];
+    listenTo(origin, "a", told);
+    listenTo(origin, "b", told);
+
+    await trip(origin, "management");
+    expect(told).toEqual(["a: management CIRCUIT_OPEN", "b: management CIRCUIT_OPEN"]);
+    expect(origin.breaks?.peek(requestOf("data").call)).toBeUndefined();
+
+    told.length = 0;
+    await vi.advanceTimersByTimeAsync(10_001);
+    await origin.breaks?.layer(alive)(requestOf("management"));
+    expect(told).toEqual(["a: management closed", "b: management closed"]);
+    origins.close();
+  });
+
+  test("says in the log which host is not asked, and that it is asked again", async () => {
+    const { origins, log } = fixture();
+    const origin = origins.of("https://here.test");
+    await trip(origin, "data");
+    await vi.advanceTimersByTimeAsync(5_001);
+    await origin.breaks?.layer(alive)(requestOf("data"));
+    const fields = { origin: "https://here.test", operations: "data" };
+    expect(log).toEqual([
+      {
+        level: "warn",
+        ...fields,
+        msg: "the circuit is open: Key Protect is not asked for a while",
+      },
+      { level: "info", ...fields, msg: "the circuit is closed: Key Protect answers again" },
+    ]);
+    origins.close();
+  });
+
+  test("keeps its circuit when a listener fails, and says so", async () => {
+    const { origins, log } = fixture();
+    const origin = origins.of("https://here.test");
+    const fault = new Error("of the listener");
+    origin.listen({
+      onOpen: () => {
+        throw fault;
+      },
+      onClose: () => undefined,
+    });
+    await trip(origin, "data");
+    expect(origin.breaks?.breakers.data.state).toBe("open");
+    expect(log.at(-1)).toMatchObject({
+      level: "error",
+      err: { message: "of the listener" },
+      origin: "https://here.test",
+      msg: "a listener of the circuit failed",
+    });
+    origins.close();
+  });
+
+  test("leaves no timer behind once closed", async () => {
+    const { origins } = fixture();
+    await trip(origins.of("https://here.test"), "data");
+    await trip(origins.of("https://there.test"), "management");
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
+    origins.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

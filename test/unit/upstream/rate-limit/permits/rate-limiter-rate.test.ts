@@ -1,0 +1,123 @@
+import Bottleneck from "bottleneck";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../../../../../src/platform/clock.ts";
+import { createPermitMint } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
+import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
+import { densestSecond, spendAll } from "./spend-all.ts";
+
+/** Makes every timer of at least `fromMs` late by up to `mostMs`, as in a process that has to wait for its turn. */
+function delayTimers(mostMs: number, fromMs = 0): void {
+  const { setTimeout } = globalThis;
+  let turn = 0;
+  vi.stubGlobal("setTimeout", (callback: () => void, ms = 0) => {
+    // Spread evenly, and the same in each run.
+    turn = (turn + 0.618) % 1;
+    return setTimeout(callback, ms < fromMs ? ms : ms + turn * mostMs);
+  });
+}
+
+const mint = (rate: number): Permits => createPermitMint({ clock: systemClock, rate });
+
+describe("the rate of the permit mint", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  test.each([0.5, 4, 20, 98.5, 300, 2_000, 4_900])(
+    "mints %d permits per second for those who wait, and never more than the quota in a second",
+    async (rate) => {
+      const permits = mint(rate);
+      const times = spendAll(permits);
+      const seconds = rate < 10 ? 60 : 5;
+      await vi.advanceTimersByTimeAsync(seconds * 1_000);
+      permits.close();
+      // The window holds back a rate that is not the 98.5 % of a whole number.
+      const least = Math.min(rate, Math.max(1, Math.round(rate / 0.985)) / 1.012);
+      expect(times.length).toBeGreaterThan(least * seconds - 1);
+      // The burst of the start comes on top.
+      expect(times.length).toBeLessThanOrEqual(rate * seconds + 11);
+      expect(densestSecond(times)).toBeLessThanOrEqual(Math.max(1, Math.round(rate / 0.985)));
+    },
+  );
+
+  test.each([
+    [98.5, 20, 0.99],
+    [300, 20, 0.99],
+    [2_000, 20, 0.99],
+    [2_000, 40, 0.975],
+  ])(
+    "keeps to %d permits per second though each timer is up to %d ms late",
+    async (rate, lateMs, share) => {
+      delayTimers(lateMs);
+      const permits = mint(rate);
+      const times = spendAll(permits);
+      await vi.advanceTimersByTimeAsync(2_000);
+      const before = times.length;
+      await vi.advanceTimersByTimeAsync(20_000);
+      permits.close();
+      // Each place in the window is used anew when a timer says so: what that is late, less 3 ms, lengthens the lap.
+      expect((times.length - before) / (20 * rate)).toBeGreaterThan(share);
+      expect((times.length - before) / (20 * rate)).toBeLessThan(1.005);
+      expect(densestSecond(times)).toBeLessThanOrEqual(Math.round(rate / 0.985));
+    },
+  );
+
+  test("keeps a stock that a wait of 300 ms for the next job does not exhaust", async () => {
+    const permits = mint(1_000);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(3_000);
+    delayTimers(300, 20);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(300);
+    permits.close();
+    expect(times.length - before).toBeGreaterThan(280);
+  });
+
+  test("orders few jobs, whatever the rate", async () => {
+    const schedule = vi.spyOn(Bottleneck.prototype, "schedule");
+    for (const rate of [100, 300, 2_000]) {
+      schedule.mockClear();
+      const permits = mint(rate);
+      spendAll(permits);
+      await vi.advanceTimersByTimeAsync(10_000);
+      permits.close();
+      expect(schedule.mock.calls.length).toBeGreaterThan(90);
+      expect(schedule.mock.calls.length).toBeLessThan(110);
+    }
+    schedule.mockRestore();
+  });
+
+  test("goes on minting when the wall clock is set back by an hour", async () => {
+    const permits = mint(100);
+    const times = spendAll(permits);
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    const before = times.length;
+    await vi.advanceTimersByTimeAsync(5_000);
+    // What the limiter's own patience would cost is 100 permits.
+    expect(times.length - before).toBeGreaterThan(450);
+    expect(densestSecond(times)).toBeLessThanOrEqual(102);
+    permits.close();
+  });
+});
+
+describe("the permit mint in real time", () => {
+  test("lets no burst through after the event loop stood still", async () => {
+    const permits = mint(98.5);
+    const times = spendAll(permits);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const stalledAt = systemClock.now();
+    while (systemClock.now() < stalledAt + 300);
+    const awakeAt = systemClock.now();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    permits.close();
+    const burst = times.filter((at) => at >= awakeAt && at < awakeAt + 5);
+    expect(burst.length).toBeLessThanOrEqual(6);
+    expect(densestSecond(times)).toBeLessThanOrEqual(100);
+    expect(times.filter((at) => at > awakeAt).length).toBeGreaterThan(10);
+  });
+});

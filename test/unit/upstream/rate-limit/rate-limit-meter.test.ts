@@ -1,0 +1,160 @@
+/** What the way through the quota tells those who count, and what it learns of the time that exchanges take. */
+import { describe, expect, test } from "vitest";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
+import type { Send, UpstreamCall } from "../../../../src/upstream/layer.ts";
+import { createPace } from "../../../../src/upstream/rate-limit/rate-limit.ts";
+import { createDrivenClock } from "../../../support/driven-clock.ts";
+import { openRequest, upstreamErrorOf } from "../requests.ts";
+
+/** A way without a quota, so that only connections and deadlines hold anything up. */
+function unpaced(connections = 2) {
+  const clock = createDrivenClock();
+  const told: string[] = [];
+  const pace = createPace({
+    connections,
+    clock,
+    random: () => 0,
+    nextTurn: queueMicrotask,
+    meter: {
+      callGranted: (priority, waitMs) => void told.push(`granted ${priority} ${waitMs}`),
+      callShed: (reason, priority) => void told.push(`shed ${reason} ${priority}`),
+      upstreamAttempted: (operation, outcome) => void told.push(`${operation} ${outcome}`),
+    },
+  });
+  const after =
+    (ms: number, end: { status: number } | { code: UpstreamErrorCode; sent: boolean }): Send =>
+    () =>
+      new Promise((resolve, reject) => {
+        clock.after(ms, () => {
+          if ("status" in end) resolve({ ...end, headers: {}, body: Buffer.alloc(0) });
+          else reject(new UpstreamError(end.code, "as the test says", { sent: end.sent }));
+        });
+      });
+  const ask = (send: Send, call: Partial<UpstreamCall> = {}) =>
+    pace.layer(send)(openRequest({ call }));
+  return { clock, told, after, ask };
+}
+
+describe("attempts", () => {
+  test.each([
+    [200, "2xx"],
+    [404, "4xx"],
+    [429, "429"],
+    [503, "5xx"],
+  ])("answered %d are counted as %s", async (status, outcome) => {
+    const { told, clock, after, ask } = unpaced();
+    const answer = ask(after(5, { status }));
+    await clock.advance(5);
+    await answer;
+
+    expect(told).toEqual(["granted interactive 0", `GetKey ${outcome}`]);
+  });
+
+  test("that failed are counted by the code of the failure", async () => {
+    const { told, clock, after, ask } = unpaced();
+    const error = upstreamErrorOf(ask(after(5, { code: "RESET", sent: true })));
+    await clock.advance(5);
+    await error;
+
+    expect(told).toEqual(["granted interactive 0", "GetKey RESET"]);
+  });
+
+  test("that the open circuit refused were none", async () => {
+    const { told, clock, after, ask } = unpaced();
+    const error = upstreamErrorOf(ask(after(0, { code: "CIRCUIT_OPEN", sent: false })));
+    await clock.advance(1);
+    await error;
+
+    expect(told).toEqual(["granted interactive 0"]);
+  });
+
+  test("that wait for a connection say how long", async () => {
+    const { told, clock, after, ask } = unpaced(1);
+    const answers = [ask(after(30, { status: 200 })), ask(after(30, { status: 200 }))];
+    await clock.advance(30);
+    await clock.advance(40);
+    await Promise.all(answers);
+
+    expect(told[0]).toBe("granted interactive 0");
+    const waited = told.find((text) => /^granted interactive [1-9]/.test(text));
+    expect(Number(waited?.split(" ")[2])).toBeGreaterThanOrEqual(30);
+  });
+});
+
+/** Asks for an answer within 300 ms after 60 exchanges that ended as `send` says. */
+const afterSixty = async (send: (way: ReturnType<typeof unpaced>) => Send) => {
+  const way = unpaced(64);
+  const answers = Array.from({ length: 60 }, () => way.ask(send(way)).catch(() => undefined));
+  await way.clock.advance(800);
+  await Promise.all(answers);
+  const call = { deadline: way.clock.now() + 300 };
+  const asked = upstreamErrorOf(way.ask(way.after(0, { code: "RESET", sent: true }), call));
+  await way.clock.advance(1);
+  return asked;
+};
+
+describe("the time that exchanges take", () => {
+  test("decides which deadlines are too short", async () => {
+    const refused = await afterSixty((way) => way.after(800, { status: 200 }));
+
+    expect(refused).toMatchObject({ code: "DEADLINE_TOO_SHORT", sent: false });
+    expect(refused.minimumMs).toBeGreaterThan(300);
+  });
+
+  test.each<UpstreamErrorCode>(["ATTEMPT_TIMEOUT", "DEADLINE", "CANCELLED"])(
+    "is longer than what ends by %s",
+    async (code) => {
+      expect((await afterSixty((way) => way.after(800, { code, sent: true }))).code).toBe(
+        "DEADLINE_TOO_SHORT",
+      );
+    },
+  );
+
+  test.each([429, 500, 503])("is not told by a %d", async (status) => {
+    expect((await afterSixty((way) => way.after(800, { status }))).code).toBe("RESET");
+  });
+
+  test("is not told by an exchange that failed", async () => {
+    expect((await afterSixty((way) => way.after(800, { code: "RESET", sent: true }))).code).toBe(
+      "RESET",
+    );
+  });
+
+  test("is forgotten when nothing has been sent for a while, so that somebody finds out", async () => {
+    const way = unpaced(64);
+    const answers = Array.from({ length: 60 }, () => way.ask(way.after(800, { status: 200 })));
+    await way.clock.advance(800);
+    await Promise.all(answers);
+    const tried = () => {
+      const call = { deadline: way.clock.now() + 300 };
+      return upstreamErrorOf(way.ask(way.after(0, { code: "RESET", sent: true }), call));
+    };
+    const before = tried();
+    await way.clock.advance(10_000);
+    const later = tried();
+    await way.clock.advance(1);
+
+    expect([(await before).code, (await later).code]).toEqual(["DEADLINE_TOO_SHORT", "RESET"]);
+  });
+
+  test("counts for each that is ahead where connections are what is short", async () => {
+    const way = unpaced(1);
+    const ask = (withinMs: number) =>
+      way.ask(way.after(100, { status: 200 }), { deadline: way.clock.now() + withinMs }).then(
+        ({ status }) => String(status),
+        (error: unknown) => (error instanceof UpstreamError ? error.code : "a defect"),
+      );
+    // One after the other, so that both the exchanges and the turns are known.
+    const known = Array.from({ length: 30 }, () => ask(60_000));
+    await way.clock.advance(3_100);
+    await Promise.all(known);
+
+    const ahead = Array.from({ length: 5 }, () => ask(60_000));
+    const outcomes = [ask(300), ask(900)];
+    await way.clock.advance(2_000);
+    await Promise.all(ahead);
+
+    expect(await Promise.all(outcomes)).toEqual(["DEADLINE_TOO_SHORT", "200"]);
+  });
+});

@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.ts";
+import type { RepeatClass } from "../../../../src/rpc-table.ts";
+import { createPool } from "../../../../src/upstream/transport/pool.ts";
+import { createRetry } from "../../../../src/upstream/retry/retry.ts";
+import { createRetryBudget } from "../../../../src/upstream/retry/retry-budget.ts";
+import { createTransact } from "../../../../src/upstream/transport/transport.ts";
+import type { Send } from "../../../../src/upstream/layer.ts";
+import { startRawServer } from "../raw-server.ts";
+import { openRequest, upstreamErrorOf } from "../requests.ts";
+
+const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/** Retry before a real transport. */
+async function withSend(
+  origin: string,
+  work: (send: Send) => Promise<void>,
+  connections = 1,
+): Promise<void> {
+  const pool = createPool({ origin, connections, clock: systemClock });
+  const retry = createRetry({
+    clock: systemClock,
+    random: Math.random,
+    budget: createRetryBudget({ clock: systemClock }),
+  });
+  try {
+    await work(retry(createTransact({ pool, clock: systemClock })));
+  } finally {
+    await pool.close();
+  }
+}
+
+const request = (repeat: RepeatClass) =>
+  openRequest({
+    method: "POST",
+    body: Buffer.from("{}"),
+    call: {
+      rpc: { method: "Any", repeat, priority: "interactive", attemptTimeoutMs: 3_000 },
+      deadline: systemClock.now() + 10_000,
+    },
+  });
+
+test("a kept connection that is reset under a request costs a safe call nothing", async () => {
+  await using server = await startRawServer((socket, count) => {
+    if (count === 2) socket.resetAndDestroy();
+    else socket.write(ok);
+  });
+  await withSend(server.origin, async (send) => {
+    expect((await send(request("safe"))).status).toBe(200);
+    const second = request("safe");
+    expect((await send(second)).status).toBe(200);
+    expect(second.call.tally.attempts).toBe(2);
+    expect(server.requests).toHaveLength(3);
+  });
+});
+
+test("after a reset the next attempt goes over a new connection, not over another old one", async () => {
+  const old = new Set<object>();
+  await using server = await startRawServer((socket) => {
+    if (old.has(socket)) socket.resetAndDestroy();
+    else socket.write(ok);
+    old.add(socket);
+  });
+  const atOnce = 4;
+  await withSend(
+    server.origin,
+    async (send) => {
+      await Promise.all(Array.from({ length: atOnce }, () => send(request("safe"))));
+      expect(server.accepted).toBe(atOnce);
+      const later = request("safe");
+      expect((await send(later)).status).toBe(200);
+      expect(later.call.tally.attempts).toBe(2);
+      expect(server.accepted).toBe(atOnce + 1);
+    },
+    atOnce,
+  );
+});
+
+test("the same reset is the end of a call that must not be executed twice", async () => {
+  await using server = await startRawServer((socket, count) => {
+    if (count === 2) socket.resetAndDestroy();
+    else socket.write(ok);
+  });
+  await withSend(server.origin, async (send) => {
+    await send(request("safe"));
+    const error = await upstreamErrorOf(send(request("unsafe")));
+    expect(error).toMatchObject({ code: "RESET", sent: true });
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+test("a refused connection is tried three times for every call, since nothing was sent", async () => {
+  const server = await startRawServer(() => undefined);
+  const { origin } = server;
+  await server[Symbol.asyncDispose]();
+  await withSend(origin, async (send) => {
+    for (const repeat of ["safe", "conditional", "unsafe"] as const) {
+      const asked = request(repeat);
+      const error = await upstreamErrorOf(send(asked));
+      expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
+      expect(asked.call.tally.attempts).toBe(3);
+    }
+  });
+});

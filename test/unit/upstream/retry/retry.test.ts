@@ -1,0 +1,313 @@
+import { describe, expect, test } from "vitest";
+import type { RepeatClass } from "../../../../src/rpc-table.ts";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
+import type { UpstreamResponse } from "../../../../src/upstream/layer.ts";
+import { createRetry } from "../../../../src/upstream/retry/retry.ts";
+import type { RetryOptions } from "../../../../src/upstream/retry/retry.ts";
+import { createRetryBudget } from "../../../../src/upstream/retry/retry-budget.ts";
+import { createDrivenClock } from "../../../support/driven-clock.ts";
+import { openRequest, upstreamErrorOf } from "../requests.ts";
+
+type Step = UpstreamResponse | Error;
+
+const answered = (
+  status: number,
+  headers: Record<string, string> = {},
+  body = "",
+): UpstreamResponse => ({ status, headers, body: Buffer.from(body) });
+const failed = (code: UpstreamErrorCode, sent = false): UpstreamError =>
+  new UpstreamError(code, code, { sent });
+
+/** A retry layer before an upstream that does, request by request, what the script says, and then repeats its last step. */
+function script(steps: readonly Step[], options: Partial<RetryOptions> = {}) {
+  const clock = createDrivenClock();
+  const budget = options.budget ?? createRetryBudget({ clock });
+  const arrivals: number[] = [];
+  const send = createRetry({ clock, random: () => 0.5, ...options, budget })(() => {
+    const step = steps[Math.min(arrivals.length, steps.length - 1)];
+    arrivals.push(clock.now());
+    return step instanceof Error || step === undefined
+      ? Promise.reject(step ?? new Error("no script"))
+      : Promise.resolve(step);
+  });
+  return { clock, budget, arrivals, send };
+}
+
+const request = (repeat: RepeatClass = "safe", deadline = 5_000) =>
+  openRequest({
+    call: {
+      rpc: { method: "Any", repeat, priority: "interactive", attemptTimeoutMs: 3_000 },
+      deadline,
+    },
+  });
+
+describe("attempts", () => {
+  test("one that is answered is the only one", async () => {
+    const made = script([answered(200)]);
+    expect((await made.send(request())).status).toBe(200);
+    expect(made.arrivals).toHaveLength(1);
+    expect(made.clock.pending).toBe(0);
+  });
+
+  test("a failed one is repeated after a backoff", async () => {
+    const made = script([answered(503), answered(200)]);
+    const sent = made.send(request());
+    await made.clock.advance(100);
+    expect((await sent).status).toBe(200);
+    expect(made.arrivals).toEqual([0, 25]);
+  });
+
+  test("three are the most, with growing waits between", async () => {
+    const made = script([failed("UNREACHABLE")]);
+    const error = upstreamErrorOf(made.send(request()));
+    await made.clock.advance(5_000);
+    expect((await error).code).toBe("UNREACHABLE");
+    expect(made.arrivals).toEqual([0, 25, 75]);
+  });
+
+  test("the answer of the last is handed on", async () => {
+    const made = script([answered(503), answered(500), answered(502), answered(200)]);
+    const sent = made.send(request());
+    await made.clock.advance(5_000);
+    expect((await sent).status).toBe(502);
+  });
+
+  test("a connection that broke is replaced at once, one time, for what is safe", async () => {
+    const made = script([failed("RESET", true)]);
+    const error = upstreamErrorOf(made.send(request()));
+    await made.clock.advance(5_000);
+    expect((await error).code).toBe("RESET");
+    expect(made.arrivals).toEqual([0, 0, 50]);
+  });
+
+  test("what must not be executed twice is repeated only if nothing was sent", async () => {
+    for (const [steps, count] of [
+      [[failed("UNREACHABLE", false), answered(201)], 2],
+      [[failed("RESET", true), answered(201)], 1],
+      [[failed("ATTEMPT_TIMEOUT", true), answered(201)], 1],
+      [[answered(500), answered(201)], 1],
+      [[answered(503, { "retry-after": "1" }), answered(201)], 1],
+      [[answered(429), answered(201)], 2],
+    ] as const) {
+      const made = script(steps);
+      const settled = made.send(request("unsafe")).catch(() => undefined);
+      await made.clock.advance(5_000);
+      await settled;
+      expect(made.arrivals).toHaveLength(count);
+    }
+  });
+
+  test("a defect of the gateway is not repeated", async () => {
+    const made = script([new Error("defect")]);
+    await expect(made.send(request())).rejects.toThrow("defect");
+    expect(made.arrivals).toHaveLength(1);
+  });
+
+  test("each repeat is told before it is sent", async () => {
+    const told: string[] = [];
+    const made = script([failed("RESET", true), answered(500), answered(200)], {
+      onRepeat: (call, repetition) => told.push(`${call.rpc.method} ${repetition}`),
+    });
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    await sent;
+    expect(told).toEqual(["Any atOnce", "Any backoff"]);
+  });
+});
+
+describe("time", () => {
+  test("a repeat for which too little is left is not made", async () => {
+    const made = script([answered(503)]);
+    expect((await made.send(request("safe", 75))).status).toBe(503);
+    expect(made.arrivals).toHaveLength(1);
+    expect(made.budget.balance).toBe(50);
+    const enough = script([answered(503)]);
+    const sent = enough.send(request("safe", 76));
+    await enough.clock.advance(76);
+    await sent;
+    expect(enough.arrivals).toHaveLength(2);
+  });
+
+  test("a 503 that asks for a wait gets it", async () => {
+    const made = script([answered(503, { "retry-after": "2" }), answered(200)]);
+    const sent = made.send(request());
+    await made.clock.advance(1_999);
+    expect(made.arrivals).toHaveLength(1);
+    await made.clock.advance(1);
+    expect((await sent).status).toBe(200);
+  });
+
+  test("a 503 that asks for more time than there is is handed on at once", async () => {
+    const made = script([answered(503, { "retry-after": "5" })]);
+    expect((await made.send(request())).headers["retry-after"]).toBe("5");
+    expect(made.arrivals).toHaveLength(1);
+  });
+
+  test.each([
+    ["cancelled", "CANCELLED"],
+    ["deadline", "DEADLINE"],
+    ["shutdown", "SHUTDOWN"],
+  ] as const)("a wait ends when the call is %s", async (end, code) => {
+    const made = script([answered(503, {}, "secret")]);
+    const asked = request();
+    const error = upstreamErrorOf(made.send(asked));
+    await made.clock.advance(10);
+    asked.end(end);
+    expect(await error).toMatchObject({ code, sent: true });
+    expect(made.arrivals).toHaveLength(1);
+    expect(made.clock.pending).toBe(0);
+  });
+
+  test("a call that waits after its request was not sent says so", async () => {
+    const made = script([failed("UNREACHABLE")]);
+    const asked = request("unsafe");
+    const error = upstreamErrorOf(made.send(asked));
+    await made.clock.advance(10);
+    asked.end("cancelled");
+    expect(await error).toMatchObject({ code: "CANCELLED", sent: false });
+  });
+
+  test("a call that has ended is not repeated", async () => {
+    const made = script([failed("RESET", true)]);
+    const asked = request();
+    asked.end("cancelled");
+    expect((await upstreamErrorOf(made.send(asked))).code).toBe("RESET");
+    expect(made.arrivals).toHaveLength(1);
+  });
+});
+
+describe("quota", () => {
+  test("a 429 goes back to the queue, twice at most", async () => {
+    const readmitted: number[] = [];
+    const made = script([answered(429)], {
+      putFirst: () => {
+        readmitted.push(1);
+      },
+    });
+    expect((await made.send(request("unsafe"))).status).toBe(429);
+    expect(made.arrivals).toHaveLength(3);
+    expect(readmitted).toHaveLength(2);
+    expect(made.budget.balance).toBe(50);
+  });
+
+  test("turns after 429 are not attempts", async () => {
+    const steps = [429, 503, 429, 503, 200].map((status) => answered(status));
+    const made = script(steps, { putFirst: () => {} });
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    expect((await sent).status).toBe(200);
+    expect(made.arrivals).toHaveLength(5);
+  });
+
+  test("a call that gets no further turn is answered with the 429", async () => {
+    const limited = answered(429, { "retry-after": "30" });
+    const made = script([limited, failed("DEADLINE_TOO_SHORT", false)], { putFirst: () => {} });
+    expect(await made.send(request())).toBe(limited);
+    expect(made.arrivals).toHaveLength(2);
+  });
+
+  test("a call that ends in the queue ends like any other, and was not executed", async () => {
+    const asked = request("unsafe");
+    const made = script([answered(429)], {
+      putFirst: () => {
+        asked.end("cancelled");
+      },
+    });
+    expect(await upstreamErrorOf(made.send(asked))).toMatchObject({
+      code: "CANCELLED",
+      sent: false,
+    });
+  });
+
+  test("without a queue the wait that the upstream asks for is waited here", async () => {
+    const made = script([answered(429, { "retry-after": "1" }), answered(200)]);
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    expect((await sent).status).toBe(200);
+    expect(made.arrivals).toEqual([0, 1_000]);
+  });
+});
+
+describe("budget", () => {
+  test("without any left nothing is repeated", async () => {
+    const clock = createDrivenClock();
+    const budget = createRetryBudget({ clock, capacity: 1 });
+    const made = script([answered(503)], { budget });
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    await sent;
+    expect(made.arrivals).toHaveLength(2);
+  });
+
+  test("an answer earns, a failure does not", async () => {
+    const clock = createDrivenClock();
+    const budget = createRetryBudget({ clock });
+    budget.spend();
+    await script([answered(404)], { budget }).send(request());
+    expect(budget.balance).toBeCloseTo(49.1);
+    await script([answered(503)], { budget }).send(request("unsafe"));
+    expect(budget.balance).toBeCloseTo(49.1);
+  });
+});
+
+describe("what the caller is told", () => {
+  test("a repeat that the gateway refuses leaves the answer before it standing", async () => {
+    const first = answered(503, {}, "why");
+    const made = script([first, failed("CIRCUIT_OPEN")]);
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    expect(await sent).toBe(first);
+    expect(first.body.toString()).toBe("why");
+  });
+
+  test("an error says that an earlier attempt may have been executed", async () => {
+    const made = script([failed("RESET", true), failed("UNREACHABLE", false)]);
+    const error = upstreamErrorOf(made.send(request("conditional")));
+    await made.clock.advance(1_000);
+    expect(await error).toMatchObject({ code: "UNREACHABLE", sent: true });
+  });
+
+  test("the call knows that a repeated deletion may have been executed", async () => {
+    for (const [first, expected] of [
+      [failed("RESET", true), true],
+      [answered(504), true],
+      [failed("UNREACHABLE", false), undefined],
+      [answered(503, { "retry-after": "0" }), undefined],
+      [answered(429), undefined],
+    ] as const) {
+      const made = script([first, answered(404)]);
+      const asked = request("conditional");
+      const sent = made.send(asked);
+      await made.clock.advance(1_000);
+      expect((await sent).status).toBe(404);
+      expect(asked.call.tally).toEqual({
+        attempts: 0,
+        httpStatus: undefined,
+        ...(expected === undefined ? {} : { mayHaveBeenExecuted: expected }),
+      });
+    }
+  });
+
+  test("answers that are not handed on are zeroed", async () => {
+    const dropped = answered(500, {}, "key material");
+    const handedOn = answered(200, {}, "key material");
+    const made = script([dropped, handedOn]);
+    const sent = made.send(request());
+    await made.clock.advance(1_000);
+    expect(await sent).toBe(handedOn);
+    expect(dropped.body.every((byte) => byte === 0)).toBe(true);
+    expect(handedOn.body.toString()).toBe("key material");
+  });
+
+  test("an answer is zeroed when the call ends while it waits", async () => {
+    const dropped = answered(500, {}, "key material");
+    const made = script([dropped]);
+    const asked = request();
+    const error = upstreamErrorOf(made.send(asked));
+    await made.clock.advance(1);
+    asked.end("cancelled");
+    await error;
+    expect(dropped.body.every((byte) => byte === 0)).toBe(true);
+  });
+});

@@ -1,0 +1,197 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { httpAnswer, startRawServer } from "../raw-server.ts";
+import { openRequest, until, upstreamErrorOf } from "../requests.ts";
+import { wayTo } from "./driven-transport.ts";
+
+const channel = "undici:request:bodyChunkReceived";
+
+/** Every piece of a response body that undici handed over, as the very buffers. */
+let pieces: Buffer[] = [];
+
+const keep = (message: unknown): void => {
+  if (typeof message === "object" && message !== null && "chunk" in message) {
+    if (Buffer.isBuffer(message.chunk)) pieces.push(message.chunk);
+  }
+};
+
+beforeEach(() => {
+  pieces = [];
+  subscribe(channel, keep);
+});
+afterEach(() => {
+  unsubscribe(channel, keep);
+});
+
+const allZero = (): boolean => pieces.every((piece) => piece.every((byte) => byte === 0));
+
+describe("an exchange whose caller cancels", () => {
+  test("is answered at once, may finish, and keeps its connection", async () => {
+    let answer: (() => void) | undefined;
+    await using server = await startRawServer((socket) => {
+      answer = () => socket.write(httpAnswer("SECRET"));
+    });
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+
+    request.end("cancelled");
+    expect(await failing).toMatchObject({ code: "CANCELLED", sent: true });
+    await way.clock.advance(249);
+    answer?.();
+    await until(() => pieces.length > 0);
+    await until(() => way.clock.pending === 0);
+    const next = way.send(openRequest());
+    await until(() => server.requests.length === 2);
+    answer?.();
+    await next;
+
+    expect(server.accepted).toBe(1);
+  });
+
+  test("loses its connection after 250 ms without an answer", async () => {
+    await using server = await startRawServer(() => undefined);
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+    request.end("cancelled");
+    await failing;
+
+    await way.clock.advance(249);
+    expect(server.closed).toBe(0);
+    await way.clock.advance(1);
+
+    await until(() => server.closed === 1);
+    // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+    await until(() => way.clock.pending === 0);
+  });
+
+  test("leaves no timer behind when the connection breaks afterwards", async () => {
+    let breakOff: (() => void) | undefined;
+    await using server = await startRawServer((socket) => {
+      breakOff = () => socket.resetAndDestroy();
+    });
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+    request.end("cancelled");
+    await failing;
+
+    breakOff?.();
+
+    await until(() => way.clock.pending === 0);
+  });
+
+  test("has the pool usable for the next caller", async () => {
+    await using server = await startRawServer((socket, count) => {
+      if (count > 1) socket.write(httpAnswer("next"));
+    });
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+    request.end("cancelled");
+    await failing;
+    const next = way.send(openRequest());
+    await way.clock.advance(250);
+
+    expect((await next).body.toString()).toBe("next");
+  });
+});
+
+describe.each(["deadline", "shutdown"] as const)("an exchange ended by the %s", (end) => {
+  test("loses its connection at once", async () => {
+    await using server = await startRawServer(() => undefined);
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+
+    request.end(end);
+
+    expect(await failing).toMatchObject({ code: end.toUpperCase(), sent: true });
+    await until(() => server.closed === 1);
+    // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+    await until(() => way.clock.pending === 0);
+  });
+});
+
+describe("the bytes of an answer", () => {
+  test("are zeroed when they came before the call ended", async () => {
+    await using server = await startRawServer((socket) =>
+      socket.write("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
+    );
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => pieces.length > 0);
+    expect(pieces[0]?.toString()).toBe("SECRET");
+
+    request.end("deadline");
+    await failing;
+
+    expect(allZero()).toBe(true);
+  });
+
+  test("are zeroed when they come after the caller cancelled", async () => {
+    let answer: (() => void) | undefined;
+    await using server = await startRawServer((socket) => {
+      answer = () => socket.write(httpAnswer("SECRET"));
+    });
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => server.requests.length === 1);
+    request.end("cancelled");
+    await failing;
+
+    answer?.();
+    await until(() => pieces.length > 0);
+
+    expect(allZero()).toBe(true);
+  });
+
+  test("are zeroed when the body turns out too large", async () => {
+    await using server = await startRawServer((socket) =>
+      socket.write(
+        `HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n${"3\r\nKEY\r\n".repeat(400)}`,
+      ),
+    );
+    await using way = wayTo(server.origin);
+
+    await upstreamErrorOf(way.send(openRequest()));
+
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(allZero()).toBe(true);
+  });
+
+  test("are zeroed when the connection breaks in the middle", async () => {
+    await using server = await startRawServer((socket) =>
+      socket.end("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
+    );
+    await using way = wayTo(server.origin);
+
+    await upstreamErrorOf(way.send(openRequest()));
+
+    expect(pieces.length).toBeGreaterThan(0);
+    expect(allZero()).toBe(true);
+  });
+
+  test("exist once when they came in pieces: the pieces are zeroed, the body is whole", async () => {
+    await using server = await startRawServer((socket) =>
+      socket.write(
+        "HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n3\r\nSEC\r\n3\r\nRET\r\n0\r\n\r\n",
+      ),
+    );
+    await using way = wayTo(server.origin);
+
+    const { body } = await way.send(openRequest());
+
+    expect(body.toString()).toBe("SECRET");
+    expect(pieces).toHaveLength(2);
+    expect(allZero()).toBe(true);
+  });
+});

@@ -1,0 +1,80 @@
+import { assert, boolean, property, string } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { errors } from "undici";
+import { classify } from "../../../../src/upstream/transport/transport-error.ts";
+import { UpstreamError } from "../../../../src/upstream/error.ts";
+
+const withCode = (code: string, message = "SECRET"): Error =>
+  Object.assign(new Error(message), { code });
+
+describe("classify", () => {
+  test.each([
+    ["ECONNREFUSED", "UNREACHABLE", "RESET"],
+    ["ENOTFOUND", "UNREACHABLE", "RESET"],
+    ["EAI_AGAIN", "UNREACHABLE", "RESET"],
+    ["EHOSTUNREACH", "UNREACHABLE", "RESET"],
+    ["ECONNRESET", "UNREACHABLE", "RESET"],
+    ["EPIPE", "UNREACHABLE", "RESET"],
+    ["ETIMEDOUT", "UNREACHABLE", "RESET"],
+    ["UND_ERR_SOCKET", "UNREACHABLE", "RESET"],
+    ["UND_ERR_CONNECT_TIMEOUT", "UNREACHABLE", "UNREACHABLE"],
+    ["UND_ERR_HEADERS_TIMEOUT", "ATTEMPT_TIMEOUT", "ATTEMPT_TIMEOUT"],
+    ["UND_ERR_BODY_TIMEOUT", "ATTEMPT_TIMEOUT", "ATTEMPT_TIMEOUT"],
+    ["UND_ERR_HEADERS_OVERFLOW", "BAD_RESPONSE", "BAD_RESPONSE"],
+    ["UND_ERR_RES_CONTENT_LENGTH_MISMATCH", "BAD_RESPONSE", "BAD_RESPONSE"],
+    ["UND_ERR_RES_EXCEEDED_MAX_SIZE", "BAD_RESPONSE", "BAD_RESPONSE"],
+    ["UND_ERR_CLOSED", "SHUTDOWN", "SHUTDOWN"],
+    ["UND_ERR_DESTROYED", "SHUTDOWN", "SHUTDOWN"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "TLS", "TLS"],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "TLS", "TLS"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "TLS", "TLS"],
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "TLS", "TLS"],
+    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "TLS", "TLS"],
+    ["CERT_HAS_EXPIRED", "TLS", "TLS"],
+    ["CERT_NOT_YET_VALID", "TLS", "TLS"],
+    ["CERT_REVOKED", "TLS", "TLS"],
+    ["INVALID_PURPOSE", "TLS", "TLS"],
+    ["INVALID_CA", "TLS", "TLS"],
+    ["HOSTNAME_MISMATCH", "TLS", "TLS"],
+    ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "TLS", "TLS"],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "TLS", "TLS"],
+    ["EPROTO", "TLS", "TLS"],
+  ])("reads %s as %s before and %s after writing began", (code, before, after) => {
+    expect(classify(withCode(code), false)).toMatchObject({ code: before, sent: false });
+    expect(classify(withCode(code), true)).toMatchObject({ code: after, sent: true });
+  });
+
+  test("knows a parser error by its class and takes the bytes from it", () => {
+    const parserError = Object.assign(new errors.HTTPParserError("does not match"), {
+      data: "SECRET",
+    });
+
+    expect(classify(parserError, true)).toMatchObject({ code: "BAD_RESPONSE", sent: true });
+    expect(parserError.data).toBeUndefined();
+  });
+
+  test("knows an unexpected interim answer by its text", () => {
+    const error = classify(withCode("UND_ERR_SOCKET", "bad response"), true);
+
+    expect(error).toMatchObject({ code: "BAD_RESPONSE" });
+  });
+
+  test("never blames the upstream for a request that cannot be written", () => {
+    const error = classify(withCode("UND_ERR_INVALID_ARG"), false);
+
+    expect(error).not.toBeInstanceOf(UpstreamError);
+    expect(error.message).not.toContain("SECRET");
+  });
+
+  test("is total, keeps the cause, and its text is never the cause's", () => {
+    assert(
+      property(string(), string({ minLength: 1 }), boolean(), (code, secret, isSent) => {
+        const cause = withCode(code, `<<${secret}>>`);
+        const error = classify(cause, isSent);
+        expect(error.cause).toBe(cause);
+        expect(error.message).not.toContain(`<<${secret}>>`);
+        if (error instanceof UpstreamError) expect(error.sent).toBe(isSent);
+      }),
+    );
+  });
+});
