@@ -52,7 +52,7 @@ const withOwnToken =
   async (request) => {
     const given = tokens.get(request.call);
     const token = given instanceof Promise ? await given : given;
-    request.call.tally.credential = "gateway";
+    request.call.attemptLog.credential = "gateway";
     const answer = await next(authorized(request, token.authorization.reveal()));
     if (answer.status !== 401 || request.call.signal.aborted) return answer;
     const newer = await tokens.renew(request.call, token.generation);
@@ -67,7 +67,7 @@ const withCallersToken: Layer = (next) => async (request) => {
   if (token === undefined) {
     throw new UpstreamError("CALLER_TOKEN_MISSING", "the caller sent no bearer token");
   }
-  request.call.tally.credential = "caller";
+  request.call.attemptLog.credential = "caller";
   return next(authorized(request, `Bearer ${token.reveal()}`));
 };
 

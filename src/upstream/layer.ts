@@ -1,3 +1,4 @@
+import type { AttemptLog } from "../platform/attempt-log.ts";
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
 import type { Secret } from "../platform/secret.ts";
@@ -24,22 +25,8 @@ export interface UpstreamCall {
   readonly signal: CallSignal;
   /** The caller's own bearer token, for instances that pass it through. */
   readonly callerToken: Secret | undefined;
-  /** What was sent upstream for this call so far; written by `transact`, read by the log and by error details. */
-  readonly tally: UpstreamTally;
-}
-
-/** A running account of one call's upstream exchanges. */
-export interface UpstreamTally {
-  /** Exchanges begun. */
-  attempts: number;
-  /** HTTP status of the newest answer. */
-  httpStatus: number | undefined;
-  /** Whose token the newest exchange carried; written by `bearer`. */
-  credential?: "gateway" | "caller";
-  /** The correlation ID that the exchange carried, where that was another call's; written by `coalesce`. */
-  sentAs?: string | undefined;
-  /** Whether an attempt before the newest may have been executed, so that "already done" means "done"; by `retry`. */
-  mayHaveBeenExecuted?: boolean;
+  /** The upstream requests made for this call so far. */
+  readonly attemptLog: AttemptLog;
 }
 
 /** One HTTP exchange that is wanted from the upstream. */

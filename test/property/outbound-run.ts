@@ -157,7 +157,7 @@ export async function runSchedule(
       deadline: clock.now() + withinMs,
       signal: controller.signal,
       callerToken: undefined,
-      tally: { attempts: 0, httpStatus: undefined },
+      attemptLog: { attempts: 0, httpStatus: undefined },
     };
     const run: CallRun = {
       planned,

@@ -89,7 +89,7 @@ function checkCall(run: CallRun): void {
   if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
   expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);
   // Three attempts, two turns more after 429, and one with a new token.
-  expect(call.tally.attempts, tell(run)).toBeLessThanOrEqual(6);
+  expect(call.attemptLog.attempts, tell(run)).toBeLessThanOrEqual(6);
 }
 
 /** Whether permits, places and queue add up, when all is over. */

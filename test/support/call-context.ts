@@ -19,7 +19,7 @@ export function callContext(method: string, overrides: Partial<CallContext> = {}
     callerToken: undefined,
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
-    tally: { attempts: 1, httpStatus: undefined },
+    attemptLog: { attempts: 1, httpStatus: undefined },
     logger: pino({ level: "silent" }),
     ...overrides,
   };

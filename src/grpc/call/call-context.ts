@@ -1,5 +1,6 @@
 import type { Metadata } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { AttemptLog } from "../../platform/attempt-log.ts";
 import type { CallSignal } from "../../platform/call-signal.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { Secret } from "../../platform/secret.ts";
@@ -27,19 +28,8 @@ export interface CallContext {
   readonly deadline: number;
   /** Aborted with a `CallEnded` as reason when the caller cancels, `deadline` passes or the gateway's grace period ends. */
   readonly signal: CallSignal;
-  /** What was sent upstream for this call so far. */
-  readonly tally: {
-    attempts: number;
-    httpStatus: number | undefined;
-    credential?: "gateway" | "caller";
-    mayHaveBeenExecuted?: boolean;
-    /** The correlation ID that the request carried, where it was shared with another call that came first. */
-    sentAs?: string | undefined;
-    /** `caller` as far as it became known, for what watches the call from outside its interceptors. */
-    caller?: string;
-    /** `instance` as far as it became known, likewise. */
-    instance?: string;
-  };
+  /** The upstream requests made for this call so far. */
+  readonly attemptLog: AttemptLog & { caller?: string; instance?: string };
   /** The root logger; lines carry the correlation ID explicitly. */
   readonly logger: Logger;
 }

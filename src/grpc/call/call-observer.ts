@@ -5,7 +5,7 @@ import type { Reason } from "../status/status-error.ts";
 
 /** How a call ended. */
 export interface CallOutcome {
-  /** The context as the call began; who called and for which instance stands in its `tally` once it is known. */
+  /** The context as the call began; who called and for which instance stands in its `attemptLog` once it is known. */
   readonly context: CallContext;
   /** The status that was sent, or `CANCELLED` or `DEADLINE_EXCEEDED` where the caller was gone before the answer. */
   readonly code: status;

@@ -44,7 +44,7 @@ export function createCallContext(
     callerToken: undefined,
     deadline: clock.now() + allowedMs(remaining, rpc.defaultDeadlineMs, deadlines),
     signal,
-    tally: { attempts: 0, httpStatus: undefined },
+    attemptLog: { attempts: 0, httpStatus: undefined },
     logger,
   };
 }

@@ -171,12 +171,12 @@ export class InboundCall<Req, Res> implements RegisteredCall {
 
   /** The one exit of errors. */
   #refuse(error: StatusError): void {
-    const { correlationId, rpc, tally } = this.#context;
+    const { correlationId, rpc, attemptLog } = this.#context;
     const encoded = encodeStatus(error, {
       correlationId,
       method: rpc.path.slice(1),
-      attempts: tally.attempts,
-      httpStatus: tally.httpStatus,
+      attempts: attemptLog.attempts,
+      httpStatus: attemptLog.httpStatus,
     });
     const metadata = new Metadata();
     metadata.set(correlationKey, correlationId);

@@ -5,7 +5,7 @@ import type { Interceptor } from "./interceptor.ts";
  * knows more, which those further out never get to see.
  */
 export const noteCaller: Interceptor = (next) => (request, context) => {
-  context.tally.caller = context.caller;
-  context.tally.instance = context.instance;
+  context.attemptLog.caller = context.caller;
+  context.attemptLog.instance = context.instance;
   return next(request, context);
 };

@@ -44,7 +44,7 @@ export function createLogAccess(logger: Logger): CallObserver {
       const level = levelOf(outcome);
       if (!logger.isLevelEnabled(level)) return;
       const { context, code, reason, durationMs, error, mayHaveExecuted } = outcome;
-      const { tally } = context;
+      const { attemptLog } = context;
       logger[level](
         {
           method: context.rpc.path.slice(1),
@@ -52,13 +52,13 @@ export function createLogAccess(logger: Logger): CallObserver {
           reason,
           durationMs: Math.round(durationMs * 1_000) / 1_000,
           correlationId: context.correlationId,
-          caller: tally.caller ?? context.caller,
-          instance: tally.instance ?? context.instance,
+          caller: attemptLog.caller ?? context.caller,
+          instance: attemptLog.instance ?? context.instance,
           peer: context.peer,
-          upstreamAttempts: tally.attempts,
-          upstreamStatus: tally.httpStatus,
+          upstreamAttempts: attemptLog.attempts,
+          upstreamStatus: attemptLog.httpStatus,
           // Key Protect's own logs know the shared request by this ID.
-          upstreamCorrelationId: tally.sentAs,
+          upstreamCorrelationId: attemptLog.sentAs,
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
           err: level === "info" || refusals.has(reason) ? undefined : error,
         },

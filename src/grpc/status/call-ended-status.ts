@@ -36,8 +36,8 @@ export const deadlineInQueue = (): StatusError =>
   );
 
 /** Whether Key Protect has, or may have, carried out what the call asks for: on this call's request, or on that of one it waits for. */
-const hasBegun = ({ tally }: CallContext): boolean =>
-  tally.attempts > 0 || tally.mayHaveBeenExecuted === true;
+const hasBegun = ({ attemptLog }: CallContext): boolean =>
+  attemptLog.attempts > 0 || attemptLog.mayHaveBeenExecuted === true;
 
 const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
   cancelled: (context) =>
@@ -76,7 +76,7 @@ export function statusErrorOf(error: unknown, context: CallContext): StatusError
   if (error instanceof StatusError) return error;
   if (error instanceof CallEnded && context.signal.aborted) return endedCall(context);
   return new StatusError(status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", {
-    mayHaveExecuted: context.rpc.repeat === "unsafe" && context.tally.attempts > 0,
+    mayHaveExecuted: context.rpc.repeat === "unsafe" && context.attemptLog.attempts > 0,
     cause: error,
   });
 }

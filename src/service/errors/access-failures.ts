@@ -12,7 +12,8 @@ const iamHelp = {
   url: "https://cloud.ibm.com/docs/account?topic=account-iamoverview",
 };
 
-const principal = (s: Situation): "gateway" | "caller" => s.context.tally.credential ?? "gateway";
+const principal = (s: Situation): "gateway" | "caller" =>
+  s.context.attemptLog.credential ?? "gateway";
 
 export const callerTokenRejected: Verdict = (s) =>
   fail(

@@ -46,7 +46,7 @@ const notFound: Verdict = (s) => {
  */
 const badRequest: Verdict = (s) => {
   if (!on(s, "CountKeys")) return request.requestInvalid(s);
-  return s.context.tally.credential === "caller"
+  return s.context.attemptLog.credential === "caller"
     ? access.callerTokenRejected(s)
     : request.gatewayRequestRejected(s);
 };
@@ -188,7 +188,7 @@ function situationOf(
       ofUpstream?.sent ??
       (ofKeyProtect !== undefined
         ? ofKeyProtect.code !== "UNSUPPORTED"
-        : context.tally.attempts > 0),
+        : context.attemptLog.attempts > 0),
     httpStatus: ofKeyProtect?.httpStatus,
     upstreamReason: reasons
       .map((reason) => reason.code)

@@ -60,7 +60,7 @@ export function createRequestLead({ records, clock }: RequestIds): RequestLead {
   }
 
   return async (context, identity, make, keyIdOf) => {
-    const { signal, deadline, tally } = context;
+    const { signal, deadline, attemptLog } = context;
     const claimant = randomUUID();
     let joined = false;
 
@@ -81,7 +81,7 @@ export function createRequestLead({ records, clock }: RequestIds): RequestLead {
     let claimed = await claim();
     for (let waitMs = firstPollMs; claimed.kind === "running"; waitMs *= 2) {
       joined = true;
-      tally.mayHaveBeenExecuted = true;
+      attemptLog.mayHaveBeenExecuted = true;
       await sleep(Math.min(waitMs, longestPollMs), signal, clock);
       if (signal.aborted) throw endedWaiting(signal, true);
       claimed = await claim();
@@ -89,14 +89,14 @@ export function createRequestLead({ records, clock }: RequestIds): RequestLead {
     if (claimed.kind === "done") return { kind: "replay", keyId: claimed.keyId, joined };
     if (claimed.kind !== "claimed") return { kind: claimed.kind };
 
-    tally.mayHaveBeenExecuted = false;
+    attemptLog.mayHaveBeenExecuted = false;
     let made: Awaited<ReturnType<typeof make>>;
     try {
       made = await outlive(context, clock, make);
     } catch (error) {
       // What the caller is told and what the record says have one source.
       const { mayHaveExecuted } = toStatusError(error, context, {}).details;
-      const isUnknown = mayHaveExecuted === true || tally.mayHaveBeenExecuted;
+      const isUnknown = mayHaveExecuted === true || attemptLog.mayHaveBeenExecuted;
       await settle(context, identity, claimant, { kind: isUnknown ? "unknown" : "nothing" });
       if (isUnknown) return { kind: "ambiguous", error };
       throw error;

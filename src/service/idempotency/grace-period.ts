@@ -14,13 +14,13 @@ export async function outlive<T>(
   clock: Pick<Clock, "after">,
   work: (context: CallContext) => Promise<T>,
 ): Promise<T> {
-  const { signal, tally } = context;
+  const { signal, attemptLog } = context;
   if (signal.aborted) return work(context);
   const controller = new AbortController();
   const end = (): void => controller.abort(signal.reason);
   let timer: Timer | undefined;
   const callEnded = (): void => {
-    if (tally.attempts === 0 || callEnd(signal) === "shutdown") end();
+    if (attemptLog.attempts === 0 || callEnd(signal) === "shutdown") end();
     else timer = clock.after(afterlifeMs, end);
   };
   signal.addEventListener("abort", callEnded, { once: true });

@@ -53,12 +53,12 @@ const notEnded = (error: unknown): undefined => {
 
 /** Waits for the same request of another call; `undefined` if this call may try itself. */
 async function join(context: CallContext, flight: Promise<FlightEnd>): Promise<Replay | undefined> {
-  const { signal, tally } = context;
-  tally.mayHaveBeenExecuted = true;
+  const { signal, attemptLog } = context;
+  attemptLog.mayHaveBeenExecuted = true;
   const end = await raceSignal(flight, signal, () => endedWaiting(signal, true));
   if (end.kind === "done") return { kind: "replay", keyId: end.keyId, joined: true };
   if (end.kind === "unknown") throw earlierOutcomeUnknown(context);
-  tally.mayHaveBeenExecuted = false;
+  attemptLog.mayHaveBeenExecuted = false;
   if (end.kind === "refused") throw end.error;
   return undefined;
 }

@@ -12,8 +12,8 @@ import { check } from "../validation/rules.ts";
  * Whether a failure says that there is nothing left to delete, and that counts as done: because the caller says so, or because an
  * earlier attempt of this very call may have been what deleted the key.
  */
-const isDone = (error: unknown, request: DeleteKeyRequest, { tally }: CallContext): boolean =>
-  (request.allowMissing || tally.mayHaveBeenExecuted === true) &&
+const isDone = (error: unknown, request: DeleteKeyRequest, { attemptLog }: CallContext): boolean =>
+  (request.allowMissing || attemptLog.mayHaveBeenExecuted === true) &&
   error instanceof KeyProtectError &&
   error.code === "REJECTED" &&
   (error.httpStatus === 404 || error.httpStatus === 410);

@@ -2,7 +2,8 @@ import { CallLifetime } from "../../platform/call-signal.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
 import { callEndedError } from "../error.ts";
-import type { Send, UpstreamRequest, UpstreamResponse, UpstreamTally } from "../layer.ts";
+import type { AttemptLog } from "../../platform/attempt-log.ts";
+import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 
 /** What `new Promise` hands out. */
 interface Settle {
@@ -35,7 +36,7 @@ export class Flight {
   readonly #lifetime = new CallLifetime();
   readonly #options: FlightOptions;
   readonly #participants = new Set<Participant>();
-  readonly #tally: UpstreamTally = { attempts: 0, httpStatus: undefined };
+  readonly #attemptLog: AttemptLog = { attempts: 0, httpStatus: undefined };
   /** As long as the most patient of the participants waits; the layers inside read it as they go. */
   #call: { deadline: number } | undefined;
   #deadline = Number.NEGATIVE_INFINITY;
@@ -56,8 +57,8 @@ export class Flight {
     const { signal } = participant.request.call;
     this.#participants.delete(participant);
     participant
-      .settle(this.#tally)
-      .reject(callEndedError(signal, { sent: this.#tally.attempts > 0 }));
+      .settle(this.#attemptLog)
+      .reject(callEndedError(signal, { sent: this.#attemptLog.attempts > 0 }));
     if (this.#participants.size > 0) return;
     this.#lifetime.end(signal.reason);
     this.#options.onEnd();
@@ -84,11 +85,11 @@ export class Flight {
     const call = {
       ...request.call,
       signal: this.#lifetime,
-      tally: this.#tally,
+      attemptLog: this.#attemptLog,
       deadline: this.#deadline,
     };
     this.#call = call;
-    this.#tally.sentAs = call.correlationId;
+    this.#attemptLog.sentAs = call.correlationId;
     // The leader's own body is zeroed when the leader goes, which may be before the exchange ends.
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
     return { ...request, body, call };
@@ -98,7 +99,7 @@ export class Flight {
   #isDismissed(leader: Participant, error: unknown): boolean {
     if (!(error instanceof UpstreamError) || !personal.has(error.code)) return false;
     if (this.#participants.size === (this.#participants.has(leader) ? 1 : 0)) return false;
-    if (this.#participants.delete(leader)) leader.settle(this.#tally).reject(error);
+    if (this.#participants.delete(leader)) leader.settle(this.#attemptLog).reject(error);
     return true;
   }
 
@@ -111,7 +112,7 @@ export class Flight {
     this.#options.onEnd();
     for (const participant of this.#participants) {
       waiting -= 1;
-      const { resolve, reject } = participant.settle(this.#tally);
+      const { resolve, reject } = participant.settle(this.#attemptLog);
       if (response === undefined) reject(error);
       else resolve(waiting === 0 ? response : withOwnBody(response));
     }
@@ -143,13 +144,13 @@ class Participant {
   }
 
   /** Notes what was sent for the call and gives what its promise is settled with. */
-  settle(tally: UpstreamTally): Settle {
+  settle(attemptLog: AttemptLog): Settle {
     const { call } = this.request;
     call.signal.removeEventListener("abort", this);
-    call.tally.attempts += tally.attempts;
-    call.tally.httpStatus = tally.httpStatus;
-    if (tally.sentAs !== call.correlationId) call.tally.sentAs = tally.sentAs;
-    if (tally.credential !== undefined) call.tally.credential = tally.credential;
+    call.attemptLog.attempts += attemptLog.attempts;
+    call.attemptLog.httpStatus = attemptLog.httpStatus;
+    if (attemptLog.sentAs !== call.correlationId) call.attemptLog.sentAs = attemptLog.sentAs;
+    if (attemptLog.credential !== undefined) call.attemptLog.credential = attemptLog.credential;
     return this.#settle;
   }
 }

@@ -31,7 +31,7 @@ export function supersede(attempts: Attempts, newer: AttemptOutcome): void {
   if (mayHaveExecuted(outcome)) {
     attempts.mayHaveExecuted = true;
     if (request.call.rpc.repeat !== "safe") {
-      request.call.tally.mayHaveBeenExecuted = true;
+      request.call.attemptLog.mayHaveBeenExecuted = true;
     }
   }
   outcome.response?.body.fill(0);

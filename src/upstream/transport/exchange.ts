@@ -75,7 +75,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   begin(dispatcher: Dispatch): void {
     const request = this.#request;
     request.call.signal.addEventListener("abort", this);
-    request.call.tally.attempts += 1;
+    request.call.attemptLog.attempts += 1;
     dispatcher.dispatch(
       {
         method: request.method,
@@ -118,7 +118,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Controller, status: number, headers: ResponseHeaders): void {
     if (this.#isSettled || status < 200) return;
     const { call, method, maxResponseBytes } = this.#request;
-    call.tally.httpStatus = status;
+    call.attemptLog.httpStatus = status;
     this.#status = status;
     this.#headers = joinRepeated(headers);
     const encoding = this.#headers["content-encoding"];

@@ -19,7 +19,7 @@ export const call: UpstreamCall = {
   deadline: 10_000,
   signal: new AbortController().signal,
   callerToken: undefined,
-  tally: { attempts: 0, httpStatus: undefined },
+  attemptLog: { attempts: 0, httpStatus: undefined },
 };
 
 /** A request as it was sent, with the body copied before the client zeroes it. */

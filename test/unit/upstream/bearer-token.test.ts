@@ -27,7 +27,7 @@ function request(facts: { callerToken?: Secret; signal?: AbortSignal } = {}): Up
       deadline: 10_000,
       signal: facts.signal ?? new AbortController().signal,
       callerToken: facts.callerToken,
-      tally: { attempts: 0, httpStatus: undefined },
+      attemptLog: { attempts: 0, httpStatus: undefined },
     },
   };
 }
@@ -69,10 +69,10 @@ describe("with the gateway's own token", () => {
     expect(original.headers).toEqual({ accept: "application/json" });
   });
 
-  test("notes on the tally whose token was used", async () => {
+  test("notes on the attemptLog whose token was used", async () => {
     const original = request();
     await gateway(() => 200).send(original);
-    expect(original.call.tally.credential).toBe("gateway");
+    expect(original.call.attemptLog.credential).toBe("gateway");
   });
 
   test("answers a 401 with a new token and one replay of the same body", async () => {
@@ -170,7 +170,7 @@ describe("with the caller's token", () => {
     const original = request({ callerToken: new Secret("theirs") });
     await send(original);
     expect(bearers(sent)).toEqual(["Bearer theirs"]);
-    expect(original.call.tally.credential).toBe("caller");
+    expect(original.call.attemptLog.credential).toBe("caller");
   });
 
   test("refuses a call without one", async () => {

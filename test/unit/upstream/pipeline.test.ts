@@ -111,7 +111,7 @@ test.each<[OperationClass, number]>([
   const requests = Array.from({ length: 5 }, () => openRequest());
   const answers = requests.map((request) => upstream.send(request));
 
-  expect(requests.filter(({ call }) => call.tally.attempts === 1)).toHaveLength(count);
+  expect(requests.filter(({ call }) => call.attemptLog.attempts === 1)).toHaveLength(count);
   for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
 });
 

@@ -30,7 +30,7 @@ export function openRequest(
       deadline: Number.POSITIVE_INFINITY,
       signal: controller.signal,
       callerToken: undefined,
-      tally: { attempts: 0, httpStatus: undefined },
+      attemptLog: { attempts: 0, httpStatus: undefined },
       ...call,
     },
     end: (end) => controller.abort(new CallEnded(end)),

@@ -122,7 +122,7 @@ test.each([
 test("a foreign error of an unsafe RPC says that the change may have happened once something was sent", async () => {
   await using server = await startUnaryServer({
     createKey: (request, context) => {
-      if (request.name !== "early") context.tally.attempts += 1;
+      if (request.name !== "early") context.attemptLog.attempts += 1;
       return Promise.reject(new Error("lost"));
     },
   });
@@ -189,7 +189,7 @@ test("a caller that cancels aborts the signal and is counted once as cancelled",
   await using server = await startUnaryServer({
     createKey: (_, context) => {
       ({ signal } = context);
-      context.tally.attempts += 1;
+      context.attemptLog.attempts += 1;
       return new Promise((_resolve, reject) =>
         context.signal.addEventListener("abort", () => reject(context.signal.reason)),
       );
@@ -280,7 +280,7 @@ test("a handler that never settles is answered at the deadline, before the calle
     {
       createKey: (_, callContext) => {
         context = callContext;
-        callContext.tally.attempts += 1;
+        callContext.attemptLog.attempts += 1;
         return never();
       },
     },
@@ -412,8 +412,8 @@ test("new calls are refused while the gateway drains, and told to come back else
 
 test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UNAVAILABLE otherwise", async () => {
   const registry = createCallRegistry();
-  const sends = (_: unknown, { tally }: CallContext): Promise<never> => {
-    tally.attempts += 1;
+  const sends = (_: unknown, { attemptLog }: CallContext): Promise<never> => {
+    attemptLog.attempts += 1;
     return never();
   };
   await using server = await startUnaryServer(
@@ -533,7 +533,7 @@ test("what interceptors found out about the caller is known to observers, also o
   const { client } = server;
   expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.PERMISSION_DENIED);
   await eventually(() => server.outcomes.length === 1);
-  expect(server.outcomes[0]?.context.tally).toMatchObject({
+  expect(server.outcomes[0]?.context.attemptLog).toMatchObject({
     caller: "spiffe://a/b",
     instance: "eu",
   });

@@ -30,7 +30,7 @@ function lineOf(
 
 test("a success is one line with these fields and no others", () => {
   const context = callContext("CreateKey", {
-    tally: { attempts: 2, httpStatus: 201, caller: "spiffe://a/b", instance: "eu" },
+    attemptLog: { attempts: 2, httpStatus: 201, caller: "spiffe://a/b", instance: "eu" },
   });
   expect(lineOf({ context })).toEqual({
     level: 30,

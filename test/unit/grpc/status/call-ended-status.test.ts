@@ -6,13 +6,13 @@ import { callContext } from "../../../support/call-context.ts";
 const ended = (
   method: string,
   end: CallEnd,
-  tally: { attempts: number; mayHaveBeenExecuted?: boolean },
+  attemptLog: { attempts: number; mayHaveBeenExecuted?: boolean },
 ) => {
   const controller = new AbortController();
   controller.abort(new CallEnded(end));
   const { signal } = controller;
   const { reason, details } = endedCall(
-    callContext(method, { signal, tally: { httpStatus: undefined, ...tally } }),
+    callContext(method, { signal, attemptLog: { httpStatus: undefined, ...attemptLog } }),
   );
   return [reason, details.mayHaveExecuted === true];
 };
@@ -32,6 +32,6 @@ test.each([
   ["CreateKey", "shutdown", waiting, ["OUTCOME_UNKNOWN", true]],
   ["WrapKey", "deadline", sent, ["DEADLINE_UPSTREAM", false]],
   ["WrapKey", "shutdown", sent, ["SHUTTING_DOWN", false]],
-] as const)("%s that ends by %s with %o is told so", (method, end, tally, told) => {
-  expect(ended(method, end, tally)).toEqual(told);
+] as const)("%s that ends by %s with %o is told so", (method, end, attemptLog, told) => {
+  expect(ended(method, end, attemptLog)).toEqual(told);
 });

@@ -649,7 +649,7 @@ describe("the mapping of failures to statuses", () => {
   test.each(golden)("%s (%s)", (_situation, method, error, expected) => {
     const [code, reason, details, mayHaveExecuted, more = {}] = expected;
     const context = callContext(method, {
-      tally: {
+      attemptLog: {
         attempts: 1,
         httpStatus: undefined,
         ...(more.credential === undefined ? {} : { credential: more.credential }),

@@ -41,7 +41,7 @@ export function setUp(change: Partial<RequestRecords> = {}) {
       material: undefined,
       make: (call) =>
         new Promise<string>((end, fail) => {
-          call.tally.attempts += 1;
+          call.attemptLog.attempts += 1;
           begun.push({ context: call, end, fail });
         }),
       keyIdOf: (made) => made,
@@ -55,4 +55,4 @@ export function setUp(change: Partial<RequestRecords> = {}) {
 
 /** The context of a call that has sent nothing. */
 export const fresh = (overrides: Partial<CallContext> = {}): CallContext =>
-  callContext("CreateKey", { tally: { attempts: 0, httpStatus: undefined }, ...overrides });
+  callContext("CreateKey", { attemptLog: { attempts: 0, httpStatus: undefined }, ...overrides });

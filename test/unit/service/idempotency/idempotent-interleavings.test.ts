@@ -120,7 +120,7 @@ async function run(
     const context = callContext("CreateKey", {
       signal: controller.signal,
       deadline: clock.now() + 30_000,
-      tally: { attempts: 0, httpStatus: undefined },
+      attemptLog: { attempts: 0, httpStatus: undefined },
     });
     const guard = guards[process] ?? expect.fail();
     guard(context, {
@@ -139,11 +139,11 @@ async function run(
           };
           executions.push(execution);
           // One that waits for its turn has sent nothing yet.
-          if (!isSlow) call.tally.attempts += 1;
+          if (!isSlow) call.attemptLog.attempts += 1;
           call.signal.addEventListener("abort", () => {
-            execution.mayHaveHappened = call.tally.attempts > 0;
+            execution.mayHaveHappened = call.attemptLog.attempts > 0;
             execution.isOver = true;
-            reject(new UpstreamError("CANCELLED", "ended", { sent: call.tally.attempts > 0 }));
+            reject(new UpstreamError("CANCELLED", "ended", { sent: call.attemptLog.attempts > 0 }));
           });
         }),
       keyIdOf: (keyId) => keyId,

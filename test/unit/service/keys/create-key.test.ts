@@ -408,9 +408,9 @@ describe("material in the answer", () => {
     expect(answer.keyMaterial).toEqual(material());
     expect(fake.calls.map(([operation]) => operation)).toEqual(["createKey", "getKeyMaterial"]);
     expect(fake.calls[1]).toEqual(["getKeyMaterial", keyId]);
-    expect(contexts.map(({ deadline, signal, tally }) => [deadline, signal, tally])).toEqual([
-      [950, timed.signal, timed.tally],
-    ]);
+    expect(
+      contexts.map(({ deadline, signal, attemptLog }) => [deadline, signal, attemptLog]),
+    ).toEqual([[950, timed.signal, timed.attemptLog]]);
   });
 
   test.each<[string, () => Promise<typeof standard>]>([

@@ -209,7 +209,7 @@ describe("DeleteKey", () => {
       const answer = await createKeysHandlers(deps).deleteKey(
         { keyId, returnPreference: ReturnPreference.UNSPECIFIED, allowMissing: false },
         callContext("DeleteKey", {
-          tally: { attempts: 2, httpStatus, mayHaveBeenExecuted: true },
+          attemptLog: { attempts: 2, httpStatus, mayHaveBeenExecuted: true },
         }),
       );
       expect(answer.key?.id).toBe(keyId);

@@ -29,7 +29,7 @@ function held(options: Partial<CoalesceOptions> = {}) {
     (request) =>
       new Promise((resolve, reject) => {
         const { signal } = request.call;
-        request.call.tally.attempts += 1;
+        request.call.attemptLog.attempts += 1;
         const end = (): void => reject(callEndedError(signal, { sent: true }));
         const settling =
           <T>(settle: (value: T) => void) =>
@@ -303,16 +303,20 @@ describe("the exchange", () => {
     const made = held();
     const leader = openRequest();
     const follower = openRequest();
-    Object.assign(leader.call.tally, { caller: "spiffe://leader" });
+    Object.assign(leader.call.attemptLog, { caller: "spiffe://leader" });
     const sent = [leader, follower].map((request) => made.send(request));
-    const tally = made.exchanges[0]?.request.call.tally;
-    if (tally === undefined) throw new Error("nothing was sent");
-    tally.httpStatus = 200;
-    tally.credential = "gateway";
+    const attemptLog = made.exchanges[0]?.request.call.attemptLog;
+    if (attemptLog === undefined) throw new Error("nothing was sent");
+    attemptLog.httpStatus = 200;
+    attemptLog.credential = "gateway";
     made.exchanges[0]?.resolve(answered());
     await Promise.all(sent);
-    expect(follower.call.tally).toEqual({ attempts: 1, httpStatus: 200, credential: "gateway" });
-    expect(leader.call.tally.attempts).toBe(1);
+    expect(follower.call.attemptLog).toEqual({
+      attempts: 1,
+      httpStatus: 200,
+      credential: "gateway",
+    });
+    expect(leader.call.attemptLog.attempts).toBe(1);
   });
 });
 

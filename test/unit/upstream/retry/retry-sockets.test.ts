@@ -49,7 +49,7 @@ test("a kept connection that is reset under a request costs a safe call nothing"
     expect((await send(request("safe"))).status).toBe(200);
     const second = request("safe");
     expect((await send(second)).status).toBe(200);
-    expect(second.call.tally.attempts).toBe(2);
+    expect(second.call.attemptLog.attempts).toBe(2);
     expect(server.requests).toHaveLength(3);
   });
 });
@@ -69,7 +69,7 @@ test("after a reset the next attempt goes over a new connection, not over anothe
       expect(server.accepted).toBe(atOnce);
       const later = request("safe");
       expect((await send(later)).status).toBe(200);
-      expect(later.call.tally.attempts).toBe(2);
+      expect(later.call.attemptLog.attempts).toBe(2);
       expect(server.accepted).toBe(atOnce + 1);
     },
     atOnce,
@@ -98,7 +98,7 @@ test("a refused connection is tried three times for every call, since nothing wa
       const asked = request(repeat);
       const error = await upstreamErrorOf(send(asked));
       expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
-      expect(asked.call.tally.attempts).toBe(3);
+      expect(asked.call.attemptLog.attempts).toBe(3);
     }
   });
 });

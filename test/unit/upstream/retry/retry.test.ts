@@ -281,7 +281,7 @@ describe("what the caller is told", () => {
       const sent = made.send(asked);
       await made.clock.advance(1_000);
       expect((await sent).status).toBe(404);
-      expect(asked.call.tally).toEqual({
+      expect(asked.call.attemptLog).toEqual({
         attempts: 0,
         httpStatus: undefined,
         ...(expected === undefined ? {} : { mayHaveBeenExecuted: expected }),

@@ -17,7 +17,7 @@ describe("an exchange", () => {
     expect(response.status).toBe(201);
     expect(response.body.toString()).toBe("hello");
     expect(response.headers).toMatchObject({ "x-twice": "a, b", "content-length": "5" });
-    expect(request.call.tally).toEqual({ attempts: 1, httpStatus: 201 });
+    expect(request.call.attemptLog).toEqual({ attempts: 1, httpStatus: 201 });
   });
 
   test("sends method, path, headers and body as given, and no accept-encoding", async () => {
@@ -128,7 +128,7 @@ describe("an exchange that cannot begin", () => {
     const error = await upstreamErrorOf(way.send(request));
 
     expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
-    expect(request.call.tally).toEqual({ attempts: 1, httpStatus: undefined });
+    expect(request.call.attemptLog).toEqual({ attempts: 1, httpStatus: undefined });
   });
 
   test("is UNREACHABLE and not sent when the host has no address", async () => {
@@ -221,7 +221,7 @@ describe("an exchange that cannot begin", () => {
     const error = await upstreamErrorOf(way.send(request));
 
     expect(error).toMatchObject({ code: "SHUTDOWN", sent: false });
-    expect(request.call.tally.attempts).toBe(0);
+    expect(request.call.attemptLog.attempts).toBe(0);
     expect(server.accepted).toBe(0);
   });
 });
@@ -283,7 +283,7 @@ describe("an exchange that has begun", () => {
     await using way = wayTo(server.origin);
     const request = openRequest({ attemptTimeoutMs: 3_000 });
     const failing = upstreamErrorOf(way.send(request));
-    await until(() => request.call.tally.httpStatus === 200);
+    await until(() => request.call.attemptLog.httpStatus === 200);
 
     await way.clock.advance(3_000);
 
@@ -300,7 +300,7 @@ describe("an exchange that has begun", () => {
     await using way = wayTo(server.origin);
     const request = openRequest({ attemptTimeoutMs: 3_000 });
     const failing = upstreamErrorOf(way.send(request));
-    await until(() => request.call.tally.httpStatus === 200);
+    await until(() => request.call.attemptLog.httpStatus === 200);
 
     await way.clock.advance(3_000);
 

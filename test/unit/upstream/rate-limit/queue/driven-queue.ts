@@ -101,7 +101,7 @@ export function createQueue(
           deadline,
           signal,
           callerToken: undefined,
-          tally: { attempts: 0, httpStatus: undefined },
+          attemptLog: { attempts: 0, httpStatus: undefined },
         },
         signal,
         caller,
