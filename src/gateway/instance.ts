@@ -90,7 +90,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     clock,
     random,
   });
-  const membership = quota.join(upstream.pace);
+  const membership = quota.join(upstream.rateLimit);
   metrics.watchUpstream(config.alias, upstream.state);
   return {
     alias: config.alias,

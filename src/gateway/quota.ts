@@ -10,7 +10,7 @@ import {
   type QuotaShareState,
 } from "../quota-share/quota-share.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
-import type { Pace, PaceOptions } from "../upstream/rate-limit/rate-limit.ts";
+import type { RateLimit, RateLimitOptions } from "../upstream/rate-limit/rate-limit.ts";
 import type { QuotaSettings } from "../upstream/rate-limit/adaptive/settings.ts";
 import type { Scheduler } from "../upstream/rate-limit/queue/scheduler.ts";
 import { createSharedLaw } from "../upstream/rate-limit/adaptive/leased-rate.ts";
@@ -18,9 +18,9 @@ import { createSharedLaw } from "../upstream/rate-limit/adaptive/leased-rate.ts"
 /** The quota of an instance, before and after the way to it is built. */
 export interface InstanceQuota {
   /** What the pacing is to be made with. */
-  readonly pacing: Pick<PaceOptions, "quota" | "share">;
+  readonly pacing: Pick<RateLimitOptions, "quota" | "share">;
   /** Begins to share, through the pacing that was made. */
-  join(pace: Pick<Pace, "follow" | "scheduler">): QuotaMembership;
+  join(rateLimit: Pick<RateLimit, "applyRate" | "scheduler">): QuotaMembership;
 }
 
 /** A part in a quota. Disposing of it gives it back. */
@@ -112,7 +112,7 @@ function shareQuota(
         },
       },
     },
-    join(pace) {
+    join(rateLimit) {
       const member = createQuotaShare({
         redis,
         instanceKey: `{${instanceId}}`,
@@ -127,14 +127,14 @@ function shareQuota(
         clock,
         random,
         logger,
-        demand: () => meter.demand(clock.now(), pace.scheduler.queued),
+        demand: () => meter.demand(clock.now(), rateLimit.scheduler.queued),
         apply(limit) {
           law.limitTo(limit, clock.now());
-          pace.follow();
+          rateLimit.applyRate();
         },
       });
       share = member;
-      scheduler = pace.scheduler;
+      scheduler = rateLimit.scheduler;
       member.start();
       return { state: () => member.state, [Symbol.asyncDispose]: () => member.close() };
     },

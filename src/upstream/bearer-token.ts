@@ -58,7 +58,9 @@ const withOwnToken =
     const newer = await tokens.renew(request.call, token.generation);
     // The same token again: it was renewed a moment ago, so it is good and what lacks is access.
     if (newer.generation === token.generation || request.call.signal.aborted) return answer;
-    return next(authorized(request, newer.authorization.reveal()));
+    // Each 429 gives one attempt the place at the head of the queue, and that attempt was made.
+    const again = request.isRequeued === true ? { ...request, isRequeued: false } : request;
+    return next(authorized(again, newer.authorization.reveal()));
   };
 
 /** A caller's token cannot be renewed here: its 401 is the caller's to deal with. */

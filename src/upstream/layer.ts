@@ -42,6 +42,11 @@ export interface UpstreamRequest {
   readonly maxResponseBytes: number;
   /** Whether a connection has to be made for it, which is closed after it. Default: one that is open is used, if there is any. */
   readonly onNewConnection?: boolean | undefined;
+  /**
+   * Whether this attempt follows a 429. It then waits at the head of its caller's queue. The retry
+   * layer sets it on that one attempt only. Default: the attempt waits behind the caller's other calls.
+   */
+  readonly isRequeued?: boolean | undefined;
   readonly call: UpstreamCall;
 }
 

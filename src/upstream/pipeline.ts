@@ -9,9 +9,9 @@ import { guardMeter, type PipelineMeter } from "./meter.ts";
 import { createObserve } from "./observe.ts";
 import type { Origin } from "./host.ts";
 import {
-  createPace,
-  type Pace,
-  type PaceOptions,
+  createRateLimit,
+  type RateLimit,
+  type RateLimitOptions,
   type ShareWatch,
 } from "./rate-limit/rate-limit.ts";
 import { readPipelineState, type UpstreamState } from "./state.ts";
@@ -24,7 +24,7 @@ import { createTransact } from "./transport/transport.ts";
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
   readonly send: Send;
-  readonly pace: Pick<Pace, "rate" | "scheduler" | "permits" | "tracker" | "follow">;
+  readonly rateLimit: Pick<RateLimit, "rate" | "scheduler" | "permits" | "tracker" | "applyRate">;
   /** Reads what it is doing at this moment. */
   readonly state: () => UpstreamState;
   /** Refuses new requests, waits for those under way (each has its attempt's time at most), closes the connections. */
@@ -40,7 +40,7 @@ export interface UpstreamOptions {
   /** Shared by all instances on one host. */
   readonly origin: Origin;
   /** Absent: nothing bounds what is sent but the connections. */
-  readonly quota?: PaceOptions["quota"];
+  readonly quota?: RateLimitOptions["quota"];
   readonly share?: ShareWatch | undefined;
   readonly queue?: Partial<QueueBounds> | undefined;
   /** Default: that of the retries. */
@@ -75,7 +75,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { breaks } = origin;
   const pool = createPool({ ...options.pool, meter, clock });
   const { connections } = options.pool;
-  const pace = createPace({
+  const rateLimit = createRateLimit({
     quota,
     share: options.share,
     connections,
@@ -86,13 +86,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   });
   origin.listen({
     onOpen: (operations, refusal) =>
-      pace.scheduler.flush(
+      rateLimit.scheduler.flush(
         refusal,
         operations === "data" ? ["interactive"] : ["management", "bulk"],
       ),
     // Not for management alone: what never stopped for its sake must not be slowed down by its return.
     onClose: (operations) => {
-      if (operations === "data") pace.ramp();
+      if (operations === "data") rateLimit.slowRestart();
     },
   });
   const layers: readonly Layer[] = [
@@ -116,23 +116,23 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       },
       maxAttempts: options.maxAttempts,
       // Where no quota is kept, nothing but the call itself heeds the upstream's `Retry-After`.
-      putFirst: quota && ((call) => pace.requeue(call)),
+      hasQueue: quota !== undefined,
     }),
     // Before the permit: quota must not run out while IAM is slow.
     bearer,
     // Every attempt pays; waiting here must not look like a slow upstream, hence outside the breaker.
-    pace.layer,
+    rateLimit.layer,
     // Around the exchange alone: sees its failures and time-outs and nothing of the gateway's own refusals.
     ...(breaks === undefined ? [] : [breaks.layer]),
   ];
   const close = async (): Promise<void> => {
-    pace.close();
+    rateLimit.close();
     await pool.close();
   };
   return {
     send: pipeline(layers, createTransact({ pool, clock, attemptTimeoutMs })),
-    pace,
-    state: () => readPipelineState({ pace, pool, connections, origin, clock }),
+    rateLimit,
+    state: () => readPipelineState({ rateLimit, pool, connections, origin, clock }),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { PriorityClass } from "../rpc-table.ts";
 import type { OperationClass } from "./circuit-breaker/breakers.ts";
 import type { Breaker } from "./circuit-breaker/circuit-breaker.ts";
-import type { Pace } from "./rate-limit/rate-limit.ts";
+import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Pool } from "./transport/pool.ts";
 import type { Origin } from "./host.ts";
 import type { QuotaPhase } from "./rate-limit/adaptive/adaptive-rate.ts";
@@ -43,7 +43,7 @@ export interface UpstreamState {
 
 /** What is read. */
 export interface PipelineParts {
-  readonly pace: Pick<Pace, "scheduler" | "permits" | "tracker" | "rate">;
+  readonly rateLimit: Pick<RateLimit, "scheduler" | "permits" | "tracker" | "rate">;
   readonly pool: Pick<Pool, "connected">;
   readonly connections: number;
   readonly origin: Pick<Origin, "breaks" | "budget">;
@@ -60,8 +60,8 @@ const circuitOf = ({ state, retryInMs }: Breaker): Pick<Breaker, "state" | "retr
 
 /** Reads the present state. Changes nothing. */
 export function readPipelineState(parts: PipelineParts): UpstreamState {
-  const { pace, pool, connections, origin, clock } = parts;
-  const { scheduler, permits, tracker, rate } = pace;
+  const { rateLimit, pool, connections, origin, clock } = parts;
+  const { scheduler, permits, tracker, rate } = rateLimit;
   const breakers = origin.breaks?.breakers;
   const perSecond = finite(rate);
   const pausedForMs = permits.pausedUntil - clock.now();

@@ -30,8 +30,8 @@ vi.mock(
     const original = await importOriginal();
     return {
       ...original,
-      limitInFlight: (permits, most, clock) => {
-        const bounded = original.limitInFlight(permits, most, clock);
+      createConcurrencyLimit: (permits, most, clock) => {
+        const bounded = original.createConcurrencyLimit(permits, most, clock);
         const counted: typeof bounded = {
           ...bounded,
           // What a spread copies as it was.
@@ -94,8 +94,8 @@ function checkCall(run: CallRun): void {
 
 /** Whether permits, places and queue add up, when all is over. */
 function checkAccount({ network, upstream }: ScheduleRun, plan: Schedule): void {
-  const { pace } = upstream;
-  if (pace === undefined) return;
+  const { rateLimit } = upstream;
+  if (rateLimit === undefined) return;
   const { spent, refunded, released } = seams.permits;
   expect(refunded + released).toBe(spent);
   // Whoever leaves a probe behind does not wait to hear whether it was written: its permit counts as used.
@@ -103,7 +103,7 @@ function checkAccount({ network, upstream }: ScheduleRun, plan: Schedule): void 
   expect(unused).toBeGreaterThanOrEqual(0);
   expect(unused).toBeLessThanOrEqual(network.unwrittenAfterEnd);
   expect(network.mostUnderWay).toBeLessThanOrEqual(plan.connections);
-  expect({ queued: pace.scheduler.queued, callers: pace.scheduler.callers }).toEqual({
+  expect({ queued: rateLimit.scheduler.queued, callers: rateLimit.scheduler.callers }).toEqual({
     queued: 0,
     callers: 0,
   });

@@ -4,7 +4,7 @@
  */
 
 import { quotaMargin } from "../../src/upstream/rate-limit/adaptive/settings.ts";
-import { createWindow } from "../../src/upstream/rate-limit/permits/sliding-window.ts";
+import { createSlidingWindow } from "../../src/upstream/rate-limit/permits/sliding-window.ts";
 
 export interface Pacer {
   /** The earliest time at which something may be sent, given the present. `Infinity` requests per second are unpaced. */
@@ -19,7 +19,7 @@ export function createPacer(perSecond: number): Pacer {
   let burst = burstOf(perSecond);
   let theoretical = 0;
   let paused = Number.NEGATIVE_INFINITY;
-  const window = createWindow({ quota: isUnpaced(perSecond) ? 1 : perSecond / quotaMargin });
+  const window = createSlidingWindow({ quota: isUnpaced(perSecond) ? 1 : perSecond / quotaMargin });
 
   /** What was sent unpaced is not known to the pace that begins, so it begins with nothing to spend. */
   function start(rate: number, quotaRate: number, now: number): void {

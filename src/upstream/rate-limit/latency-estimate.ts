@@ -2,7 +2,7 @@
 import type { PriorityClass } from "../../rpc-table.ts";
 
 /** The usual length of exchanges, by class: creating an RSA key must not count against unwrapping. */
-export interface ServiceTime {
+export interface LatencyEstimate {
   /** The present estimate of the median, in milliseconds. */
   readonly typicalMs: (priority: PriorityClass, now: number) => number;
   /** Takes note of an exchange that was answered. */
@@ -11,7 +11,7 @@ export interface ServiceTime {
   onGivenUp(priority: PriorityClass, tookMs: number, now: number): void;
 }
 
-export interface ServiceTimeOptions {
+export interface LatencyEstimateOptions {
   /** The estimate where there is nothing to go by, in milliseconds. Default 20. */
   readonly initialMs?: number | undefined;
 }
@@ -39,7 +39,9 @@ const halfLifeMs = 1_000;
  * Starts with nothing to go by. Each sample moves its class's estimate up or down by a share of it, whatever the
  * distance: that settles at the median, and a few exchanges that hang do not move it.
  */
-export function createServiceTime({ initialMs = 20 }: ServiceTimeOptions = {}): ServiceTime {
+export function createLatencyEstimate({
+  initialMs = 20,
+}: LatencyEstimateOptions = {}): LatencyEstimate {
   const begin = (): Estimate => ({
     value: Math.max(initialMs, leastMs),
     samples: 0,

@@ -5,7 +5,11 @@ import { parseRetryAfter } from "../../platform/retry-after.ts";
 import { UpstreamError } from "../error.ts";
 import { callEndedError } from "../error.ts";
 import type { Layer, UpstreamCall, UpstreamResponse } from "../layer.ts";
-import { limitInFlight, type BoundedPermits, type NextTurn } from "./permits/concurrency-limit.ts";
+import {
+  createConcurrencyLimit,
+  type ConcurrencyLimit,
+  type NextTurn,
+} from "./permits/concurrency-limit.ts";
 import { outcomeOfStatus, type UpstreamOutcome } from "../observe.ts";
 import type { Permits } from "./permits/permits.ts";
 import { createQuotaPermits } from "./permits/_quota-permits.ts";
@@ -14,11 +18,11 @@ import type { QuotaSettings } from "./adaptive/settings.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
 import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
 import type { ShedReason } from "./queue/rejections.ts";
-import { createServiceTime } from "./latency-estimate.ts";
-import { createUnpacedPermits } from "./permits/unlimited-permits.ts";
+import { createLatencyEstimate } from "./latency-estimate.ts";
+import { createUnlimitedPermits } from "./permits/unlimited-permits.ts";
 
 /** Counts what attempts come to. Must not throw. */
-export interface PaceMeter {
+export interface RateLimitMeter {
   /** An attempt got its turn after so many milliseconds; 0 if it did not wait. */
   readonly callGranted: (priority: PriorityClass, waitMs: number) => void;
   /** An attempt left without its turn. */
@@ -38,14 +42,14 @@ export interface ShareWatch {
 }
 
 /** What one instance's quota is kept with. */
-export interface PaceOptions {
+export interface RateLimitOptions {
   /** How the rate is found, or a law that says. Absent: nothing bounds what is sent but the connections. */
   readonly quota?: QuotaSettings | QuotaTracker | undefined;
   readonly share?: ShareWatch | undefined;
   /** Most requests under way. */
   readonly connections: number;
   readonly bounds?: Partial<QueueBounds> | undefined;
-  readonly meter?: Partial<PaceMeter> | undefined;
+  readonly meter?: Partial<RateLimitMeter> | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -54,17 +58,15 @@ export interface PaceOptions {
 }
 
 /** The way through one instance's quota. */
-export interface Pace {
+export interface RateLimit {
   /** To be put around each attempt, inside the token and outside the breaker. */
   readonly layer: Layer;
-  /** Makes the next attempt of a call that was answered 429 go first. */
-  requeue(call: UpstreamCall): void;
   /** Puts into force what the law says now; to be called when it has been changed from outside. */
-  follow(): void;
+  applyRate(): void;
   /** The upstream is back: starts low, so that not everybody comes at once. */
-  ramp(): void;
+  slowRestart(): void;
   readonly scheduler: Scheduler;
-  readonly permits: Pick<BoundedPermits, "inFlight" | "pausedUntil" | "ready">;
+  readonly permits: Pick<ConcurrencyLimit, "inFlight" | "pausedUntil" | "ready">;
   /** Absent where no quota is kept. */
   readonly tracker: Pick<QuotaTracker, "safeRate" | "phase"> | undefined;
   /** Requests per second that are let through at present; `Infinity` as long as nothing is paced. */
@@ -78,7 +80,7 @@ const firstAnswers = 50;
 const heldUpMs = 2;
 
 /** Starts at the rate that the settings say. */
-export function createPace(options: PaceOptions): Pace {
+export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { quota, share, connections, bounds, meter = {}, clock, random } = options;
   const tracker =
     quota !== undefined && "mode" in quota
@@ -86,23 +88,22 @@ export function createPace(options: PaceOptions): Pace {
       : quota;
   const source: Permits =
     tracker === undefined
-      ? createUnpacedPermits(clock)
+      ? createUnlimitedPermits(clock)
       : createQuotaPermits({ clock, rate: tracker.rate });
-  const permits = limitInFlight(source, connections, clock, options.nextTurn);
-  const serviceTime = createServiceTime();
+  const permits = createConcurrencyLimit(source, connections, clock, options.nextTurn);
+  const latency = createLatencyEstimate();
   const scheduler = createScheduler({
     permits,
     clock,
     bounds,
-    typicalServiceMs: serviceTime.typicalMs,
+    typicalServiceMs: latency.typicalMs,
     duePerSecond: share && (() => share.duePerSecond()),
     onGranted: meter.callGranted,
     onShed: meter.callShed,
   });
-  const first = new WeakSet<UpstreamCall>();
   let coldAnswers = firstAnswers;
 
-  const follow = (now: number): void => {
+  const applyRate = (now: number): void => {
     if (tracker === undefined || !tracker.advance(now)) return;
     permits.setRate(tracker.rate, tracker.quotaRate);
     if (tracker.pausedUntil > now) permits.pauseUntil(tracker.pausedUntil);
@@ -118,13 +119,13 @@ export function createPace(options: PaceOptions): Pace {
     if (coldAnswers > 0) {
       // Held up by code that is not compiled yet, it may have been late on its whole way.
       coldAnswers -= 1;
-      permits.arrivedLate(startedAt, now);
+      permits.recordSentAt(startedAt, now);
     } else if (sentAt !== undefined && sentAt - startedAt > heldUpMs) {
       // It waited for a new connection or for the event loop.
-      permits.arrivedLate(startedAt, sentAt);
+      permits.recordSentAt(startedAt, sentAt);
     }
     // A refusal is quick and says nothing about the time that work takes.
-    if (status < 500 && status !== 429) serviceTime.onAnswer(rpc.priority, tookMs, now);
+    if (status < 500 && status !== 429) latency.onAnswer(rpc.priority, tookMs, now);
     if (tracker === undefined) return;
     const retryAfter = headers["retry-after"];
     const retryAfterMs =
@@ -136,7 +137,7 @@ export function createPace(options: PaceOptions): Pace {
       tracker.onAccepted(now);
       share?.accepted(now);
     }
-    follow(now);
+    applyRate(now);
     if (status === 503 && retryAfterMs !== undefined) {
       // Spread, as after 429: replicas that were told the same must not come back in the same moment.
       permits.pauseUntil(now + retryAfterMs * (1 + 0.1 * random()));
@@ -149,7 +150,7 @@ export function createPace(options: PaceOptions): Pace {
     meter.upstreamAttempted?.(rpc.method, code);
     if (code === "ATTEMPT_TIMEOUT" || code === "DEADLINE" || code === "CANCELLED") {
       const now = clock.now();
-      serviceTime.onGivenUp(rpc.priority, now - startedAt, now);
+      latency.onGivenUp(rpc.priority, now - startedAt, now);
     }
   };
   /** Gives back the permit, if it was not used, and the place, as soon as nothing occupies the connection any more. */
@@ -164,8 +165,9 @@ export function createPace(options: PaceOptions): Pace {
     layer: (next) => async (request) => {
       const { call } = request;
       share?.arrived();
-      follow(clock.now());
-      const turn = first.delete(call) ? scheduler.readmit(call) : scheduler.admit(call);
+      applyRate(clock.now());
+      const turn =
+        request.isRequeued === true ? scheduler.acquireFirst(call) : scheduler.acquire(call);
       if (turn !== undefined) await turn;
       // A call can end between the grant and this line.
       if (call.signal.aborted) {
@@ -185,13 +187,12 @@ export function createPace(options: PaceOptions): Pace {
       learn(call, response, startedAt);
       return response;
     },
-    requeue: (call) => void first.add(call),
-    follow: () => follow(clock.now()),
-    ramp() {
+    applyRate: () => applyRate(clock.now()),
+    slowRestart() {
       if (tracker === undefined) return;
       const now = clock.now();
       tracker.ramp(now);
-      follow(now);
+      applyRate(now);
     },
     scheduler,
     permits,

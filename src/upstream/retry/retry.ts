@@ -1,7 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/retry-after.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Layer, Send, UpstreamCall, UpstreamResponse } from "../layer.ts";
+import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import { abandoned, attempt, conclude, supersede } from "./attempts.ts";
 import type { Attempts } from "./attempts.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -17,10 +17,10 @@ export interface RetryOptions {
   /** Shared by all that send to one origin. */
   readonly budget: RetryBudget;
   /**
-   * Sees to it that the next attempt of a call that was answered 429 goes first when there is quota again; that attempt is
-   * refused if the call cannot have another turn. Absent: `Retry-After`, or a backoff, is waited for.
+   * Whether a layer inside queues requests and reads `isRequeued`. The attempt after a 429 is then sent there at once, and
+   * it is rejected if the call's deadline is too near. Default `false`: `Retry-After`, or a backoff, is waited for.
    */
-  readonly putFirst?: ((call: UpstreamCall) => void) | undefined;
+  readonly hasQueue?: boolean | undefined;
   /** Attempts of one call, the first included and those after 429 not. Default 3. */
   readonly maxAttempts?: number | undefined;
   /** Told of every repeat before it is sent. Must not throw. */
@@ -42,7 +42,7 @@ const exchangeMs = 50;
  * are not handed on are zeroed.
  */
 export function createRetry(options: RetryOptions): Layer {
-  const { clock, random, budget, putFirst, onRepeat } = options;
+  const { clock, random, budget, hasQueue = false, onRepeat } = options;
   const maxRepeats = (options.maxAttempts ?? 3) - 1;
 
   /** Waits; `false`, at once, if too little of the call's time would be left. */
@@ -67,10 +67,7 @@ export function createRetry(options: RetryOptions): Layer {
   const requeue = async (attempts: Attempts): Promise<boolean> => {
     if (attempts.requeues >= maxRequeues) return false;
     attempts.requeues += 1;
-    const { call } = attempts.request;
-    if (putFirst === undefined) return waitFor(delayMs(attempts), call);
-    putFirst(call);
-    return true;
+    return hasQueue || waitFor(delayMs(attempts), attempts.request.call);
   };
 
   /** Waits until it is time for the repeat; `false` if there will be none. */
@@ -88,6 +85,16 @@ export function createRetry(options: RetryOptions): Layer {
     return waitFor(ms, call);
   };
 
+  /** The request of an attempt beyond the first. */
+  const toRetry = (
+    request: UpstreamRequest,
+    outcome: AttemptOutcome,
+    repetition: Repetition,
+  ): UpstreamRequest => {
+    if (hasQueue && repetition === "requeue") return { ...request, isRequeued: true };
+    return hasBroken(outcome) ? { ...request, onNewConnection: true } : request;
+  };
+
   const repeat = async (next: Send, attempts: Attempts): Promise<UpstreamResponse> => {
     const { request } = attempts;
     const { call } = request;
@@ -97,10 +104,7 @@ export function createRetry(options: RetryOptions): Layer {
       if (repetition !== "none" && call.signal.aborted) throw abandoned(attempts);
       if (!isTime) break;
       onRepeat?.(call, repetition);
-      const newer = await attempt(
-        next,
-        hasBroken(attempts.outcome) ? { ...request, onNewConnection: true } : request,
-      );
+      const newer = await attempt(next, toRetry(request, attempts.outcome, repetition));
       if (isRefusal(newer)) break;
       supersede(attempts, newer);
     }

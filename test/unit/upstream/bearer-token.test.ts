@@ -83,6 +83,12 @@ describe("with the gateway's own token", () => {
     expect(g.sent[1]?.body).toBe(original.body);
   });
 
+  test("the request with the new token does not go to the head of the queue again", async () => {
+    const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
+    await g.send({ ...request(), isRequeued: true });
+    expect(g.sent.map(({ isRequeued }) => isRequeued)).toEqual([true, false]);
+  });
+
   test("renews once for 100 calls that are answered with 401", async () => {
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
     const answers = await Promise.all(Array.from({ length: 100 }, () => g.send(request())));

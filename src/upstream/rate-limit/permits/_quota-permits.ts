@@ -1,7 +1,7 @@
 import type { Clock } from "../../../platform/clock.ts";
-import { createPermitMint } from "./rate-limiter.ts";
+import { createRateLimiter } from "./rate-limiter.ts";
 import type { Permits } from "./permits.ts";
-import { createUnpacedPermits } from "./unlimited-permits.ts";
+import { createUnlimitedPermits } from "./unlimited-permits.ts";
 
 /**
  * Permits at a rate that may be unknown (`Infinity`): then they are without end, and cost next to nothing. A finite rate
@@ -10,8 +10,8 @@ import { createUnpacedPermits } from "./unlimited-permits.ts";
 export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number }): Permits {
   const create = (perSecond: number): Permits =>
     perSecond === Number.POSITIVE_INFINITY
-      ? createUnpacedPermits(clock)
-      : createPermitMint({ clock, rate: perSecond });
+      ? createUnlimitedPermits(clock)
+      : createRateLimiter({ clock, rate: perSecond });
   let permits = create(rate);
   let waiter: (() => void) | undefined;
   let isClosed = false;
@@ -34,7 +34,7 @@ export function createQuotaPermits({ clock, rate }: { clock: Clock; rate: number
   return {
     tryTake: () => permits.tryTake(),
     refund: () => permits.refund(),
-    arrivedLate: (takenAt, time) => permits.arrivedLate(takenAt, time),
+    recordSentAt: (takenAt, time) => permits.recordSentAt(takenAt, time),
     whenAvailable(callback) {
       waiter = callback;
       permits.whenAvailable(callback === undefined ? undefined : call);

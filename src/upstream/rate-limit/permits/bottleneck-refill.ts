@@ -5,16 +5,16 @@
  */
 import Bottleneck from "bottleneck";
 import type { Clock } from "../../../platform/clock.ts";
-import type { PermitPace } from "./bucket-size.ts";
+import type { BucketSize } from "./bucket-size.ts";
 
 /** Grants permits at a pace, one job per grant, as long as jobs are outstanding. */
-export interface PermitPress {
+export interface BottleneckRefill {
   /** Permits that the jobs outstanding will grant. */
-  readonly owed: number;
+  readonly deficit: number;
   /** Milliseconds after which `order` should be called if nothing was granted: a new rate waits, or a job is lost. */
   checkInMs(now: number): number;
   /** Another pace from now on; or from the first job ordered 100 ms after the change before. */
-  setPace(now: number, pace: PermitPace): void;
+  setPace(now: number, pace: BucketSize): void;
   /** Orders one job more. Returns whether that was possible: only a few may be outstanding. */
   order(now: number): boolean;
   /** Lets go of all jobs outstanding: what they would have granted is void. */
@@ -24,10 +24,10 @@ export interface PermitPress {
 }
 
 /** What a press works with. */
-export interface PermitPressOptions {
+export interface BottleneckRefillOptions {
   readonly clock: Clock;
   /** The pace at the start. */
-  readonly pace: PermitPace;
+  readonly pace: BucketSize;
   /** Called with the permits of a job, in the job's time. */
   readonly onGrant: (permits: number) => void;
 }
@@ -46,7 +46,7 @@ interface Series {
   readonly limiter: Bottleneck;
   outstanding: number;
   /** Permits that the jobs outstanding will grant. */
-  owed: number;
+  deficit: number;
   /** When a job was ordered or done, on the monotonic clock. */
   movedAt: number;
   /** Wall clock less monotonic clock when the limiter was made. */
@@ -63,7 +63,7 @@ const stop = ({ limiter }: Series): void => {
 };
 
 /** A press with no job outstanding. */
-export function createPermitPress(options: PermitPressOptions): PermitPress {
+export function createBottleneckRefill(options: BottleneckRefillOptions): BottleneckRefill {
   const { clock, onGrant } = options;
   let { pace } = options;
   let wanted = pace;
@@ -75,7 +75,7 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
     // Datastore "local" is what keeps Redis out of it.
     limiter: new Bottleneck({ minTime: pace.minTimeMs, datastore: "local" }),
     outstanding: 0,
-    owed: 0,
+    deficit: 0,
     movedAt: clock.now(),
     wallOffset: wallOffset(),
   });
@@ -102,8 +102,8 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
   };
 
   return {
-    get owed() {
-      return series.owed;
+    get deficit() {
+      return series.deficit;
     },
     checkInMs: (now) => Math.max(0, (wanted === pace ? lostAt() : changedAt + changeEveryMs) - now),
     setPace(now, next) {
@@ -118,12 +118,12 @@ export function createPermitPress(options: PermitPressOptions): PermitPress {
       const mine = series;
       const { grant } = pace;
       mine.outstanding += 1;
-      mine.owed += grant;
+      mine.deficit += grant;
       mine.movedAt = now;
       const job = (): Promise<void> => {
         if (mine === series && !isClosed) {
           mine.outstanding -= 1;
-          mine.owed -= grant;
+          mine.deficit -= grant;
           mine.movedAt = clock.now();
           onGrant(grant);
         }

@@ -11,7 +11,7 @@ const aheadMs = 300;
  * The mint works faster than the rate by this factor until it is ahead: Bottleneck never makes up for a job that was ordered
  * late. The meter keeps to the rate.
  */
-const haste = 1.02;
+const catchUpFactor = 1.02;
 /** What may come at once after a delay, in seconds of the rate. */
 const catchUpSeconds = 0.05;
 /**
@@ -21,7 +21,7 @@ const catchUpSeconds = 0.05;
 const soonerSeconds = 0.025;
 
 /** The pace of the mint, in permits unless it says otherwise. */
-export interface PermitPace {
+export interface BucketSize {
   /** Permits per second. */
   readonly rate: number;
   /** What one job grants. */
@@ -41,9 +41,9 @@ export interface PermitPace {
 }
 
 /** The pace for a rate in permits per second. */
-export function paceOf(rate: number): PermitPace {
+export function bucketSizeFor(rate: number): BucketSize {
   const grant = Math.max(1, Math.ceil(rate / jobsPerSecond));
-  const minTimeMs = (grant * 1_000) / (rate * haste);
+  const minTimeMs = (grant * 1_000) / (rate * catchUpFactor);
   const burst = Math.min(10, Math.max(1, Math.round(catchUpSeconds * rate)));
   return {
     rate,

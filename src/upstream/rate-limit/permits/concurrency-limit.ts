@@ -2,7 +2,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import type { Permits } from "./permits.ts";
 
 /** Permits of which only so many may be in use at a time. */
-export interface BoundedPermits extends Permits {
+export interface ConcurrencyLimit extends Permits {
   /** The request that a permit was spent on has ended. A refund ends it too. */
   release(): void;
   readonly inFlight: number;
@@ -15,12 +15,12 @@ export type NextTurn = (callback: () => void) => void;
  * Bounds the requests under way to the number of connections: a request that waits inside the pool can neither be cancelled nor be
  * overtaken by one that matters more. With a clock, `delayMs` reckons with how fast connections come free while all are busy.
  */
-export function limitInFlight(
+export function createConcurrencyLimit(
   permits: Permits,
   most: number,
   clock?: Clock,
   nextTurn: NextTurn = setImmediate,
-): BoundedPermits {
+): ConcurrencyLimit {
   let inFlight = 0;
   /** Ended in this turn. undici takes a connection for free a turn after the answer on it; until then it would queue the next. */
   let ending = 0;
@@ -66,7 +66,7 @@ export function limitInFlight(
       end();
     },
     release: end,
-    arrivedLate: (takenAt, time) => permits.arrivedLate(takenAt, time),
+    recordSentAt: (takenAt, time) => permits.recordSentAt(takenAt, time),
     whenAvailable(callback) {
       waiter = callback;
       arm();

@@ -8,7 +8,7 @@ export interface Permits {
    * Says of a permit that was taken at that time, or a moment before, that its request was sent, or may have arrived, as
    * late as `time`.
    */
-  arrivedLate(takenAt: number, time: number): void;
+  recordSentAt(takenAt: number, time: number): void;
   /**
    * Calls back once, when `tryTake` may succeed (again), and when a pause begins, so that whoever waits can see to those
    * who cannot outlast it. A newer callback replaces an older one; `undefined` cancels it. Never calls back before it

@@ -1,12 +1,12 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import { createPermitMeter } from "./token-bucket.ts";
-import { paceOf } from "./bucket-size.ts";
-import { createPermitPress } from "./bottleneck-refill.ts";
+import { createTokenBucket } from "./token-bucket.ts";
+import { bucketSizeFor } from "./bucket-size.ts";
+import { createBottleneckRefill } from "./bottleneck-refill.ts";
 import type { Permits } from "./permits.ts";
-import { createWindow } from "./sliding-window.ts";
+import { createSlidingWindow } from "./sliding-window.ts";
 
 /** What permits are minted from. */
-export interface PermitMintOptions {
+export interface RateLimiterOptions {
   readonly clock: Clock;
   /** Permits per second at the start. */
   readonly rate: number;
@@ -26,16 +26,16 @@ const assertRate = (rate: number): void => {
  * quota. No job is ordered, and no timer set, while the stock suffices and nobody waits. Throws a `RangeError` unless the
  * rate is positive and finite.
  */
-export function createPermitMint(options: PermitMintOptions): Permits {
+export function createRateLimiter(options: RateLimiterOptions): Permits {
   const { clock, rate, margin = 0.985, guardMs = 12 } = options;
   assertRate(rate);
-  let pace = paceOf(rate);
-  const window = createWindow({ quota: rate / margin, guardMs });
-  const meter = createPermitMeter({
+  let pace = bucketSizeFor(rate);
+  const window = createSlidingWindow({ quota: rate / margin, guardMs });
+  const meter = createTokenBucket({
     now: clock.now(),
     pace,
     // More than this the window would not let through for long.
-    haste: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
+    catchUpFactor: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
   });
   let stock = pace.grant + pace.burst;
   let pausedUntil = Number.NEGATIVE_INFINITY;
@@ -44,7 +44,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
   let isCalling = false;
   let isClosed = false;
 
-  const press = createPermitPress({
+  const press = createBottleneckRefill({
     clock,
     pace,
     onGrant(permits) {
@@ -57,8 +57,8 @@ export function createPermitMint(options: PermitMintOptions): Permits {
 
   const wantsJob = (): boolean =>
     waiter === undefined
-      ? stock + press.owed <= pace.leastStock
-      : stock + press.owed < pace.mostStock;
+      ? stock + press.deficit <= pace.leastStock
+      : stock + press.deficit < pace.mostStock;
   const replenish = (now: number): void => {
     if (isClosed || now < pausedUntil) return;
     while (wantsJob() && press.order(now));
@@ -135,7 +135,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       window.giveBack();
       lookAfterWaiter(now);
     },
-    arrivedLate: (takenAt, time) => window.postpone(takenAt, time),
+    recordSentAt: (takenAt, time) => window.moveLatest(takenAt, time),
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);
@@ -162,7 +162,7 @@ export function createPermitMint(options: PermitMintOptions): Permits {
       window.resize(quotaPerSecond / margin);
       if (perSecond === pace.rate) return;
       const now = clock.now();
-      pace = paceOf(perSecond);
+      pace = bucketSizeFor(perSecond);
       meter.setPace(now, pace);
       press.setPace(now, pace);
       lookAfterWaiter(now);

@@ -1,5 +1,5 @@
 /** The newest send times, so that no second ever sees more sends than the quota, whatever pace and bucket allow. */
-export interface SendWindow {
+export interface SlidingWindow {
   /** Milliseconds until `count` sends more (default 1) fit into the window; 0 if now. */
   waitMs(now: number, count?: number): number;
   /** Records a send. */
@@ -7,7 +7,7 @@ export interface SendWindow {
   /** Forgets a send that did not happen. */
   giveBack(): void;
   /** Counts the newest send that is not after `takenAt` as one of a later time. */
-  postpone(takenAt: number, time: number): void;
+  moveLatest(takenAt: number, time: number): void;
   /** Changes how many sends fit. Sends of the past keep counting. */
   resize(quota: number): void;
   /** How many sends fit. */
@@ -15,7 +15,7 @@ export interface SendWindow {
 }
 
 /** What a window is made of. */
-export interface SendWindowOptions {
+export interface SlidingWindowOptions {
   /** Sends that fit; rounded, at least 1. */
   readonly quota: number;
   /** Default 1,000. */
@@ -31,7 +31,7 @@ const limitOf = (quota: number): number => Math.max(1, Math.round(quota));
  * All operations take constant time, except for `resize` to more than ever before and `postpone`, which takes as long as there
  * are newer sends.
  */
-export function createWindow(options: SendWindowOptions): SendWindow {
+export function createSlidingWindow(options: SlidingWindowOptions): SlidingWindow {
   const { spanMs = 1_000, guardMs = 12 } = options;
   const periodMs = spanMs + guardMs;
   let limit = limitOf(options.quota);
@@ -66,7 +66,7 @@ export function createWindow(options: SendWindowOptions): SendWindow {
     },
     take,
     giveBack,
-    postpone(takenAt, time) {
+    moveLatest(takenAt, time) {
       if (filled === 0) return;
       let newer = 0;
       // Where it is no longer known, the oldest is: either way one send that was before `takenAt` counts as one of `time`.

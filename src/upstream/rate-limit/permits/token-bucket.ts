@@ -1,7 +1,7 @@
-import type { PermitPace } from "./bucket-size.ts";
+import type { BucketSize } from "./bucket-size.ts";
 
 /** When minted permits may be spent: at the rate, with a small burst. */
-export interface PermitMeter {
+export interface TokenBucket {
   /** Milliseconds until `count` permits more (default 1) may be spent; 0 if now. */
   waitMs(now: number, count?: number): number;
   /** Whole permits that may be spent now. */
@@ -15,15 +15,15 @@ export interface PermitMeter {
   /** Lets nothing through before that time, and a single permit then. */
   pauseUntil(time: number): void;
   /** Another pace from now on. */
-  setPace(now: number, pace: PermitPace): void;
+  setPace(now: number, pace: BucketSize): void;
 }
 
 /** What a meter works with. */
-export interface PermitMeterOptions {
+export interface TokenBucketOptions {
   readonly now: number;
-  readonly pace: PermitPace;
+  readonly pace: BucketSize;
   /** How much faster than the rate it may be while it makes up for delays; at least 1. */
-  readonly haste: number;
+  readonly catchUpFactor: number;
 }
 
 /** Who waited a moment ago still counts: between two callers, or while all connections are busy, nobody waits here. */
@@ -38,12 +38,12 @@ const tolerance = 1e-6;
  * asked: what fell due meanwhile comes at once, up to the catch-up of the pace; the rest is owed and comes little by
  * little, since an upstream that refills a bucket would answer a larger burst with 429.
  */
-export function createPermitMeter(options: PermitMeterOptions): PermitMeter {
-  const { haste } = options;
+export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
+  const { catchUpFactor } = options;
   let { pace, now: at } = options;
   /** Permits that may be spent at `at`; fractions count. */
-  let credit = pace.burst;
-  let owed = 0;
+  let tokens = pace.burst;
+  let deficit = 0;
   let isAwaited = false;
   let awaitedAt = Number.NEGATIVE_INFINITY;
 
@@ -54,35 +54,35 @@ export function createPermitMeter(options: PermitMeterOptions): PermitMeter {
     const due = ((now - at) * pace.rate) / 1_000;
     at = now;
     if (isBusy) {
-      const repaid = Math.min(owed, due * (haste - 1));
-      owed -= repaid;
-      credit += due + repaid;
-      if (credit <= pace.catchUp) return;
-      owed = Math.min(owed + credit - pace.catchUp, pace.rate * mostOwedSeconds);
-      credit = pace.catchUp;
+      const repaid = Math.min(deficit, due * (catchUpFactor - 1));
+      deficit -= repaid;
+      tokens += due + repaid;
+      if (tokens <= pace.catchUp) return;
+      deficit = Math.min(deficit + tokens - pace.catchUp, pace.rate * mostOwedSeconds);
+      tokens = pace.catchUp;
     } else {
-      owed = 0;
-      credit = Math.min(credit + due, pace.burst);
+      deficit = 0;
+      tokens = Math.min(tokens + due, pace.burst);
     }
   };
   return {
     waitMs(now, count = 1) {
       advance(now);
-      const missing = count - credit;
+      const missing = count - tokens;
       // `at` is ahead of `now` only in a pause.
       return missing > tolerance ? at - now + (missing * 1_000) / pace.rate : at - now;
     },
     ready(now) {
       advance(now);
-      return at > now ? 0 : Math.max(0, Math.floor(credit + tolerance));
+      return at > now ? 0 : Math.max(0, Math.floor(tokens + tolerance));
     },
     take(now) {
       advance(now);
-      credit -= 1;
+      tokens -= 1;
     },
     giveBack(now) {
       advance(now);
-      credit = Math.min(credit + 1, pace.catchUp);
+      tokens = Math.min(tokens + 1, pace.catchUp);
     },
     setAwaited(now, next) {
       advance(now);
@@ -90,14 +90,14 @@ export function createPermitMeter(options: PermitMeterOptions): PermitMeter {
     },
     pauseUntil(time) {
       at = time;
-      credit = 1;
-      owed = 0;
+      tokens = 1;
+      deficit = 0;
     },
     setPace(now, next) {
       advance(now);
       pace = next;
-      credit = Math.min(credit, pace.catchUp);
-      owed = Math.min(owed, pace.rate * mostOwedSeconds);
+      tokens = Math.min(tokens, pace.catchUp);
+      deficit = Math.min(deficit, pace.rate * mostOwedSeconds);
     },
   };
 }

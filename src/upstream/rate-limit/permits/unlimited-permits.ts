@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../../platform/clock.ts";
 import type { Permits } from "./permits.ts";
 
 /** Permits without end, for an upstream whose quota is not known. Only a pause holds them back. */
-export function createUnpacedPermits(clock: Clock): Permits {
+export function createUnlimitedPermits(clock: Clock): Permits {
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let waiter: (() => void) | undefined;
   let timer: Timer | undefined;
@@ -27,7 +27,7 @@ export function createUnpacedPermits(clock: Clock): Permits {
   return {
     tryTake: () => !isClosed && clock.now() >= pausedUntil,
     refund() {},
-    arrivedLate() {},
+    recordSentAt() {},
     whenAvailable(callback) {
       waiter = isClosed ? undefined : callback;
       arm();

@@ -1,14 +1,14 @@
 import { LinkedList, type Linked } from "./linked-list.ts";
-import type { Ticket } from "./waiter.ts";
+import type { Waiter } from "./waiter.ts";
 
 /** The calls of one caller that wait in one class, oldest first. */
-class Line implements Linked<Line> {
-  previous: Line | undefined;
-  next: Line | undefined;
+class Flow implements Linked<Flow> {
+  previous: Flow | undefined;
+  next: Flow | undefined;
   readonly caller: string;
-  readonly tickets = new LinkedList<Ticket>();
+  readonly waiters = new LinkedList<Waiter>();
   /** Whether it has not been served since it began to wait. */
-  isFresh = true;
+  isNew = true;
 
   constructor(caller: string) {
     this.caller = caller;
@@ -20,65 +20,65 @@ class Line implements Linked<Line> {
  * was not served lately has its first turn before those who were: who asks seldom does not wait for a whole round of
  * those who ask all the time. It has one such turn per round, so that nobody gains by asking in small portions.
  */
-export interface ClassQueue {
+export interface FairQueue {
   /** Calls that wait. */
   readonly size: number;
   /** Calls that are served before the next one that is added for a caller, or before its oldest one. */
   ahead(caller: string, place: "head" | "tail"): number;
   /** Adds a call behind those of its caller, or before them. */
-  add(ticket: Ticket, place: "head" | "tail"): void;
+  add(waiter: Waiter, place: "head" | "tail"): void;
   /** Takes out a call that waits. */
-  remove(ticket: Ticket): void;
+  remove(waiter: Waiter): void;
   /** Whose turn it is. */
-  next(): Ticket | undefined;
+  next(): Waiter | undefined;
   /** Takes out the call whose turn it is; its caller's next turn comes after that of all others. */
   take(): void;
   /** The newest call of the caller that has most waiting. */
-  newestOfGreediest(): Ticket | undefined;
+  newestOfLargestFlow(): Waiter | undefined;
   /** The newest call of a caller. */
-  newestOf(caller: string): Ticket | undefined;
+  newestOf(caller: string): Waiter | undefined;
   /** All that wait, in no particular order. A snapshot. */
-  all(): Ticket[];
+  all(): Waiter[];
 }
 
 /** An empty queue. */
-export function createClassQueue(): ClassQueue {
-  const lines = new Map<string, Line>();
-  const fresh = new LinkedList<Line>();
+export function createFairQueue(): FairQueue {
+  const flows = new Map<string, Flow>();
+  const newFlows = new LinkedList<Flow>();
   /** Those that were served. Who has no call left keeps the place until its turn comes. */
-  const served = new LinkedList<Line>();
+  const oldFlows = new LinkedList<Flow>();
   let size = 0;
   /** Lines with a call. */
   let callers = 0;
 
-  const lineOf = (caller: string): Line => {
-    const known = lines.get(caller);
+  const flowOf = (caller: string): Flow => {
+    const known = flows.get(caller);
     if (known !== undefined) return known;
-    const line = new Line(caller);
-    lines.set(caller, line);
-    fresh.append(line);
-    return line;
+    const flow = new Flow(caller);
+    flows.set(caller, flow);
+    newFlows.append(flow);
+    return flow;
   };
-  const listOf = (line: Line): LinkedList<Line> => (line.isFresh ? fresh : served);
-  const drop = (line: Line): void => {
-    listOf(line).remove(line);
-    lines.delete(line.caller);
+  const listOf = (flow: Flow): LinkedList<Flow> => (flow.isNew ? newFlows : oldFlows);
+  const drop = (flow: Flow): void => {
+    listOf(flow).remove(flow);
+    flows.delete(flow.caller);
   };
-  const leave = (line: Line, ticket: Ticket): void => {
-    line.tickets.remove(ticket);
+  const leave = (flow: Flow, waiter: Waiter): void => {
+    flow.waiters.remove(waiter);
     size -= 1;
-    if (line.tickets.size > 0) return;
+    if (flow.waiters.size > 0) return;
     callers -= 1;
-    if (line.isFresh) drop(line);
+    if (flow.isNew) drop(flow);
     // Nobody is left to be fair to.
-    else if (size === 0) while (served.first !== undefined) drop(served.first);
+    else if (size === 0) while (oldFlows.first !== undefined) drop(oldFlows.first);
   };
-  const current = (): Line | undefined => {
-    if (fresh.first !== undefined) return fresh.first;
-    for (let line = served.first; line !== undefined; line = served.first) {
-      if (line.tickets.size > 0) return line;
+  const current = (): Flow | undefined => {
+    if (newFlows.first !== undefined) return newFlows.first;
+    for (let flow = oldFlows.first; flow !== undefined; flow = oldFlows.first) {
+      if (flow.waiters.size > 0) return flow;
       // Its turn has come, and it has nothing to send.
-      drop(line);
+      drop(flow);
     }
     return undefined;
   };
@@ -88,49 +88,49 @@ export function createClassQueue(): ClassQueue {
       return size;
     },
     ahead(caller, place) {
-      const line = lines.get(caller);
-      if (line === undefined) return fresh.size;
-      const own = line.tickets.size;
+      const flow = flows.get(caller);
+      if (flow === undefined) return newFlows.size;
+      const own = flow.waiters.size;
       const before = place === "head" ? 0 : own;
       const others = callers - (own > 0 ? 1 : 0);
       // Each other caller has a turn for each turn of this one, as long as it has calls waiting.
       return Math.min(size, before + (before + 1) * others);
     },
-    add(ticket, place) {
-      const { tickets } = lineOf(ticket.call.caller);
-      if (tickets.size === 0) callers += 1;
-      if (place === "head") tickets.prepend(ticket);
-      else tickets.append(ticket);
+    add(waiter, place) {
+      const { waiters } = flowOf(waiter.call.caller);
+      if (waiters.size === 0) callers += 1;
+      if (place === "head") waiters.prepend(waiter);
+      else waiters.append(waiter);
       size += 1;
     },
-    remove(ticket) {
-      const line = lines.get(ticket.call.caller);
-      if (line !== undefined) leave(line, ticket);
+    remove(waiter) {
+      const flow = flows.get(waiter.call.caller);
+      if (flow !== undefined) leave(flow, waiter);
     },
-    next: () => current()?.tickets.first,
+    next: () => current()?.waiters.first,
     take() {
-      const line = current();
-      const ticket = line?.tickets.first;
-      if (line === undefined || ticket === undefined) return;
-      listOf(line).remove(line);
-      line.isFresh = false;
-      served.append(line);
-      leave(line, ticket);
+      const flow = current();
+      const waiter = flow?.waiters.first;
+      if (flow === undefined || waiter === undefined) return;
+      listOf(flow).remove(flow);
+      flow.isNew = false;
+      oldFlows.append(flow);
+      leave(flow, waiter);
     },
-    newestOfGreediest() {
-      let greediest: Line | undefined;
-      for (const line of lines.values()) {
-        if (greediest === undefined || line.tickets.size > greediest.tickets.size) greediest = line;
+    newestOfLargestFlow() {
+      let largest: Flow | undefined;
+      for (const flow of flows.values()) {
+        if (largest === undefined || flow.waiters.size > largest.waiters.size) largest = flow;
       }
-      return greediest?.tickets.last;
+      return largest?.waiters.last;
     },
-    newestOf: (caller) => lines.get(caller)?.tickets.last,
+    newestOf: (caller) => flows.get(caller)?.waiters.last,
     all() {
-      const tickets: Ticket[] = [];
-      for (const line of lines.values()) {
-        for (let at = line.tickets.first; at !== undefined; at = at.next) tickets.push(at);
+      const waiters: Waiter[] = [];
+      for (const flow of flows.values()) {
+        for (let at = flow.waiters.first; at !== undefined; at = at.next) waiters.push(at);
       }
-      return tickets;
+      return waiters;
     },
   };
 }

@@ -13,9 +13,9 @@ export interface QueueBounds {
 }
 
 /** What is left to reckon with by whoever lets calls wait. */
-export interface Room {
+export interface QueueLimits {
   /** Calls that may wait at present; 1 or more. */
-  calls(): number;
+  capacity(): number;
   /** Milliseconds until the last of so many calls that wait has its turn. */
   delayMs(turns: number): number;
 }
@@ -27,14 +27,14 @@ const dueInMs = 1_000;
  * Reckons with the permits' rate, or with `duePerSecond`, which is there within about a second if calls wait, where that is more: who
  * was idle and shares a quota with others has a small part of it, and must not refuse the first calls for that.
  */
-export function createRoom(
+export function createQueueLimits(
   permits: Pick<Permits, "rate" | "delayMs" | "pausedUntil">,
   bounds: QueueBounds,
   clock: Clock,
   duePerSecond: () => number = () => 0,
-): Room {
+): QueueLimits {
   return {
-    calls() {
+    capacity() {
       const rate = Math.max(permits.rate, duePerSecond());
       return Math.max(1, Math.min(bounds.calls, Math.floor((rate * bounds.workMs) / 1_000)));
     },

@@ -38,7 +38,7 @@ export const shedReasonOf = (end: CallEnd): ShedReason => endReasons[end];
 const wholeMs = (ms: number): number | undefined => (ms > 0 ? Math.ceil(ms) : undefined);
 
 /** The errors with which a call leaves the queue, or is not let in. Waits in milliseconds, as estimated. */
-export const refusal = {
+export const rejections = {
   ended: (end: CallEnd): UpstreamError => endings[end](),
   callerLimit: (turnMs: number): UpstreamError =>
     new UpstreamError("CALLER_LIMIT", "the caller has too many calls waiting", {

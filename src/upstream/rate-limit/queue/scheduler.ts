@@ -8,10 +8,10 @@ import type { PriorityClass } from "../../../rpc-table.ts";
 import type { UpstreamError } from "../../error.ts";
 import type { UpstreamCall } from "../../layer.ts";
 import type { Permits } from "../permits/permits.ts";
-import { createBacklog, type ClassWeights } from "./weighted-queue.ts";
-import { createRoom, type QueueBounds } from "./queue-limits.ts";
-import { Ticket } from "./waiter.ts";
-import { refusal, shedReasonOf, type ShedReason } from "./rejections.ts";
+import { createWeightedQueue, type ClassWeights } from "./weighted-queue.ts";
+import { createQueueLimits, type QueueBounds } from "./queue-limits.ts";
+import { Waiter } from "./waiter.ts";
+import { rejections, shedReasonOf, type ShedReason } from "./rejections.ts";
 
 /** The queue in front of one instance's permits. */
 export interface Scheduler {
@@ -28,12 +28,12 @@ export interface Scheduler {
    *
    * A call can end between the grant and the turn of the one who awaits it; the permit has to be refunded then.
    */
-  admit(call: UpstreamCall): Promise<void> | undefined;
+  acquire(call: UpstreamCall): Promise<void> | undefined;
   /**
    * Puts a call that was answered 429 back at the head of its caller's queue, with its original deadline. Bounds do not
-   * apply: the call has been admitted. Rejects as `admit` does.
+   * apply: the call has been admitted. Rejects as `acquire` does.
    */
-  readmit(call: UpstreamCall): Promise<void>;
+  acquireFirst(call: UpstreamCall): Promise<void>;
   /** Rejects everything that waits, or everything of the given classes. */
   flush(error: () => UpstreamError, classes?: readonly PriorityClass[]): void;
   /** Calls that wait. */
@@ -64,7 +64,7 @@ export interface SchedulerOptions {
   readonly leastServiceMs?: number | undefined;
   /** Told of every permit that a call gets, and how long it waited for it: 0 milliseconds if not at all. Must not throw. */
   readonly onGranted?: ((priority: PriorityClass, waitMs: number) => void) | undefined;
-  /** Told of every call that `admit` or `readmit` refuses, then or later. Must not throw. */
+  /** Told of every call that `acquire` or `acquireFirst` refuses, then or later. Must not throw. */
   readonly onShed?: ((reason: ShedReason, priority: PriorityClass) => void) | undefined;
 }
 
@@ -75,34 +75,40 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
   const { onGranted = ignore, onShed = ignore } = options;
   const bounds: QueueBounds = { calls: 2_048, workMs: 2_000, callerPercent: 60, ...options.bounds };
-  const room = createRoom(permits, bounds, clock, options.duePerSecond);
-  const backlog = createBacklog(options.weights ?? { interactive: 16, management: 4, bulk: 1 });
+  const limits = createQueueLimits(permits, bounds, clock, options.duePerSecond);
+  const waiters = createWeightedQueue(
+    options.weights ?? { interactive: 16, management: 4, bulk: 1 },
+  );
   let isArmed = false;
   let isClosed = false;
 
-  const drop = (ticket: Ticket, reason: ShedReason, error: UpstreamError): void => {
-    backlog.remove(ticket);
-    onShed(reason, ticket.call.rpc.priority);
-    ticket.refuse(error);
+  const drop = (waiter: Waiter, reason: ShedReason, error: UpstreamError): void => {
+    waiters.remove(waiter);
+    onShed(reason, waiter.call.rpc.priority);
+    waiter.reject(error);
   };
-  const dropEnded = (ticket: Ticket, end: CallEnd): void =>
-    drop(ticket, shedReasonOf(end), refusal.ended(end));
-  const refuse = (call: UpstreamCall, reason: ShedReason, error: UpstreamError): Promise<never> => {
+  const dropEnded = (waiter: Waiter, end: CallEnd): void =>
+    drop(waiter, shedReasonOf(end), rejections.ended(end));
+  const rejectNow = (
+    call: UpstreamCall,
+    reason: ShedReason,
+    error: UpstreamError,
+  ): Promise<never> => {
     onShed(reason, call.rpc.priority);
     return Promise.reject(error);
   };
   const disarmIfEmpty = (): void => {
-    if (!isArmed || backlog.size > 0) return;
+    if (!isArmed || waiters.size > 0) return;
     isArmed = false;
     permits.whenAvailable(undefined);
   };
   const arm = (): void => {
-    if (isArmed || backlog.size === 0) return;
+    if (isArmed || waiters.size === 0) return;
     isArmed = true;
     permits.whenAvailable(onPermits);
   };
-  const onEnd = (ticket: Ticket): void => {
-    dropEnded(ticket, callEnd(ticket.call.signal));
+  const onEnd = (waiter: Waiter): void => {
+    dropEnded(waiter, callEnd(waiter.call.signal));
     disarmIfEmpty();
   };
 
@@ -110,24 +116,24 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const seePause = (now: number): void => {
     const until = permits.pausedUntil;
     if (until <= now) return;
-    for (const ticket of backlog.all()) {
-      const serviceMs = typicalServiceMs(ticket.call.rpc.priority, now);
-      if (ticket.call.deadline < until + serviceMs) {
-        drop(ticket, "DEADLINE_TOO_SHORT", refusal.tooShort(until - now, serviceMs));
+    for (const waiter of waiters.all()) {
+      const serviceMs = typicalServiceMs(waiter.call.rpc.priority, now);
+      if (waiter.call.deadline < until + serviceMs) {
+        drop(waiter, "DEADLINE_TOO_SHORT", rejections.tooShort(until - now, serviceMs));
       }
     }
   };
   const spend = (): void => {
     const now = clock.now();
-    for (let ticket = backlog.next(); ticket !== undefined; ticket = backlog.next()) {
-      if (ticket.call.deadline - leastServiceMs <= now) {
-        dropEnded(ticket, "deadline");
+    for (let waiter = waiters.next(); waiter !== undefined; waiter = waiters.next()) {
+      if (waiter.call.deadline - leastServiceMs <= now) {
+        dropEnded(waiter, "deadline");
         continue;
       }
       if (!permits.tryTake()) return;
-      backlog.take();
-      onGranted(ticket.call.rpc.priority, now - ticket.since);
-      ticket.grant();
+      waiters.take();
+      onGranted(waiter.call.rpc.priority, now - waiter.since);
+      waiter.grant();
     }
   };
   const onPermits = (): void => {
@@ -139,12 +145,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
   const wait = (call: UpstreamCall, place: "head" | "tail"): Promise<void> =>
     new Promise((resolve, reject) => {
-      backlog.add(new Ticket(call, clock.now(), { resolve, reject }, onEnd), place);
+      waiters.add(new Waiter(call, clock.now(), { resolve, reject }, onEnd), place);
       arm();
     });
   /** Milliseconds until the call's turn, as things stand. */
   const turnInMs = (call: UpstreamCall, place: "head" | "tail"): number =>
-    room.delayMs(backlog.ahead(call.rpc.priority, call.caller, place) + 1);
+    limits.delayMs(waiters.ahead(call.rpc.priority, call.caller, place) + 1);
   const endOf = (call: UpstreamCall): CallEnd | undefined => {
     if (isClosed) return "shutdown";
     return call.signal.aborted ? callEnd(call.signal) : undefined;
@@ -154,81 +160,81 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     call: UpstreamCall,
     isFull: boolean,
     isGreedy: boolean,
-  ): Ticket | undefined => {
+  ): Waiter | undefined => {
     if (call.rpc.priority === "bulk") return undefined;
-    if (isGreedy) return backlog.newestBulkOf(call.caller);
-    return isFull ? backlog.newestOfGreediestBulk() : undefined;
+    if (isGreedy) return waiters.newestBulkOf(call.caller);
+    return isFull ? waiters.newestBulkOfLargestFlow() : undefined;
   };
   const queue = (call: UpstreamCall, now: number, serviceMs: number): Promise<void> => {
     const turnMs = turnInMs(call, "tail");
-    const most = room.calls();
+    const most = limits.capacity();
     const mostOfCaller = Math.ceil((most * bounds.callerPercent) / 100);
-    const isFull = backlog.size >= most;
+    const isFull = waiters.size >= most;
     // Whose part is the whole queue has no part of its own.
-    const isGreedy = mostOfCaller < most && backlog.sizeOfCaller(call.caller) >= mostOfCaller;
+    const isGreedy = mostOfCaller < most && waiters.sizeOfCaller(call.caller) >= mostOfCaller;
     const victim = victimFor(call, isFull, isGreedy);
     if (isGreedy && victim === undefined) {
-      return refuse(call, "CALLER_LIMIT", refusal.callerLimit(turnMs));
+      return rejectNow(call, "CALLER_LIMIT", rejections.callerLimit(turnMs));
     }
     if (isFull && victim === undefined) {
-      return refuse(call, "OVERLOADED", refusal.overloaded(turnMs));
+      return rejectNow(call, "OVERLOADED", rejections.overloaded(turnMs));
     }
     if (call.deadline - now < turnMs + serviceMs) {
-      return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(turnMs, serviceMs));
+      return rejectNow(call, "DEADLINE_TOO_SHORT", rejections.tooShort(turnMs, serviceMs));
     }
     if (victim !== undefined) {
       const victimMs = turnInMs(victim.call, "tail");
-      const error = isGreedy ? refusal.callerLimit(victimMs) : refusal.overloaded(victimMs);
+      const error = isGreedy ? rejections.callerLimit(victimMs) : rejections.overloaded(victimMs);
       drop(victim, "EVICTED", error);
     }
     return wait(call, "tail");
   };
 
   return {
-    admit(call) {
+    acquire(call) {
       const end = endOf(call);
-      if (end !== undefined) return refuse(call, shedReasonOf(end), refusal.ended(end));
+      if (end !== undefined) return rejectNow(call, shedReasonOf(end), rejections.ended(end));
       const { priority } = call.rpc;
       const now = clock.now();
       const serviceMs = typicalServiceMs(priority, now);
       if (call.deadline - now < serviceMs) {
-        return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(0, serviceMs));
+        return rejectNow(call, "DEADLINE_TOO_SHORT", rejections.tooShort(0, serviceMs));
       }
-      if (backlog.size === 0 && permits.tryTake()) {
+      if (waiters.size === 0 && permits.tryTake()) {
         onGranted(priority, 0);
         return undefined;
       }
       return queue(call, now, serviceMs);
     },
-    readmit(call) {
+    acquireFirst(call) {
       const end = endOf(call);
-      if (end !== undefined) return refuse(call, shedReasonOf(end), refusal.ended(end));
+      if (end !== undefined) return rejectNow(call, shedReasonOf(end), rejections.ended(end));
       const now = clock.now();
       const serviceMs = typicalServiceMs(call.rpc.priority, now);
       const turnMs = turnInMs(call, "head");
       if (call.deadline - now < turnMs + serviceMs) {
-        return refuse(call, "DEADLINE_TOO_SHORT", refusal.tooShort(turnMs, serviceMs));
+        return rejectNow(call, "DEADLINE_TOO_SHORT", rejections.tooShort(turnMs, serviceMs));
       }
       return wait(call, "head");
     },
     flush(error, classes) {
-      for (const ticket of backlog.all()) {
-        if (classes === undefined || classes.includes(ticket.call.rpc.priority)) {
-          drop(ticket, "FLUSHED", error());
+      for (const waiter of waiters.all()) {
+        if (classes === undefined || classes.includes(waiter.call.rpc.priority)) {
+          drop(waiter, "FLUSHED", error());
         }
       }
       disarmIfEmpty();
     },
     get queued() {
-      return backlog.size;
+      return waiters.size;
     },
-    queuedBy: (priority) => backlog.sizeOf(priority),
+    queuedBy: (priority) => waiters.sizeOf(priority),
     get callers() {
-      return backlog.callers;
+      return waiters.callers;
     },
     close() {
       isClosed = true;
-      for (const ticket of backlog.all()) dropEnded(ticket, "shutdown");
+      for (const waiter of waiters.all()) dropEnded(waiter, "shutdown");
       disarmIfEmpty();
     },
   };

@@ -9,17 +9,17 @@ export interface Settle {
 }
 
 /** A waiting call. Listens to the call's signal itself, which saves a closure and a timer per call. */
-export class Ticket implements Linked<Ticket> {
-  previous: Ticket | undefined;
-  next: Ticket | undefined;
+export class Waiter implements Linked<Waiter> {
+  previous: Waiter | undefined;
+  next: Waiter | undefined;
   readonly call: UpstreamCall;
   /** When the wait began, in milliseconds of the monotonic clock. */
   readonly since: number;
   readonly #settle: Settle;
-  readonly #onEnd: (ticket: Ticket) => void;
+  readonly #onEnd: (waiter: Waiter) => void;
 
   /** `onEnd` is called when the call ends while it waits. */
-  constructor(call: UpstreamCall, since: number, settle: Settle, onEnd: (ticket: Ticket) => void) {
+  constructor(call: UpstreamCall, since: number, settle: Settle, onEnd: (waiter: Waiter) => void) {
     this.call = call;
     this.since = since;
     this.#settle = settle;
@@ -39,7 +39,7 @@ export class Ticket implements Linked<Ticket> {
   }
 
   /** Ends the wait without one. */
-  refuse(error: UpstreamError): void {
+  reject(error: UpstreamError): void {
     this.call.signal.removeEventListener("abort", this);
     this.#settle.reject(error);
   }

@@ -1,12 +1,12 @@
 import type { PriorityClass } from "../../../rpc-table.ts";
-import { createClassQueue, type ClassQueue } from "./fair-queue.ts";
-import type { Ticket } from "./waiter.ts";
+import { createFairQueue, type FairQueue } from "./fair-queue.ts";
+import type { Waiter } from "./waiter.ts";
 
 /** How often a class is served while all have calls waiting. */
 export type ClassWeights = Readonly<Record<PriorityClass, number>>;
 
 /** Everything that waits for the permits of one instance. */
-export interface Backlog {
+export interface WeightedQueue {
   /** Calls that wait. */
   readonly size: number;
   /** Callers with a call that waits, in any class. */
@@ -17,55 +17,59 @@ export interface Backlog {
   sizeOfCaller(caller: string): number;
   /** How many of those that wait are served before one more call of that caller and class would be, as things stand. */
   ahead(priority: PriorityClass, caller: string, place: "head" | "tail"): number;
-  add(ticket: Ticket, place: "head" | "tail"): void;
+  add(waiter: Waiter, place: "head" | "tail"): void;
   /** Takes out a call that waits. */
-  remove(ticket: Ticket): void;
+  remove(waiter: Waiter): void;
   /** Whose turn it is. Does not count as the turn. */
-  next(): Ticket | undefined;
+  next(): Waiter | undefined;
   /** Takes out the call whose turn it is. */
   take(): void;
   /** The newest call of the caller that has most bulk calls waiting. */
-  newestOfGreediestBulk(): Ticket | undefined;
+  newestBulkOfLargestFlow(): Waiter | undefined;
   /** The newest bulk call of a caller. */
-  newestBulkOf(caller: string): Ticket | undefined;
+  newestBulkOf(caller: string): Waiter | undefined;
   /** All that wait, in no particular order. A snapshot. */
-  all(): Ticket[];
+  all(): Waiter[];
 }
 
 /** A class and its standing among the others. */
-interface Turn {
-  readonly queue: ClassQueue;
+interface WeightedClass {
+  readonly queue: FairQueue;
   readonly weight: number;
   /** Grows by the weight with each turn of any class while calls wait here; the turn goes to the highest. */
   credit: number;
 }
 
-const turnOf = (weight: number): Turn => ({ queue: createClassQueue(), weight, credit: 0 });
+const weightedClass = (weight: number): WeightedClass => ({
+  queue: createFairQueue(),
+  weight,
+  credit: 0,
+});
 
 /**
- * An empty backlog. Classes take turns by smooth weighted round robin: with weights 16, 4 and 1 each class has that many
+ * An empty queue. Classes take turns by smooth weighted round robin: with weights 16, 4 and 1 each class has that many
  * of 21 turns, spread evenly; a class with nothing waiting leaves its turns to the others and saves none up.
  */
-export function createBacklog(weights: ClassWeights): Backlog {
-  const classes: Readonly<Record<PriorityClass, Turn>> = {
-    interactive: turnOf(weights.interactive),
-    management: turnOf(weights.management),
-    bulk: turnOf(weights.bulk),
+export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
+  const classes: Readonly<Record<PriorityClass, WeightedClass>> = {
+    interactive: weightedClass(weights.interactive),
+    management: weightedClass(weights.management),
+    bulk: weightedClass(weights.bulk),
   };
-  const turns: readonly Turn[] = [classes.interactive, classes.management, classes.bulk];
+  const turns: readonly WeightedClass[] = [classes.interactive, classes.management, classes.bulk];
   const callers = new Map<string, number>();
   let size = 0;
 
-  const count = (ticket: Ticket, by: 1 | -1): void => {
-    const { caller } = ticket.call;
+  const count = (waiter: Waiter, by: 1 | -1): void => {
+    const { caller } = waiter.call;
     const waiting = (callers.get(caller) ?? 0) + by;
     if (waiting > 0) callers.set(caller, waiting);
     else callers.delete(caller);
     size += by;
   };
   /** The class whose turn it is: the earlier one of equals. */
-  const current = (): Turn | undefined => {
-    let best: Turn | undefined;
+  const current = (): WeightedClass | undefined => {
+    let best: WeightedClass | undefined;
     for (const turn of turns) {
       if (turn.queue.size === 0) continue;
       if (best === undefined || turn.credit + turn.weight > best.credit + best.weight) best = turn;
@@ -92,21 +96,21 @@ export function createBacklog(weights: ClassWeights): Backlog {
       }
       return sum;
     },
-    add(ticket, place) {
-      classes[ticket.call.rpc.priority].queue.add(ticket, place);
-      count(ticket, 1);
+    add(waiter, place) {
+      classes[waiter.call.rpc.priority].queue.add(waiter, place);
+      count(waiter, 1);
     },
-    remove(ticket) {
-      const turn = classes[ticket.call.rpc.priority];
-      turn.queue.remove(ticket);
+    remove(waiter) {
+      const turn = classes[waiter.call.rpc.priority];
+      turn.queue.remove(waiter);
       if (turn.queue.size === 0) turn.credit = 0;
-      count(ticket, -1);
+      count(waiter, -1);
     },
     next: () => current()?.queue.next(),
     take() {
       const turn = current();
-      const ticket = turn?.queue.next();
-      if (turn === undefined || ticket === undefined) return;
+      const waiter = turn?.queue.next();
+      if (turn === undefined || waiter === undefined) return;
       let spent = 0;
       for (const each of turns) {
         if (each.queue.size === 0) continue;
@@ -116,10 +120,10 @@ export function createBacklog(weights: ClassWeights): Backlog {
       turn.credit -= spent;
       turn.queue.take();
       if (turn.queue.size === 0) turn.credit = 0;
-      count(ticket, -1);
+      count(waiter, -1);
     },
     newestBulkOf: (caller) => classes.bulk.queue.newestOf(caller),
-    newestOfGreediestBulk: () => classes.bulk.queue.newestOfGreediest(),
+    newestBulkOfLargestFlow: () => classes.bulk.queue.newestOfLargestFlow(),
     all: () => turns.flatMap(({ queue }) => queue.all()),
   };
 }

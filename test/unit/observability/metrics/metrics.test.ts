@@ -8,7 +8,7 @@ import { metricDefinitions } from "../../../../src/observability/metrics/definit
 import { createMetrics } from "../../../../src/observability/metrics/metrics.ts";
 import { rpcOf, rpcTable } from "../../../../src/rpc-table.ts";
 import type { UpstreamMeter } from "../../../../src/upstream/observe.ts";
-import type { PaceMeter } from "../../../../src/upstream/rate-limit/rate-limit.ts";
+import type { RateLimitMeter } from "../../../../src/upstream/rate-limit/rate-limit.ts";
 import type { ConnectionMeter } from "../../../../src/upstream/transport/pool.ts";
 
 const getKey = rpcOf("/keyprotect.v1.KeysService/GetKey");
@@ -237,7 +237,7 @@ describe("the metrics of a gateway", () => {
   test("fit what measures calls, the library's endings, requests, attempts, connections and oddities", () => {
     const metrics = createMetrics(quiet);
     const calls: CallMeter = metrics;
-    const requests: UpstreamMeter & PaceMeter & ConnectionMeter = metrics;
+    const requests: UpstreamMeter & RateLimitMeter & ConnectionMeter = metrics;
     const ended: EndedByLibrary = metrics.callEndedByLibrary;
     const anomaly: OnAnomaly = metrics.upstreamAnomaly;
 

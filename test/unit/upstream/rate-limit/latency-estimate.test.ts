@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createServiceTime } from "../../../../src/upstream/rate-limit/latency-estimate.ts";
+import { createLatencyEstimate } from "../../../../src/upstream/rate-limit/latency-estimate.ts";
 
 const of = (samples: readonly number[], everyMs = 10, initialMs?: number) => {
-  const time = createServiceTime({ initialMs });
+  const time = createLatencyEstimate({ initialMs });
   let now = 0;
   for (const sample of samples) time.onAnswer("interactive", sample, (now += everyMs));
   return { time, now, typicalMs: time.typicalMs("interactive", now) };
@@ -13,7 +13,7 @@ const repeated = (count: number, sample: number): number[] =>
 
 describe("the usual length of an exchange", () => {
   test("is 20 ms until something is known, for every class", () => {
-    const time = createServiceTime();
+    const time = createLatencyEstimate();
 
     for (const priority of ["interactive", "management", "bulk"] as const) {
       expect(time.typicalMs(priority, 1e9)).toBe(20);
@@ -85,7 +85,7 @@ describe("the usual length of an exchange", () => {
           fc.record({ ms: fc.double({ min: 0, max: 60_000, noNaN: true }), gap: fc.nat(5_000) }),
         ),
         (samples) => {
-          const time = createServiceTime();
+          const time = createLatencyEstimate();
           let now = 0;
           for (const { ms, gap } of samples) time.onAnswer("bulk", ms, (now += gap));
           const typicalMs = time.typicalMs("bulk", now);

@@ -3,15 +3,15 @@ import { describe, expect, test } from "vitest";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import type { Send, UpstreamCall } from "../../../../src/upstream/layer.ts";
-import { createPace } from "../../../../src/upstream/rate-limit/rate-limit.ts";
+import { createRateLimit } from "../../../../src/upstream/rate-limit/rate-limit.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import { openRequest, upstreamErrorOf } from "../requests.ts";
 
 /** A way without a quota, so that only connections and deadlines hold anything up. */
-function unpaced(connections = 2) {
+function unlimited(connections = 2) {
   const clock = createDrivenClock();
   const told: string[] = [];
-  const pace = createPace({
+  const rateLimit = createRateLimit({
     connections,
     clock,
     random: () => 0,
@@ -32,7 +32,7 @@ function unpaced(connections = 2) {
         });
       });
   const ask = (send: Send, call: Partial<UpstreamCall> = {}) =>
-    pace.layer(send)(openRequest({ call }));
+    rateLimit.layer(send)(openRequest({ call }));
   return { clock, told, after, ask };
 }
 
@@ -43,7 +43,7 @@ describe("attempts", () => {
     [429, "429"],
     [503, "5xx"],
   ])("answered %d are counted as %s", async (status, outcome) => {
-    const { told, clock, after, ask } = unpaced();
+    const { told, clock, after, ask } = unlimited();
     const answer = ask(after(5, { status }));
     await clock.advance(5);
     await answer;
@@ -52,7 +52,7 @@ describe("attempts", () => {
   });
 
   test("that failed are counted by the code of the failure", async () => {
-    const { told, clock, after, ask } = unpaced();
+    const { told, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(5, { code: "RESET", sent: true })));
     await clock.advance(5);
     await error;
@@ -61,7 +61,7 @@ describe("attempts", () => {
   });
 
   test("that the open circuit refused were none", async () => {
-    const { told, clock, after, ask } = unpaced();
+    const { told, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(0, { code: "CIRCUIT_OPEN", sent: false })));
     await clock.advance(1);
     await error;
@@ -70,7 +70,7 @@ describe("attempts", () => {
   });
 
   test("that wait for a connection say how long", async () => {
-    const { told, clock, after, ask } = unpaced(1);
+    const { told, clock, after, ask } = unlimited(1);
     const answers = [ask(after(30, { status: 200 })), ask(after(30, { status: 200 }))];
     await clock.advance(30);
     await clock.advance(40);
@@ -83,8 +83,8 @@ describe("attempts", () => {
 });
 
 /** Asks for an answer within 300 ms after 60 exchanges that ended as `send` says. */
-const afterSixty = async (send: (way: ReturnType<typeof unpaced>) => Send) => {
-  const way = unpaced(64);
+const afterSixty = async (send: (way: ReturnType<typeof unlimited>) => Send) => {
+  const way = unlimited(64);
   const answers = Array.from({ length: 60 }, () => way.ask(send(way)).catch(() => undefined));
   await way.clock.advance(800);
   await Promise.all(answers);
@@ -122,7 +122,7 @@ describe("the time that exchanges take", () => {
   });
 
   test("is forgotten when nothing has been sent for a while, so that somebody finds out", async () => {
-    const way = unpaced(64);
+    const way = unlimited(64);
     const answers = Array.from({ length: 60 }, () => way.ask(way.after(800, { status: 200 })));
     await way.clock.advance(800);
     await Promise.all(answers);
@@ -139,7 +139,7 @@ describe("the time that exchanges take", () => {
   });
 
   test("counts for each that is ahead where connections are what is short", async () => {
-    const way = unpaced(1);
+    const way = unlimited(1);
     const ask = (withinMs: number) =>
       way.ask(way.after(100, { status: 200 }), { deadline: way.clock.now() + withinMs }).then(
         ({ status }) => String(status),

@@ -8,8 +8,11 @@ import { createBearer } from "../../../../src/upstream/bearer-token.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import type { Send, UpstreamCall, UpstreamRequest } from "../../../../src/upstream/layer.ts";
-import { createPace } from "../../../../src/upstream/rate-limit/rate-limit.ts";
-import type { Pace, PaceOptions } from "../../../../src/upstream/rate-limit/rate-limit.ts";
+import { createRateLimit } from "../../../../src/upstream/rate-limit/rate-limit.ts";
+import type {
+  RateLimit,
+  RateLimitOptions,
+} from "../../../../src/upstream/rate-limit/rate-limit.ts";
 import { densestSecond } from "./permits/spend-all.ts";
 import { openRequest } from "../requests.ts";
 import type { OpenRequest } from "../requests.ts";
@@ -29,7 +32,7 @@ interface Sent {
 }
 
 interface Fixture {
-  readonly pace: Pace;
+  readonly rateLimit: RateLimit;
   readonly exchanges: Exchange[];
   readonly send: Send;
   /** Sends a request and follows it. */
@@ -40,8 +43,8 @@ interface Fixture {
 const settle = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0));
 
 /** 100 per second are known (98.5 are used), 5 may come at once; nothing is spread at random. */
-function paced(options: Partial<PaceOptions> = {}): Fixture {
-  const pace = createPace({
+function paced(options: Partial<RateLimitOptions> = {}): Fixture {
+  const rateLimit = createRateLimit({
     quota: { mode: "fixed", ceilingPerSecond: 100 },
     connections: 32,
     clock: systemClock,
@@ -49,7 +52,7 @@ function paced(options: Partial<PaceOptions> = {}): Fixture {
     ...options,
   });
   const exchanges: Exchange[] = [];
-  const send = pace.layer(
+  const send = rateLimit.layer(
     (request) =>
       new Promise((resolve, reject) => {
         exchanges.push({
@@ -66,7 +69,7 @@ function paced(options: Partial<PaceOptions> = {}): Fixture {
       }),
   );
   return {
-    pace,
+    rateLimit,
     exchanges,
     send,
     ask(call) {
@@ -127,7 +130,7 @@ describe("the way through the quota", () => {
       await newest(way).fail(failure(code, sent));
       expect(one.outcome).toBe(code);
     }
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test.each<[string, (exchange: Exchange) => Promise<void>]>([
@@ -149,7 +152,7 @@ describe("the way through the quota", () => {
     expect(way.exchanges).toHaveLength(5);
     await vi.advanceTimersByTimeAsync(500);
     expect(way.exchanges).toHaveLength(6);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("no more requests are under way than there are connections", async () => {
@@ -157,12 +160,12 @@ describe("the way through the quota", () => {
     const all = [way.ask(), way.ask(), way.ask()];
     await vi.advanceTimersByTimeAsync(2_000);
     expect(way.exchanges).toHaveLength(2);
-    expect(way.pace.scheduler.queued).toBe(1);
+    expect(way.rateLimit.scheduler.queued).toBe(1);
     await way.exchanges[0]?.answer(200);
     await vi.advanceTimersByTimeAsync(1);
     expect(way.exchanges).toHaveLength(3);
     expect(all.map(({ outcome }) => outcome)).toEqual([200, "waiting", "waiting"]);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("a call that ends between the grant and the send is not sent and leaves permit and place to the next", async () => {
@@ -180,7 +183,7 @@ describe("the way through the quota", () => {
     const following = way.ask();
     await settle();
     onTimer = () => {
-      if (way.pace.scheduler.queued === 1) waiting.request.end("cancelled");
+      if (way.rateLimit.scheduler.queued === 1) waiting.request.end("cancelled");
     };
     await newest(way).answer(200);
     await vi.advanceTimersByTimeAsync(60);
@@ -191,11 +194,11 @@ describe("the way through the quota", () => {
     expect(newest(way).request).toBe(following.request);
     await newest(way).answer(200);
     expect(following.outcome).toBe(200);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("requests that are held up on their way never make more than the quota arrive in a second", async () => {
-    const pace = createPace({
+    const rateLimit = createRateLimit({
       quota: { mode: "fixed", ceilingPerSecond: 100 },
       connections: 64,
       clock: systemClock,
@@ -203,7 +206,7 @@ describe("the way through the quota", () => {
     });
     const arrivals: number[] = [];
     let asked = 0;
-    const send = pace.layer(async () => {
+    const send = rateLimit.layer(async () => {
       asked += 1;
       // The first find nothing compiled; those after the two hundredth find no connection.
       const waits = asked > 200 && asked <= 210 ? 60 : 0;
@@ -220,7 +223,7 @@ describe("the way through the quota", () => {
     });
     await vi.advanceTimersByTimeAsync(7_000);
     await Promise.all(callers);
-    pace.close();
+    rateLimit.close();
     expect(arrivals.length).toBeGreaterThan(590);
     expect(densestSecond(arrivals.toSorted((a, b) => a - b))).toBeLessThanOrEqual(100);
   });
@@ -236,7 +239,7 @@ describe("the way through the quota", () => {
     await newest(way).answer(200);
     await vi.advanceTimersByTimeAsync(100);
     expect(way.exchanges).toHaveLength(1);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("after 429 nothing is sent for as long as the upstream asks, and the refused call goes first then", async () => {
@@ -247,8 +250,7 @@ describe("the way through the quota", () => {
     await newest(way).answer(429, { "retry-after": "2" });
     expect(refused.outcome).toBe(429);
     const other = way.ask({ caller: "a" });
-    way.pace.requeue(call);
-    const again = way.send({ ...openRequest(), call });
+    const again = way.send({ ...openRequest(), call, isRequeued: true });
     await vi.advanceTimersByTimeAsync(1_999);
     expect(way.exchanges).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(500);
@@ -257,29 +259,7 @@ describe("the way through the quota", () => {
     expect(way.exchanges[2]?.request).toBe(other.request);
     await way.exchanges[1]?.answer(200);
     expect((await again).status).toBe(200);
-    way.pace.close();
-  });
-
-  test("a call goes first once for each 429, not for ever", async () => {
-    const way = paced({ connections: 1 });
-    way.ask();
-    const request = openRequest();
-    way.pace.requeue(request.call);
-    const before = way.ask();
-    const first = way.send(request);
-    await settle();
-    await way.exchanges[0]?.answer(200);
-    await vi.advanceTimersByTimeAsync(50);
-    expect(way.exchanges[1]?.request).toBe(request);
-    const second = way.send(request);
-    await way.exchanges[1]?.answer(200);
-    await vi.advanceTimersByTimeAsync(50);
-    expect(way.exchanges[2]?.request).toBe(before.request);
-    await way.exchanges[2]?.answer(200);
-    await vi.advanceTimersByTimeAsync(50);
-    await way.exchanges[3]?.answer(200);
-    expect([(await first).status, (await second).status]).toEqual([200, 200]);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("a pause is told to those who cannot outlast it, at once, also while all connections are busy", async () => {
@@ -300,7 +280,7 @@ describe("the way through the quota", () => {
     // One connection is free and one still busy.
     expect(newest(way).request).toBe(patient.request);
     expect(way.exchanges).toHaveLength(3);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("a 503 that asks for time is not obeyed by all replicas in the same moment", async () => {
@@ -313,7 +293,7 @@ describe("the way through the quota", () => {
     expect(way.exchanges).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(500);
     expect(way.exchanges).toHaveLength(2);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("a 503 that asks for nothing pauses nothing", async () => {
@@ -324,7 +304,7 @@ describe("the way through the quota", () => {
     way.ask();
     await settle();
     expect(way.exchanges).toHaveLength(2);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("both requests of a call whose token is renewed are paid for, and both places are given back", async () => {
@@ -350,7 +330,7 @@ describe("the way through the quota", () => {
       if (asked < 3) await newest(way).answer(200);
     }
     expect(way.exchanges).toHaveLength(5);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("what waits can be refused by class, and what it did not spend is there for others", async () => {
@@ -359,28 +339,28 @@ describe("the way through the quota", () => {
     const data = way.ask();
     const bulk = way.ask({ rpc: { ...interactive, priority: "bulk" } });
     await settle();
-    way.pace.scheduler.flush(() => failure("CIRCUIT_OPEN", false), ["interactive"]);
+    way.rateLimit.scheduler.flush(() => failure("CIRCUIT_OPEN", false), ["interactive"]);
     await settle();
     expect([data.outcome, bulk.outcome]).toEqual(["CIRCUIT_OPEN", "waiting"]);
     await newest(way).answer(200);
     await vi.advanceTimersByTimeAsync(1);
     expect(newest(way).request).toBe(bulk.request);
-    way.pace.close();
+    way.rateLimit.close();
   });
 
   test("starts low when the upstream is back, and is at the full rate again some seconds later", async () => {
     const way = paced();
-    expect(way.pace.rate).toBeCloseTo(98.5);
-    way.pace.ramp();
-    expect(way.pace.rate).toBeCloseTo(98.5 / 4);
+    expect(way.rateLimit.rate).toBeCloseTo(98.5);
+    way.rateLimit.slowRestart();
+    expect(way.rateLimit.rate).toBeCloseTo(98.5 / 4);
     for (let second = 0; second < 10; second++) {
       await vi.advanceTimersByTimeAsync(1_000);
       way.ask();
       await settle();
       await newest(way).answer(200);
     }
-    expect(way.pace.rate).toBeCloseTo(98.5);
-    way.pace.close();
+    expect(way.rateLimit.rate).toBeCloseTo(98.5);
+    way.rateLimit.close();
   });
 
   test("goes down when the upstream refuses, if it may", async () => {
@@ -388,9 +368,9 @@ describe("the way through the quota", () => {
     way.ask();
     await settle();
     await newest(way).answer(429);
-    expect(way.pace.rate).toBeLessThan(98.5);
-    expect(way.pace.rate).toBeGreaterThanOrEqual(0.5);
-    way.pace.close();
+    expect(way.rateLimit.rate).toBeLessThan(98.5);
+    expect(way.rateLimit.rate).toBeGreaterThanOrEqual(0.5);
+    way.rateLimit.close();
   });
 
   test("once closed it refuses what waits and what comes, lets end what is under way, and leaves no timer", async () => {
@@ -398,12 +378,12 @@ describe("the way through the quota", () => {
     const underWay = way.ask();
     const waiting = way.ask();
     await settle();
-    way.pace.close();
+    way.rateLimit.close();
     const late = way.ask();
     await settle();
     expect([waiting.outcome, late.outcome]).toEqual(["SHUTDOWN", "SHUTDOWN"]);
     await newest(way).answer(429, { "retry-after": "1" });
-    way.pace.ramp();
+    way.rateLimit.slowRestart();
     expect(underWay.outcome).toBe(429);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(vi.getTimerCount()).toBe(0);
@@ -447,7 +427,7 @@ describe("the way through the quota", () => {
           let underWay = 0;
           let most = 0;
           const endings = new Map<UpstreamCall, (typeof script)[number]>();
-          const send = way.pace.layer(async ({ call }) => {
+          const send = way.rateLimit.layer(async ({ call }) => {
             underWay += 1;
             most = Math.max(most, underWay);
             const plan = endings.get(call);
@@ -466,10 +446,10 @@ describe("the way through the quota", () => {
           for (const plan of script) {
             await vi.advanceTimersByTimeAsync(plan.afterMs);
             const request = openRequest({
+              isRequeued: plan.isRequeued,
               call: { caller: plan.caller, rpc: { ...interactive, priority: plan.priority } },
             });
             endings.set(request.call, plan);
-            if (plan.isRequeued) way.pace.requeue(request.call);
             void Promise.allSettled([send(request)]).then(() => (settled += 1));
             if (plan.endsAfterMs !== undefined) {
               setTimeout(() => request.end("cancelled"), plan.endsAfterMs);
@@ -479,14 +459,14 @@ describe("the way through the quota", () => {
           expect(settled).toBe(script.length);
           expect(underWay).toBe(0);
           expect(most).toBeLessThanOrEqual(connections);
-          expect(way.pace.scheduler.queued).toBe(0);
+          expect(way.rateLimit.scheduler.queued).toBe(0);
           if (most === connections) bounded += 1;
 
           // A place lost would be missing here, one made up would show as one too many.
           for (let asked = 0; asked <= connections; asked++) way.ask();
           await vi.advanceTimersByTimeAsync(5_000);
           expect(way.exchanges).toHaveLength(connections);
-          way.pace.close();
+          way.rateLimit.close();
         },
       ),
       { numRuns: 60 },

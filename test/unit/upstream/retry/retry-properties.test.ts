@@ -85,7 +85,7 @@ test("whatever the upstream does, attempts are bounded, unsafe requests are exec
           clock,
           random: () => random,
           budget,
-          ...(hasQueue ? { putFirst: () => {} } : {}),
+          hasQueue,
         })(upstream);
 
         let settledAt: number | undefined;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { paceOf } from "../../../../../src/upstream/rate-limit/permits/bucket-size.ts";
+import { bucketSizeFor } from "../../../../../src/upstream/rate-limit/permits/bucket-size.ts";
 
 const anyRate = fc.double({ min: 0.5, max: 100_000, noNaN: true });
 
@@ -13,13 +13,13 @@ describe("the pace of the mint", () => {
     [200, 20, 10],
     [2_000, 200, 10],
   ])("at %d permits per second grants %d per job and lets %d go at once", (rate, grant, burst) => {
-    expect(paceOf(rate)).toMatchObject({ rate, grant, burst });
+    expect(bucketSizeFor(rate)).toMatchObject({ rate, grant, burst });
   });
 
   test("asks Bottleneck for few jobs, whatever the rate, and for a little more than the rate", () => {
     fc.assert(
       fc.property(anyRate, (rate) => {
-        const { grant, minTimeMs, depth } = paceOf(rate);
+        const { grant, minTimeMs, depth } = bucketSizeFor(rate);
         expect((grant * 1_000) / minTimeMs / rate).toBeCloseTo(1.02, 9);
         expect(1_000 / minTimeMs).toBeLessThanOrEqual(10.21);
         expect(depth).toBeGreaterThanOrEqual(2);
@@ -31,7 +31,7 @@ describe("the pace of the mint", () => {
   test("never lets more than a twentieth of a second come at once, or the one permit that has to", () => {
     fc.assert(
       fc.property(anyRate, (rate) => {
-        const { burst, catchUp } = paceOf(rate);
+        const { burst, catchUp } = bucketSizeFor(rate);
         expect(burst).toBeLessThanOrEqual(10);
         expect(burst).toBeLessThanOrEqual(catchUp);
         expect(Math.floor(catchUp)).toBeLessThanOrEqual(Math.max(1, 0.05 * rate + 0.5));
@@ -42,7 +42,7 @@ describe("the pace of the mint", () => {
   test("keeps more in stock than may come at once, and more while somebody waits", () => {
     fc.assert(
       fc.property(anyRate, (rate) => {
-        const { grant, burst, catchUp, leastStock, mostStock } = paceOf(rate);
+        const { grant, burst, catchUp, leastStock, mostStock } = bucketSizeFor(rate);
         expect(leastStock).toBeLessThan(grant + burst);
         expect(mostStock).toBeGreaterThan(leastStock + grant / 2);
         expect(mostStock).toBeGreaterThanOrEqual(Math.floor(catchUp));

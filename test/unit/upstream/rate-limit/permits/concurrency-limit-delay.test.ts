@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { limitInFlight } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
+import { createConcurrencyLimit } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
 import { createDrivenClock } from "../../../../support/driven-clock.ts";
 import { createDrivenPermits } from "./driven-permits.ts";
 
@@ -8,7 +8,12 @@ const atOnce = (callback: () => void): void => callback();
 
 test("the wait is that for connections too, while all are busy", async () => {
   const clock = createDrivenClock();
-  const permits = limitInFlight(createDrivenPermits(clock, 1_000, 1_000), 4, clock, atOnce);
+  const permits = createConcurrencyLimit(
+    createDrivenPermits(clock, 1_000, 1_000),
+    4,
+    clock,
+    atOnce,
+  );
   expect(permits.delayMs(100)).toBe(0);
   for (let taken = 0; taken < 4; taken++) permits.tryTake();
   // Nothing is known yet.
@@ -38,7 +43,12 @@ test("the wait is that for connections too, while all are busy", async () => {
 
 test("connections that come free together do not make the wait seem long", async () => {
   const clock = createDrivenClock();
-  const permits = limitInFlight(createDrivenPermits(clock, 1_000, 1_000), 8, clock, atOnce);
+  const permits = createConcurrencyLimit(
+    createDrivenPermits(clock, 1_000, 1_000),
+    8,
+    clock,
+    atOnce,
+  );
   const waits: number[] = [];
   for (let round = 0; round < 50; round++) {
     while (permits.tryTake());

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { limitInFlight } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
-import type { BoundedPermits } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
+import { createConcurrencyLimit } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
+import type { ConcurrencyLimit } from "../../../../../src/upstream/rate-limit/permits/concurrency-limit.ts";
 import { createDrivenClock } from "../../../../support/driven-clock.ts";
 import type { DrivenClock } from "../../../../support/driven-clock.ts";
 import { createDrivenPermits } from "./driven-permits.ts";
@@ -10,14 +10,18 @@ import type { DrivenPermits } from "./driven-permits.ts";
 interface Bounded {
   readonly clock: DrivenClock;
   readonly inner: DrivenPermits;
-  readonly permits: BoundedPermits;
+  readonly permits: ConcurrencyLimit;
 }
 
 /** Bounded permits, 10 per second and 5 at once, unless told otherwise. */
 function bounded(most: number, rate = 10, burst = 5): Bounded {
   const clock = createDrivenClock();
   const inner = createDrivenPermits(clock, rate, burst);
-  return { clock, inner, permits: limitInFlight(inner, most, undefined, (callback) => callback()) };
+  return {
+    clock,
+    inner,
+    permits: createConcurrencyLimit(inner, most, undefined, (callback) => callback()),
+  };
 }
 
 test("gives no permit, and spends none, while as many as may be are in use", () => {
@@ -239,9 +243,14 @@ test("whatever happens, the bound holds, no permit is lost or made up, and nobod
 test("a place that came free can be taken a turn of the event loop later, as its connection can", () => {
   const turns: (() => void)[] = [];
   const clock = createDrivenClock();
-  const permits = limitInFlight(createDrivenPermits(clock, 1_000, 1_000), 2, clock, (callback) => {
-    turns.push(callback);
-  });
+  const permits = createConcurrencyLimit(
+    createDrivenPermits(clock, 1_000, 1_000),
+    2,
+    clock,
+    (callback) => {
+      turns.push(callback);
+    },
+  );
   let called = 0;
   permits.tryTake();
   permits.tryTake();

@@ -59,7 +59,7 @@ export function createDrivenPermits(clock: Clock, startRate: number, burst = 1):
       spent -= 1;
       arm();
     },
-    arrivedLate() {},
+    recordSentAt() {},
     whenAvailable(callback) {
       waiter = callback;
       arm();

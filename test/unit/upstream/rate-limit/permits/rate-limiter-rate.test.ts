@@ -1,7 +1,7 @@
 import Bottleneck from "bottleneck";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.ts";
-import { createPermitMint } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
+import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
@@ -16,7 +16,7 @@ function delayTimers(mostMs: number, fromMs = 0): void {
   });
 }
 
-const mint = (rate: number): Permits => createPermitMint({ clock: systemClock, rate });
+const mint = (rate: number): Permits => createRateLimiter({ clock: systemClock, rate });
 
 describe("the rate of the permit mint", () => {
   beforeEach(() => {

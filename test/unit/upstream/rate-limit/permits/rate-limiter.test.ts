@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.ts";
-import { createPermitMint } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
+import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
 const mint = (rate: number, guardMs?: number): Permits =>
-  createPermitMint({ clock: systemClock, rate, guardMs });
+  createRateLimiter({ clock: systemClock, rate, guardMs });
 
 describe("the permit mint", () => {
   beforeEach(() => {
@@ -98,7 +98,7 @@ describe("the permit mint", () => {
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(60);
     const first = times.length;
-    for (const at of times.slice()) permits.arrivedLate(at, systemClock.now());
+    for (const at of times.slice()) permits.recordSentAt(at, systemClock.now());
     await vi.advanceTimersByTimeAsync(1_500);
     permits.close();
     const heldUp = times.map((at, index) => (index < first ? 60 : at - (times[0] ?? 0)));
@@ -113,7 +113,7 @@ describe("the permit mint", () => {
       await vi.advanceTimersByTimeAsync(5);
       const now = systemClock.now();
       for (; (times[told] ?? Infinity) <= now - 25; told++)
-        permits.arrivedLate(times[told] ?? 0, now);
+        permits.recordSentAt(times[told] ?? 0, now);
     }
     permits.close();
     expect(times.filter((at) => at - (times[0] ?? 0) > 1_000).length).toBeGreaterThan(485);

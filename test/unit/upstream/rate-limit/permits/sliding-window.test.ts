@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createWindow } from "../../../../../src/upstream/rate-limit/permits/sliding-window.ts";
+import { createSlidingWindow } from "../../../../../src/upstream/rate-limit/permits/sliding-window.ts";
 
 describe("the send window", () => {
   test("lets as many sends through at once as the quota, rounded", () => {
-    const window = createWindow({ quota: 2.6 });
+    const window = createSlidingWindow({ quota: 2.6 });
     expect(window.limit).toBe(3);
     for (let sent = 0; sent < 3; sent++) {
       expect(window.waitMs(0)).toBe(0);
@@ -14,7 +14,7 @@ describe("the send window", () => {
   });
 
   test("lets a send through when the one a quota before it is a second and the guard old", () => {
-    const window = createWindow({ quota: 2, guardMs: 15 });
+    const window = createSlidingWindow({ quota: 2, guardMs: 15 });
     window.take(0);
     window.take(400);
     expect(window.waitMs(1_014.5)).toBe(0.5);
@@ -24,13 +24,13 @@ describe("the send window", () => {
   });
 
   test("lets one send through per second whatever small quota it is given", () => {
-    const window = createWindow({ quota: 0.2 });
+    const window = createSlidingWindow({ quota: 0.2 });
     window.take(0);
     expect(window.waitMs(0)).toBe(1_012);
   });
 
   test("tells the wait for several sends, over more than one period too", () => {
-    const window = createWindow({ quota: 2 });
+    const window = createSlidingWindow({ quota: 2 });
     expect(window.waitMs(0, 2)).toBe(0);
     expect(window.waitMs(0, 3)).toBe(1_012);
     window.take(100);
@@ -40,7 +40,7 @@ describe("the send window", () => {
   });
 
   test("frees the place of a send that did not happen", () => {
-    const window = createWindow({ quota: 2 });
+    const window = createSlidingWindow({ quota: 2 });
     window.take(0);
     window.take(10);
     window.giveBack();
@@ -50,16 +50,16 @@ describe("the send window", () => {
   });
 
   test("counts a send that was held up as one of the time at which it arrived at the latest", () => {
-    const window = createWindow({ quota: 3 });
+    const window = createSlidingWindow({ quota: 3 });
     for (const at of [0, 5, 10]) window.take(at);
-    window.postpone(6, 90);
+    window.moveLatest(6, 90);
     expect(window.waitMs(90)).toBe(1_012 - 90);
     expect(window.waitMs(90, 2)).toBe(10 + 1_012 - 90);
     expect(window.waitMs(90, 3)).toBe(1_012);
   });
 
   test("keeps counting past sends when the quota falls and rises again", () => {
-    const window = createWindow({ quota: 4 });
+    const window = createSlidingWindow({ quota: 4 });
     for (const at of [0, 10, 20, 30]) window.take(at);
     window.resize(2);
     expect(window.waitMs(30)).toBe(20 + 1_012 - 30);
@@ -87,7 +87,7 @@ describe("the send window", () => {
         fc.array(step, { maxLength: 120 }),
         fc.infiniteStream(fc.nat()),
         (quota, steps, picks) => {
-          const window = createWindow({ quota });
+          const window = createSlidingWindow({ quota });
           const sent: { at: number; limit: number }[] = [];
           let now = 0;
           for (const { kind, ms } of steps) {
@@ -132,7 +132,7 @@ describe("the send window", () => {
         fc.integer({ min: 1, max: 8 }),
         fc.array(step, { maxLength: 60 }),
         (quota, steps) => {
-          const window = createWindow({ quota });
+          const window = createSlidingWindow({ quota });
           const sent: number[] = [];
           let now = 0;
           for (const { gap, heldUp, part } of steps) {
@@ -141,7 +141,7 @@ describe("the send window", () => {
             const late = heldUp === null ? undefined : sent.at(-1 - (heldUp % quota));
             if (late !== undefined) {
               const from = late + (now - late) * part;
-              window.postpone(late, from);
+              window.moveLatest(late, from);
               sent.splice(sent.lastIndexOf(late), 1, from);
               sent.sort((a, b) => a - b);
             }

@@ -1,18 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  createPermitMeter,
-  type PermitMeter,
+  createTokenBucket,
+  type TokenBucket,
 } from "../../../../../src/upstream/rate-limit/permits/token-bucket.ts";
-import { paceOf } from "../../../../../src/upstream/rate-limit/permits/bucket-size.ts";
+import { bucketSizeFor } from "../../../../../src/upstream/rate-limit/permits/bucket-size.ts";
 
-const haste = 1.003;
+const catchUpFactor = 1.003;
 
-const meterOf = (rate: number): PermitMeter =>
-  createPermitMeter({ now: 0, pace: paceOf(rate), haste });
+const meterOf = (rate: number): TokenBucket =>
+  createTokenBucket({ now: 0, pace: bucketSizeFor(rate), catchUpFactor });
 
 /** Takes all that may be spent at a time, and tells how many those were. */
-function takeAll(meter: PermitMeter, now: number): number {
+function takeAll(meter: TokenBucket, now: number): number {
   let taken = 0;
   for (; meter.waitMs(now) === 0; taken++) meter.take(now);
   return taken;
@@ -99,9 +99,9 @@ describe("the permit meter", () => {
 
   test("keeps no larger burst than a new pace has, and gets none as a present", () => {
     const meter = meterOf(200);
-    meter.setPace(0, paceOf(20));
+    meter.setPace(0, bucketSizeFor(20));
     expect(takeAll(meter, 0)).toBe(1);
-    meter.setPace(0, paceOf(200));
+    meter.setPace(0, bucketSizeFor(200));
     expect(takeAll(meter, 0)).toBe(0);
     // Half a permit was left.
     expect(meter.waitMs(0)).toBeCloseTo(2.5);
@@ -115,7 +115,7 @@ describe("the permit meter", () => {
         (rate, delays) => {
           const meter = meterOf(rate);
           meter.setAwaited(0, true);
-          expect(takeAll(meter, 0)).toBe(paceOf(rate).burst);
+          expect(takeAll(meter, 0)).toBe(bucketSizeFor(rate).burst);
           let now = 0;
           let taken = 0;
           for (const delay of delays) {
@@ -152,7 +152,7 @@ describe("the permit meter", () => {
         fc.double({ min: 0.5, max: 5_000, noNaN: true }),
         fc.array(fc.tuple(fc.nat(400), fc.boolean()), { minLength: 1, maxLength: 200 }),
         (rate, steps) => {
-          const { catchUp } = paceOf(rate);
+          const { catchUp } = bucketSizeFor(rate);
           const meter = meterOf(rate);
           let now = 0;
           // A bucket of an upstream that refills at the hastened rate never runs dry.
@@ -160,7 +160,8 @@ describe("the permit meter", () => {
           for (const [ms, isAwaited] of steps) {
             meter.setAwaited(now, isAwaited);
             now += ms;
-            left = Math.min(catchUp, left + (ms * rate * haste) / 1_000) - takeAll(meter, now);
+            left =
+              Math.min(catchUp, left + (ms * rate * catchUpFactor) / 1_000) - takeAll(meter, now);
             expect(left).toBeGreaterThan(-1e-3);
           }
         },

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { createUnpacedPermits } from "../../../../../src/upstream/rate-limit/permits/unlimited-permits.ts";
+import { createUnlimitedPermits } from "../../../../../src/upstream/rate-limit/permits/unlimited-permits.ts";
 import { createDrivenClock } from "../../../../support/driven-clock.ts";
 
 /** With a waiter that counts how often it is called. */
 function create() {
   const clock = createDrivenClock();
-  const permits = createUnpacedPermits(clock);
+  const permits = createUnlimitedPermits(clock);
   const calls = { first: 0, second: 0 };
   const wait = (): void => permits.whenAvailable(() => (calls.first += 1));
   return { clock, permits, calls, wait };

@@ -117,13 +117,13 @@ export function createQueue(
           controller.abort(new CallEnded(how));
         },
       };
-      follow(queued, scheduler.admit(queued.call));
+      follow(queued, scheduler.acquire(queued.call));
       return queued;
     },
     comeBack(queued) {
       queued.outcome = "waiting";
       queued.settledAt = undefined;
-      follow(queued, scheduler.readmit(queued.call));
+      follow(queued, scheduler.acquireFirst(queued.call));
     },
   };
 }

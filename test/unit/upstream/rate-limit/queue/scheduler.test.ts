@@ -9,7 +9,7 @@ describe("a permit", () => {
     const queue = createQueue(100, { burst: 2 });
     const { call, signal } = queue.arrive({ withinMs: 1_000 });
     const pending = queue.clock.pending;
-    expect(queue.scheduler.admit(call)).toBeUndefined();
+    expect(queue.scheduler.acquire(call)).toBeUndefined();
     expect(queue.clock.pending).toBe(pending);
     expect(getEventListeners(signal, "abort")).toEqual([]);
     expect(queue.scheduler.queued).toBe(0);
@@ -211,8 +211,8 @@ describe("a call that ends while it waits", () => {
     const ended = queue.arrive();
     const { call } = ended;
     ended.end("cancelled");
-    await expect(queue.scheduler.admit(call)).rejects.toMatchObject({ code: "CANCELLED" });
-    await expect(queue.scheduler.readmit(call)).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(queue.scheduler.acquire(call)).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(queue.scheduler.acquireFirst(call)).rejects.toMatchObject({ code: "CANCELLED" });
     expect(queue.permits.spent).toBe(1);
   });
 
