@@ -1,38 +1,39 @@
 import type { CallContext } from "../grpc/call/call-context.ts";
 import type { UnaryHandler } from "../grpc/interceptors/interceptor.ts";
 import type { FieldViolation } from "../grpc/status/status-error.ts";
-import { toStatusError, type Subject } from "./errors/to-status-error.ts";
-import { assertValid } from "./validation/rules.ts";
+import type { Subject } from "./errors/failure.ts";
+import { toStatusError } from "./errors/to-status-error.ts";
+import { validationError } from "./validation/rules.ts";
 
-/** What tells one RPC from another. */
+/** The parts in which RPCs differ. */
 export interface Operation<Req, Res> {
-  /** Adds everything that is wrong with the request. Nothing is sent upstream if anything is. */
+  /** Adds all violations of the request. If there is one, nothing is sent upstream. */
   readonly validate: (request: Req, violations: FieldViolation[], context: CallContext) => void;
-  /** What the request is about, for the text of errors. Asked only about requests that are valid. */
+  /** The key or locker of a valid request, for error texts. Called for failed calls only. */
   readonly subjectOf?: (request: Req) => Subject;
-  /** Answers a valid request; may reject with anything. */
+  /** Answers a valid request. May reject with any error. */
   readonly answer: (request: Req, context: CallContext) => Promise<Res>;
-  /** Overwrites the secrets of the request once the call has been answered. */
-  readonly wipe?: (request: Req) => void;
+  /** Overwrites the secrets of the request. Called when the answer, or the error, is there. */
+  readonly zeroize?: (request: Req) => void;
 }
 
-const nothing: Subject = {};
-
-/** The one way of every RPC: validate, answer, and turn whatever fails into a `StatusError`. */
-export function createHandler<Req, Res>(operation: Operation<Req, Res>): UnaryHandler<Req, Res> {
-  const { validate, subjectOf, answer, wipe } = operation;
-  return async (request, context) => {
-    let subject = nothing;
+/**
+ * Creates the handler of an RPC: validates the request, answers it, and turns every failure into a
+ * `StatusError`.
+ */
+export const createHandler =
+  <Req, Res>(operation: Operation<Req, Res>): UnaryHandler<Req, Res> =>
+  async (request, context) => {
+    const violations: FieldViolation[] = [];
     try {
-      const violations: FieldViolation[] = [];
-      validate(request, violations, context);
-      assertValid(violations);
-      if (subjectOf !== undefined) subject = subjectOf(request);
-      return await answer(request, context);
+      operation.validate(request, violations, context);
+      if (violations.length > 0) throw validationError(violations);
+      return await operation.answer(request, context);
     } catch (error) {
+      const isValid = violations.length === 0;
+      const subject = isValid ? operation.subjectOf?.(request) : undefined;
       throw toStatusError(error, context, subject);
     } finally {
-      wipe?.(request);
+      operation.zeroize?.(request);
     }
   };
-}

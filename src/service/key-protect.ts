@@ -12,6 +12,9 @@ import type {
   WrapResult,
 } from "../keyprotect/resources.ts";
 
+/** `KeyResource.state` of a deleted key. */
+export const destroyedState = 5;
+
 /**
  * What the handlers need of one Key Protect instance: an operation of its REST API each, decoded. Every method rejects
  * with a `KeyProtectError` or an `UpstreamError` and settles by the call's deadline.

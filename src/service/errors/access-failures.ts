@@ -1,6 +1,6 @@
 /** Who may not: tokens, roles, credentials. */
 import { status } from "@grpc/grpc-js";
-import { fail, resource, type Verdict, type Situation } from "./failure.ts";
+import { fail, resource, type Failure, type FailureContext } from "./failure.ts";
 
 const accessHelp = {
   description: "Roles and actions of Key Protect",
@@ -12,10 +12,10 @@ const iamHelp = {
   url: "https://cloud.ibm.com/docs/account?topic=account-iamoverview",
 };
 
-const principal = (s: Situation): "gateway" | "caller" =>
+const principal = (s: FailureContext): "gateway" | "caller" =>
   s.context.attemptLog.credential ?? "gateway";
 
-export const callerTokenRejected: Verdict = (s) =>
+export const callerTokenRejected: Failure = (s) =>
   fail(
     s,
     status.UNAUTHENTICATED,
@@ -24,7 +24,7 @@ export const callerTokenRejected: Verdict = (s) =>
     { help: [iamHelp] },
   );
 
-export const gatewayCredentialsRejected: Verdict = (s) =>
+export const gatewayCredentialsRejected: Failure = (s) =>
   fail(
     s,
     status.INTERNAL,
@@ -32,7 +32,7 @@ export const gatewayCredentialsRejected: Verdict = (s) =>
     `the gateway's own credential for instance "${s.context.instance}" is not accepted; the gateway's operator has to replace it`,
   );
 
-export const accessDenied: Verdict = (s) =>
+export const accessDenied: Failure = (s) =>
   fail(
     s,
     status.PERMISSION_DENIED,
@@ -42,9 +42,9 @@ export const accessDenied: Verdict = (s) =>
   );
 
 /** A token that Key Protect cannot use: whose it is decides who has to act. */
-export const tokenUnusable: Verdict = (s) =>
+export const tokenUnusable: Failure = (s) =>
   principal(s) === "caller" ? callerTokenRejected(s) : gatewayCredentialsRejected(s);
 
 /** 401 without a reason: IAM granted the gateway's token a moment ago, so it is access; a caller's may be stale. */
-export const unauthorized: Verdict = (s) =>
+export const unauthorized: Failure = (s) =>
   principal(s) === "caller" ? callerTokenRejected(s) : accessDenied(s);

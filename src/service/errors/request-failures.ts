@@ -1,6 +1,7 @@
 /** What is wrong with the request, as the upstream sees it. */
 import { status } from "@grpc/grpc-js";
-import { fail, named, resource, violation, type Verdict } from "./failure.ts";
+import { StatusError } from "../../grpc/status/status-error.ts";
+import { fail, named, resource, violation, type Failure } from "./failure.ts";
 
 /** The field that carries the bytes an RPC is about. */
 const payloadField: Readonly<Record<string, string>> = {
@@ -11,7 +12,7 @@ const payloadField: Readonly<Record<string, string>> = {
   RotateKey: "key_material",
 };
 
-export const requestInvalid: Verdict = (s) =>
+export const requestInvalid: Failure = (s) =>
   fail(
     s,
     status.INVALID_ARGUMENT,
@@ -28,7 +29,7 @@ export const requestInvalid: Verdict = (s) =>
     },
   );
 
-export const ciphertextRejected: Verdict = (s) =>
+export const ciphertextRejected: Failure = (s) =>
   fail(
     s,
     status.INVALID_ARGUMENT,
@@ -43,7 +44,7 @@ export const ciphertextRejected: Verdict = (s) =>
     },
   );
 
-export const keyTypeMismatch: Verdict = (s) =>
+export const keyTypeMismatch: Failure = (s) =>
   fail(
     s,
     status.INVALID_ARGUMENT,
@@ -55,7 +56,16 @@ export const keyTypeMismatch: Verdict = (s) =>
     },
   );
 
-export const keyMaterialRequired: Verdict = (s) =>
+/** GetKeyMaterial: the answer says that the key is not extractable. */
+export const rootKeyNotExported: Failure = (s) => {
+  const description = "a root key; its material never leaves Key Protect";
+  return fail(s, status.INVALID_ARGUMENT, "KEY_TYPE_MISMATCH", `${named(s)} is ${description}`, {
+    violations: violation("key_id", "KEY_TYPE_MISMATCH", description),
+    resource: resource(s),
+  });
+};
+
+export const keyMaterialRequired: Failure = (s) =>
   fail(
     s,
     status.INVALID_ARGUMENT,
@@ -67,7 +77,7 @@ export const keyMaterialRequired: Verdict = (s) =>
     },
   );
 
-export const importNonceRejected: Verdict = (s) =>
+export const importNonceRejected: Failure = (s) =>
   fail(
     s,
     status.INVALID_ARGUMENT,
@@ -82,7 +92,7 @@ export const importNonceRejected: Verdict = (s) =>
     },
   );
 
-export const payloadTooLarge: Verdict = (s) => {
+export const payloadTooLarge: Failure = (s) => {
   const field = payloadField[s.context.rpc.method];
   return fail(
     s,
@@ -95,7 +105,7 @@ export const payloadTooLarge: Verdict = (s) => {
   );
 };
 
-export const gatewayRequestRejected: Verdict = (s) =>
+export const gatewayRequestRejected: Failure = (s) =>
   fail(
     s,
     status.INTERNAL,
@@ -103,7 +113,7 @@ export const gatewayRequestRejected: Verdict = (s) =>
     "Key Protect does not accept the form of the gateway's request: the service URL or API dialect is not right, or the gateway has a defect",
   );
 
-export const notOffered: Verdict = (s) =>
+export const notOffered: Failure = (s) =>
   fail(
     s,
     status.UNIMPLEMENTED,
@@ -111,10 +121,21 @@ export const notOffered: Verdict = (s) =>
     `Key Protect does not offer ${s.context.rpc.method} at this service URL`,
   );
 
-export const operationUnsupported: Verdict = (s) =>
+export const operationUnsupported: Failure = (s) =>
   fail(
     s,
     status.UNIMPLEMENTED,
     "OPERATION_UNSUPPORTED",
     `the API dialect of instance "${s.context.instance}" cannot do what this ${s.context.rpc.method} asks for`,
   );
+
+/** `page_token` was not made by the gateway, or for another list. The reason does not matter to the caller. */
+export function pageTokenInvalid(): StatusError {
+  const description = "not a token of this list; pass next_page_token of the page before unchanged";
+  return new StatusError(
+    status.INVALID_ARGUMENT,
+    "PAGE_TOKEN_INVALID",
+    `page_token: ${description}`,
+    { violations: [{ field: "page_token", reason: "TOKEN_INVALID", description }] },
+  );
+}

@@ -1,6 +1,7 @@
 /** What the state of a key, locker or instance does not allow. */
 import { status } from "@grpc/grpc-js";
-import { apiHelp, fail, named, precondition, resource, type Verdict } from "./failure.ts";
+import { StatusError } from "../../grpc/status/status-error.ts";
+import { apiHelp, fail, named, precondition, resource, type Failure } from "./failure.ts";
 
 /** One rotation per key and hour. */
 const rotationIntervalMs = 3_600_000;
@@ -9,34 +10,49 @@ const rotationIntervalMs = 3_600_000;
 const keyCooldownMs = 30_000;
 
 const stateInvalid =
-  (type: string, description: string): Verdict =>
+  (type: string, description: string): Failure =>
   (s) =>
     fail(s, status.FAILED_PRECONDITION, "KEY_STATE_INVALID", `${named(s)}: ${description}`, {
       preconditions: precondition(s, type, description),
       resource: resource(s),
     });
 
-export const keyNotImported: Verdict = stateInvalid(
+export const keyNotImported: Failure = stateInvalid(
   "KEY_NOT_IMPORTED",
   "only an imported key can be restored",
 );
 
-export const keyExpired: Verdict = stateInvalid(
+export const keyExpired: Failure = stateInvalid(
   "KEY_EXPIRED",
   "the key, or the time to restore it, has expired",
 );
 
-export const keyState: Verdict = stateInvalid(
+export const keyState: Failure = stateInvalid(
   "KEY_STATE",
   "the key is not in a state that allows this",
 );
 
-export const keyVersionInvalid: Verdict = stateInvalid(
+export const keyVersionInvalid: Failure = stateInvalid(
   "KEY_VERSION",
   "the key version is not valid any more",
 );
 
-export const keyNotFound: Verdict = (s) =>
+/** GetKeyMaterial: the answer has the state of a deleted key, without material. */
+export const materialDeleted: Failure = (s) => {
+  const description = "deleted; its material is gone";
+  return fail(s, status.FAILED_PRECONDITION, "KEY_DELETED", `${named(s)}: ${description}`, {
+    preconditions: precondition(s, "KEY_DELETED", description),
+    resource: resource(s),
+  });
+};
+
+/** GetKeyMaterial: the answer has another state than active, without material. */
+export const materialWithheld: Failure = stateInvalid(
+  "KEY_STATE",
+  "in a state in which Key Protect does not give out its material",
+);
+
+export const keyNotFound: Failure = (s) =>
   fail(
     s,
     status.NOT_FOUND,
@@ -45,7 +61,7 @@ export const keyNotFound: Verdict = (s) =>
     { resource: resource(s) },
   );
 
-export const lockerNotFound: Verdict = (s) =>
+export const lockerNotFound: Failure = (s) =>
   fail(
     s,
     status.NOT_FOUND,
@@ -55,7 +71,7 @@ export const lockerNotFound: Verdict = (s) =>
   );
 
 /** Not NOT_FOUND: that invites "not found, so create a new root key", which hides that data has been shredded. */
-export const keyDeleted: Verdict = (s) =>
+export const keyDeleted: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -67,7 +83,7 @@ export const keyDeleted: Verdict = (s) =>
     },
   );
 
-export const alreadyDeleted: Verdict = (s) =>
+export const alreadyDeleted: Failure = (s) =>
   fail(
     s,
     status.NOT_FOUND,
@@ -76,7 +92,7 @@ export const alreadyDeleted: Verdict = (s) =>
     { resource: resource(s) },
   );
 
-export const keyProtectsResources: Verdict = (s) =>
+export const keyProtectsResources: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -89,7 +105,7 @@ export const keyProtectsResources: Verdict = (s) =>
     },
   );
 
-export const dualAuthRequired: Verdict = (s) =>
+export const dualAuthRequired: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -100,7 +116,7 @@ export const dualAuthRequired: Verdict = (s) =>
     },
   );
 
-export const instancePolicyViolation: Verdict = (s) =>
+export const instancePolicyViolation: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -112,7 +128,7 @@ export const instancePolicyViolation: Verdict = (s) =>
     },
   );
 
-export const importTokenExpired: Verdict = (s) =>
+export const importTokenExpired: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -121,7 +137,7 @@ export const importTokenExpired: Verdict = (s) =>
     { preconditions: precondition(s, "IMPORT_TOKEN_EXPIRED", "a new locker is needed") },
   );
 
-export const rotatedRecently: Verdict = (s) =>
+export const rotatedRecently: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -133,7 +149,7 @@ export const rotatedRecently: Verdict = (s) =>
     },
   );
 
-export const changedRecently: Verdict = (s) =>
+export const changedRecently: Failure = (s) =>
   fail(
     s,
     status.FAILED_PRECONDITION,
@@ -142,11 +158,19 @@ export const changedRecently: Verdict = (s) =>
     { retryDelayMs: s.retryAfterMs ?? keyCooldownMs },
   );
 
-export const resourceExists: Verdict = (s) =>
+export const resourceExists: Failure = (s) =>
   fail(
     s,
     status.ALREADY_EXISTS,
     "RESOURCE_EXISTS",
     `something of that name exists already in instance "${s.context.instance}"`,
     { resource: resource(s) },
+  );
+
+/** A list cannot be continued: the item before the page is not found near its place. */
+export const listChanged = (): StatusError =>
+  new StatusError(
+    status.ABORTED,
+    "LIST_CHANGED",
+    "the list changed so much since the page before that it cannot be continued; start again without page_token",
   );

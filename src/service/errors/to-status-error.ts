@@ -8,31 +8,28 @@ import { StatusError } from "../../grpc/status/status-error.ts";
 import { KeyProtectError, type KeyProtectErrorCode } from "../../keyprotect/error.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../../upstream/error.ts";
 import * as access from "./access-failures.ts";
-import { fieldOf } from "./_field-of.ts";
 import * as request from "./request-failures.ts";
 import * as state from "./state-failures.ts";
 import * as upstream from "./upstream-failures.ts";
-import type { Situation, Subject, Verdict } from "./failure.ts";
-
-export type { Subject } from "./failure.ts";
+import { toFailureContext, type Failure, type FailureContext, type Subject } from "./failure.ts";
 
 /** Whether the situation is one of the given RPC. */
-const on = (s: Situation, ...methods: readonly string[]): boolean =>
+const on = (s: FailureContext, ...methods: readonly string[]): boolean =>
   methods.includes(s.context.rpc.method);
 
-const invalidField: Verdict = (s) =>
+const invalidField: Failure = (s) =>
   on(s, "UnwrapKey") ? request.ciphertextRejected(s) : request.requestInvalid(s);
 
 /** `limit` and `offset` are the gateway's own doing; other query parameters stand for values of the request. */
-const invalidQuery: Verdict = (s) =>
+const invalidQuery: Failure = (s) =>
   on(s, "ListKeys") ? request.gatewayRequestRejected(s) : request.requestInvalid(s);
 
-const deleted: Verdict = (s) => {
+const deleted: Failure = (s) => {
   if (s.context.rpc.resource === "locker") return state.importTokenExpired(s);
   return on(s, "DeleteKey") ? state.alreadyDeleted(s) : state.keyDeleted(s);
 };
 
-const notFound: Verdict = (s) => {
+const notFound: Failure = (s) => {
   const { resource } = s.context.rpc;
   if (resource === "key") return state.keyNotFound(s);
   if (resource === "locker") return state.lockerNotFound(s);
@@ -44,7 +41,7 @@ const notFound: Verdict = (s) => {
  * 400 without a reason. Counting sends nothing of the request, and its answer to HEAD can give no reason: if the token is
  * the caller's it is all that can be wrong, else the fault is the gateway's.
  */
-const badRequest: Verdict = (s) => {
+const badRequest: Failure = (s) => {
   if (!on(s, "CountKeys")) return request.requestInvalid(s);
   return s.context.attemptLog.credential === "caller"
     ? access.callerTokenRejected(s)
@@ -52,7 +49,7 @@ const badRequest: Verdict = (s) => {
 };
 
 /** A code counts only under a status of its own class, so that a failing server is not mistaken for a refusal. */
-const by4xxReason: Readonly<Record<string, Verdict>> = {
+const by4xxReason: Readonly<Record<string, Failure>> = {
   BAD_BODY_ERR: request.requestInvalid,
   INVALID_FIELD_ERR: invalidField,
   INVALID_QUERY_PARAM_ERR: invalidQuery,
@@ -95,7 +92,7 @@ const by4xxReason: Readonly<Record<string, Verdict>> = {
   INVALID_SIG_EXP_ERR: upstream.signatureExpired,
 };
 
-const by5xxReason: Readonly<Record<string, Verdict>> = {
+const by5xxReason: Readonly<Record<string, Failure>> = {
   INCOMPLETE_METADATA_ERR: upstream.dataCorrupt,
 };
 
@@ -103,7 +100,7 @@ const by5xxReason: Readonly<Record<string, Verdict>> = {
 export const isKnownReason = (code: string): boolean =>
   Object.hasOwn(by4xxReason, code) || Object.hasOwn(by5xxReason, code);
 
-const byStatus: Readonly<Record<number, Verdict>> = {
+const byStatus: Readonly<Record<number, Failure>> = {
   400: badRequest,
   401: access.unauthorized,
   403: access.accessDenied,
@@ -125,7 +122,7 @@ const byStatus: Readonly<Record<number, Verdict>> = {
   504: upstream.upstreamTimeout,
 };
 
-const byHttpStatus: Verdict = (s) => {
+const byHttpStatus: Failure = (s) => {
   const httpStatus = s.httpStatus ?? 0;
   const exact = byStatus[httpStatus];
   if (exact !== undefined) return exact(s);
@@ -135,16 +132,16 @@ const byHttpStatus: Verdict = (s) => {
   return upstream.badResponse(s);
 };
 
-const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Verdict>> = {
+const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Failure>> = {
   REJECTED: byHttpStatus,
   BAD_RESPONSE: upstream.badResponse,
   UNSUPPORTED: request.operationUnsupported,
 };
 
-const deadline: Verdict = (s) =>
+const deadline: Failure = (s) =>
   s.sent ? upstream.deadlineUpstream(s) : upstream.deadlineInQueue(s);
 
-const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Verdict>> = {
+const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Failure>> = {
   UNREACHABLE: upstream.upstreamUnreachable,
   RESET: upstream.connectionLost,
   TLS: upstream.tlsFailure,
@@ -163,51 +160,13 @@ const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Verdict>> = {
   CALLER_TOKEN_MISSING: access.callerTokenRejected,
 };
 
-/** What a reason code looks like. Anything else is upstream text and is not passed on. */
-const reasonCode = /^[A-Z][A-Z0-9_]{1,62}$/;
-
-function situationOf(
-  error: KeyProtectError | UpstreamError | undefined,
-  cause: unknown,
-  context: CallContext,
-  subject: Subject,
-): Situation {
-  const ofKeyProtect = error instanceof KeyProtectError ? error : undefined;
-  const ofUpstream = error instanceof UpstreamError ? error : undefined;
-  const reasons = ofKeyProtect?.reasons ?? [];
-  const fields = reasons.map((reason) =>
-    reason.target !== undefined && Object.hasOwn(fieldOf, reason.target)
-      ? fieldOf[reason.target]
-      : undefined,
-  );
-  return {
-    context,
-    subject,
-    cause,
-    sent:
-      ofUpstream?.sent ??
-      (ofKeyProtect !== undefined
-        ? ofKeyProtect.code !== "UNSUPPORTED"
-        : context.attemptLog.attempts > 0),
-    httpStatus: ofKeyProtect?.httpStatus,
-    upstreamReason: reasons
-      .map((reason) => reason.code)
-      .filter((code) => reasonCode.test(code))
-      .slice(0, 4)
-      .join(","),
-    fields: [...new Set(fields.filter((field) => field !== undefined))],
-    retryAfterMs: (ofKeyProtect ?? ofUpstream)?.retryAfterMs,
-    minimumMs: ofUpstream?.minimumMs,
-  };
-}
-
-function keyProtectVerdict(error: KeyProtectError): Verdict {
+function keyProtectFailure(error: KeyProtectError): Failure {
   if (error.code === "REJECTED") {
     const table = (error.httpStatus ?? 0) >= 500 ? by5xxReason : by4xxReason;
     const known = error.reasons.find((reason) => Object.hasOwn(table, reason.code));
-    const verdict = known === undefined ? undefined : table[known.code];
+    const failure = known === undefined ? undefined : table[known.code];
     // A quota is a quota whatever reason stands beside it; limiter and caller must see it as one.
-    if (verdict !== undefined && error.httpStatus !== 429) return verdict;
+    if (failure !== undefined && error.httpStatus !== 429) return failure;
   }
   return byKeyProtectCode[error.code];
 }
@@ -222,14 +181,18 @@ const byCallEnd = {
  * Turns any failure of a handler into the status that the caller gets. A `StatusError` passes through unchanged; an error
  * of no known kind becomes `INTERNAL` / `GATEWAY_INTERNAL` with a fixed text.
  */
-export function toStatusError(error: unknown, context: CallContext, subject: Subject): StatusError {
+export function toStatusError(
+  error: unknown,
+  context: CallContext,
+  subject?: Subject,
+): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof KeyProtectError) {
-    return keyProtectVerdict(error)(situationOf(error, error, context, subject));
+    return keyProtectFailure(error)(toFailureContext(error, context, subject));
   }
   if (error instanceof UpstreamError) {
-    return byUpstreamCode[error.code](situationOf(error, error, context, subject));
+    return byUpstreamCode[error.code](toFailureContext(error, context, subject));
   }
-  const verdict = error instanceof CallEnded ? byCallEnd[error.end] : upstream.internal;
-  return verdict(situationOf(undefined, error, context, subject));
+  const failure = error instanceof CallEnded ? byCallEnd[error.end] : upstream.internal;
+  return failure(toFailureContext(error, context, subject));
 }

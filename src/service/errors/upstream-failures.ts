@@ -8,14 +8,14 @@ import {
   resource,
   retryable,
   transientRetryMs,
-  type Situation,
-  type Verdict,
+  type FailureContext,
+  type Failure,
 } from "./failure.ts";
 
 /** A 429 without `Retry-After`: the quota is gone for longer than a hiccup lasts. */
 const quotaRetryMs = 2_000;
 
-export const outcomeUnknown: Verdict = (s) =>
+export const outcomeUnknown: Failure = (s) =>
   fail(
     s,
     status.UNKNOWN,
@@ -26,11 +26,11 @@ export const outcomeUnknown: Verdict = (s) =>
 
 /** `whenSafe`, unless the RPC must not be executed twice and may have been executed. */
 const unlessAmbiguous =
-  (whenSafe: Verdict): Verdict =>
+  (whenSafe: Failure): Failure =>
   (s) =>
     isUnsafe(s) && s.sent ? outcomeUnknown(s) : whenSafe(s);
 
-export const rateLimited: Verdict = (s) =>
+export const rateLimited: Failure = (s) =>
   fail(
     s,
     status.RESOURCE_EXHAUSTED,
@@ -46,7 +46,7 @@ export const rateLimited: Verdict = (s) =>
     },
   );
 
-export const dataCorrupt: Verdict = (s) =>
+export const dataCorrupt: Failure = (s) =>
   fail(
     s,
     status.DATA_LOSS,
@@ -55,7 +55,7 @@ export const dataCorrupt: Verdict = (s) =>
     { resource: resource(s), help: [apiHelp] },
   );
 
-export const signatureExpired: Verdict = (s) =>
+export const signatureExpired: Failure = (s) =>
   fail(
     s,
     status.INTERNAL,
@@ -64,34 +64,34 @@ export const signatureExpired: Verdict = (s) =>
     { help: [apiHelp] },
   );
 
-export const upstreamInternal: Verdict = unlessAmbiguous(
+export const upstreamInternal: Failure = unlessAmbiguous(
   retryable("UPSTREAM_INTERNAL", "Key Protect reports an internal error; try again later"),
 );
 
 /** The upstream says by `Retry-After` that it did not take the request. */
-export const upstreamRefuses: Verdict = retryable(
+export const upstreamRefuses: Failure = retryable(
   "UPSTREAM_UNAVAILABLE",
   "Key Protect is not available and asks to come back later",
 );
 
-export const upstreamUnavailable: Verdict = unlessAmbiguous(
+export const upstreamUnavailable: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "Key Protect is not available; try again later"),
 );
 
-export const upstreamTimeout: Verdict = unlessAmbiguous(
+export const upstreamTimeout: Failure = unlessAmbiguous(
   retryable("UPSTREAM_TIMEOUT", "Key Protect did not answer in time; try again"),
 );
 
-export const upstreamUnreachable: Verdict = retryable(
+export const upstreamUnreachable: Failure = retryable(
   "UPSTREAM_UNREACHABLE",
   "no connection to Key Protect could be made; nothing was sent",
 );
 
-export const connectionLost: Verdict = unlessAmbiguous(
+export const connectionLost: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "the connection to Key Protect broke; try again"),
 );
 
-export const tlsFailure: Verdict = (s) =>
+export const tlsFailure: Failure = (s) =>
   fail(
     s,
     status.INTERNAL,
@@ -100,10 +100,10 @@ export const tlsFailure: Verdict = (s) =>
   );
 
 /** A redirection says that nothing was done here; but for 303, which follows upon having done it (RFC 9110, 15.4.4). */
-const isRedirected = ({ httpStatus = 0 }: Situation): boolean =>
+const isRedirected = ({ httpStatus = 0 }: FailureContext): boolean =>
   httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
 
-export const badResponse: Verdict = (s) => {
+export const badResponse: Failure = (s) => {
   const mayHaveExecuted = isUnsafe(s) && s.sent && !isRedirected(s);
   return fail(
     s,
@@ -116,12 +116,12 @@ export const badResponse: Verdict = (s) => {
   );
 };
 
-export const cancelled: Verdict = (s) =>
+export const cancelled: Failure = (s) =>
   fail(s, status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {
     mayHaveExecuted: isUnsafe(s) && s.sent,
   });
 
-export const shuttingDown: Verdict = unlessAmbiguous((s) =>
+export const shuttingDown: Failure = unlessAmbiguous((s) =>
   fail(
     s,
     status.UNAVAILABLE,
@@ -131,7 +131,7 @@ export const shuttingDown: Verdict = unlessAmbiguous((s) =>
   ),
 );
 
-export const deadlineUpstream: Verdict = (s) =>
+export const deadlineUpstream: Failure = (s) =>
   fail(
     s,
     status.DEADLINE_EXCEEDED,
@@ -140,7 +140,7 @@ export const deadlineUpstream: Verdict = (s) =>
     { mayHaveExecuted: s.context.rpc.repeat !== "safe" && s.sent },
   );
 
-export const deadlineInQueue: Verdict = (s) =>
+export const deadlineInQueue: Failure = (s) =>
   fail(
     s,
     status.DEADLINE_EXCEEDED,
@@ -148,7 +148,7 @@ export const deadlineInQueue: Verdict = (s) =>
     "the deadline passed before anything was sent to Key Protect; the call may be repeated",
   );
 
-export const deadlineTooShort: Verdict = (s) =>
+export const deadlineTooShort: Failure = (s) =>
   fail(
     s,
     status.DEADLINE_EXCEEDED,
@@ -160,17 +160,17 @@ export const deadlineTooShort: Verdict = (s) =>
     },
   );
 
-export const circuitOpen: Verdict = retryable(
+export const circuitOpen: Failure = retryable(
   "CIRCUIT_OPEN",
   "Key Protect has been failing; the gateway does not ask it for a moment; nothing was sent",
 );
 
-export const overloaded: Verdict = retryable(
+export const overloaded: Failure = retryable(
   "OVERLOADED",
   "this replica of the gateway has more calls waiting than it can serve; nothing was sent",
 );
 
-export const callerRateLimited: Verdict = (s) =>
+export const callerRateLimited: Failure = (s) =>
   fail(
     s,
     status.RESOURCE_EXHAUSTED,
@@ -182,12 +182,12 @@ export const callerRateLimited: Verdict = (s) =>
     },
   );
 
-export const iamUnavailable: Verdict = retryable(
+export const iamUnavailable: Failure = retryable(
   "IAM_UNAVAILABLE",
   "no IAM token could be got; nothing was sent to Key Protect; try again later",
 );
 
-export const internal: Verdict = (s) =>
+export const internal: Failure = (s) =>
   fail(s, status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", {
     mayHaveExecuted: isUnsafe(s) && s.sent,
   });

@@ -2,9 +2,8 @@ import type { CallContext } from "../../grpc/call/call-context.ts";
 import { KeyProtectError } from "../../keyprotect/error.ts";
 import type { KeyResource } from "../../keyprotect/resources.ts";
 import { UpstreamError } from "../../upstream/error.ts";
-import type { KeyProtect } from "../key-protect.ts";
+import { destroyedState, type KeyProtect } from "../key-protect.ts";
 import { toStatusError } from "../errors/to-status-error.ts";
-import { destroyedState } from "../keys/key-message.ts";
 import type { Replay } from "./execute-once.ts";
 import { keyIsGone } from "./errors.ts";
 

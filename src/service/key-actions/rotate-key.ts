@@ -3,12 +3,17 @@ import type {
   RotateKeyRequest,
   RotateKeyResponse,
 } from "../../gen/keyprotect/v1/key_actions_service.ts";
-import type { Operation } from "../create-handler.ts";
+import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import { createHandler } from "../create-handler.ts";
 import { keyId, requestId, returnPreference } from "../validation/fields.ts";
 import { toKey, toKeyOfId } from "../keys/key-message.ts";
-import { checkMaterial, toImportedMaterial, wipeMaterial } from "../keys/key-material.ts";
+import {
+  checkMaterial,
+  materialParts,
+  toImportedMaterial,
+  zeroizeMaterial,
+} from "../keys/key-material.ts";
 import { readAfterChange } from "../keys/read-after-change.ts";
-import { materialFields, plainMaterialOf } from "../idempotency/fingerprint-fields.ts";
 import { createRequestGuard } from "../idempotency/idempotent.ts";
 import { readReplayed } from "../idempotency/replay.ts";
 import type { ServiceDeps } from "../service-deps.ts";
@@ -19,9 +24,9 @@ export function rotateKey({
   keyProtectOf,
   dialectOf,
   requestIds,
-}: Omit<ServiceDeps, "clock">): Operation<RotateKeyRequest, RotateKeyResponse> {
+}: ServiceDeps): UnaryHandler<RotateKeyRequest, RotateKeyResponse> {
   const guard = createRequestGuard(requestIds);
-  return {
+  return createHandler({
     validate: (request, violations, context) => {
       check(violations, "key_id", request.keyId, keyId);
       // Only root keys can be rotated.
@@ -37,9 +42,9 @@ export function rotateKey({
         fields: [
           request.keyId,
           String(request.returnPreference),
-          ...materialFields(request.material),
+          ...materialParts(request.material).fields,
         ],
-        material: plainMaterialOf(request.material),
+        material: materialParts(request.material).material,
         make: (call) =>
           keyProtect.rotateKey(call, request.keyId, toImportedMaterial(request.material)),
         // Key Protect answers a rotation without a body, and so without the ID behind an alias.
@@ -59,6 +64,6 @@ export function rotateKey({
         : undefined;
       return { key: rotated === undefined ? toKeyOfId(request.keyId) : toKey(rotated), replayed };
     },
-    wipe: (request) => wipeMaterial(request.material),
-  };
+    zeroize: (request) => zeroizeMaterial(request.material),
+  });
 }

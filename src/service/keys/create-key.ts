@@ -2,7 +2,8 @@ import { KeyType, ReturnPreference } from "../../gen/keyprotect/v1/key.ts";
 import type { CreateKeyRequest, CreateKeyResponse } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import type { KeyResource } from "../../keyprotect/resources.ts";
-import type { Operation } from "../create-handler.ts";
+import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import { createHandler } from "../create-handler.ts";
 import {
   description,
   expireTime,
@@ -15,9 +16,13 @@ import {
 import type { KeyProtect } from "../key-protect.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { toKey, toKeyOfId } from "./key-message.ts";
-import { checkMaterial, toImportedMaterial, wipeMaterial } from "./key-material.ts";
+import {
+  checkMaterial,
+  materialParts,
+  toImportedMaterial,
+  zeroizeMaterial,
+} from "./key-material.ts";
 import { readAfterChange } from "./read-after-change.ts";
-import { materialFields, plainMaterialOf } from "../idempotency/fingerprint-fields.ts";
 import { createRequestGuard, type GuardedChange } from "../idempotency/idempotent.ts";
 import { readReplayed } from "../idempotency/replay.ts";
 import { check } from "../validation/rules.ts";
@@ -41,9 +46,9 @@ const guardedCreation = (
     String(request.returnPreference),
     String(request.tags.length),
     ...request.tags,
-    ...materialFields(request.material),
+    ...materialParts(request.material).fields,
   ],
-  material: plainMaterialOf(request.material),
+  material: materialParts(request.material).material,
   make: (context) =>
     keyProtect.createKey(context, {
       name: request.name,
@@ -63,9 +68,9 @@ export function createKey({
   dialectOf,
   clock,
   requestIds,
-}: ServiceDeps): Operation<CreateKeyRequest, CreateKeyResponse> {
+}: ServiceDeps): UnaryHandler<CreateKeyRequest, CreateKeyResponse> {
   const guard = createRequestGuard(requestIds);
-  return {
+  return createHandler({
     validate: (request, violations, context) => {
       check(violations, "name", request.name, keyName);
       check(violations, "type", request.type, keyType);
@@ -96,8 +101,8 @@ export function createKey({
       const keyMaterial = (await materialOf(context, keyProtect, created)) ?? none;
       return { key, keyMaterial, replayed: false };
     },
-    wipe: (request) => wipeMaterial(request.material),
-  };
+    zeroize: (request) => zeroizeMaterial(request.material),
+  });
 }
 
 /** Key Protect may answer a creation before the material exists; it is looked for once. */

@@ -5,6 +5,7 @@ import {
   KeyType,
   type EncryptedKeyMaterial,
 } from "../../gen/keyprotect/v1/key.ts";
+import type { RequestParts } from "../../idempotency-store/store.ts";
 import type { ImportedMaterial } from "../../keyprotect/resources.ts";
 import { all, bytes, bytesOf, check, fault, known, type Rule } from "../validation/rules.ts";
 import type { FieldViolation } from "../../grpc/status/status-error.ts";
@@ -132,7 +133,28 @@ export function toImportedMaterial(material: Material): ImportedMaterial | undef
   };
 }
 
+/**
+ * The material as parts of a request's fingerprint. Encrypted material is a list of fields; material
+ * in the clear stands apart, because its digest needs protection.
+ */
+export function materialParts(material: Material): Pick<RequestParts, "fields" | "material"> {
+  if (material === undefined) return { fields: ["generated"], material: undefined };
+  if (material.$case === "keyMaterial") return { fields: ["plain"], material: material.value };
+  const { value } = material;
+  return {
+    fields: [
+      "encrypted",
+      value.ciphertext,
+      value.importToken,
+      value.encryptedNonce,
+      value.initializationVector,
+      String(value.algorithm),
+    ],
+    material: undefined,
+  };
+}
+
 /** Overwrites material that came in the clear. */
-export function wipeMaterial(material: Material): void {
+export function zeroizeMaterial(material: Material): void {
   if (material?.$case === "keyMaterial") material.value.fill(0);
 }

@@ -1,18 +1,24 @@
 import { KeyState, KeyType, type Key } from "../../gen/keyprotect/v1/key.ts";
 import type { KeyResource } from "../../keyprotect/resources.ts";
 import { isUuid } from "../../platform/uuid.ts";
-import { toInt32, toTime } from "./_map-scalar.ts";
+import { destroyedState } from "../key-protect.ts";
 
+/** The number as an `int32`; 0 if it is absent or no `int32`, because encoding would fail the call. */
+export const toInt32 = (value: number | undefined): number =>
+  value !== undefined && (value | 0) === value ? value : 0;
+
+/** The time; `undefined` if it is absent or invalid, because encoding would fail the call. */
+export const toTime = (value: Date | undefined): Date | undefined =>
+  value === undefined || Number.isNaN(value.getTime()) ? undefined : value;
+
+/** The upstream's numbers of states. A number that is not listed becomes `UNSPECIFIED`. */
 const states: ReadonlyMap<number, KeyState> = new Map<number, KeyState>([
   [0, KeyState.PRE_ACTIVATION],
   [1, KeyState.ACTIVE],
   [2, KeyState.SUSPENDED],
   [3, KeyState.DEACTIVATED],
-  [5, KeyState.DESTROYED],
+  [destroyedState, KeyState.DESTROYED],
 ]);
-
-/** State of a destroyed key, in the upstream's numbers. */
-export const destroyedState = 5;
 
 function toState(state: number | undefined): KeyState {
   if (state === undefined) return KeyState.UNSPECIFIED;

@@ -1,39 +1,44 @@
 import type { ListKeysRequest, ListKeysResponse } from "../../gen/keyprotect/v1/keys_service.ts";
-import type { CallContext } from "../../grpc/call/call-context.ts";
-import { pageSize, skip } from "../validation/fields.ts";
-import { defaultPageSize, listPage, maxPageSize } from "./list-page.ts";
-import { toKey } from "./key-message.ts";
-import { fromPageToken, toPageToken } from "./page-token.ts";
-import type { Operation } from "../create-handler.ts";
+import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import { createHandler } from "../create-handler.ts";
 import type { ServiceDeps } from "../service-deps.ts";
+import { pageSize, skip } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
+import { toKey } from "./key-message.ts";
+import { defaultPageSize, listPage, maxPageSize } from "./list-page.ts";
+import { fromPageToken, toPageToken } from "./page-token.ts";
 
-/** Key Protect's offsets are 32-bit integers. */
+/** Largest offset that Key Protect accepts, a 32-bit integer. */
 const maxOffset = 2 ** 31 - 1;
 
-const listOf = (context: CallContext): readonly string[] => [context.instance, "keys"];
-
-/** Lists keys by pages. */
+/** Creates the handler of ListKeys. */
 export const listKeys = ({
   keyProtectOf,
-}: ServiceDeps): Operation<ListKeysRequest, ListKeysResponse> => ({
-  validate: (request, violations) => {
-    check(violations, "page_size", request.pageSize, pageSize);
-    check(violations, "skip", request.skip, skip);
-  },
-  answer: async (request, context) => {
-    const list = listOf(context);
-    const position = request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list);
-    // There is nothing behind the last offset there can be.
-    if ((position?.offset ?? 0) + request.skip > maxOffset) return { keys: [], nextPageToken: "" };
-    const page = await listPage((window) => keyProtectOf(context).listKeys(context, window), {
-      pageSize: Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize),
-      position,
-      skip: request.skip,
-    });
-    return {
-      keys: page.items.map((key) => toKey(key)),
-      nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
-    };
-  },
-});
+}: ServiceDeps): UnaryHandler<ListKeysRequest, ListKeysResponse> =>
+  createHandler({
+    validate(request, violations) {
+      check(violations, "page_size", request.pageSize, pageSize);
+      check(violations, "skip", request.skip, skip);
+    },
+    async answer(request, context) {
+      const list = [context.instance, "keys"];
+      const position =
+        request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list);
+      // No key lies behind the largest offset.
+      if ((position?.offset ?? 0) + request.skip > maxOffset) {
+        return { keys: [], nextPageToken: "" };
+      }
+      const page = await listPage((window) => keyProtectOf(context).listKeys(context, window), {
+        pageSize: Math.min(
+          request.pageSize === 0 ? defaultPageSize : request.pageSize,
+          maxPageSize,
+        ),
+        position,
+        skip: request.skip,
+      });
+      return {
+        keys: page.items.map((key) => toKey(key)),
+        nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
+      };
+    },
+  });

@@ -9,8 +9,7 @@
  * How: every page is cut out of a single read, right behind the item that ended the page before. That item has to be in
  * the read, whatever its offset is by now; if it cannot be found the list cannot be continued without guessing.
  */
-import { status } from "@grpc/grpc-js";
-import { StatusError } from "../../grpc/status/status-error.ts";
+import { listChanged } from "../errors/state-failures.ts";
 import { anchorOf, type ListPosition } from "./page-token.ts";
 
 /** Reads at most `limit` items from `offset` on. */
@@ -62,13 +61,6 @@ function cut<T extends { readonly id: string }>(
       : { offset: window.offset + from + size, anchor: anchorOf(last.id) },
   };
 }
-
-const listChanged = (): StatusError =>
-  new StatusError(
-    status.ABORTED,
-    "LIST_CHANGED",
-    "the list changed so much since the page before that it cannot be continued; start again without page_token",
-  );
 
 /** Reads one page. Rejects with `LIST_CHANGED` if the end of the page before is not found near its place. */
 export async function listPage<T extends { readonly id: string }>(

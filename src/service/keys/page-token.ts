@@ -5,8 +5,7 @@
  * Layout, base64url: version (1 byte) · offset (4, big endian) · scope (8) · last ID (1 to 64, UTF-8) · checksum (4).
  */
 import { hash } from "node:crypto";
-import { status } from "@grpc/grpc-js";
-import { StatusError } from "../../grpc/status/status-error.ts";
+import { pageTokenInvalid } from "../errors/request-failures.ts";
 
 /** A place in a list. */
 export interface ListPosition {
@@ -56,17 +55,6 @@ export function toPageToken(position: ListPosition, list: readonly string[]): st
   const end = anchorAt + anchor.length;
   digest(token.subarray(0, end), checksumBytes).copy(token, end);
   return token.toString("base64url");
-}
-
-/** What is told of every token that is not good, whatever the reason: there is nothing to repair in a token. */
-export function pageTokenInvalid(): StatusError {
-  const description = "not a token of this list; pass next_page_token of the page before unchanged";
-  return new StatusError(
-    status.INVALID_ARGUMENT,
-    "PAGE_TOKEN_INVALID",
-    `page_token: ${description}`,
-    { violations: [{ field: "page_token", reason: "TOKEN_INVALID", description }] },
-  );
 }
 
 const minTokenBytes = anchorAt + 1 + checksumBytes;

@@ -1,7 +1,7 @@
 import type { Locker } from "../../gen/keyprotect/v1/locker.ts";
 import type { RetrieveLockerResponse } from "../../gen/keyprotect/v1/lockers_service.ts";
 import type { LockerKeyResource, LockerResource } from "../../keyprotect/resources.ts";
-import { toInt32, toTime } from "../keys/_map-scalar.ts";
+import { toInt32, toTime } from "../keys/key-message.ts";
 
 /** The message of a locker. */
 export const toLocker = (resource: LockerResource): Locker => ({

@@ -1,6 +1,6 @@
 import type { KeyPolicy } from "../../gen/keyprotect/v1/policy.ts";
 import type { PolicyChange, PolicyResource } from "../../keyprotect/resources.ts";
-import { toInt32, toTime } from "../keys/_map-scalar.ts";
+import { toInt32, toTime } from "../keys/key-message.ts";
 
 function toKind(kind: PolicyResource["kind"]): KeyPolicy["kind"] {
   if (kind.kind === "rotation") {

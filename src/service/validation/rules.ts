@@ -143,16 +143,10 @@ export function check<T>(
   }
 }
 
-/** Throws one `INVALID_ARGUMENT` / `REQUEST_INVALID` with all violations, if there are any. */
-export function assertValid(violations: readonly FieldViolation[]): void {
-  const [first] = violations;
-  if (first === undefined) return;
+/** `INVALID_ARGUMENT` / `REQUEST_INVALID` with all violations, of which there is at least one. */
+export function validationError(violations: readonly FieldViolation[]): StatusError {
   const more = violations.length - 1;
   const rest = more === 0 ? "" : ` (and ${more} more ${more === 1 ? "violation" : "violations"})`;
-  throw new StatusError(
-    status.INVALID_ARGUMENT,
-    "REQUEST_INVALID",
-    `${first.field}: ${first.description}${rest}`,
-    { violations },
-  );
+  const message = `${violations[0]?.field}: ${violations[0]?.description}${rest}`;
+  return new StatusError(status.INVALID_ARGUMENT, "REQUEST_INVALID", message, { violations });
 }
