@@ -1,31 +1,26 @@
-import type { Clock } from "../platform/clock.ts";
 import type { RequestIdsConfig } from "../config/config.ts";
-import type { CallContext } from "../grpc/call/call-context.ts";
+import { createMemoryStore } from "../idempotency-store/memory-store.ts";
+import { createRedisStore } from "../idempotency-store/redis-store.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
-import { createMemoryRecords } from "../idempotency-store/memory-store.ts";
-import { createRedisRecords } from "../idempotency-store/redis-store.ts";
-import type { RequestIds } from "../service/idempotency/options.ts";
+import type { IdempotencyDeps } from "../service/service-deps.ts";
 
-/** What request IDs are kept with. */
-export interface RequestIdsDeps {
+/** Dependencies of the support for request IDs, except for the store. */
+export interface IdempotencyParts extends Omit<IdempotencyDeps, "store"> {
   /** The connection that `store: "redis"` needs. */
   readonly redis: Pick<RedisCommands, "eval"> | undefined;
-  readonly isTokenPassedThrough: (context: CallContext) => boolean;
-  readonly instanceIdOf: (context: CallContext) => string;
-  readonly clock: Clock;
 }
 
-/** Builds what the configuration asks for; `undefined` where no request IDs are kept. */
-export function createRequestIds(
+/** Creates the configured store of request IDs. Returns `undefined` if none is configured. */
+export function createIdempotency(
   { store, keepMs }: RequestIdsConfig,
-  { redis, ...deps }: RequestIdsDeps,
-): RequestIds | undefined {
+  { redis, ...deps }: IdempotencyParts,
+): IdempotencyDeps | undefined {
   if (store === "none") return undefined;
   if (store === "memory") {
-    return { records: createMemoryRecords({ clock: deps.clock, keepMs }), ...deps };
+    return { store: createMemoryStore({ clock: deps.clock, keepMs }), ...deps };
   }
-  // The configuration is refused before it comes to this.
+  // The configuration check rejects this combination before.
   if (redis === undefined)
-    throw new Error("request IDs are to be kept in Redis, and there is none");
-  return { records: createRedisRecords({ redis, keepMs }), ...deps };
+    throw new Error("request IDs need Redis, and no connection is configured");
+  return { store: createRedisStore({ redis, keepMs }), ...deps };
 }

@@ -29,7 +29,7 @@ import { startAdmin } from "../observability/admin-server.ts";
 import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
-import { createRequestIds } from "./idempotency.ts";
+import { createIdempotency } from "./idempotency.ts";
 import { openRedis } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
 import { observeUnknownReasons } from "../service/errors/unknown-reasons.ts";
@@ -130,7 +130,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       keyProtectOf: (context) => instanceOf(context).keyProtect,
       dialectOf: (context) => instanceOf(context).dialect,
       clock,
-      requestIds: createRequestIds(config.requestIds, {
+      idempotency: createIdempotency(config.requestIds, {
         redis,
         instanceIdOf: (context) => instanceOf(context).id,
         isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,

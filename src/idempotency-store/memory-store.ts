@@ -1,93 +1,95 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Clock } from "../platform/clock.ts";
-import { absorb } from "./_absorb.ts";
-import { RecordsError } from "./store-error.ts";
-import type { Claim, RequestIdentity, RequestRecords, Settlement } from "./store.ts";
+import { updateLengthPrefixed } from "./fingerprint.ts";
+import { StoreError } from "./store-error.ts";
+import type { BeginResult, Completion, IdempotencyStore, RequestIdentity } from "./store.ts";
 
-/** What the records of one process are kept with. */
-export interface MemoryRecordsOptions {
+/** Options of the store of one process. */
+export interface MemoryStoreOptions {
   readonly clock: Pick<Clock, "now">;
-  /** How long a record is kept once its request has ended, in milliseconds. */
+  /** How long a record is kept after its request has ended, in milliseconds. */
   readonly keepMs: number;
-  /** Records at most, about 300 bytes each. Default 100,000. */
-  readonly maxRecords?: number | undefined;
+  /** Most records that are kept, about 300 bytes each. Default 100,000. */
+  readonly maxRecords?: number;
 }
 
-interface MemoryRecord {
+interface StoredRequest {
   readonly fingerprint: string;
-  readonly claimant: string;
-  readonly state: Claim;
-  /** When the claim reads as `unknown`; for a settled one, when it is forgotten. */
+  readonly owner: string;
+  readonly state: BeginResult;
+  /** While running: when the state reads as `unknown`. Afterwards: when the record is deleted. */
   readonly until: number;
 }
 
-const running: Claim = { kind: "running" };
-const unknown: Claim = { kind: "unknown" };
+const running: BeginResult = { kind: "running" };
+const unknown: BeginResult = { kind: "unknown" };
 
 /**
- * Keeps records in this process: they are gone with it, and other replicas do not see them. New IDs are refused when there is no room: a
- * record that is dropped to make room would be a key that is created twice.
+ * Creates a store in this process. Its records end with the process, and other replicas do not see
+ * them. If it is full it rejects new IDs and evicts nothing: an evicted record would allow a second
+ * key to be created.
  */
-export function createMemoryRecords(options: MemoryRecordsOptions): RequestRecords {
+export function createMemoryStore(options: MemoryStoreOptions): IdempotencyStore {
   const { clock, keepMs, maxRecords = 100_000 } = options;
-  // With a key that nobody else has, digests of weak key material are worth nothing in a core dump of another process, or in a log.
+  // The key never leaves this process. Without it, digests of weak key material in a log or in a
+  // core dump of another process cannot be tested against guesses.
   const secret = randomBytes(32);
-  // In order of `until`, but for claims under way, whose lease is far shorter than `keepMs`.
-  const records = new Map<string, MemoryRecord>();
+  // Ordered by `until`, except for running requests, whose lease is far shorter than `keepMs`.
+  const stored = new Map<string, StoredRequest>();
 
-  const isOver = ({ state, until }: MemoryRecord, now: number): boolean =>
+  const isOver = ({ state, until }: StoredRequest, now: number): boolean =>
     now >= (state.kind === "running" ? until + keepMs : until);
 
-  /** Forgets what is over; how long until there is more to forget, in milliseconds. */
-  function forget(now: number): number {
-    for (const [name, record] of records) {
-      if (!isOver(record, now)) return Math.max(record.until - now, 1);
-      records.delete(name);
+  /** Deletes records that are over. Returns when the next one will be, in milliseconds from now. */
+  function deleteOver(now: number): number {
+    for (const [name, request] of stored) {
+      if (!isOver(request, now)) return Math.max(request.until - now, 1);
+      stored.delete(name);
     }
     return 1;
   }
 
-  function claim(identity: RequestIdentity, claimant: string, leaseMs: number): Claim {
+  function begin(identity: RequestIdentity, owner: string, leaseMs: number): BeginResult {
     const { name, fingerprint } = identity;
     const now = clock.now();
-    const record = records.get(name);
-    if (record !== undefined && !isOver(record, now)) {
-      if (record.fingerprint !== fingerprint) return { kind: "reused" };
-      if (record.state.kind !== "running") return record.state;
-      if (record.claimant === claimant) return { kind: "claimed" };
-      return now < record.until ? running : unknown;
+    const request = stored.get(name);
+    if (request !== undefined && !isOver(request, now)) {
+      if (request.fingerprint !== fingerprint) return { kind: "reused" };
+      if (request.state.kind !== "running") return request.state;
+      if (request.owner === owner) return { kind: "begun" };
+      return now < request.until ? running : unknown;
     }
-    if (records.size >= maxRecords) {
-      const retryAfterMs = forget(now);
-      if (records.size >= maxRecords) {
-        throw new RecordsError("FULL", "no room for another request ID", { retryAfterMs });
+    if (stored.size >= maxRecords) {
+      const retryAfterMs = deleteOver(now);
+      if (stored.size >= maxRecords) {
+        throw new StoreError("FULL", "no room for another request ID", { retryAfterMs });
       }
     }
-    records.delete(name);
-    records.set(name, { fingerprint, claimant, state: running, until: now + leaseMs });
-    return { kind: "claimed" };
+    stored.delete(name);
+    stored.set(name, { fingerprint, owner, state: running, until: now + leaseMs });
+    return { kind: "begun" };
   }
 
-  function settle(identity: RequestIdentity, claimant: string, settlement: Settlement): void {
+  function complete(identity: RequestIdentity, owner: string, completion: Completion): void {
     const { name, fingerprint } = identity;
-    const record = records.get(name);
-    if (record !== undefined && record.claimant !== claimant) return;
-    // At the end again, where the longest-lived stand.
-    records.delete(name);
-    if (settlement.kind === "nothing") return;
-    const state: Claim = settlement.kind === "done" ? { ...settlement } : unknown;
-    records.set(name, { fingerprint, claimant, state, until: clock.now() + keepMs });
+    const request = stored.get(name);
+    if (request !== undefined && request.owner !== owner) return;
+    // Deleted first, so that the record moves to the end, where those with the latest `until` are.
+    stored.delete(name);
+    if (completion.kind === "nothing") return;
+    const state: BeginResult = completion.kind === "done" ? { ...completion } : unknown;
+    stored.set(name, { fingerprint, owner, state, until: clock.now() + keepMs });
   }
 
   return {
     async identify({ scope, fields, material }) {
       const name = createHmac("sha256", secret);
-      absorb(name, scope);
+      updateLengthPrefixed(name, scope);
       const fingerprint = createHmac("sha256", secret);
-      absorb(fingerprint, [...fields, material ?? ""]);
+      updateLengthPrefixed(fingerprint, [...fields, material ?? ""]);
       return { name: name.digest("base64url"), fingerprint: fingerprint.digest("base64url") };
     },
-    claim: async (identity, claimant, leaseMs) => claim(identity, claimant, leaseMs),
-    settle: async (identity, claimant, settlement) => settle(identity, claimant, settlement),
+    begin: async (identity, owner, leaseMs) => begin(identity, owner, leaseMs),
+    complete: async (identity, owner, completion) => complete(identity, owner, completion),
   };
 }

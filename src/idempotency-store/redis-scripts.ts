@@ -1,25 +1,29 @@
 /**
- * The steps on a record in Redis, each atomic. A record is a hash: `f` fingerprint, `s` state, `o` claimant, `u` when the claim's lease is
- * over, `k` key ID. Times are those of Redis, so that clocks of replicas do not matter.
+ * The atomic steps on a record in Redis. A record is a hash: `f` fingerprint, `s` state, `o` owner,
+ * `u` end of the lease, `k` key ID. Times are those of Redis, so that the replicas' clocks do not
+ * matter.
  */
 import type { LuaScript } from "../redis/redis-commands.ts";
 
-/** Keys: the record. Arguments: fingerprint, claimant, lease and keep time in milliseconds. Replies with the kind of claim, and the key ID. */
-export const claimScript: LuaScript = {
+/**
+ * Key: the record. Arguments: fingerprint, owner, lease and keep time in milliseconds. Replies with
+ * the kind of a `BeginResult` and the key ID.
+ */
+export const beginScript: LuaScript = {
   source: `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local record = redis.call('HMGET', KEYS[1], 'f', 's', 'o', 'u', 'k')
-local fingerprint, state, claimant, untilMs, keyId = record[1], record[2], record[3], record[4], record[5]
+local fingerprint, state, owner, untilMs, keyId = record[1], record[2], record[3], record[4], record[5]
 if not fingerprint then
   redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', string.format('%d', now + ARGV[3]))
   redis.call('PEXPIRE', KEYS[1], string.format('%d', ARGV[3] + ARGV[4]))
-  return {'claimed', ''}
+  return {'begun', ''}
 end
 if fingerprint ~= ARGV[1] then return {'reused', ''} end
 if state == 'done' then return {'done', keyId} end
 if state == 'running' then
-  if claimant == ARGV[2] then return {'claimed', ''} end
+  if owner == ARGV[2] then return {'begun', ''} end
   if now < tonumber(untilMs) then return {'running', ''} end
 end
 return {'unknown', ''}
@@ -27,13 +31,13 @@ return {'unknown', ''}
 };
 
 /**
- * Keys: the record. Arguments: fingerprint, claimant, `done`, `unknown` or `nothing`, key ID, keep time in milliseconds. A record that got
- * lost meanwhile is written anew.
+ * Key: the record. Arguments: fingerprint, owner, the kind of a `Completion`, key ID, keep time in
+ * milliseconds. A record that was lost in the meantime is written anew.
  */
-export const settleScript: LuaScript = {
+export const completeScript: LuaScript = {
   source: `
-local claimant = redis.call('HGET', KEYS[1], 'o')
-if claimant and claimant ~= ARGV[2] then return 0 end
+local owner = redis.call('HGET', KEYS[1], 'o')
+if owner and owner ~= ARGV[2] then return 0 end
 if ARGV[3] == 'nothing' then return redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', ARGV[3], 'o', ARGV[2], 'k', ARGV[4])
 redis.call('HDEL', KEYS[1], 'u')

@@ -1,22 +1,20 @@
 import type { LuaScript, RedisCommands } from "../redis/redis-commands.ts";
-import { claimScript, settleScript } from "./redis-scripts.ts";
-import { RecordsError } from "./store-error.ts";
-import type { Claim, RequestRecords } from "./store.ts";
-import { createTurns, identifyShared } from "./fingerprint.ts";
+import { createMutex, identifyShared } from "./fingerprint.ts";
+import { beginScript, completeScript } from "./redis-scripts.ts";
+import { StoreError } from "./store-error.ts";
+import type { BeginResult, IdempotencyStore } from "./store.ts";
 
-/** What records in Redis are kept with. */
-export interface RedisRecordsOptions {
+/** Options of a store in Redis. */
+export interface RedisStoreOptions {
   readonly redis: Pick<RedisCommands, "eval">;
-  /** How long a record is kept once its request has ended, in milliseconds. */
+  /** How long a record is kept after its request has ended, in milliseconds. */
   readonly keepMs: number;
 }
 
-const keyOf = (name: string): string => `request:${name}`;
-
-function toClaim(reply: unknown): Claim {
+function toBeginResult(reply: unknown): BeginResult {
   const [kind, keyId]: readonly unknown[] = Array.isArray(reply) ? reply : [];
   switch (kind) {
-    case "claimed":
+    case "begun":
     case "running":
     case "unknown":
     case "reused":
@@ -24,15 +22,15 @@ function toClaim(reply: unknown): Claim {
     case "done":
       if (typeof keyId === "string" && keyId !== "") return { kind, keyId };
   }
-  throw new RecordsError("AWAY", "the record in Redis makes no sense");
+  throw new StoreError("AWAY", "the record in Redis is malformed");
 }
 
 /**
- * Keeps records in Redis, for all gateways that use the same Redis and prefix. They last as long as Redis keeps them: it has to persist them
- * and must not evict.
+ * Creates a store in Redis, for all gateways that use the same server and key prefix. Redis has to
+ * persist the records and must not evict them.
  */
-export function createRedisRecords({ redis, keepMs }: RedisRecordsOptions): RequestRecords {
-  const takeTurns = createTurns();
+export function createRedisStore({ redis, keepMs }: RedisStoreOptions): IdempotencyStore {
+  const runExclusive = createMutex();
 
   async function run(
     script: LuaScript,
@@ -40,23 +38,21 @@ export function createRedisRecords({ redis, keepMs }: RedisRecordsOptions): Requ
     args: readonly (string | number)[],
   ): Promise<unknown> {
     try {
-      return await redis.eval(script, [keyOf(name)], args);
+      return await redis.eval(script, [`request:${name}`], args);
     } catch (cause) {
-      throw new RecordsError("AWAY", "Redis, which keeps the request IDs, did not answer", {
-        cause,
-      });
+      throw new StoreError("AWAY", "Redis, which keeps the request IDs, did not answer", { cause });
     }
   }
 
   return {
-    identify: (parts, call) => identifyShared(parts, takeTurns, call),
-    async claim({ name, fingerprint }, claimant, leaseMs) {
+    identify: (parts, call) => identifyShared(parts, runExclusive, call),
+    async begin({ name, fingerprint }, owner, leaseMs) {
       const lease = Math.ceil(leaseMs);
-      return toClaim(await run(claimScript, name, [fingerprint, claimant, lease, keepMs]));
+      return toBeginResult(await run(beginScript, name, [fingerprint, owner, lease, keepMs]));
     },
-    async settle({ name, fingerprint }, claimant, settlement) {
-      const keyId = settlement.kind === "done" ? settlement.keyId : "";
-      await run(settleScript, name, [fingerprint, claimant, settlement.kind, keyId, keepMs]);
+    async complete({ name, fingerprint }, owner, completion) {
+      const keyId = completion.kind === "done" ? completion.keyId : "";
+      await run(completeScript, name, [fingerprint, owner, completion.kind, keyId, keepMs]);
     },
   };
 }

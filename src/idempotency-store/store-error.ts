@@ -1,26 +1,26 @@
 /**
- * Why nothing can be said about a request.
+ * Why the store gave no answer.
  *
- * - `AWAY`: the store of the records did not answer.
- * - `FULL`: there is no room for another record.
- * - `ENDED`: the call that asked had ended before its turn came.
+ * - `AWAY`: the store did not answer.
+ * - `FULL`: the store has no room for another record.
+ * - `ENDED`: the call ended before the store began to work for it.
  */
-export type RecordsErrorCode = "AWAY" | "FULL" | "ENDED";
+export type StoreErrorCode = "AWAY" | "FULL" | "ENDED";
 
 /** Facts of a failure beyond its code. */
-export interface RecordsErrorFacts {
+export interface StoreErrorFacts {
   /** For `FULL`: when there will be room, in milliseconds from now. */
-  readonly retryAfterMs?: number | undefined;
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
-/** A store of records that could not be asked, or could not keep what it was to keep. Match on `code`. */
-export class RecordsError extends Error {
-  override readonly name = "RecordsError";
-  readonly code: RecordsErrorCode;
+/** The one error of an `IdempotencyStore`. Match on `code`. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: RecordsErrorCode, message: string, facts: RecordsErrorFacts = {}) {
+  constructor(code: StoreErrorCode, message: string, facts: StoreErrorFacts = {}) {
     super(message, { cause: facts.cause });
     this.code = code;
     this.retryAfterMs = facts.retryAfterMs;

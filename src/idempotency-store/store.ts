@@ -1,51 +1,61 @@
-/** What is remembered of requests that carry an ID, so that none of them is carried out twice. */
+/** The interface of the store that remembers requests with an ID, so that none is executed twice. */
 
-/** A request in terms of what makes it the same as another one. */
+/** The parts of a request that make it the same request as another one. */
 export interface RequestParts {
-  /** Who asked for what, where, under which ID: requests meet only in the same scope. The ID makes it unguessable. */
+  /**
+   * Instance, RPC, caller, token subject and request ID. Requests are compared within one scope
+   * only. The request ID makes the scope unguessable.
+   */
   readonly scope: readonly string[];
-  /** Everything that the request asks for but key material in the clear. */
+  /** All fields of the request, without key material in the clear. */
   readonly fields: readonly (string | Uint8Array)[];
-  /** Key material in the clear. It is read, never kept. */
+  /** Key material in the clear. The store reads it and never keeps it. */
   readonly material: Uint8Array | undefined;
 }
 
-/** A request as its record knows it. Neither text tells anything about the request. */
+/** A request as the store knows it. Neither text reveals anything about the request. */
 export interface RequestIdentity {
-  /** The same for the same scope. */
+  /** Equal for equal scopes. */
   readonly name: string;
-  /** The same for the same fields and material, within a scope. */
+  /** Within one scope, equal for equal fields and material. */
   readonly fingerprint: string;
 }
 
 /**
- * What the record of a request says.
+ * The state of a request when a call asks to execute it.
  *
- * - `claimed`: there was none; the claimant, and nobody else, may carry the request out, and has to settle it.
- * - `running`: somebody else is carrying it out.
- * - `done`: it was carried out, and this is the key that it made or changed.
- * - `unknown`: nobody knows whether it was carried out.
- * - `reused`: the record is that of a request with other fields.
+ * - `begun`: there was no record. The owner alone may execute the request, and has to complete it.
+ * - `running`: another owner executes it.
+ * - `done`: it was executed; `keyId` is the key that it made or changed.
+ * - `unknown`: it may or may not have been executed.
+ * - `reused`: the record belongs to a request with other fields.
  */
-export type Claim =
-  | { readonly kind: "claimed" | "running" | "unknown" | "reused" }
+export type BeginResult =
+  | { readonly kind: "begun" | "running" | "unknown" | "reused" }
   | { readonly kind: "done"; readonly keyId: string };
 
-/** How a claimed request ended; `nothing`: certainly not carried out, so that its ID is free again. */
-export type Settlement =
+/** How an execution ended. `nothing`: certainly not executed; the ID is free again. */
+export type Completion =
   | { readonly kind: "nothing" | "unknown" }
   | { readonly kind: "done"; readonly keyId: string };
 
-/** The records of one gateway, or of several that share them. Methods reject with a `RecordsError` alone. */
-export interface RequestRecords {
-  /** What takes its time is not begun any more for a `call` that has ended: rejects with `ENDED`. */
+/**
+ * Remembers the requests of one gateway, or of several gateways that share the store. Methods reject
+ * with a `StoreError`.
+ */
+export interface IdempotencyStore {
+  /**
+   * Computes the identity of a request. Rejects with `ENDED` if `call` is aborted before the
+   * expensive part of the computation begins.
+   */
   identify(parts: RequestParts, call?: { readonly aborted: boolean }): Promise<RequestIdentity>;
   /**
-   * Reads the record, or starts one, in a single step. A claim that is not settled within `leaseMs` milliseconds reads as `unknown`
-   * from then on. `claimant` is an ID of the claim; claiming again with the same one is the same claim. After a rejection the
-   * claim may still have come about: settle it as `nothing`.
+   * Reads the record of the request, or creates it, in one atomic step. `owner` is the unique ID of
+   * the execution; a second `begin` with the same owner is the same execution. A record that is not
+   * completed within `leaseMs` milliseconds reads as `unknown`. After a rejection the record may
+   * exist all the same: complete it as `nothing`.
    */
-  claim(identity: RequestIdentity, claimant: string, leaseMs: number): Promise<Claim>;
-  /** Ends a claim, even one whose lease is over. Does nothing to the claim of somebody else. */
-  settle(identity: RequestIdentity, claimant: string, settlement: Settlement): Promise<void>;
+  begin(identity: RequestIdentity, owner: string, leaseMs: number): Promise<BeginResult>;
+  /** Completes an execution, also after its lease. Does nothing to the record of another owner. */
+  complete(identity: RequestIdentity, owner: string, completion: Completion): Promise<void>;
 }

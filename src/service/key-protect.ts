@@ -12,6 +12,9 @@ import type {
   WrapResult,
 } from "../keyprotect/resources.ts";
 
+/** Time that a read after a change leaves for answering the call, in milliseconds. */
+export const answerReserveMs = 50;
+
 /** `KeyResource.state` of a deleted key. */
 export const destroyedState = 5;
 

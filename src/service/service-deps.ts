@@ -1,17 +1,31 @@
-import type { Clock } from "../platform/clock.ts";
+/** The dependencies of the handlers. */
 import type { CallContext } from "../grpc/call/call-context.ts";
-import type { KeyProtect } from "./key-protect.ts";
+import type { IdempotencyStore } from "../idempotency-store/store.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
-import type { RequestIds } from "./idempotency/options.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { KeyProtect } from "./key-protect.ts";
 
-/** What the handlers of all services work with; each service takes what it needs of it. */
+/** Dependencies of all handlers. Each service uses some of them. */
 export interface ServiceDeps {
   /** The instance that a call is for. */
   readonly keyProtectOf: (context: CallContext) => KeyProtect;
-  /** The API generation of that instance, if known: imports that do not fit it are refused without a round trip. */
+  /**
+   * The API dialect of that instance; `undefined` if it is not known. With it, an import in the form
+   * of the other dialect is rejected without a request.
+   */
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
-  /** Tells whether an expiry lies in the future. */
+  /** Used to check that an expiry lies in the future. */
   readonly clock: Pick<Clock, "wallNow">;
-  /** Absent: requests with an ID are refused. */
-  readonly requestIds?: RequestIds | undefined;
+  /** Absent: requests with an ID are rejected. */
+  readonly idempotency?: IdempotencyDeps | undefined;
+}
+
+/** Dependencies of the support for request IDs. */
+export interface IdempotencyDeps {
+  readonly store: IdempotencyStore;
+  /** Whether the instance of a call is used with the caller's own token. */
+  readonly isTokenPassedThrough: (context: CallContext) => boolean;
+  /** An ID of the call's instance that all replicas share; its alias may differ between them. */
+  readonly instanceIdOf: (context: CallContext) => string;
+  readonly clock: Clock;
 }

@@ -24,7 +24,7 @@ const ownNames: ReadonlySet<string> = new Set([
   "ConfigError",
   "ListenError",
   "SetupError",
-  "RecordsError",
+  "StoreError",
   "RedisError",
 ]);
 

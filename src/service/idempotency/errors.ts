@@ -2,7 +2,7 @@
 import { status } from "@grpc/grpc-js";
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import { StatusError, type StatusDetails } from "../../grpc/status/status-error.ts";
-import type { RecordsError } from "../../idempotency-store/store-error.ts";
+import type { StoreError } from "../../idempotency-store/store-error.ts";
 import type { CallSignal } from "../../platform/call-signal.ts";
 import { callEndedError, type UpstreamError } from "../../upstream/error.ts";
 
@@ -52,7 +52,7 @@ export const earlierOutcomeUnknown = ({ rpc }: CallContext): StatusError =>
  * Nothing is sent: a request that nobody watches over could happen twice. `isUnderWay`: the record has said that an earlier call is
  * carrying the same request out.
  */
-export const storeUnavailable = (error: RecordsError, isUnderWay = false): StatusError => {
+export const storeUnavailable = (error: StoreError, isUnderWay = false): StatusError => {
   const retryDelayMs = error.retryAfterMs ?? storeRetryMs;
   if (isUnderWay) {
     return new StatusError(

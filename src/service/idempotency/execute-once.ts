@@ -1,108 +1,124 @@
-/** The part of the one call, among those of a process with the same request ID, that deals with the record and makes the change. */
+/**
+ * The execution of a request with an ID. Of the calls of one process that carry the same request,
+ * one executes it: it reads and updates the record in the store and makes the change.
+ */
 import { randomUUID } from "node:crypto";
 import type { CallContext } from "../../grpc/call/call-context.ts";
-import type { RequestIdentity, Settlement } from "../../idempotency-store/store.ts";
-import { RecordsError } from "../../idempotency-store/store-error.ts";
-import { toStatusError } from "../errors/to-status-error.ts";
-import type { RequestIds } from "./options.ts";
-import { outlive } from "./grace-period.ts";
-import { storeUnavailable, endedWaiting } from "./errors.ts";
+import { StoreError } from "../../idempotency-store/store-error.ts";
+import type {
+  BeginResult,
+  Completion,
+  RequestIdentity,
+  RequestParts,
+} from "../../idempotency-store/store.ts";
 import { sleep } from "../../platform/sleep.ts";
+import { toStatusError } from "../errors/to-status-error.ts";
+import type { IdempotencyDeps } from "../service-deps.ts";
+import { endedWaiting, storeUnavailable } from "./errors.ts";
+import { withGracePeriod } from "./grace-period.ts";
 
-/** A change that was made before, for another call; `joined`: while this one waited. */
-export interface Replay {
-  readonly kind: "replay";
-  readonly keyId: string;
-  readonly joined: boolean;
+/** A change that must happen at most once per request ID. */
+export interface IdempotentChange<T> {
+  /** Empty: the change is made without a record. */
+  readonly requestId: string;
+  /** All fields of the request, without its ID and without material in the clear. */
+  readonly fields: RequestParts["fields"];
+  readonly material: Uint8Array | undefined;
+  readonly make: (context: CallContext) => Promise<T>;
+  /** The key that was made or changed. */
+  readonly keyIdOf: (made: T) => string;
 }
 
 /**
- * How a request ended. `ambiguous`: this call tried, and nobody knows whether the change happened; `unknown`: so it was with an earlier call;
- * `reused`: the ID belongs to a request with other fields.
+ * How the execution of a request ended.
+ *
+ * - `made`: this call made the change.
+ * - `replay`: an earlier call made it; `joined` if this call waited for that call.
+ * - `unknown`: it may or may not have been made. With `error`, this call tried and failed so;
+ *   without, an earlier call did.
+ * - `reused`: the ID belongs to a request with other fields.
+ * - `failed`: this call certainly did not make the change.
  */
-export type Led<T> =
+export type Execution<T> =
   | { readonly kind: "made"; readonly made: T; readonly keyId: string }
-  | Replay
-  | { readonly kind: "ambiguous"; readonly error: unknown }
-  | { readonly kind: "unknown" | "reused" };
+  | { readonly kind: "replay"; readonly keyId: string; readonly joined: boolean }
+  | { readonly kind: "unknown"; readonly error?: unknown }
+  | { readonly kind: "reused" }
+  | { readonly kind: "failed"; readonly error: unknown };
 
-/** Settles a request. Rejects if the change was certainly not made. */
-export type RequestLead = <T>(
-  context: CallContext,
-  identity: RequestIdentity,
-  make: (context: CallContext) => Promise<T>,
-  keyIdOf: (made: T) => string,
-) => Promise<Led<T>>;
-
-/** Another replica's record is looked at again after so long, twice as long each time, in milliseconds. */
+/**
+ * First and longest wait, in milliseconds, before the record of a request that another process
+ * executes is read again. The wait doubles each time.
+ */
 const firstPollMs = 50;
 const longestPollMs = 250;
 
-/** What a claim lasts beyond the call's deadline, for the exchange that outlives it and for the store, in milliseconds. */
+/** How long a lease lasts beyond the deadline: for the grace period and the store, in milliseconds. */
 const leaseReserveMs = 10_000;
 const longestLeaseMs = 3_600_000;
 
-export function createRequestLead({ records, clock }: RequestIds): RequestLead {
-  /** Tells the record how it ended. What cannot be told reads as unknown once the lease is over. */
-  async function settle(
-    { rpc, correlationId, logger }: CallContext,
-    identity: RequestIdentity,
-    claimant: string,
-    settlement: Settlement,
-  ): Promise<void> {
+/** Executes a request unless the store says that it was executed. Never rejects. */
+export async function executeOnce<T>(
+  deps: IdempotencyDeps,
+  context: CallContext,
+  identity: RequestIdentity,
+  change: IdempotentChange<T>,
+): Promise<Execution<T>> {
+  const { store, clock } = deps;
+  const { signal, deadline, attemptLog } = context;
+  const owner = randomUUID();
+  let joined = false;
+
+  const begin = async (): Promise<BeginResult> => {
+    const remainingMs = Math.max(deadline - clock.now(), 0);
     try {
-      await records.settle(identity, claimant, settlement);
+      const leaseMs = Math.min(remainingMs + leaseReserveMs, longestLeaseMs);
+      return await store.begin(identity, owner, leaseMs);
     } catch (error) {
-      const code = error instanceof RecordsError ? error.code : "UNKNOWN";
-      const line = { correlationId, method: rpc.method, code, settlement: settlement.kind };
+      // The record may exist although its confirmation was lost. The call does not wait for this.
+      store.complete(identity, owner, { kind: "nothing" }).catch(() => {});
+      throw error instanceof StoreError ? storeUnavailable(error, joined) : error;
+    }
+  };
+
+  /** Updates the record. A record that cannot be updated reads as `unknown` after its lease. */
+  const complete = async (completion: Completion): Promise<void> => {
+    try {
+      await store.complete(identity, owner, completion);
+    } catch (error) {
+      const { rpc, correlationId, logger } = context;
+      const code = error instanceof StoreError ? error.code : "UNKNOWN";
+      const line = { correlationId, method: rpc.method, code, settlement: completion.kind };
       logger.warn(line, "the record of a request ID could not be brought up to date");
     }
-  }
+  };
 
-  return async (context, identity, make, keyIdOf) => {
-    const { signal, deadline, attemptLog } = context;
-    const claimant = randomUUID();
-    let joined = false;
-
-    const claim = async () => {
-      const leaseMs = Math.min(
-        Math.max(deadline - clock.now(), 0) + leaseReserveMs,
-        longestLeaseMs,
-      );
-      try {
-        return await records.claim(identity, claimant, leaseMs);
-      } catch (error) {
-        // It may have come about although its confirmation got lost. Nobody has to wait for it to be taken back.
-        records.settle(identity, claimant, { kind: "nothing" }).catch(() => {});
-        throw error instanceof RecordsError ? storeUnavailable(error, joined) : error;
-      }
-    };
-
-    let claimed = await claim();
-    for (let waitMs = firstPollMs; claimed.kind === "running"; waitMs *= 2) {
+  try {
+    let begun = await begin();
+    for (let waitMs = firstPollMs; begun.kind === "running"; waitMs *= 2) {
       joined = true;
       attemptLog.mayHaveBeenExecuted = true;
       await sleep(Math.min(waitMs, longestPollMs), signal, clock);
       if (signal.aborted) throw endedWaiting(signal, true);
-      claimed = await claim();
+      begun = await begin();
     }
-    if (claimed.kind === "done") return { kind: "replay", keyId: claimed.keyId, joined };
-    if (claimed.kind !== "claimed") return { kind: claimed.kind };
-
+    if (begun.kind === "done") return { kind: "replay", keyId: begun.keyId, joined };
+    if (begun.kind !== "begun") return { kind: begun.kind };
     attemptLog.mayHaveBeenExecuted = false;
-    let made: Awaited<ReturnType<typeof make>>;
+    let made: T;
     try {
-      made = await outlive(context, clock, make);
+      made = await withGracePeriod(context, clock, change.make);
     } catch (error) {
-      // What the caller is told and what the record says have one source.
-      const { mayHaveExecuted } = toStatusError(error, context, {}).details;
+      // The record says what the caller is told: both follow from `mayHaveExecuted`.
+      const { mayHaveExecuted } = toStatusError(error, context).details;
       const isUnknown = mayHaveExecuted === true || attemptLog.mayHaveBeenExecuted;
-      await settle(context, identity, claimant, { kind: isUnknown ? "unknown" : "nothing" });
-      if (isUnknown) return { kind: "ambiguous", error };
-      throw error;
+      await complete({ kind: isUnknown ? "unknown" : "nothing" });
+      return { kind: isUnknown ? "unknown" : "failed", error };
     }
-    const keyId = keyIdOf(made);
-    await settle(context, identity, claimant, { kind: "done", keyId });
+    const keyId = change.keyIdOf(made);
+    await complete({ kind: "done", keyId });
     return { kind: "made", made, keyId };
-  };
+  } catch (error) {
+    return { kind: "failed", error };
+  }
 }

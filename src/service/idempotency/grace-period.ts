@@ -1,15 +1,17 @@
+import type { CallContext } from "../../grpc/call/call-context.ts";
 import { callEnd } from "../../platform/call-signal.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
-import type { CallContext } from "../../grpc/call/call-context.ts";
 
-/** How long an exchange goes on after its caller's deadline or cancellation, in milliseconds. */
-const afterlifeMs = 5_000;
+/** How long an exchange goes on after its call's deadline or cancellation, in milliseconds. */
+const gracePeriodMs = 5_000;
 
 /**
- * Lets `work` outlive its call for a while once something was sent: an answer that comes then makes known what a repeat of the request
- * would otherwise have to call unknown. What was not sent yet ends with the call, and a shutdown ends everything.
+ * Runs `work` with a signal of its own. If the call ends after something was sent, the work goes on
+ * for up to 5 s, so that a retry with the same request ID finds the outcome instead of
+ * `OUTCOME_UNKNOWN`. If nothing was sent yet, the work ends with the call. A shutdown ends it at
+ * once in both cases.
  */
-export async function outlive<T>(
+export async function withGracePeriod<T>(
   context: CallContext,
   clock: Pick<Clock, "after">,
   work: (context: CallContext) => Promise<T>,
@@ -21,7 +23,7 @@ export async function outlive<T>(
   let timer: Timer | undefined;
   const callEnded = (): void => {
     if (attemptLog.attempts === 0 || callEnd(signal) === "shutdown") end();
-    else timer = clock.after(afterlifeMs, end);
+    else timer = clock.after(gracePeriodMs, end);
   };
   signal.addEventListener("abort", callEnded, { once: true });
   try {

@@ -1,130 +1,130 @@
-/** Keeps the promise of `request_id`: what carries the same ID is carried out once. */
+/** The support for `request_id`: requests with the same ID are executed once. */
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import { StatusError } from "../../grpc/status/status-error.ts";
+import { StoreError } from "../../idempotency-store/store-error.ts";
+import type {
+  IdempotencyStore,
+  RequestIdentity,
+  RequestParts,
+} from "../../idempotency-store/store.ts";
 import { KeyProtectError } from "../../keyprotect/error.ts";
-import type { RequestParts } from "../../idempotency-store/store.ts";
-import { RecordsError } from "../../idempotency-store/store-error.ts";
-import { createRequestFlights, type FlightEnd } from "./_request-flights.ts";
-import type { RequestIds } from "./options.ts";
-import { createRequestLead, type Led, type Replay } from "./execute-once.ts";
+import { raceSignal } from "../../platform/sleep.ts";
+import type { IdempotencyDeps } from "../service-deps.ts";
 import {
   earlierOutcomeUnknown,
+  endedWaiting,
   requestIdReused,
   requestIdUnsupported,
   storeUnavailable,
   subjectUnknown,
-  endedWaiting,
 } from "./errors.ts";
+import { executeOnce, type Execution, type IdempotentChange } from "./execute-once.ts";
 import { requestScope } from "./key-scope.ts";
-import { raceSignal } from "../../platform/sleep.ts";
 
-/** A change that is to happen once. */
-export interface GuardedChange<T> {
-  /** Empty: the change is not guarded. */
-  readonly requestId: string;
-  /** All fields of the request but the ID and material in the clear. */
-  readonly fields: RequestParts["fields"];
-  readonly material: Uint8Array | undefined;
-  readonly make: (context: CallContext) => Promise<T>;
-  /** The key that was made or changed. */
-  readonly keyIdOf: (made: T) => string;
-}
+/** An execution after which the change is known to be made, by this call or by an earlier one. */
+export type Executed<T> = Extract<Execution<T>, { readonly kind: "made" | "replay" }>;
 
-/** Either the change was made for this call, or for another one before. */
-export type Guarded<T> = { readonly kind: "made"; readonly made: T } | Replay;
-
-export type RequestGuard = <T>(
+/** Makes a change once per request ID. Rejects if the change was not made, or may not have been. */
+export type Idempotent = <T>(
   context: CallContext,
-  change: GuardedChange<T>,
-) => Promise<Guarded<T>>;
+  change: IdempotentChange<T>,
+) => Promise<Executed<T>>;
 
-/** An answer that every other attempt would get as well. Not so where the credential may be another, or the call's own end is the reason. */
-const isShared = (error: unknown): boolean =>
+/**
+ * Whether a failure holds for all calls with the same request: errors of the gateway itself, and
+ * rejections by Key Protect. Excluded are 401 and 403, because another caller's token may be
+ * accepted, and the end of the leader's own call.
+ */
+const isDefinitive = (error: unknown): boolean =>
   error instanceof StatusError ||
   (error instanceof KeyProtectError &&
     error.code === "REJECTED" &&
     error.httpStatus !== 401 &&
     error.httpStatus !== 403);
 
-const notEnded = (error: unknown): undefined => {
-  if (error instanceof RecordsError && error.code === "ENDED") return undefined;
-  throw error;
-};
-
-/** Waits for the same request of another call; `undefined` if this call may try itself. */
-async function join(context: CallContext, flight: Promise<FlightEnd>): Promise<Replay | undefined> {
-  const { signal, attemptLog } = context;
-  attemptLog.mayHaveBeenExecuted = true;
-  const end = await raceSignal(flight, signal, () => endedWaiting(signal, true));
-  if (end.kind === "done") return { kind: "replay", keyId: end.keyId, joined: true };
-  if (end.kind === "unknown") throw earlierOutcomeUnknown(context);
-  attemptLog.mayHaveBeenExecuted = false;
-  if (end.kind === "refused") throw end.error;
+/**
+ * The leader's execution as a call that waited for it takes it; `undefined` if that call has to
+ * execute the request itself.
+ */
+function forFollower(execution: Execution<unknown>): Execution<never> | undefined {
+  const { kind } = execution;
+  if (kind === "made" || kind === "replay") {
+    return { kind: "replay", keyId: execution.keyId, joined: true };
+  }
+  if (kind === "unknown") return { kind };
+  if (kind === "failed" && isDefinitive(execution.error)) return execution;
+  // Also after `reused`: the ID may be free by the time the follower reads the record.
   return undefined;
 }
 
-/** Creates the guard of one RPC. Without `requestIds` it refuses whatever carries an ID. */
-export function createRequestGuard(requestIds: RequestIds | undefined): RequestGuard {
-  if (requestIds === undefined) {
-    return async (context, { requestId, make }) => {
-      if (requestId !== "") throw requestIdUnsupported();
-      return { kind: "made", made: await make(context) };
-    };
-  }
-  const { records, isTokenPassedThrough, instanceIdOf } = requestIds;
-  const lead = createRequestLead(requestIds);
-  const flights = createRequestFlights();
+/** The result of an execution for one call. Throws unless the change is known to be made. */
+function resultOf<T>(execution: Execution<T>, context: CallContext): Executed<T> {
+  if (execution.kind === "made" || execution.kind === "replay") return execution;
+  if (execution.kind === "reused") throw requestIdReused();
+  if (!("error" in execution)) throw earlierOutcomeUnknown(context);
+  throw execution.error;
+}
 
-  async function guarded<T>(
+/** Computes the identity of a request. Rejects if the call ends before. */
+async function identify(
+  store: IdempotencyStore,
+  parts: RequestParts,
+  signal: CallContext["signal"],
+): Promise<RequestIdentity> {
+  try {
+    const identity = await store.identify(parts, signal);
+    if (!signal.aborted) return identity;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code !== "ENDED") throw storeUnavailable(error);
+  }
+  throw endedWaiting(signal, false);
+}
+
+/** Creates the support of one RPC. Without `deps`, requests with an ID are rejected. */
+export function createIdempotent(deps: IdempotencyDeps | undefined): Idempotent {
+  /** The executions of this process that are under way. Their promises never reject. */
+  const running = new Map<string, Promise<Execution<unknown>>>();
+
+  async function execute<T>(
+    idempotency: IdempotencyDeps,
     context: CallContext,
-    change: GuardedChange<T>,
+    change: IdempotentChange<T>,
     scope: readonly string[],
-  ): Promise<Guarded<T>> {
-    const { fields, material } = change;
-    const { signal } = context;
-    // Telling weak material from other material takes its time.
-    const identity = await records.identify({ scope, fields, material }, signal).catch(notEnded);
-    if (identity === undefined || signal.aborted) throw endedWaiting(signal, false);
+  ): Promise<Executed<T>> {
+    const { signal, attemptLog } = context;
+    const parts = { scope, fields: change.fields, material: change.material };
+    const identity = await identify(idempotency.store, parts, signal);
     const key = `${identity.name} ${identity.fingerprint}`;
-    for (let flight = flights.of(key); flight !== undefined; flight = flights.of(key)) {
-      const replay = await join(context, flight);
-      if (replay !== undefined) return replay;
+    for (let leader = running.get(key); leader !== undefined; leader = running.get(key)) {
+      attemptLog.mayHaveBeenExecuted = true;
+      const ended = await raceSignal(leader, signal, () => endedWaiting(signal, true));
+      const execution = forFollower(ended);
+      attemptLog.mayHaveBeenExecuted = execution !== undefined && execution.kind !== "failed";
+      if (execution !== undefined) return resultOf(execution, context);
     }
-    const land = flights.open(key);
-    let led: Led<T>;
-    try {
-      led = await lead(context, identity, change.make, change.keyIdOf);
-    } catch (error) {
-      land(isShared(error) ? { kind: "refused", error } : { kind: "free" });
-      throw error;
-    }
-    if (led.kind === "reused") {
-      // Whoever waits brought the same fields, and will find the same record.
-      land({ kind: "free" });
-      throw requestIdReused();
-    }
-    if (led.kind === "made" || led.kind === "replay") {
-      land({ kind: "done", keyId: led.keyId });
-      return led;
-    }
-    land({ kind: "unknown" });
-    throw led.kind === "ambiguous" ? led.error : earlierOutcomeUnknown(context);
+    // No `await` since the last look at `running`: there is one leader at a time.
+    const execution = executeOnce(idempotency, context, identity, change).finally(() =>
+      running.delete(key),
+    );
+    running.set(key, execution);
+    return resultOf(await execution, context);
   }
 
   return async (context, change) => {
-    const { requestId, make } = change;
-    if (requestId === "") return { kind: "made", made: await make(context) };
+    const { requestId, make, keyIdOf } = change;
+    if (requestId === "") {
+      const made = await make(context);
+      return { kind: "made", made, keyId: keyIdOf(made) };
+    }
+    if (deps === undefined) throw requestIdUnsupported();
     const scope = requestScope(
       context,
       requestId,
-      isTokenPassedThrough(context),
-      instanceIdOf(context),
+      deps.isTokenPassedThrough(context),
+      deps.instanceIdOf(context),
     );
     if (scope === undefined) throw subjectUnknown();
-    try {
-      return await guarded(context, change, scope);
-    } catch (error) {
-      throw error instanceof RecordsError ? storeUnavailable(error) : error;
-    }
+    return execute(deps, context, change, scope);
   };
 }

@@ -4,8 +4,10 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
 
 /**
- * Whom an IAM token speaks for: `iam_id`, or `sub`. It outlives the token, which is renewed by the hour. Nothing vouches for it here: it may
- * tell requests apart, but whatever it opens has to be asked for upstream with the same token. `undefined` if the token does not say.
+ * The subject of an IAM token: `iam_id`, else `sub`. It stays the same when the token is renewed,
+ * every hour. The gateway does not verify the token. The subject may separate requests; access that
+ * depends on it has to be checked by Key Protect with the same token. `undefined` if the token is
+ * opaque or names no subject.
  */
 function subjectOf(token: string): string | undefined {
   const [, payload, signature] = token.split(".");
@@ -21,8 +23,9 @@ function subjectOf(token: string): string | undefined {
 }
 
 /**
- * The scope of a request ID: instance, RPC, caller and, where the caller's own token goes upstream, the token's subject. Callers without
- * an identity share one; what keeps them apart is that nobody guesses a UUID. `undefined` if the token names no subject.
+ * The scope of a request ID: instance, RPC, caller, ID and, if the caller's own token goes upstream,
+ * the token's subject. Callers without an identity share a scope; random UUIDs keep their requests
+ * apart. `undefined` if the token names no subject.
  */
 export function requestScope(
   context: CallContext,
@@ -31,7 +34,7 @@ export function requestScope(
   instanceId: string,
 ): readonly string[] | undefined {
   const { rpc, caller, callerToken } = context;
-  // Without a token the call fails upstream, by the rules for that.
+  // A call without a token fails upstream with `CALLER_TOKEN_REJECTED`; it needs no subject.
   const subject =
     isTokenPassedThrough && callerToken !== undefined ? subjectOf(callerToken.reveal()) : "";
   if (subject === undefined) return undefined;

@@ -2,39 +2,34 @@ import type { CallContext } from "../../grpc/call/call-context.ts";
 import { KeyProtectError } from "../../keyprotect/error.ts";
 import type { KeyResource } from "../../keyprotect/resources.ts";
 import { UpstreamError } from "../../upstream/error.ts";
-import { destroyedState, type KeyProtect } from "../key-protect.ts";
 import { toStatusError } from "../errors/to-status-error.ts";
-import type { Replay } from "./execute-once.ts";
+import { answerReserveMs, destroyedState, type KeyProtect } from "../key-protect.ts";
 import { keyIsGone } from "./errors.ts";
+import type { Execution } from "./execute-once.ts";
 
-/** Left for answering the call when the read has used up its time, in milliseconds. */
-const answerReserveMs = 50;
-
-function httpStatusOf(error: unknown): number | undefined {
-  return error instanceof KeyProtectError && error.code === "REJECTED"
-    ? error.httpStatus
-    : undefined;
-}
-
-/** What a replay is read with. */
+/** Dependencies of `readReplayed`. */
 export interface ReplayDeps {
   readonly keyProtect: KeyProtect;
-  /** With the caller's own token, a read that fails fails the replay: nothing else shows that the token is genuine. */
+  /**
+   * Whether the instance is used with the caller's own token. A failed read then fails the replay,
+   * because only an accepted read shows that the token is genuine.
+   */
   readonly isTokenPassedThrough: boolean;
 }
 
 /**
- * Reads, without its material, the key that an earlier request made or changed. That this has happened is the answer: a read that fails gives
- * `undefined`. Rejects if the key is gone since.
+ * Reads the key, without its material, that an earlier request made or changed. Best effort: the
+ * change is known to have happened, so a failed read yields `undefined`. Rejects with `KEY_DELETED`
+ * if the key is gone.
  */
 export async function readReplayed(
   context: CallContext,
-  { keyId, joined }: Replay,
+  { keyId, joined }: Extract<Execution<unknown>, { readonly kind: "replay" }>,
   { keyProtect, isTokenPassedThrough }: ReplayDeps,
 ): Promise<KeyResource | undefined> {
   const call: CallContext = {
     ...context,
-    // Reading changes nothing, so it may be repeated, and its failure leaves nothing in doubt.
+    // The read changes nothing: it may be retried, and its failure leaves no doubt about the change.
     rpc: { ...context.rpc, repeat: "safe", resource: "key" },
     deadline: context.deadline - answerReserveMs,
   };
@@ -42,18 +37,16 @@ export async function readReplayed(
     const resource = await keyProtect.getKey(call, keyId);
     if (resource.state !== destroyedState) return resource;
   } catch (error) {
-    const httpStatus = httpStatusOf(error);
-    // A key that was made a moment ago may not be found yet.
+    const isRejected = error instanceof KeyProtectError && error.code === "REJECTED";
+    const httpStatus = isRejected ? error.httpStatus : undefined;
+    // Key Protect may answer 404 for a key that was created a moment ago.
     const isGone = httpStatus === 410 || (httpStatus === 404 && !joined);
     if (!isGone) {
       if (isTokenPassedThrough) throw toStatusError(error, call, { keyId });
       const isTyped = error instanceof KeyProtectError || error instanceof UpstreamError;
+      const code = isTyped ? error.code : "UNKNOWN";
       context.logger.warn(
-        {
-          correlationId: context.correlationId,
-          method: context.rpc.method,
-          code: isTyped ? error.code : "UNKNOWN",
-        },
+        { correlationId: context.correlationId, method: context.rpc.method, code },
         "the change was made by an earlier call, but reading its result failed",
       );
       return undefined;

@@ -5,29 +5,29 @@ import type {
 } from "../../gen/keyprotect/v1/key_actions_service.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
 import { createHandler } from "../create-handler.ts";
-import { keyId, requestId, returnPreference } from "../validation/fields.ts";
-import { toKey, toKeyOfId } from "../keys/key-message.ts";
+import { createIdempotent } from "../idempotency/idempotent.ts";
+import { readReplayed } from "../idempotency/replay.ts";
 import {
   checkMaterial,
   materialParts,
   toImportedMaterial,
   zeroizeMaterial,
 } from "../keys/key-material.ts";
+import { toKey, toKeyOfId } from "../keys/key-message.ts";
 import { readAfterChange } from "../keys/read-after-change.ts";
-import { createRequestGuard } from "../idempotency/idempotent.ts";
-import { readReplayed } from "../idempotency/replay.ts";
 import type { ServiceDeps } from "../service-deps.ts";
+import { keyId, requestId, returnPreference } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
 
-/** Makes a new version of a root key. */
+/** Creates the handler of RotateKey: makes a new version of a root key. */
 export function rotateKey({
   keyProtectOf,
   dialectOf,
-  requestIds,
+  idempotency,
 }: ServiceDeps): UnaryHandler<RotateKeyRequest, RotateKeyResponse> {
-  const guard = createRequestGuard(requestIds);
+  const idempotent = createIdempotent(idempotency);
   return createHandler({
-    validate: (request, violations, context) => {
+    validate(request, violations, context) {
       check(violations, "key_id", request.keyId, keyId);
       // Only root keys can be rotated.
       checkMaterial(violations, request.material, KeyType.ROOT, dialectOf(context));
@@ -35,30 +35,27 @@ export function rotateKey({
       check(violations, "return_preference", request.returnPreference, returnPreference);
     },
     subjectOf: (request) => ({ keyId: request.keyId }),
-    answer: async (request, context) => {
+    async answer(request, context) {
       const keyProtect = keyProtectOf(context);
-      const rotation = await guard(context, {
+      const { fields, material } = materialParts(request.material);
+      const rotation = await idempotent(context, {
         requestId: request.requestId,
-        fields: [
-          request.keyId,
-          String(request.returnPreference),
-          ...materialParts(request.material).fields,
-        ],
-        material: materialParts(request.material).material,
+        fields: [request.keyId, String(request.returnPreference), ...fields],
+        material,
         make: (call) =>
           keyProtect.rotateKey(call, request.keyId, toImportedMaterial(request.material)),
-        // Key Protect answers a rotation without a body, and so without the ID behind an alias.
+        // Key Protect answers a rotation without a body; the ID behind an alias stays unknown.
         keyIdOf: () => request.keyId,
       });
       const isRepresentationWanted = request.returnPreference === ReturnPreference.REPRESENTATION;
       const replayed = rotation.kind === "replay";
       if (rotation.kind === "replay") {
-        const isTokenPassedThrough = requestIds?.isTokenPassedThrough(context) ?? false;
+        const isTokenPassedThrough = idempotency?.isTokenPassedThrough(context) ?? false;
         const found = await readReplayed(context, rotation, { keyProtect, isTokenPassedThrough });
         const key = found !== undefined && isRepresentationWanted ? toKey(found) : undefined;
         return { key: key ?? toKeyOfId(request.keyId), replayed };
       }
-      // The answer has no body, so that a representation takes a read.
+      // A representation needs a read, because the answer has no body.
       const rotated = isRepresentationWanted
         ? await readAfterChange(context, (call) => keyProtect.getKey(call, request.keyId))
         : undefined;

@@ -1,9 +1,14 @@
 import { KeyType, ReturnPreference } from "../../gen/keyprotect/v1/key.ts";
 import type { CreateKeyRequest, CreateKeyResponse } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { CallContext } from "../../grpc/call/call-context.ts";
-import type { KeyResource } from "../../keyprotect/resources.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import type { KeyResource } from "../../keyprotect/resources.ts";
 import { createHandler } from "../create-handler.ts";
+import type { IdempotentChange } from "../idempotency/execute-once.ts";
+import { createIdempotent } from "../idempotency/idempotent.ts";
+import { readReplayed } from "../idempotency/replay.ts";
+import type { KeyProtect } from "../key-protect.ts";
+import type { ServiceDeps } from "../service-deps.ts";
 import {
   description,
   expireTime,
@@ -13,65 +18,82 @@ import {
   returnPreference,
   tags,
 } from "../validation/fields.ts";
-import type { KeyProtect } from "../key-protect.ts";
-import type { ServiceDeps } from "../service-deps.ts";
-import { toKey, toKeyOfId } from "./key-message.ts";
+import { check } from "../validation/rules.ts";
 import {
   checkMaterial,
   materialParts,
   toImportedMaterial,
   zeroizeMaterial,
 } from "./key-material.ts";
+import { toKey, toKeyOfId } from "./key-message.ts";
 import { readAfterChange } from "./read-after-change.ts";
-import { createRequestGuard, type GuardedChange } from "../idempotency/idempotent.ts";
-import { readReplayed } from "../idempotency/replay.ts";
-import { check } from "../validation/rules.ts";
 
 const none = Buffer.alloc(0);
 
 const isRepresentationWanted = (request: CreateKeyRequest): boolean =>
   request.returnPreference === ReturnPreference.REPRESENTATION;
 
-/** The creation as what must not happen twice under one request ID. */
-const guardedCreation = (
+/** The creation as a change that happens once per request ID. */
+function creationOf(
   request: CreateKeyRequest,
   keyProtect: KeyProtect,
-): GuardedChange<KeyResource> => ({
-  requestId: request.requestId,
-  fields: [
-    request.name,
-    String(request.type),
-    request.description,
-    String(request.expireTime?.getTime() ?? ""),
-    String(request.returnPreference),
-    String(request.tags.length),
-    ...request.tags,
-    ...materialParts(request.material).fields,
-  ],
-  material: materialParts(request.material).material,
-  make: (context) =>
-    keyProtect.createKey(context, {
-      name: request.name,
-      description: request.description === "" ? undefined : request.description,
-      tags: request.tags,
-      expirationDate: request.expireTime,
-      extractable: request.type === KeyType.STANDARD,
-      material: toImportedMaterial(request.material),
-      prefer: isRepresentationWanted(request) ? "representation" : "minimal",
-    }),
-  keyIdOf: ({ id }) => id,
-});
+): IdempotentChange<KeyResource> {
+  const { fields, material } = materialParts(request.material);
+  return {
+    requestId: request.requestId,
+    fields: [
+      request.name,
+      String(request.type),
+      request.description,
+      String(request.expireTime?.getTime() ?? ""),
+      String(request.returnPreference),
+      String(request.tags.length),
+      ...request.tags,
+      ...fields,
+    ],
+    material,
+    make: (context) =>
+      keyProtect.createKey(context, {
+        name: request.name,
+        description: request.description === "" ? undefined : request.description,
+        tags: request.tags,
+        expirationDate: request.expireTime,
+        extractable: request.type === KeyType.STANDARD,
+        material: toImportedMaterial(request.material),
+        prefer: isRepresentationWanted(request) ? "representation" : "minimal",
+      }),
+    keyIdOf: ({ id }) => id,
+  };
+}
 
-/** Creates a key; its material is in the answer only for a standard key and only if a representation is asked for. */
+/**
+ * The material of a created key. Key Protect may answer a creation before the material exists; it is
+ * then read once.
+ */
+async function materialOf(
+  context: CallContext,
+  keyProtect: KeyProtect,
+  { id, payload }: KeyResource,
+): Promise<Buffer | undefined> {
+  if (payload !== undefined && payload.length > 0) return payload;
+  const late = await readAfterChange(context, (call) => keyProtect.getKeyMaterial(call, id));
+  return late?.payload;
+}
+
+/**
+ * Creates the handler of CreateKey. The response has the material of a standard key if the request
+ * asks for a representation. The response to a replayed request never has it, because the
+ * authorization rules on GetKeyMaterial decide who may read the material of an existing key.
+ */
 export function createKey({
   keyProtectOf,
   dialectOf,
   clock,
-  requestIds,
+  idempotency,
 }: ServiceDeps): UnaryHandler<CreateKeyRequest, CreateKeyResponse> {
-  const guard = createRequestGuard(requestIds);
+  const idempotent = createIdempotent(idempotency);
   return createHandler({
-    validate: (request, violations, context) => {
+    validate(request, violations, context) {
       check(violations, "name", request.name, keyName);
       check(violations, "type", request.type, keyType);
       check(violations, "description", request.description, description);
@@ -81,14 +103,13 @@ export function createKey({
       check(violations, "return_preference", request.returnPreference, returnPreference);
       check(violations, "request_id", request.requestId, requestId);
     },
-    answer: async (request, context) => {
+    async answer(request, context) {
       const keyProtect = keyProtectOf(context);
-      const creation = await guard(context, guardedCreation(request, keyProtect));
+      const creation = await idempotent(context, creationOf(request, keyProtect));
       if (creation.kind === "replay") {
-        const isTokenPassedThrough = requestIds?.isTokenPassedThrough(context) ?? false;
+        const isTokenPassedThrough = idempotency?.isTokenPassedThrough(context) ?? false;
         const found = await readReplayed(context, creation, { keyProtect, isTokenPassedThrough });
         const key = found === undefined ? toKeyOfId(creation.keyId) : toKey(found);
-        // Never with material: who may read that of an existing key is for the rules on GetKeyMaterial.
         return { key, keyMaterial: none, replayed: true };
       }
       const created = creation.made;
@@ -103,15 +124,4 @@ export function createKey({
     },
     zeroize: (request) => zeroizeMaterial(request.material),
   });
-}
-
-/** Key Protect may answer a creation before the material exists; it is looked for once. */
-async function materialOf(
-  context: CallContext,
-  keyProtect: KeyProtect,
-  { id, payload }: KeyResource,
-): Promise<Buffer | undefined> {
-  if (payload !== undefined && payload.length > 0) return payload;
-  const late = await readAfterChange(context, (call) => keyProtect.getKeyMaterial(call, id));
-  return late?.payload;
 }

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { RequestParts } from "../../../src/idempotency-store/store.ts";
-import { createTurns, identifyShared } from "../../../src/idempotency-store/fingerprint.ts";
+import { createMutex, identifyShared } from "../../../src/idempotency-store/fingerprint.ts";
 
-const takeTurns = createTurns();
+const runExclusive = createMutex();
 const material = Buffer.from("a weak password");
 const id = "5c1b2a3d-7e8f-4a1b-9c2d-3e4f5a6b7c8d";
 const parts: RequestParts = {
@@ -12,10 +12,10 @@ const parts: RequestParts = {
   material,
 };
 const identify = (overrides: Partial<RequestParts> = {}) =>
-  identifyShared({ ...parts, ...overrides }, takeTurns);
+  identifyShared({ ...parts, ...overrides }, runExclusive);
 
 test("every process comes to the same identity, without a secret that they share", async () => {
-  expect(await identifyShared(parts, createTurns())).toEqual(await identify());
+  expect(await identifyShared(parts, createMutex())).toEqual(await identify());
   expect(await identify({ material: undefined })).toEqual(await identify({ material: undefined }));
 });
 
@@ -61,7 +61,7 @@ describe("an identity", () => {
 
 test("a call that ended while it waited is told so, and costs no turn", async () => {
   let turns = 0;
-  const counted = createTurns();
+  const counted = createMutex();
   const take = <T>(work: () => Promise<T>): Promise<T> =>
     counted(() => {
       const done = work();
@@ -72,13 +72,13 @@ test("a call that ended while it waited is told so, and costs no turn", async ()
   const [first, second, third] = signals.map((signal) => identifyShared(parts, take, signal));
   const [, ended] = signals;
   if (ended !== undefined) ended.aborted = true;
-  await expect(second).rejects.toMatchObject({ name: "RecordsError", code: "ENDED" });
+  await expect(second).rejects.toMatchObject({ name: "StoreError", code: "ENDED" });
   expect(await first).toEqual(await third);
   expect(turns).toBe(2);
 });
 
 test("turns are taken one after the other, also behind one that fails", async () => {
-  const take = createTurns();
+  const take = createMutex();
   let running = 0;
   let most = 0;
   const work = async (): Promise<number> => {

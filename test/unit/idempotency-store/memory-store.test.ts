@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createMemoryRecords } from "../../../src/idempotency-store/memory-store.ts";
-import { RecordsError } from "../../../src/idempotency-store/store-error.ts";
+import { createMemoryStore } from "../../../src/idempotency-store/memory-store.ts";
+import { StoreError } from "../../../src/idempotency-store/store-error.ts";
 import type { RequestParts } from "../../../src/idempotency-store/store.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
@@ -13,91 +13,91 @@ const parts = (id: string, overrides: Partial<RequestParts> = {}): RequestParts 
   ...overrides,
 });
 
-function setUp(maxRecords?: number) {
+function setUp(options: { maxRecords?: number } = {}) {
   const clock = createDrivenClock();
-  return { clock, records: createMemoryRecords({ clock, keepMs, maxRecords }) };
+  return { clock, store: createMemoryStore({ clock, keepMs, ...options }) };
 }
 
 test("a claim is the first one's until it is settled, and then tells everybody the key", async () => {
-  const { records } = setUp();
-  const identity = await records.identify(parts("a"));
-  expect(await records.claim(identity, "one", leaseMs)).toEqual({ kind: "claimed" });
-  expect(await records.claim(identity, "one", leaseMs)).toEqual({ kind: "claimed" });
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "running" });
-  await records.settle(identity, "two", { kind: "nothing" });
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "running" });
-  await records.settle(identity, "one", { kind: "done", keyId: "k" });
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
+  const { store } = setUp();
+  const identity = await store.identify(parts("a"));
+  expect(await store.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
+  expect(await store.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
+  await store.complete(identity, "two", { kind: "nothing" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
+  await store.complete(identity, "one", { kind: "done", keyId: "k" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
 });
 
 test("other fields under the same ID are a reuse, whatever became of the first", async () => {
-  const { records } = setUp();
-  const first = await records.identify(parts("a"));
-  const other = await records.identify(parts("a", { fields: ["orders", "2"] }));
+  const { store } = setUp();
+  const first = await store.identify(parts("a"));
+  const other = await store.identify(parts("a", { fields: ["orders", "2"] }));
   expect(other.name).toBe(first.name);
-  await records.claim(first, "one", leaseMs);
-  expect(await records.claim(other, "two", leaseMs)).toEqual({ kind: "reused" });
-  await records.settle(first, "one", { kind: "done", keyId: "k" });
-  expect(await records.claim(other, "two", leaseMs)).toEqual({ kind: "reused" });
+  await store.begin(first, "one", leaseMs);
+  expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "reused" });
+  await store.complete(first, "one", { kind: "done", keyId: "k" });
+  expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "reused" });
 });
 
 test("what was certainly not carried out leaves the ID free", async () => {
-  const { records } = setUp();
-  const identity = await records.identify(parts("a"));
-  await records.claim(identity, "one", leaseMs);
-  await records.settle(identity, "one", { kind: "nothing" });
-  const other = await records.identify(parts("a", { fields: [] }));
-  expect(await records.claim(other, "two", leaseMs)).toEqual({ kind: "claimed" });
+  const { store } = setUp();
+  const identity = await store.identify(parts("a"));
+  await store.begin(identity, "one", leaseMs);
+  await store.complete(identity, "one", { kind: "nothing" });
+  const other = await store.identify(parts("a", { fields: [] }));
+  expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "begun" });
 });
 
 test("an unknown outcome stays unknown until it is forgotten", async () => {
-  const { clock, records } = setUp();
-  const identity = await records.identify(parts("a"));
-  await records.claim(identity, "one", leaseMs);
-  await records.settle(identity, "one", { kind: "unknown" });
+  const { clock, store } = setUp();
+  const identity = await store.identify(parts("a"));
+  await store.begin(identity, "one", leaseMs);
+  await store.complete(identity, "one", { kind: "unknown" });
   await clock.advance(keepMs - 1);
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
   await clock.advance(1);
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "claimed" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "begun" });
 });
 
 test("a claim whose lease is over reads as unknown, and can still be settled", async () => {
-  const { clock, records } = setUp();
-  const identity = await records.identify(parts("a"));
-  await records.claim(identity, "one", leaseMs);
+  const { clock, store } = setUp();
+  const identity = await store.identify(parts("a"));
+  await store.begin(identity, "one", leaseMs);
   await clock.advance(leaseMs);
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
-  await records.settle(identity, "one", { kind: "done", keyId: "k" });
-  expect(await records.claim(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
+  await store.complete(identity, "one", { kind: "done", keyId: "k" });
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
 });
 
 describe("when there is no room", () => {
   test("a new ID is refused and no record is dropped for it", async () => {
-    const { clock, records } = setUp(2);
+    const { clock, store } = setUp({ maxRecords: 2 });
     for (const id of ["a", "b"]) {
-      const identity = await records.identify(parts(id));
-      await records.claim(identity, "one", leaseMs);
-      await records.settle(identity, "one", { kind: "done", keyId: id });
+      const identity = await store.identify(parts(id));
+      await store.begin(identity, "one", leaseMs);
+      await store.complete(identity, "one", { kind: "done", keyId: id });
       await clock.advance(1_000);
     }
-    const third = await records.identify(parts("c"));
-    const refusal = await records.claim(third, "one", leaseMs).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(RecordsError);
+    const third = await store.identify(parts("c"));
+    const refusal = await store.begin(third, "one", leaseMs).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StoreError);
     expect(refusal).toMatchObject({ code: "FULL", retryAfterMs: keepMs - 2_000 });
-    const first = await records.identify(parts("a"));
-    expect(await records.claim(first, "two", leaseMs)).toEqual({ kind: "done", keyId: "a" });
+    const first = await store.identify(parts("a"));
+    expect(await store.begin(first, "two", leaseMs)).toEqual({ kind: "done", keyId: "a" });
 
     await clock.advance(keepMs - 2_000);
-    expect(await records.claim(third, "one", leaseMs)).toEqual({ kind: "claimed" });
+    expect(await store.begin(third, "one", leaseMs)).toEqual({ kind: "begun" });
   });
 
   test("an ID that became free makes room", async () => {
-    const { records } = setUp(1);
-    const first = await records.identify(parts("a"));
-    await records.claim(first, "one", leaseMs);
-    await records.settle(first, "one", { kind: "nothing" });
-    const second = await records.identify(parts("b"));
-    expect(await records.claim(second, "one", leaseMs)).toEqual({ kind: "claimed" });
+    const { store } = setUp({ maxRecords: 1 });
+    const first = await store.identify(parts("a"));
+    await store.begin(first, "one", leaseMs);
+    await store.complete(first, "one", { kind: "nothing" });
+    const second = await store.identify(parts("b"));
+    expect(await store.begin(second, "one", leaseMs)).toEqual({ kind: "begun" });
   });
 });
 
@@ -109,10 +109,10 @@ describe("an identity", () => {
     ["no material and some", {}, { material }],
     ["fields that are split differently", { fields: ["ab", "c"] }, { fields: ["a", "bc"] }],
   ])("tells %s apart", async (_, one, other) => {
-    const { records } = setUp();
+    const { store } = setUp();
     const [first, second] = await Promise.all([
-      records.identify(parts("a", one)),
-      records.identify(parts("a", other)),
+      store.identify(parts("a", one)),
+      store.identify(parts("a", other)),
     ]);
     expect(first.name).toBe(second.name);
     expect(first.fingerprint).not.toBe(second.fingerprint);
@@ -120,10 +120,10 @@ describe("an identity", () => {
 
   test("is another one in another process, so that it gives nothing away", async () => {
     const [one, other] = [setUp(), setUp()];
-    const first = await one.records.identify(parts("a", { material }));
-    const second = await other.records.identify(parts("a", { material }));
+    const first = await one.store.identify(parts("a", { material }));
+    const second = await other.store.identify(parts("a", { material }));
     expect(first.name).not.toBe(second.name);
     expect(first.fingerprint).not.toBe(second.fingerprint);
-    expect(await one.records.identify(parts("a", { material }))).toEqual(first);
+    expect(await one.store.identify(parts("a", { material }))).toEqual(first);
   });
 });

@@ -4,7 +4,7 @@ import { CallEnded } from "../../../../src/platform/call-signal.ts";
 import { KeyProtectError } from "../../../../src/keyprotect/error.ts";
 import { serializeError } from "../../../../src/observability/logging/serialize-error.ts";
 import { toRedisError } from "../../../../src/redis/redis-error.ts";
-import { RecordsError } from "../../../../src/idempotency-store/store-error.ts";
+import { StoreError } from "../../../../src/idempotency-store/store-error.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 
 const text = (error: unknown): string => JSON.stringify(serializeError(error));
@@ -26,12 +26,12 @@ describe("serializeError", () => {
     const library = Object.assign(new Error("WRONGPASS SECRET"), {
       command: { name: "auth", args: ["gateway", "SECRET"] },
     });
-    const error = new RecordsError("AWAY", "Redis did not answer", {
+    const error = new StoreError("AWAY", "Redis did not answer", {
       cause: toRedisError(library),
     });
 
     expect(serializeError(error)).toEqual({
-      name: "RecordsError",
+      name: "StoreError",
       code: "AWAY",
       message: "Redis did not answer",
       cause: {

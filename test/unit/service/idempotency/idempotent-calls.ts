@@ -1,12 +1,9 @@
-/** A guard over records in memory, and calls whose changes end when the test says so. */
+/** Calls of one change, over a store in memory. The test decides when and how each execution ends. */
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
-import { createMemoryRecords } from "../../../../src/idempotency-store/memory-store.ts";
-import type { RequestRecords } from "../../../../src/idempotency-store/store.ts";
+import { createMemoryStore } from "../../../../src/idempotency-store/memory-store.ts";
+import type { IdempotencyStore } from "../../../../src/idempotency-store/store.ts";
 import { toStatusError } from "../../../../src/service/errors/to-status-error.ts";
-import {
-  createRequestGuard,
-  type Guarded,
-} from "../../../../src/service/idempotency/idempotent.ts";
+import { createIdempotent, type Executed } from "../../../../src/service/idempotency/idempotent.ts";
 import { callContext } from "../../../support/call-context.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 
@@ -14,30 +11,35 @@ export const requestId = "5c1b2a3d-7e8f-4a1b-9c2d-3e4f5a6b7c8d";
 /** Lets what has become due run. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** `change` takes the place of methods of the records. */
-export function setUp(change: Partial<RequestRecords> = {}) {
+/** `overrides` replaces methods of the store. */
+export function setUp(overrides: Partial<IdempotencyStore> = {}) {
   const clock = createDrivenClock();
-  const records = { ...createMemoryRecords({ clock, keepMs: 60_000 }), ...change };
-  const guardOf = () =>
-    createRequestGuard({
-      records,
+  const store = { ...createMemoryStore({ clock, keepMs: 60_000 }), ...overrides };
+  const newProcess = () =>
+    createIdempotent({
+      store,
       clock,
       isTokenPassedThrough: () => false,
       instanceIdOf: ({ instance }) => instance,
     });
-  const guard = guardOf();
+  const idempotent = newProcess();
   const begun: {
     context: CallContext;
     end: (keyId: string) => void;
     fail: (error: unknown) => void;
   }[] = [];
   const ask = (
-    overrides: { context?: CallContext; fields?: string[]; id?: string; guard?: typeof guard } = {},
-  ): Promise<Guarded<string>> => {
-    const context = overrides.context ?? fresh();
-    const asked = (overrides.guard ?? guard)(context, {
-      requestId: overrides.id ?? requestId,
-      fields: overrides.fields ?? ["orders"],
+    options: {
+      context?: CallContext;
+      fields?: string[];
+      id?: string;
+      process?: typeof idempotent;
+    } = {},
+  ): Promise<Executed<string>> => {
+    const context = options.context ?? fresh();
+    const asked = (options.process ?? idempotent)(context, {
+      requestId: options.id ?? requestId,
+      fields: options.fields ?? ["orders"],
       material: undefined,
       make: (call) =>
         new Promise<string>((end, fail) => {
@@ -50,7 +52,7 @@ export function setUp(change: Partial<RequestRecords> = {}) {
       throw toStatusError(error, context, {});
     });
   };
-  return { clock, records, guardOf, begun, ask };
+  return { clock, store, newProcess, begun, ask };
 }
 
 /** The context of a call that has sent nothing. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
-import { RecordsError } from "../../../../src/idempotency-store/store-error.ts";
+import { StoreError } from "../../../../src/idempotency-store/store-error.ts";
 import { failure } from "../fake-key-protect.ts";
 import { fresh, setUp, settle } from "./idempotent-calls.ts";
 
@@ -47,12 +47,12 @@ describe("when a call ends early", () => {
   });
 });
 
-describe("with records that other processes share", () => {
+describe("with a store that other processes share", () => {
   test("a call waits for the other process, asking less and less often", async () => {
-    const { ask, begun, clock, guardOf } = setUp();
+    const { ask, begun, clock, newProcess } = setUp();
     const first = ask();
     await settle();
-    const second = ask({ guard: guardOf() });
+    const second = ask({ process: newProcess() });
     await settle();
     for (let at = 0; at < 8; at += 1) await clock.advance(250);
     expect(begun).toHaveLength(1);
@@ -64,7 +64,7 @@ describe("with records that other processes share", () => {
   });
 
   test("nothing is sent while they cannot be asked", async () => {
-    const { ask, begun } = setUp({ claim: () => Promise.reject(new RecordsError("AWAY", "gone")) });
+    const { ask, begun } = setUp({ begin: () => Promise.reject(new StoreError("AWAY", "gone")) });
     const calls = [ask(), ask()];
     for (const call of calls) {
       expect(await failure(call)).toMatchObject({
@@ -76,10 +76,10 @@ describe("with records that other processes share", () => {
   });
 
   test("who waited for another's request when they went away is told that it may have happened", async () => {
-    const gone = new RecordsError("AWAY", "gone");
+    const gone = new StoreError("AWAY", "gone");
     let claims = 0;
     const { ask, clock, begun } = setUp({
-      claim: () => (claims++ === 0 ? Promise.resolve({ kind: "running" }) : Promise.reject(gone)),
+      begin: () => (claims++ === 0 ? Promise.resolve({ kind: "running" }) : Promise.reject(gone)),
     });
     const calls = [ask(), ask()].map(failure);
     await settle();
@@ -96,7 +96,7 @@ describe("with records that other processes share", () => {
 
   test("a change that was made is told although its record cannot be kept", async () => {
     const { ask, begun, clock } = setUp({
-      settle: () => Promise.reject(new RecordsError("AWAY", "gone")),
+      complete: () => Promise.reject(new StoreError("AWAY", "gone")),
     });
     const first = ask({ context: fresh({ deadline: 1_000 }) });
     await settle();

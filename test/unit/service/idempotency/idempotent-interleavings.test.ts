@@ -2,10 +2,10 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
-import { createMemoryRecords } from "../../../../src/idempotency-store/memory-store.ts";
-import { RecordsError } from "../../../../src/idempotency-store/store-error.ts";
-import type { RequestRecords } from "../../../../src/idempotency-store/store.ts";
-import { createRequestGuard } from "../../../../src/service/idempotency/idempotent.ts";
+import { createMemoryStore } from "../../../../src/idempotency-store/memory-store.ts";
+import { StoreError } from "../../../../src/idempotency-store/store-error.ts";
+import type { IdempotencyStore } from "../../../../src/idempotency-store/store.ts";
+import { createIdempotent } from "../../../../src/service/idempotency/idempotent.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callContext } from "../../../support/call-context.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
@@ -95,19 +95,19 @@ async function run(
   const ended: Ended[] = [];
   const callers: AbortController[] = [];
   let isAway = false;
-  const kept = createMemoryRecords({ clock, keepMs: 86_400_000 });
+  const kept = createMemoryStore({ clock, keepMs: 86_400_000 });
   const unlessAway = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (isAway) throw new RecordsError("AWAY", "away");
+    if (isAway) throw new StoreError("AWAY", "away");
     return work();
   };
-  const records: RequestRecords = {
+  const store: IdempotencyStore = {
     identify: (parts) => kept.identify(parts),
-    claim: (...args) => unlessAway(() => kept.claim(...args)),
-    settle: (...args) => unlessAway(() => kept.settle(...args)),
+    begin: (...args) => unlessAway(() => kept.begin(...args)),
+    complete: (...args) => unlessAway(() => kept.complete(...args)),
   };
-  const guards = [0, 1].map(() =>
-    createRequestGuard({
-      records,
+  const processes = [0, 1].map(() =>
+    createIdempotent({
+      store,
       clock,
       isTokenPassedThrough: () => false,
       instanceIdOf: ({ instance }) => instance,
@@ -122,8 +122,8 @@ async function run(
       deadline: clock.now() + 30_000,
       attemptLog: { attempts: 0, httpStatus: undefined },
     });
-    const guard = guards[process] ?? expect.fail();
-    guard(context, {
+    const idempotent = processes[process] ?? expect.fail();
+    idempotent(context, {
       requestId: `00000000-0000-4000-8000-00000000000${id}`,
       fields: [],
       material: undefined,
@@ -148,11 +148,11 @@ async function run(
         }),
       keyIdOf: (keyId) => keyId,
     }).then(
-      (guarded) =>
+      (executed) =>
         ended.push(
-          guarded.kind === "made"
-            ? { id, kind: "made", keyId: guarded.made }
-            : { id, kind: "replay", keyId: guarded.keyId },
+          executed.kind === "made"
+            ? { id, kind: "made", keyId: executed.made }
+            : { id, kind: "replay", keyId: executed.keyId },
         ),
       () => ended.push({ id, kind: "failed", keyId: "" }),
     );
