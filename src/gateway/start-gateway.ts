@@ -32,7 +32,7 @@ import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { createIdempotency } from "./idempotency.ts";
 import { openRedis } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
-import { observeUnknownReasons } from "../service/errors/unknown-reasons.ts";
+import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
 import { createOrigins } from "../upstream/host.ts";
 import { gatewayVersion } from "../platform/version.ts";
 

@@ -1,4 +1,4 @@
-/** Who may not: tokens, roles, credentials. */
+/** Failures of tokens, roles and credentials. */
 import { status } from "@grpc/grpc-js";
 import { fail, resource, type Failure, type FailureContext } from "./failure.ts";
 
@@ -12,39 +12,56 @@ const iamHelp = {
   url: "https://cloud.ibm.com/docs/account?topic=account-iamoverview",
 };
 
-const principal = (s: FailureContext): "gateway" | "caller" =>
-  s.context.attemptLog.credential ?? "gateway";
+/** The owner of the token that the newest request carried. */
+const principal = (f: FailureContext): "gateway" | "caller" =>
+  f.context.attemptLog.credential ?? "gateway";
 
-export const callerTokenRejected: Failure = (s) =>
+/**
+ * The caller's own token is missing or not accepted: `CALLER_TOKEN_MISSING` of the gateway, or, with
+ * the caller's token, 401 without a known reason, `BEARER_SUB_EXTRACTION_ERR`, or 400 for CountKeys.
+ */
+export const callerTokenRejected: Failure = (f) =>
   fail(
-    s,
+    f,
     status.UNAUTHENTICATED,
     "CALLER_TOKEN_REJECTED",
-    `instance "${s.context.instance}" is used with the caller's own IAM token, and the one in "authorization" is missing, expired or not accepted; get a new token`,
+    `instance "${f.context.instance}" needs the caller's own IAM token in "authorization"; the token is missing, expired or not accepted; get a new token`,
     { help: [iamHelp] },
   );
 
-export const gatewayCredentialsRejected: Failure = (s) =>
+/**
+ * The gateway's credential is not accepted: `IAM_REJECTED` (IAM answered 400, 401 or 403), or
+ * `BEARER_SUB_EXTRACTION_ERR` with the gateway's token.
+ */
+export const gatewayCredentialsRejected: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INTERNAL,
     "UPSTREAM_CREDENTIALS_REJECTED",
-    `the gateway's own credential for instance "${s.context.instance}" is not accepted; the gateway's operator has to replace it`,
+    `the gateway's own credential for instance "${f.context.instance}" is not accepted; the gateway's operator has to replace it`,
   );
 
-export const accessDenied: Failure = (s) =>
+/**
+ * 403, or 401 without a known reason with the gateway's token. Also `UNAUTHORIZED_ERR` (documented
+ * as missing access to the resource, and used for IP allow-lists: a new token cannot help),
+ * `CONFIG_RULE_CONFLICT_ERR`, `RESOURCE_OWNER_ERR`, `SERVICE_ONLY_ERR` and `FEATURE_RESTRICTED_ERR`.
+ */
+export const accessDenied: Failure = (f) =>
   fail(
-    s,
+    f,
     status.PERMISSION_DENIED,
     "UPSTREAM_ACCESS_DENIED",
-    `Key Protect denies ${s.context.rpc.method} in instance "${s.context.instance}": the ${principal(s)} lacks the role, or the instance or its region is not the one meant`,
-    { resource: resource(s), help: [accessHelp], metadata: { principal: principal(s) } },
+    `Key Protect denies ${f.context.rpc.method} in instance "${f.context.instance}": the ${principal(f)} lacks the required role, or the configured instance or region is wrong`,
+    { resource: resource(f), help: [accessHelp], metadata: { principal: principal(f) } },
   );
 
-/** A token that Key Protect cannot use: whose it is decides who has to act. */
-export const tokenUnusable: Failure = (s) =>
-  principal(s) === "caller" ? callerTokenRejected(s) : gatewayCredentialsRejected(s);
+/** `BEARER_SUB_EXTRACTION_ERR`: Key Protect cannot use the token. Its owner has to act. */
+export const tokenUnusable: Failure = (f) =>
+  principal(f) === "caller" ? callerTokenRejected(f) : gatewayCredentialsRejected(f);
 
-/** 401 without a reason: IAM granted the gateway's token a moment ago, so it is access; a caller's may be stale. */
-export const unauthorized: Failure = (s) =>
-  principal(s) === "caller" ? callerTokenRejected(s) : accessDenied(s);
+/**
+ * 401 without a known reason. IAM granted the gateway's token a moment ago, so it lacks access; a
+ * caller's token may have expired.
+ */
+export const unauthorized: Failure = (f) =>
+  principal(f) === "caller" ? callerTokenRejected(f) : accessDenied(f);

@@ -1,33 +1,39 @@
-/** The terms in which failures are spoken of, and the one way a status is put together from them. */
+/** The vocabulary of the failures: the facts that one is built from, and the parts of a status. */
 import { status } from "@grpc/grpc-js";
 import type { CallContext } from "../../grpc/call/call-context.ts";
+import { StatusError, type Reason, type StatusDetails } from "../../grpc/status/status-error.ts";
 import { KeyProtectError } from "../../keyprotect/error.ts";
 import { UpstreamError } from "../../upstream/error.ts";
-import { StatusError, type Reason, type StatusDetails } from "../../grpc/status/status-error.ts";
 
-/** What the request is about, as far as the handler knows. */
+/** The key or locker of a request. Both are absent if the request names neither. */
 export interface Subject {
-  readonly keyId?: string | undefined;
-  readonly lockerId?: string | undefined;
+  readonly keyId?: string;
+  readonly lockerId?: string;
 }
 
-/** Everything a failure may depend on. */
+/** The facts that a failure may depend on. */
 export interface FailureContext {
   readonly context: CallContext;
   readonly subject: Subject;
-  /** Whether any byte of the request may have been executed upstream. */
+  /** Whether a part of the request may have reached Key Protect. */
   readonly sent: boolean;
   readonly httpStatus: number | undefined;
-  /** Upstream reason codes that are safe to show, joined with a comma. */
+  /** Up to four reason codes of the upstream, joined with commas. Safe to show to callers. */
   readonly upstreamReason: string;
-  /** Proto field paths that the upstream objects to. */
+  /** Paths of the request fields that the upstream objects to. */
   readonly fields: readonly string[];
+  /** From `Retry-After` or from the gateway's own state, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** For `DEADLINE_TOO_SHORT`: the least remaining time that would have been enough, in ms. */
   readonly minimumMs: number | undefined;
+  /** The error behind the failure. */
   readonly cause: unknown;
 }
 
-/** The upstream's names of body fields and parameters, as field paths of the request messages. */
+/** Builds the status of one kind of failure. */
+export type Failure = (failure: FailureContext) => StatusError;
+
+/** Field paths of the request messages, by the upstream's names of body fields and parameters. */
 const fieldByUpstreamName: Readonly<Record<string, string>> = {
   id: "key_id",
   name: "name",
@@ -53,7 +59,7 @@ const fieldByUpstreamName: Readonly<Record<string, string>> = {
 /** The form of a reason code. Anything else is text of the upstream and is not passed on. */
 const reasonCode = /^[A-Z][A-Z0-9_]{1,62}$/;
 
-/** Collects the facts of an error, of any kind, that a handler threw. */
+/** The facts of an error of any kind. `error` is `undefined` if the handler found the failure. */
 export function toFailureContext(
   error: unknown,
   context: CallContext,
@@ -86,21 +92,18 @@ export function toFailureContext(
   };
 }
 
-/** Answers a failure. */
-export type Failure = (failure: FailureContext) => StatusError;
-
-/** The hint where neither the upstream nor the gateway's own state gives a better one, in milliseconds. */
+/** Retry delay if neither the upstream nor the gateway's state gives a better one, in ms. */
 export const transientRetryMs = 1_000;
 
-/** Where to read on, for what Key Protect itself demands. */
+/** Help link for demands of Key Protect itself. */
 export const apiHelp = {
   description: "Key Protect API reference",
   url: "https://cloud.ibm.com/apidocs/key-protect",
 };
 
-/** Puts a status together; the upstream's reason codes and the cause are added to every one. */
+/** Builds a status. Adds the upstream's reason codes and the cause. */
 export const fail = (
-  failure: FailureContext,
+  f: FailureContext,
   code: status,
   reason: Reason,
   message: string,
@@ -108,54 +111,54 @@ export const fail = (
 ): StatusError =>
   new StatusError(code, reason, message, {
     ...details,
-    metadata: { upstreamReason: failure.upstreamReason, ...details.metadata },
-    cause: failure.cause,
+    metadata: { upstreamReason: f.upstreamReason, ...details.metadata },
+    cause: f.cause,
   });
 
-/** Whether the RPC must not be executed twice. */
-export const isUnsafe = (s: FailureContext): boolean => s.context.rpc.repeat === "unsafe";
+/** Whether a second execution of the RPC would have an effect of its own. */
+export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.repeat === "unsafe";
 
-/** How a text speaks of the thing the request is about. */
-export const named = (s: FailureContext): string => {
-  if (s.subject.keyId !== undefined) return `key ${s.subject.keyId}`;
-  if (s.subject.lockerId !== undefined) return `locker ${s.subject.lockerId}`;
+/** The subject as texts name it. */
+export const named = ({ subject }: FailureContext): string => {
+  if (subject.keyId !== undefined) return `key ${subject.keyId}`;
+  if (subject.lockerId !== undefined) return `locker ${subject.lockerId}`;
   return "the resource";
 };
 
-/** `ResourceInfo` for the thing the request is about. */
-export const resource = (s: FailureContext): StatusDetails["resource"] => {
-  const description = `looked up in instance "${s.context.instance}"`;
-  if (s.subject.keyId !== undefined) {
-    return { type: "keyprotect.v1.Key", name: s.subject.keyId, description };
+/** `ResourceInfo` of the subject. */
+export const resource = ({ subject, context }: FailureContext): StatusDetails["resource"] => {
+  const description = `looked up in instance "${context.instance}"`;
+  if (subject.keyId !== undefined) {
+    return { type: "keyprotect.v1.Key", name: subject.keyId, description };
   }
-  if (s.subject.lockerId !== undefined) {
-    return { type: "keyprotect.v1.Locker", name: s.subject.lockerId, description };
+  if (subject.lockerId !== undefined) {
+    return { type: "keyprotect.v1.Locker", name: subject.lockerId, description };
   }
-  return { type: "keyprotect.instance", name: s.context.instance };
+  return { type: "keyprotect.instance", name: context.instance };
 };
 
-/** `PreconditionFailure` about the thing the request is about. */
+/** `PreconditionFailure` of the subject. */
 export const precondition = (
-  s: FailureContext,
+  { subject: { keyId, lockerId }, context }: FailureContext,
   type: string,
   description: string,
 ): StatusDetails["preconditions"] => {
-  const subject =
-    s.subject.keyId !== undefined
-      ? `keys/${s.subject.keyId}`
-      : s.subject.lockerId !== undefined
-        ? `lockers/${s.subject.lockerId}`
-        : `instances/${s.context.instance}`;
-  return [{ type, subject, description }];
+  const ofInstance = `instances/${context.instance}`;
+  const ofLocker = lockerId === undefined ? ofInstance : `lockers/${lockerId}`;
+  return [{ type, subject: keyId === undefined ? ofLocker : `keys/${keyId}`, description }];
 };
 
-/** A `BadRequest` of one field. */
-export const violation = (field: string, reason: string, description: string) => [
-  { field, reason, description },
-];
+/** `BadRequest` of one field. */
+export const violation = (
+  field: string,
+  reason: string,
+  description: string,
+): StatusDetails["violations"] => [{ field, reason, description }];
 
-/** UNAVAILABLE: the same call may be repeated after a moment. */
+/** UNAVAILABLE with a retry delay: the same call may be repeated after it. */
 export const retryable =
-  (reason: Reason, message: string, fallbackMs: number = transientRetryMs): Failure =>
-  (s) =>
-    fail(s, status.UNAVAILABLE, reason, message, { retryDelayMs: s.retryAfterMs ?? fallbackMs });
+  (reason: Reason, message: string): Failure =>
+  (f) =>
+    fail(f, status.UNAVAILABLE, reason, message, {
+      retryDelayMs: f.retryAfterMs ?? transientRetryMs,
+    });

@@ -1,9 +1,9 @@
-/** What is wrong with the request, as the upstream sees it. */
+/** Failures of the request: a value or a form that Key Protect or the gateway does not accept. */
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../../grpc/status/status-error.ts";
 import { fail, named, resource, violation, type Failure } from "./failure.ts";
 
-/** The field that carries the bytes an RPC is about. */
+/** The field with the largest bytes, by method. */
 const payloadField: Readonly<Record<string, string>> = {
   WrapKey: "plaintext",
   UnwrapKey: "ciphertext",
@@ -12,16 +12,21 @@ const payloadField: Readonly<Record<string, string>> = {
   RotateKey: "key_material",
 };
 
-export const requestInvalid: Failure = (s) =>
+/**
+ * 400 without a known reason (CountKeys excepted), 422 without a known reason (UnwrapKey excepted),
+ * `BAD_BODY_ERR`, `INVALID_FIELD_ERR` or `UNDEFINED_REASON` (UnwrapKey excepted), or
+ * `INVALID_QUERY_PARAM_ERR` (ListKeys excepted). Names the fields that the reasons name.
+ */
+export const requestInvalid: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "REQUEST_INVALID",
-    s.fields.length > 0
-      ? `Key Protect does not accept the value of ${s.fields.join(", ")}`
+    f.fields.length > 0
+      ? `Key Protect does not accept the value of ${f.fields.join(", ")}`
       : "Key Protect does not accept a value of the request",
     {
-      violations: s.fields.map((field) => ({
+      violations: f.fields.map((field) => ({
         field,
         reason: "REFUSED_UPSTREAM",
         description: "Key Protect does not accept this value",
@@ -29,12 +34,16 @@ export const requestInvalid: Failure = (s) =>
     },
   );
 
-export const ciphertextRejected: Failure = (s) =>
+/**
+ * UnwrapKey: 422 without a known reason, `INVALID_FIELD_ERR` or `UNDEFINED_REASON`. Every RPC:
+ * `UNPROCESSABLE_CIPHERTEXT_ERR`.
+ */
+export const ciphertextRejected: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "CIPHERTEXT_REJECTED",
-    `the ciphertext cannot be unwrapped by ${named(s)} with this additional authenticated data`,
+    `the ciphertext cannot be unwrapped by ${named(f)} with this additional authenticated data`,
     {
       violations: violation(
         "ciphertext",
@@ -44,45 +53,48 @@ export const ciphertextRejected: Failure = (s) =>
     },
   );
 
-export const keyTypeMismatch: Failure = (s) =>
+/** `KEY_ROOT_REQ_ERR` or `KEY_ROOT_REQ_REG_ERR`: the RPC needs a root key. */
+export const keyTypeMismatch: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "KEY_TYPE_MISMATCH",
-    `${named(s)} is not a root key, which ${s.context.rpc.method} needs`,
+    `${named(f)} is not a root key; ${f.context.rpc.method} needs a root key`,
     {
       violations: violation("key_id", "KEY_TYPE_MISMATCH", "must name a root key"),
-      resource: resource(s),
+      resource: resource(f),
     },
   );
 
-/** GetKeyMaterial: the answer says that the key is not extractable. */
-export const rootKeyNotExported: Failure = (s) => {
-  const description = "a root key; its material never leaves Key Protect";
-  return fail(s, status.INVALID_ARGUMENT, "KEY_TYPE_MISMATCH", `${named(s)} is ${description}`, {
+/** GetKeyMaterial: Key Protect answers with a key that is not extractable. */
+export const rootKeyNotExported: Failure = (f) => {
+  const description = "a root key; the material of root keys never leaves Key Protect";
+  return fail(f, status.INVALID_ARGUMENT, "KEY_TYPE_MISMATCH", `${named(f)} is ${description}`, {
     violations: violation("key_id", "KEY_TYPE_MISMATCH", description),
-    resource: resource(s),
+    resource: resource(f),
   });
 };
 
-export const keyMaterialRequired: Failure = (s) =>
+/** `KEY_PAYLOAD_REQ_ERR`: an imported key is rotated without new material. */
+export const keyMaterialRequired: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "KEY_MATERIAL_REQUIRED",
-    `${named(s)} was imported: send the new material in key_material or encrypted_key_material`,
+    `${named(f)} was imported; send new material in key_material or encrypted_key_material`,
     {
       violations: violation("material", "REQUIRED", "an imported key needs new material"),
-      resource: resource(s),
+      resource: resource(f),
     },
   );
 
-export const importNonceRejected: Failure = (s) =>
+/** `INCORRECT_NONCE_ERR` or `INCORRECT_NONCE_IV_ERR`. */
+export const importNonceRejected: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "IMPORT_NONCE_REJECTED",
-    "the nonce was not encrypted with the imported material, or is not that of the newest import token; retrieve a new one and encrypt again",
+    "the nonce was not encrypted with the imported material, or does not belong to the newest import token; retrieve the locker again and encrypt again",
     {
       violations: violation(
         "encrypted_key_material",
@@ -92,10 +104,11 @@ export const importNonceRejected: Failure = (s) =>
     },
   );
 
-export const payloadTooLarge: Failure = (s) => {
-  const field = payloadField[s.context.rpc.method];
+/** 413 without a known reason. */
+export const payloadTooLarge: Failure = (f) => {
+  const field = payloadField[f.context.rpc.method];
   return fail(
-    s,
+    f,
     status.INVALID_ARGUMENT,
     "PAYLOAD_TOO_LARGE",
     "Key Protect does not accept a request of this size",
@@ -105,33 +118,45 @@ export const payloadTooLarge: Failure = (s) => {
   );
 };
 
-export const gatewayRequestRejected: Failure = (s) =>
+/**
+ * Key Protect rejects something that the gateway alone decides: 405, 406, 415 and every other 4xx
+ * without an entry of its own, 404 or `KEY_NOT_FOUND_ERR` for an RPC without a key or locker in its
+ * path, 400 for CountKeys, `INVALID_QUERY_PARAM_ERR` for ListKeys, `COLLECTION_TOTAL_MISMATCH_ERR`,
+ * `BODY_QUERY_PARAM_MISMATCH_ERR`, `NO_BODY_ERR` and `NUM_COLLECTION_RESOURCE_ERR`.
+ */
+export const gatewayRequestRejected: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INTERNAL,
     "UPSTREAM_REQUEST_REJECTED",
-    "Key Protect does not accept the form of the gateway's request: the service URL or API dialect is not right, or the gateway has a defect",
+    "Key Protect does not accept the form of the gateway's request; the configured service URL or API dialect is wrong, or the gateway has a defect",
   );
 
-export const notOffered: Failure = (s) =>
+/** 501. */
+export const notOffered: Failure = (f) =>
   fail(
-    s,
+    f,
     status.UNIMPLEMENTED,
     "UPSTREAM_REQUEST_REJECTED",
-    `Key Protect does not offer ${s.context.rpc.method} at this service URL`,
+    `Key Protect does not offer ${f.context.rpc.method} at this service URL`,
   );
 
-export const operationUnsupported: Failure = (s) =>
+/** `UNSUPPORTED`: the instance's API dialect lacks the operation. Nothing was sent. */
+export const operationUnsupported: Failure = (f) =>
   fail(
-    s,
+    f,
     status.UNIMPLEMENTED,
     "OPERATION_UNSUPPORTED",
-    `the API dialect of instance "${s.context.instance}" cannot do what this ${s.context.rpc.method} asks for`,
+    `the API dialect of instance "${f.context.instance}" does not support this ${f.context.rpc.method} request`,
   );
 
-/** `page_token` was not made by the gateway, or for another list. The reason does not matter to the caller. */
+/**
+ * The gateway did not make this page token, or made it for another list. The reason is not told,
+ * because a token cannot be repaired.
+ */
 export function pageTokenInvalid(): StatusError {
-  const description = "not a token of this list; pass next_page_token of the page before unchanged";
+  const description =
+    "not a token of this list; pass the next_page_token of the previous page unchanged";
   return new StatusError(
     status.INVALID_ARGUMENT,
     "PAGE_TOKEN_INVALID",

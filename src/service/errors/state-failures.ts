@@ -1,176 +1,202 @@
-/** What the state of a key, locker or instance does not allow. */
+/** Failures of state: a key, locker, instance or list is not in the state that the call needs. */
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../../grpc/status/status-error.ts";
 import { apiHelp, fail, named, precondition, resource, type Failure } from "./failure.ts";
 
-/** One rotation per key and hour. */
+/** Key Protect allows one rotation per key and hour. */
 const rotationIntervalMs = 3_600_000;
 
-/** Key Protect refuses some changes for 30 s after the last one. */
+/** Key Protect rejects some changes of a key for 30 s after the last one. */
 const keyCooldownMs = 30_000;
 
 const stateInvalid =
   (type: string, description: string): Failure =>
-  (s) =>
-    fail(s, status.FAILED_PRECONDITION, "KEY_STATE_INVALID", `${named(s)}: ${description}`, {
-      preconditions: precondition(s, type, description),
-      resource: resource(s),
+  (f) =>
+    fail(f, status.FAILED_PRECONDITION, "KEY_STATE_INVALID", `${named(f)}: ${description}`, {
+      preconditions: precondition(f, type, description),
+      resource: resource(f),
     });
 
+/** `KEY_IMPT_REQ_ERR`. */
 export const keyNotImported: Failure = stateInvalid(
   "KEY_NOT_IMPORTED",
   "only an imported key can be restored",
 );
 
+/** `KEY_EXPIRED_ERR` or `KEY_RESTORE_EXPIRED`. */
 export const keyExpired: Failure = stateInvalid(
   "KEY_EXPIRED",
-  "the key, or the time to restore it, has expired",
+  "the key, or the period in which it can be restored, has expired",
 );
 
+/**
+ * 409 (CreateKey and lockers excepted) or 412 without a known reason, `KEY_ACTION_INVALID_STATE_ERR`
+ * or `KEY_INVALID_STATE_ERR`.
+ */
 export const keyState: Failure = stateInvalid(
   "KEY_STATE",
-  "the key is not in a state that allows this",
+  "the state of the key does not allow this",
 );
 
+/** `KEY_VERSION_INVALID`. */
 export const keyVersionInvalid: Failure = stateInvalid(
   "KEY_VERSION",
   "the key version is not valid any more",
 );
 
-/** GetKeyMaterial: the answer has the state of a deleted key, without material. */
-export const materialDeleted: Failure = (s) => {
-  const description = "deleted; its material is gone";
-  return fail(s, status.FAILED_PRECONDITION, "KEY_DELETED", `${named(s)}: ${description}`, {
-    preconditions: precondition(s, "KEY_DELETED", description),
-    resource: resource(s),
+/** GetKeyMaterial: Key Protect answers with a deleted key, without material. */
+export const materialDeleted: Failure = (f) => {
+  const description = "the key was deleted and its material is gone";
+  return fail(f, status.FAILED_PRECONDITION, "KEY_DELETED", `${named(f)}: ${description}`, {
+    preconditions: precondition(f, "KEY_DELETED", description),
+    resource: resource(f),
   });
 };
 
-/** GetKeyMaterial: the answer has another state than active, without material. */
+/**
+ * GetKeyMaterial: Key Protect answers without material, with a key that is neither active nor
+ * deleted.
+ */
 export const materialWithheld: Failure = stateInvalid(
   "KEY_STATE",
-  "in a state in which Key Protect does not give out its material",
+  "Key Protect does not return the material of a key in this state",
 );
 
-export const keyNotFound: Failure = (s) =>
+/** 404 without a known reason, or `KEY_NOT_FOUND_ERR`, for an RPC with a key in its path. */
+export const keyNotFound: Failure = (f) =>
   fail(
-    s,
+    f,
     status.NOT_FOUND,
     "KEY_NOT_FOUND",
-    `${named(s)} does not exist in instance "${s.context.instance}"; check the ID and the x-kp-instance metadata`,
-    { resource: resource(s) },
+    `${named(f)} does not exist in instance "${f.context.instance}"; check the ID and the x-kp-instance metadata`,
+    { resource: resource(f) },
   );
 
-export const lockerNotFound: Failure = (s) =>
+/** 404 without a known reason, or `KEY_NOT_FOUND_ERR`, for an RPC with a locker in its path. */
+export const lockerNotFound: Failure = (f) =>
   fail(
-    s,
+    f,
     status.NOT_FOUND,
     "LOCKER_NOT_FOUND",
-    `${named(s)} does not exist in instance "${s.context.instance}": it expired, was used up or was replaced; create a new one`,
-    { resource: resource(s) },
+    `${named(f)} does not exist in instance "${f.context.instance}": it has expired, its retrievals are used up, or it was replaced; create a new locker`,
+    { resource: resource(f) },
   );
 
-/** Not NOT_FOUND: that invites "not found, so create a new root key", which hides that data has been shredded. */
-export const keyDeleted: Failure = (s) =>
+/**
+ * 410 without a known reason, or `KEY_DELETED_ERR`; DeleteKey and lockers excepted. Not NOT_FOUND:
+ * a caller that creates a new root key for a missing one hides that data was crypto-shredded.
+ */
+export const keyDeleted: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "KEY_DELETED",
-    `${named(s)} was deleted; what it wraps cannot be unwrapped unless the key is restored`,
+    `${named(f)} was deleted; data wrapped by it cannot be unwrapped unless the key is restored`,
     {
-      preconditions: precondition(s, "KEY_DELETED", "the key was deleted"),
-      resource: resource(s),
+      preconditions: precondition(f, "KEY_DELETED", "the key was deleted"),
+      resource: resource(f),
     },
   );
 
-export const alreadyDeleted: Failure = (s) =>
+/** DeleteKey: 410 without a known reason, or `KEY_DELETED_ERR`. */
+export const alreadyDeleted: Failure = (f) =>
   fail(
-    s,
+    f,
     status.NOT_FOUND,
     "KEY_DELETED",
-    `${named(s)} was deleted before; set allow_missing to have that answered with OK`,
-    { resource: resource(s) },
+    `${named(f)} was already deleted; set allow_missing to get OK for a deleted key`,
+    { resource: resource(f) },
   );
 
-export const keyProtectsResources: Failure = (s) =>
+/** `PROTECTED_RESOURCE_ERR`, `FORCE_REQ_ERR` or `PREV_KEY_DEL_ERR`. */
+export const keyProtectsResources: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "KEY_PROTECTS_RESOURCES",
-    `${named(s)} protects cloud resources; remove those, or their registrations, first`,
+    `${named(f)} protects cloud resources; first remove the resources or their registrations`,
     {
-      preconditions: precondition(s, "KEY_PROTECTS_RESOURCES", "resources are registered"),
-      resource: resource(s),
+      preconditions: precondition(f, "KEY_PROTECTS_RESOURCES", "resources are registered"),
+      resource: resource(f),
       help: [apiHelp],
     },
   );
 
-export const dualAuthRequired: Failure = (s) =>
+/** `AUTHORIZATIONS_NOT_MET` or `NOT_DUAL_AUTH_ERR`. */
+export const dualAuthRequired: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "DUAL_AUTH_REQUIRED",
-    `${named(s)} needs two authorizations to be deleted: another user has to set it for deletion first`,
+    `the deletion of ${named(f)} needs two authorizations; another user has to set the key for deletion first`,
     {
-      preconditions: precondition(s, "DUAL_AUTHORIZATION", "a second authorization is needed"),
+      preconditions: precondition(f, "DUAL_AUTHORIZATION", "a second authorization is needed"),
     },
   );
 
-export const instancePolicyViolation: Failure = (s) =>
+/** `KEY_CREATE_IMPORT_ACCESS_ERR`. */
+export const instancePolicyViolation: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "INSTANCE_POLICY_VIOLATION",
-    `a policy of instance "${s.context.instance}" does not allow this way of creating or importing keys`,
+    `a policy of instance "${f.context.instance}" does not allow this way of creating or importing keys`,
     {
-      preconditions: precondition(s, "INSTANCE_POLICY", "key create and import policy"),
+      preconditions: precondition(f, "INSTANCE_POLICY", "key create and import policy"),
       help: [apiHelp],
     },
   );
 
-export const importTokenExpired: Failure = (s) =>
+/**
+ * `IMPORT_TOKEN_EXPIRED_ERR`. For an RPC with a locker in its path also 409 or 410 without a known
+ * reason, and `KEY_DELETED_ERR`.
+ */
+export const importTokenExpired: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "IMPORT_TOKEN_EXPIRED",
-    "the locker or import token has expired or its retrievals are used up; create a new one",
-    { preconditions: precondition(s, "IMPORT_TOKEN_EXPIRED", "a new locker is needed") },
+    "the locker or import token has expired, or its retrievals are used up; create a new locker",
+    { preconditions: precondition(f, "IMPORT_TOKEN_EXPIRED", "a new locker is needed") },
   );
 
-export const rotatedRecently: Failure = (s) =>
+/** `KEY_ROTATION_NOT_PERMITTED`. Retry delay: `Retry-After`, else one hour. */
+export const rotatedRecently: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "KEY_ROTATED_RECENTLY",
-    `${named(s)} was rotated within the last hour; Key Protect allows one rotation an hour`,
+    `${named(f)} was rotated within the last hour; Key Protect allows one rotation an hour`,
     {
-      preconditions: precondition(s, "KEY_ROTATION_INTERVAL", "one rotation an hour"),
-      retryDelayMs: s.retryAfterMs ?? rotationIntervalMs,
+      preconditions: precondition(f, "KEY_ROTATION_INTERVAL", "one rotation an hour"),
+      retryDelayMs: f.retryAfterMs ?? rotationIntervalMs,
     },
   );
 
-export const changedRecently: Failure = (s) =>
+/** `REQ_TOO_EARLY_ERR`. Retry delay: `Retry-After`, else 30 s. */
+export const changedRecently: Failure = (f) =>
   fail(
-    s,
+    f,
     status.FAILED_PRECONDITION,
     "KEY_CHANGED_RECENTLY",
-    `${named(s)} was changed a moment ago; Key Protect needs about 30 seconds in between`,
-    { retryDelayMs: s.retryAfterMs ?? keyCooldownMs },
+    `${named(f)} was changed a moment ago; Key Protect needs about 30 seconds between changes`,
+    { retryDelayMs: f.retryAfterMs ?? keyCooldownMs },
   );
 
-export const resourceExists: Failure = (s) =>
+/** CreateKey: 409 without a known reason. Every RPC: `KEY_ALIAS_NOT_UNIQUE_ERR`. */
+export const resourceExists: Failure = (f) =>
   fail(
-    s,
+    f,
     status.ALREADY_EXISTS,
     "RESOURCE_EXISTS",
-    `something of that name exists already in instance "${s.context.instance}"`,
-    { resource: resource(s) },
+    `a resource with this name already exists in instance "${f.context.instance}"`,
+    { resource: resource(f) },
   );
 
-/** A list cannot be continued: the item before the page is not found near its place. */
+/** ListKeys: the last key of the previous page is not found near its place. */
 export const listChanged = (): StatusError =>
   new StatusError(
     status.ABORTED,
     "LIST_CHANGED",
-    "the list changed so much since the page before that it cannot be continued; start again without page_token",
+    "the list changed too much since the previous page and cannot be continued; start again without page_token",
   );

@@ -1,9 +1,15 @@
 /**
- * The one mapping of failures to gRPC statuses. The upstream's reason code decides first, the HTTP status where there is
- * none that is known: bodies of 2019 have no `reasons`, HEAD has no body, and proxies answer HTML.
+ * The one mapping of upstream failures to gRPC statuses. A known reason code of the upstream
+ * decides. Without one the HTTP status decides: bodies of the 2019 API have no `reasons`, responses
+ * to HEAD have no body, and proxies answer HTML.
+ *
+ * `toStatusError` has three callers. `create-handler.ts` maps the error of every RPC.
+ * `idempotency/execute-once.ts` reads `mayHaveExecuted` from the mapping to complete a record.
+ * `idempotency/replay.ts` maps the error of a read that is not the RPC's own request.
  */
 import { CallEnded } from "../../platform/call-signal.ts";
 import type { CallContext } from "../../grpc/call/call-context.ts";
+import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import { StatusError } from "../../grpc/status/status-error.ts";
 import { KeyProtectError, type KeyProtectErrorCode } from "../../keyprotect/error.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../../upstream/error.ts";
@@ -13,42 +19,40 @@ import * as state from "./state-failures.ts";
 import * as upstream from "./upstream-failures.ts";
 import { toFailureContext, type Failure, type FailureContext, type Subject } from "./failure.ts";
 
-/** Whether the situation is one of the given RPC. */
-const on = (s: FailureContext, ...methods: readonly string[]): boolean =>
-  methods.includes(s.context.rpc.method);
+const on = (f: FailureContext, method: string): boolean => f.context.rpc.method === method;
 
-const invalidField: Failure = (s) =>
-  on(s, "UnwrapKey") ? request.ciphertextRejected(s) : request.requestInvalid(s);
+const invalidField: Failure = (f) =>
+  on(f, "UnwrapKey") ? request.ciphertextRejected(f) : request.requestInvalid(f);
 
-/** `limit` and `offset` are the gateway's own doing; other query parameters stand for values of the request. */
-const invalidQuery: Failure = (s) =>
-  on(s, "ListKeys") ? request.gatewayRequestRejected(s) : request.requestInvalid(s);
+/** The gateway chooses `limit` and `offset`. Other query parameters are values of the request. */
+const invalidQuery: Failure = (f) =>
+  on(f, "ListKeys") ? request.gatewayRequestRejected(f) : request.requestInvalid(f);
 
-const deleted: Failure = (s) => {
-  if (s.context.rpc.resource === "locker") return state.importTokenExpired(s);
-  return on(s, "DeleteKey") ? state.alreadyDeleted(s) : state.keyDeleted(s);
+const deleted: Failure = (f) => {
+  if (f.context.rpc.resource === "locker") return state.importTokenExpired(f);
+  return on(f, "DeleteKey") ? state.alreadyDeleted(f) : state.keyDeleted(f);
 };
 
-const notFound: Failure = (s) => {
-  const { resource } = s.context.rpc;
-  if (resource === "key") return state.keyNotFound(s);
-  if (resource === "locker") return state.lockerNotFound(s);
-  // Nothing in the path can be missing but the API itself: the base URL is wrong.
-  return request.gatewayRequestRejected(s);
+const notFound: Failure = (f) => {
+  const { resource } = f.context.rpc;
+  if (resource === "key") return state.keyNotFound(f);
+  if (resource === "locker") return state.lockerNotFound(f);
+  // The path names no resource, so the API itself is missing: the service URL is wrong.
+  return request.gatewayRequestRejected(f);
 };
 
 /**
- * 400 without a reason. Counting sends nothing of the request, and its answer to HEAD can give no reason: if the token is
- * the caller's it is all that can be wrong, else the fault is the gateway's.
+ * 400 without a known reason. CountKeys sends no value of the request, and the response to its HEAD
+ * has no reasons: the cause is the token if it is the caller's, else the gateway's request.
  */
-const badRequest: Failure = (s) => {
-  if (!on(s, "CountKeys")) return request.requestInvalid(s);
-  return s.context.attemptLog.credential === "caller"
-    ? access.callerTokenRejected(s)
-    : request.gatewayRequestRejected(s);
+const badRequest: Failure = (f) => {
+  if (!on(f, "CountKeys")) return request.requestInvalid(f);
+  return f.context.attemptLog.credential === "caller"
+    ? access.callerTokenRejected(f)
+    : request.gatewayRequestRejected(f);
 };
 
-/** A code counts only under a status of its own class, so that a failing server is not mistaken for a refusal. */
+/** Reason codes that count with a 4xx only: with a 5xx the server failed, whatever the code says. */
 const by4xxReason: Readonly<Record<string, Failure>> = {
   BAD_BODY_ERR: request.requestInvalid,
   INVALID_FIELD_ERR: invalidField,
@@ -67,7 +71,6 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   KEY_RESTORE_EXPIRED: state.keyExpired,
   INCORRECT_NONCE_ERR: request.importNonceRejected,
   INCORRECT_NONCE_IV_ERR: request.importNonceRejected,
-  // Documented as "no access to the resource", also for an IP allow-list: authenticating again cannot help.
   UNAUTHORIZED_ERR: access.accessDenied,
   CONFIG_RULE_CONFLICT_ERR: access.accessDenied,
   RESOURCE_OWNER_ERR: access.accessDenied,
@@ -92,44 +95,46 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   INVALID_SIG_EXP_ERR: upstream.signatureExpired,
 };
 
+/** Reason codes that count with a 5xx only. */
 const by5xxReason: Readonly<Record<string, Failure>> = {
   INCOMPLETE_METADATA_ERR: upstream.dataCorrupt,
 };
 
-/** Whether the mapping knows an upstream reason code; those it does not know are worth counting. */
+/** Whether the mapping has an entry for a reason code of the upstream. */
 export const isKnownReason = (code: string): boolean =>
   Object.hasOwn(by4xxReason, code) || Object.hasOwn(by5xxReason, code);
 
+/** HTTP statuses without a known reason code. */
 const byStatus: Readonly<Record<number, Failure>> = {
   400: badRequest,
   401: access.unauthorized,
   403: access.accessDenied,
   404: notFound,
   408: upstream.upstreamTimeout,
-  409: (s) => {
-    if (s.context.rpc.resource === "locker") return state.importTokenExpired(s);
-    return on(s, "CreateKey") ? state.resourceExists(s) : state.keyState(s);
+  409: (f) => {
+    if (f.context.rpc.resource === "locker") return state.importTokenExpired(f);
+    return on(f, "CreateKey") ? state.resourceExists(f) : state.keyState(f);
   },
   410: deleted,
   412: state.keyState,
   413: request.payloadTooLarge,
-  422: (s) => (on(s, "UnwrapKey") ? request.ciphertextRejected(s) : request.requestInvalid(s)),
+  422: (f) => (on(f, "UnwrapKey") ? request.ciphertextRejected(f) : request.requestInvalid(f)),
   429: upstream.rateLimited,
   501: request.notOffered,
   502: upstream.upstreamUnavailable,
-  503: (s) =>
-    s.retryAfterMs === undefined ? upstream.upstreamUnavailable(s) : upstream.upstreamRefuses(s),
+  503: (f) =>
+    f.retryAfterMs === undefined ? upstream.upstreamUnavailable(f) : upstream.upstreamRefuses(f),
   504: upstream.upstreamTimeout,
 };
 
-const byHttpStatus: Failure = (s) => {
-  const httpStatus = s.httpStatus ?? 0;
+const byHttpStatus: Failure = (f) => {
+  const httpStatus = f.httpStatus ?? 0;
   const exact = byStatus[httpStatus];
-  if (exact !== undefined) return exact(s);
-  if (httpStatus >= 500) return upstream.upstreamInternal(s);
-  // 405, 406, 415 and the rest of 4xx speak about the envelope, which only the gateway builds.
-  if (httpStatus >= 400) return request.gatewayRequestRejected(s);
-  return upstream.badResponse(s);
+  if (exact !== undefined) return exact(f);
+  if (httpStatus >= 500) return upstream.upstreamInternal(f);
+  // 405, 406, 415 and the other 4xx are about the form of the request, which the gateway builds.
+  if (httpStatus >= 400) return request.gatewayRequestRejected(f);
+  return upstream.badResponse(f);
 };
 
 const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Failure>> = {
@@ -138,8 +143,8 @@ const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Failure>> = {
   UNSUPPORTED: request.operationUnsupported,
 };
 
-const deadline: Failure = (s) =>
-  s.sent ? upstream.deadlineUpstream(s) : upstream.deadlineInQueue(s);
+const deadline: Failure = (f) =>
+  f.sent ? upstream.deadlineUpstream(f) : upstream.deadlineInQueue(f);
 
 const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Failure>> = {
   UNREACHABLE: upstream.upstreamUnreachable,
@@ -165,7 +170,7 @@ function keyProtectFailure(error: KeyProtectError): Failure {
     const table = (error.httpStatus ?? 0) >= 500 ? by5xxReason : by4xxReason;
     const known = error.reasons.find((reason) => Object.hasOwn(table, reason.code));
     const failure = known === undefined ? undefined : table[known.code];
-    // A quota is a quota whatever reason stands beside it; limiter and caller must see it as one.
+    // A 429 is a used-up quota whatever its reason code: the rate limit and the caller must agree.
     if (failure !== undefined && error.httpStatus !== 429) return failure;
   }
   return byKeyProtectCode[error.code];
@@ -177,9 +182,15 @@ const byCallEnd = {
   shutdown: upstream.shuttingDown,
 } as const;
 
+function failureOf(error: unknown): Failure {
+  if (error instanceof KeyProtectError) return keyProtectFailure(error);
+  if (error instanceof UpstreamError) return byUpstreamCode[error.code];
+  return error instanceof CallEnded ? byCallEnd[error.end] : upstream.internal;
+}
+
 /**
- * Turns any failure of a handler into the status that the caller gets. A `StatusError` passes through unchanged; an error
- * of no known kind becomes `INTERNAL` / `GATEWAY_INTERNAL` with a fixed text.
+ * Maps any error of a handler to the status for the caller. A `StatusError` passes through unchanged.
+ * An error of an unknown type becomes `INTERNAL` / `GATEWAY_INTERNAL` with a fixed text.
  */
 export function toStatusError(
   error: unknown,
@@ -187,12 +198,14 @@ export function toStatusError(
   subject?: Subject,
 ): StatusError {
   if (error instanceof StatusError) return error;
-  if (error instanceof KeyProtectError) {
-    return keyProtectFailure(error)(toFailureContext(error, context, subject));
-  }
-  if (error instanceof UpstreamError) {
-    return byUpstreamCode[error.code](toFailureContext(error, context, subject));
-  }
-  const failure = error instanceof CallEnded ? byCallEnd[error.end] : upstream.internal;
-  return failure(toFailureContext(error, context, subject));
+  return failureOf(error)(toFailureContext(error, context, subject));
 }
+
+/** Calls back for every reason code of a failed call that the mapping does not know. */
+export const observeUnknownReasons = (onUnknownReason: () => void): CallObserver => ({
+  callEnded({ error }) {
+    const cause = error instanceof StatusError ? error.cause : undefined;
+    if (!(cause instanceof KeyProtectError)) return;
+    for (const { code } of cause.reasons) if (!isKnownReason(code)) onUnknownReason();
+  },
+});
