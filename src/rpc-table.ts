@@ -16,6 +16,15 @@ export type RepeatClass = "safe" | "conditional" | "unsafe";
 /** Who is served first when the upstream quota is short. */
 export type PriorityClass = "interactive" | "management" | "bulk";
 
+/**
+ * Which setting lets identical calls at the same moment share one upstream request.
+ *
+ * - `read`: `GATEWAY_COALESCE_READS`.
+ * - `unwrap`: `GATEWAY_COALESCE_UNWRAPS`.
+ * - `never`: each call has its own request.
+ */
+export type CoalesceClass = "read" | "unwrap" | "never";
+
 /** What the path of the upstream request names; decides how a 404 is read. */
 export type ResourceKind = "key" | "locker" | "none";
 
@@ -34,6 +43,7 @@ export interface Rpc {
   /** Longest time one upstream exchange may take, in milliseconds. */
   readonly attemptTimeoutMs: number;
   readonly resource: ResourceKind;
+  readonly coalesce: CoalesceClass;
   /**
    * Whether the RPC destroys or discloses something that cannot be taken back. A wildcard in an authorization rule does
    * not cover such an RPC: the rule has to name it.
@@ -43,7 +53,13 @@ export interface Rpc {
 
 type Row = Pick<
   Rpc,
-  "repeat" | "priority" | "defaultDeadlineMs" | "attemptTimeoutMs" | "resource" | "sensitive"
+  | "repeat"
+  | "priority"
+  | "defaultDeadlineMs"
+  | "attemptTimeoutMs"
+  | "resource"
+  | "coalesce"
+  | "sensitive"
 >;
 
 const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
@@ -55,7 +71,12 @@ const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
   }));
 
 /** What can be repeated is given up early, so that time for another attempt is left. */
-const repeatable = { repeat: "safe", attemptTimeoutMs: 3_000, sensitive: false } as const;
+const repeatable = {
+  repeat: "safe",
+  attemptTimeoutMs: 3_000,
+  coalesce: "never",
+  sensitive: false,
+} as const;
 const read = { ...repeatable, priority: "interactive", defaultDeadlineMs: 10_000 } as const;
 const action = { ...repeatable, priority: "interactive", defaultDeadlineMs: 5_000 } as const;
 /** Up to 1,002 keys in one answer. */
@@ -71,6 +92,7 @@ const change = {
   priority: "management",
   defaultDeadlineMs: 30_000,
   attemptTimeoutMs: 8_000,
+  coalesce: "never",
   sensitive: false,
 } as const;
 
@@ -78,24 +100,24 @@ export const rpcTable: readonly Rpc[] = [
   ...rows("keyprotect.v1.KeysService", {
     CreateKey: { ...change, resource: "none" },
     ListKeys: { ...bulk, resource: "none" },
-    CountKeys: { ...read, resource: "none" },
-    GetKey: { ...read, resource: "key" },
+    CountKeys: { ...read, resource: "none", coalesce: "read" },
+    GetKey: { ...read, resource: "key", coalesce: "read" },
     GetKeyMaterial: { ...read, resource: "key", sensitive: true },
     DeleteKey: { ...change, repeat: "conditional", resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.KeyActionsService", {
     WrapKey: { ...action, resource: "key" },
     GenerateDataKey: { ...action, resource: "key" },
-    UnwrapKey: { ...action, resource: "key" },
+    UnwrapKey: { ...action, resource: "key", coalesce: "unwrap" },
     RotateKey: { ...change, resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.PoliciesService", {
-    GetKeyPolicies: { ...read, resource: "key" },
+    GetKeyPolicies: { ...read, resource: "key", coalesce: "read" },
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key" },
   }),
   ...rows("keyprotect.v1.LockersService", {
     CreateLocker: { ...change, resource: "none" },
-    ListLockers: { ...bulk, attemptTimeoutMs: 3_000, resource: "none" },
+    ListLockers: { ...bulk, attemptTimeoutMs: 3_000, resource: "none", coalesce: "read" },
     RetrieveLocker: { ...change, resource: "locker", sensitive: true },
   }),
 ];

@@ -8,6 +8,7 @@ import { createKeyProtectClient } from "../keyprotect/client.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
+import { rpcTable } from "../rpc-table.ts";
 import type { KeyProtect } from "../service/key-protect.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
 import type { Origins } from "../upstream/host.ts";
@@ -46,12 +47,11 @@ export interface InstanceDeps {
   readonly origins: Origins;
 }
 
-/** What is shared: reads whose answer is the same for all who may ask. */
-const coalescedMethods = ({ reads, unwraps }: Config["coalesce"]): ReadonlySet<string> =>
-  new Set([
-    ...(reads ? ["GetKey", "GetKeyPolicies", "CountKeys", "ListLockers"] : []),
-    ...(unwraps ? ["UnwrapKey"] : []),
-  ]);
+/** Names of the methods whose identical calls share one upstream request. */
+function coalescedMethods({ reads, unwraps }: Config["coalesce"]): ReadonlySet<string> {
+  const isShared = { read: reads, unwrap: unwraps, never: false };
+  return new Set(rpcTable.filter((rpc) => isShared[rpc.coalesce]).map(({ method }) => method));
+}
 
 const toQueueBounds = ({
   maxCalls,

@@ -5,16 +5,16 @@ import type { Timer } from "../../platform/clock.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext } from "./call-context.ts";
 import {
-  deadlineTooShort,
-  endedCall,
-  refusedWhileDraining,
+  callEndedStatus,
+  deadlineTooShortStatus,
+  shuttingDownStatus,
   statusErrorOf,
 } from "../status/call-ended-status.ts";
 import type { RegisteredCall } from "./active-calls.ts";
 import { correlationKey } from "./correlation-id.ts";
 import { type CallSurroundings, createCallContext } from "./create-call-context.ts";
 import { remainingMs } from "./deadline.ts";
-import { encodeStatus } from "../status/encode-status.ts";
+import { withTrailers } from "../status/status-trailers.ts";
 import type { UnaryHandler } from "../interceptors/interceptor.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
 import { wipe } from "./zeroize.ts";
@@ -79,8 +79,8 @@ export class InboundCall<Req, Res> implements RegisteredCall {
       this.#isSettled = true;
       this.#refuse(
         registry.isRefusing
-          ? refusedWhileDraining()
-          : deadlineTooShort(this.#remainingMs, deadlines.leastMarginMs),
+          ? shuttingDownStatus()
+          : deadlineTooShortStatus(this.#remainingMs, deadlines.leastMarginMs),
       );
       return;
     }
@@ -118,7 +118,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
   }
 
   #endUnlessAnswered(): void {
-    if (!this.#isAnswered) this.#refuse(endedCall(this.#context));
+    if (!this.#isAnswered) this.#refuse(callEndedStatus(this.#context));
   }
 
   #succeeded(response: Res): void {
@@ -172,18 +172,14 @@ export class InboundCall<Req, Res> implements RegisteredCall {
   /** The one exit of errors. */
   #refuse(error: StatusError): void {
     const { correlationId, rpc, attemptLog } = this.#context;
-    const encoded = encodeStatus(error, {
+    const answer = withTrailers(error, {
       correlationId,
       method: rpc.path.slice(1),
       attempts: attemptLog.attempts,
       httpStatus: attemptLog.httpStatus,
     });
-    const metadata = new Metadata();
-    metadata.set(correlationKey, correlationId);
-    metadata.set("grpc-status-details-bin", encoded.details);
-    if (encoded.pushback !== undefined) metadata.set("grpc-retry-pushback-ms", encoded.pushback);
-    this.#answer(() => this.#callback({ code: encoded.code, details: encoded.message, metadata }));
-    this.#ended(encoded.code, error, error.reason);
+    this.#answer(() => this.#callback(answer));
+    this.#ended(answer.code, error, error.reason);
   }
 
   #answer(send: () => void): void {
@@ -235,7 +231,7 @@ export class InboundCall<Req, Res> implements RegisteredCall {
     this.#isAnswered = true;
     this.#timer?.cancel();
     this.#endLifetime(end);
-    const error = endedCall(this.#context);
+    const error = callEndedStatus(this.#context);
     // Nobody is left to be told a reason.
     this.#ended(error.code, error, undefined);
   }

@@ -10,11 +10,11 @@ import {
   status,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
-import { deadlineInQueue } from "../status/call-ended-status.ts";
+import { deadlineInQueueStatus } from "../status/call-ended-status.ts";
 import { correlationIdOf } from "../call/correlation-id.ts";
 import { remainingMs } from "../call/deadline.ts";
 import { createEntrance, type Entrance, type Entrant, type Waiting } from "./accept-queue.ts";
-import { statusToSend, type StatusToSend } from "../status/status-trailers.ts";
+import { withTrailers } from "../status/status-trailers.ts";
 
 /**
  * Told of each unary call that ended before it reached its handler. The code is `DEADLINE_EXCEEDED` if the caller's
@@ -49,6 +49,7 @@ interface Surroundings {
   readonly entrance: Entrance;
 }
 
+type StatusToSend = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
 /** Where a call of the library keeps who watches what it sends. */
@@ -122,7 +123,7 @@ class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
   #tooLate(): StatusToSend {
     const correlationId =
       this.#metadata === undefined ? randomUUID() : correlationIdOf(this.#metadata, randomUUID);
-    return statusToSend(deadlineInQueue(), {
+    return withTrailers(deadlineInQueueStatus(), {
       correlationId,
       method: this.#path.slice(1),
       attempts: 0,

@@ -1,23 +1,32 @@
-/** The statuses of calls that end for a reason of their own rather than by what their handler found out. */
+/**
+ * Statuses of calls that end for a reason of their own (cancellation, deadline, shutdown) or
+ * through a defect of the gateway. Their texts are written here once; `service/errors` uses them
+ * for the same failures when an upstream request reports them.
+ */
 import { status } from "@grpc/grpc-js";
 import { callEnd, type CallEnd, CallEnded } from "../../platform/call-signal.ts";
 import type { CallContext } from "../call/call-context.ts";
-import { StatusError } from "./status-error.ts";
+import { StatusError, type StatusDetails } from "./status-error.ts";
 
-/** A new call while the gateway drains. */
-export const refusedWhileDraining = (): StatusError =>
+/** `CANCELLED`: the caller cancelled the call. */
+export const cancelledStatus = (details?: StatusDetails): StatusError =>
+  new StatusError(status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", details);
+
+/** `UNAVAILABLE` / `SHUTTING_DOWN`: a call that arrives, or was not executed, during shutdown. */
+export const shuttingDownStatus = (details?: StatusDetails): StatusError =>
   new StatusError(
     status.UNAVAILABLE,
     "SHUTTING_DOWN",
     "this replica of the gateway is shutting down; connect to another",
-    { retryDelayMs: 0 },
+    { retryDelayMs: 0, ...details },
   );
 
 /**
- * A call whose deadline leaves no time for an answer. grpc-js keeps timeouts in 32 bits, so that one of 25 days
- * arrives as a time long past; nothing shorter can be in the past by more than the call's own way here.
+ * `DEADLINE_TOO_SHORT`: `remainingMs` leaves no time for a response; more than `leastMs` are
+ * needed. grpc-js keeps timeouts in 32 bits, so a timeout of 25 days or more arrives as a time long
+ * past. A remaining time below -60 s can only come from that overflow.
  */
-export const deadlineTooShort = (remainingMs: number, leastMs: number): StatusError =>
+export const deadlineTooShortStatus = (remainingMs: number, leastMs: number): StatusError =>
   new StatusError(
     status.DEADLINE_EXCEEDED,
     "DEADLINE_TOO_SHORT",
@@ -27,32 +36,44 @@ export const deadlineTooShort = (remainingMs: number, leastMs: number): StatusEr
     { metadata: { minimumMs: String(leastMs + 1) } },
   );
 
-/** A call whose time is over before anything was done for it. */
-export const deadlineInQueue = (): StatusError =>
+/** `DEADLINE_IN_QUEUE`: the deadline passed before anything was sent to Key Protect. */
+export const deadlineInQueueStatus = (details?: StatusDetails): StatusError =>
   new StatusError(
     status.DEADLINE_EXCEEDED,
     "DEADLINE_IN_QUEUE",
     "the deadline passed before anything was sent to Key Protect; the call may be repeated",
+    details,
   );
 
-/** Whether Key Protect has, or may have, carried out what the call asks for: on this call's request, or on that of one it waits for. */
+/** `DEADLINE_UPSTREAM`: the deadline passed after a request was sent to Key Protect. */
+export const deadlineUpstreamStatus = (details?: StatusDetails): StatusError =>
+  new StatusError(
+    status.DEADLINE_EXCEEDED,
+    "DEADLINE_UPSTREAM",
+    "the deadline passed while Key Protect was being asked",
+    details,
+  );
+
+/** `GATEWAY_INTERNAL`: a defect of the gateway. The text is fixed; the `cause` is only logged. */
+export const internalStatus = (details?: StatusDetails): StatusError =>
+  new StatusError(status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", details);
+
+/**
+ * Whether Key Protect may have executed what the call asks for: through a request of this call, or
+ * through the request of an earlier call that this one waits for.
+ */
 const hasBegun = ({ attemptLog }: CallContext): boolean =>
   attemptLog.attempts > 0 || attemptLog.mayHaveBeenExecuted === true;
 
-const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
+const statusByEnd: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
   cancelled: (context) =>
-    new StatusError(status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {
+    cancelledStatus({
       mayHaveExecuted: context.rpc.repeat === "unsafe" && hasBegun(context),
     }),
   deadline: (context) =>
     hasBegun(context)
-      ? new StatusError(
-          status.DEADLINE_EXCEEDED,
-          "DEADLINE_UPSTREAM",
-          "the deadline passed while Key Protect was being asked",
-          { mayHaveExecuted: context.rpc.repeat !== "safe" },
-        )
-      : deadlineInQueue(),
+      ? deadlineUpstreamStatus({ mayHaveExecuted: context.rpc.repeat !== "safe" })
+      : deadlineInQueueStatus(),
   shutdown: (context) =>
     context.rpc.repeat === "unsafe" && hasBegun(context)
       ? new StatusError(
@@ -61,21 +82,22 @@ const endedBy: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> 
           `the gateway shut down before Key Protect answered: ${context.rpc.method} may or may not have happened; look before repeating it`,
           { neverRetry: true, mayHaveExecuted: true },
         )
-      : refusedWhileDraining(),
+      : shuttingDownStatus(),
 };
 
-/** The status of a call whose signal was aborted before its handler had an answer. */
-export const endedCall = (context: CallContext): StatusError =>
-  endedBy[callEnd(context.signal)](context);
+/** The status of a call whose signal was aborted before its handler had a result. */
+export const callEndedStatus = (context: CallContext): StatusError =>
+  statusByEnd[callEnd(context.signal)](context);
 
 /**
- * The status for whatever a handler threw. A `StatusError` is passed on; the call's own end is told as such; anything
- * else is a defect of the gateway and gets a fixed text, because its message may hold host names or worse.
+ * The status for anything a handler throws. A `StatusError` is passed on. A `CallEnded` becomes the
+ * status of the call's end. Anything else is a defect and becomes `GATEWAY_INTERNAL` with a fixed
+ * text, because its message may hold host names or secrets.
  */
 export function statusErrorOf(error: unknown, context: CallContext): StatusError {
   if (error instanceof StatusError) return error;
-  if (error instanceof CallEnded && context.signal.aborted) return endedCall(context);
-  return new StatusError(status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", {
+  if (error instanceof CallEnded && context.signal.aborted) return callEndedStatus(context);
+  return internalStatus({
     mayHaveExecuted: context.rpc.repeat === "unsafe" && context.attemptLog.attempts > 0,
     cause: error,
   });

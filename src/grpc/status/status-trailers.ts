@@ -1,13 +1,19 @@
-import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { Metadata, type status } from "@grpc/grpc-js";
 import { correlationKey } from "../call/correlation-id.ts";
 import { encodeStatus, type StatusFacts } from "./encode-status.ts";
 import type { StatusError } from "./status-error.ts";
 
-/** A status as grpc-js takes it. */
-export type StatusToSend = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+/** A status with its trailers, as grpc-js sends it. */
+export interface StatusWithTrailers {
+  readonly code: status;
+  /** The status text. */
+  readonly details: string;
+  /** `x-correlation-id`, `grpc-status-details-bin` and, for a retry hint, `grpc-retry-pushback-ms`. */
+  readonly metadata: Metadata;
+}
 
-/** An error as it goes out: with its details, and with the correlation ID in a trailer of its own. */
-export function statusToSend(error: StatusError, facts: StatusFacts): StatusToSend {
+/** Encodes an error with its details and the call's correlation ID as trailers. */
+export function withTrailers(error: StatusError, facts: StatusFacts): StatusWithTrailers {
   const { code, message, details, pushback } = encodeStatus(error, facts);
   const metadata = new Metadata();
   metadata.set(correlationKey, facts.correlationId);

@@ -101,19 +101,27 @@ export const apiHelp = {
   url: "https://cloud.ibm.com/apidocs/key-protect",
 };
 
-/** Builds a status. Adds the upstream's reason codes and the cause. */
+/** The details that every status has: the upstream's reason codes and the cause. */
+export const commonDetails = (f: FailureContext): StatusDetails => ({
+  metadata: { upstreamReason: f.upstreamReason },
+  cause: f.cause,
+});
+
+/** Builds a status. Adds the details of `commonDetails`. */
 export const fail = (
   f: FailureContext,
   code: status,
   reason: Reason,
   message: string,
   details: StatusDetails = {},
-): StatusError =>
-  new StatusError(code, reason, message, {
+): StatusError => {
+  const common = commonDetails(f);
+  return new StatusError(code, reason, message, {
+    ...common,
     ...details,
-    metadata: { upstreamReason: f.upstreamReason, ...details.metadata },
-    cause: f.cause,
+    metadata: { ...common.metadata, ...details.metadata },
   });
+};
 
 /** Whether a second execution of the RPC would have an effect of its own. */
 export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.repeat === "unsafe";

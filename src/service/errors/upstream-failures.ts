@@ -1,7 +1,15 @@
 /** What went wrong on the way: the upstream, IAM, the network, the gateway itself, time. */
 import { status } from "@grpc/grpc-js";
 import {
+  cancelledStatus,
+  deadlineInQueueStatus,
+  deadlineUpstreamStatus,
+  internalStatus,
+  shuttingDownStatus,
+} from "../../grpc/status/call-ended-status.ts";
+import {
   apiHelp,
+  commonDetails,
   fail,
   isUnsafe,
   named,
@@ -117,36 +125,17 @@ export const badResponse: Failure = (s) => {
 };
 
 export const cancelled: Failure = (s) =>
-  fail(s, status.CANCELLED, "OUTCOME_UNKNOWN", "the caller cancelled the call", {
-    mayHaveExecuted: isUnsafe(s) && s.sent,
-  });
+  cancelledStatus({ ...commonDetails(s), mayHaveExecuted: isUnsafe(s) && s.sent });
 
-export const shuttingDown: Failure = unlessAmbiguous((s) =>
-  fail(
-    s,
-    status.UNAVAILABLE,
-    "SHUTTING_DOWN",
-    "this replica of the gateway is shutting down; connect to another",
-    { retryDelayMs: 0 },
-  ),
-);
+export const shuttingDown: Failure = unlessAmbiguous((s) => shuttingDownStatus(commonDetails(s)));
 
 export const deadlineUpstream: Failure = (s) =>
-  fail(
-    s,
-    status.DEADLINE_EXCEEDED,
-    "DEADLINE_UPSTREAM",
-    "the deadline passed while Key Protect was being asked",
-    { mayHaveExecuted: s.context.rpc.repeat !== "safe" && s.sent },
-  );
+  deadlineUpstreamStatus({
+    ...commonDetails(s),
+    mayHaveExecuted: s.context.rpc.repeat !== "safe" && s.sent,
+  });
 
-export const deadlineInQueue: Failure = (s) =>
-  fail(
-    s,
-    status.DEADLINE_EXCEEDED,
-    "DEADLINE_IN_QUEUE",
-    "the deadline passed before anything was sent to Key Protect; the call may be repeated",
-  );
+export const deadlineInQueue: Failure = (s) => deadlineInQueueStatus(commonDetails(s));
 
 export const deadlineTooShort: Failure = (s) =>
   fail(
@@ -188,6 +177,4 @@ export const iamUnavailable: Failure = retryable(
 );
 
 export const internal: Failure = (s) =>
-  fail(s, status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", {
-    mayHaveExecuted: isUnsafe(s) && s.sent,
-  });
+  internalStatus({ ...commonDetails(s), mayHaveExecuted: isUnsafe(s) && s.sent });

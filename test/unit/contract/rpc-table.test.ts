@@ -1,37 +1,46 @@
 import { MethodOptions_IdempotencyLevel as Level } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
-import { assertTableCovers, rpcOf, rpcTable, type RepeatClass } from "../../../src/rpc-table.ts";
+import {
+  assertTableCovers,
+  rpcOf,
+  rpcTable,
+  type CoalesceClass,
+  type RepeatClass,
+} from "../../../src/rpc-table.ts";
 import { pathOf, readContract } from "./contract.ts";
 
 const contract = readContract(Buffer.from(descriptorSet, "base64"));
 const paths = contract.methods.map(pathOf);
 
-/** What a client library may assume about an RPC, given what the gateway knows about repeating it. */
+/** Idempotency levels that the contract may declare for each retry class of the table. */
 const levels: Readonly<Record<RepeatClass, readonly Level[]>> = {
   safe: [Level.NO_SIDE_EFFECTS, Level.IDEMPOTENT],
   conditional: [Level.IDEMPOTENT],
   unsafe: [Level.IDEMPOTENCY_UNKNOWN],
 };
 
-describe("the table of RPCs and the contract", () => {
-  test("have the same RPCs, each once", () => {
+const methodsOf = (coalesce: CoalesceClass) =>
+  rpcTable.filter((rpc) => rpc.coalesce === coalesce).map(({ method }) => method);
+
+describe("rpc-table.ts", () => {
+  test("the table and the contract have the same RPCs, each once", () => {
     expect(rpcTable.map((rpc) => rpc.path).toSorted()).toEqual(paths.toSorted());
     expect(new Set(paths).size).toBe(paths.length);
   });
 
-  test("pass the check that start-up makes", () => {
+  test("assertTableCovers accepts the RPCs of the contract", () => {
     expect(() => assertTableCovers(paths)).not.toThrow();
   });
 
-  test("fail that check if the contract has one RPC more", () => {
+  test("assertTableCovers throws for an RPC of the contract without a row", () => {
     const more = [...paths, "/keyprotect.v1.KeysService/RestoreKey"];
     expect(() => assertTableCovers(more)).toThrow(
       "without a row: /keyprotect.v1.KeysService/RestoreKey; without an RPC: none",
     );
   });
 
-  test("fail that check if the contract has one RPC less", () => {
+  test("assertTableCovers throws for a row without an RPC in the contract", () => {
     const less = paths.filter((path) => !path.endsWith("/RotateKey"));
     expect(() => assertTableCovers(less)).toThrow(
       "without a row: none; without an RPC: /keyprotect.v1.KeyActionsService/RotateKey",
@@ -39,22 +48,28 @@ describe("the table of RPCs and the contract", () => {
   });
 
   test.each(contract.methods.map((method) => [pathOf(method), method.idempotency] as const))(
-    "agree on repeating %s",
+    "the contract and the table agree on whether %s may be repeated",
     (path, idempotency) => {
       expect(levels[rpcOf(path).repeat]).toContain(idempotency);
     },
   );
 
-  test("give every row the service and method of its path", () => {
+  test("the path of every row is its service and its method", () => {
     for (const rpc of rpcTable) expect(rpc.path).toBe(`/${rpc.service}/${rpc.method}`);
   });
 
-  test("leave every RPC time for a whole upstream attempt within its default deadline", () => {
+  test("every default deadline is longer than one upstream attempt", () => {
     for (const rpc of rpcTable) expect(rpc.defaultDeadlineMs).toBeGreaterThan(rpc.attemptTimeoutMs);
+  });
+
+  test("only reads whose result is the same for all callers, and UnwrapKey, are coalesced", () => {
+    expect(methodsOf("read")).toEqual(["CountKeys", "GetKey", "GetKeyPolicies", "ListLockers"]);
+    expect(methodsOf("unwrap")).toEqual(["UnwrapKey"]);
+    for (const rpc of rpcTable) if (rpc.coalesce !== "never") expect(rpc.repeat).toBe("safe");
   });
 });
 
-test("an RPC without a row is refused by name", () => {
+test("rpcOf throws for an RPC without a row and names it", () => {
   expect(() => rpcOf("/keyprotect.v1.KeysService/RestoreKey")).toThrow("RestoreKey");
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { CallEnded, type CallEnd } from "../../../../src/platform/call-signal.ts";
-import { endedCall } from "../../../../src/grpc/status/call-ended-status.ts";
+import { callEndedStatus } from "../../../../src/grpc/status/call-ended-status.ts";
 import { callContext } from "../../../support/call-context.ts";
 
 const ended = (
@@ -11,7 +11,7 @@ const ended = (
   const controller = new AbortController();
   controller.abort(new CallEnded(end));
   const { signal } = controller;
-  const { reason, details } = endedCall(
+  const { reason, details } = callEndedStatus(
     callContext(method, { signal, attemptLog: { httpStatus: undefined, ...attemptLog } }),
   );
   return [reason, details.mayHaveExecuted === true];
@@ -32,6 +32,9 @@ test.each([
   ["CreateKey", "shutdown", waiting, ["OUTCOME_UNKNOWN", true]],
   ["WrapKey", "deadline", sent, ["DEADLINE_UPSTREAM", false]],
   ["WrapKey", "shutdown", sent, ["SHUTTING_DOWN", false]],
-] as const)("%s that ends by %s with %o is told so", (method, end, attemptLog, told) => {
-  expect(ended(method, end, attemptLog)).toEqual(told);
-});
+] as const)(
+  "a %s ended by %s with the attempt log %o has the right reason and mayHaveExecuted",
+  (method, end, attemptLog, told) => {
+    expect(ended(method, end, attemptLog)).toEqual(told);
+  },
+);
