@@ -12,15 +12,16 @@ import { toCircuits } from "./_circuits.ts";
 import { createCredentials } from "./credentials.ts";
 import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
-import { createCallRegistry } from "../grpc/call/active-calls.ts";
+import { createActiveCalls } from "../grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../grpc/call/deadline.ts";
 import { createAuthenticate } from "../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../grpc/interceptors/authorize.ts";
+import { inOrder } from "../grpc/interceptors/interceptor.ts";
 import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
-import { createRoute } from "../grpc/interceptors/select-instance.ts";
-import { createLibraryStatus } from "../grpc/server/raw-call-interceptor.ts";
-import { createLogAccess } from "../grpc/observers/access-log.ts";
-import { createMeasure } from "../grpc/observers/call-metrics.ts";
+import { createSelectInstance } from "../grpc/interceptors/select-instance.ts";
+import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
+import { createAccessLog } from "../grpc/observers/access-log.ts";
+import { createCallMetricsObserver } from "../grpc/observers/call-metrics.ts";
 import { createPeerReader } from "../grpc/call/peer.ts";
 import { startServer } from "../grpc/server/server.ts";
 import { createUnary } from "../grpc/call/unary-handler.ts";
@@ -63,7 +64,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const { clock = systemClock, random = Math.random } = deps;
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
-  const registry = createCallRegistry();
+  const activeCalls = createActiveCalls();
   const startedAt = clock.now();
   const version = gatewayVersion();
   const { caFile } = config.upstream;
@@ -90,7 +91,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
-    // `route` lets no other alias pass.
+    // `selectInstance` rejects every other alias.
     if (instance === undefined) throw new Error(`no instance ${context.instance}`);
     return instance;
   };
@@ -98,7 +99,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const unary = createUnary({
     clock,
     logger,
-    registry,
+    activeCalls,
     maxSendBytes: config.limits.maxSendBytes,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
@@ -107,23 +108,26 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       trustDomains: config.tls?.trustDomains ?? [],
     }),
     observers: [
-      createMeasure(metrics),
-      createLogAccess(logger),
+      createCallMetricsObserver(metrics),
+      createAccessLog(logger),
       observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],
-    interceptors: [
-      limitMetadata({
+    interceptors: inOrder({
+      limitMetadata: limitMetadata({
         maxBytes: config.limits.maxMetadataBytes,
         maxEntries: config.limits.maxMetadataEntries,
       }),
-      createAuthenticate({ isTls: config.tls !== undefined }),
-      createRoute({ aliases: [...instances.keys()], defaultAlias: config.defaultInstance }),
-      createAuthorize(
+      authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
+      selectInstance: createSelectInstance({
+        aliases: [...instances.keys()],
+        defaultAlias: config.defaultInstance,
+      }),
+      authorize: createAuthorize(
         config.policy === undefined
           ? defaultPolicy(config.listen.every(isLocalAddress))
           : compilePolicy(config.policy.rules),
       ),
-    ],
+    }),
   });
   const services = bindContract(
     {
@@ -169,12 +173,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       limits: config.limits,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
-      registry,
+      activeCalls,
       interceptors: [
-        createLibraryStatus(
-          (path, code) => metrics.callEndedByLibrary(path, code),
-          () => clock.wallNow(),
-        ),
+        createRawCallInterceptor({
+          endedByLibrary: (path, code) => metrics.callEndedByLibrary(path, code),
+          clock,
+        }),
       ],
       logger,
       clock,

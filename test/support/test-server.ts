@@ -8,8 +8,8 @@ import { Status } from "../../src/gen/google/rpc/status.ts";
 import { KeysServiceClient, KeysServiceService } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { bindService } from "../../src/grpc/call/bind-service.ts";
 import type { CallContext } from "../../src/grpc/call/call-context.ts";
-import { createCallRegistry } from "../../src/grpc/call/active-calls.ts";
-import type { CallRegistry } from "../../src/grpc/call/active-calls.ts";
+import { createActiveCalls } from "../../src/grpc/call/active-calls.ts";
+import type { ActiveCalls } from "../../src/grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
 import { createAuthenticate } from "../../src/grpc/interceptors/authenticate.ts";
 import { createPeerReader } from "../../src/grpc/call/peer.ts";
@@ -20,7 +20,7 @@ import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 /** A server of which `CountKeys` alone answers, with what its tests look at. */
 export interface TestServer extends AsyncDisposable {
   readonly server: GatewayServer;
-  readonly registry: CallRegistry;
+  readonly activeCalls: ActiveCalls;
   /** The first address as a gRPC target. */
   readonly target: string;
   /** Contexts of the calls that reached the handler. */
@@ -41,12 +41,12 @@ const absent = () => Promise.reject(new Error("not part of this test"));
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const lines: Record<string, unknown>[] = [];
   const contexts: CallContext[] = [];
-  const registry = createCallRegistry();
+  const activeCalls = createActiveCalls();
   const logger = pino({ level: "debug" }, { write: (line) => void lines.push(JSON.parse(line)) });
   const unary = createUnary({
     clock: systemClock,
     logger,
-    registry,
+    activeCalls,
     deadlines: defaultDeadlineRules,
     observers: [],
     createId: randomUUID,
@@ -84,7 +84,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     healthServices: ["keyprotect.v1.KeysService"],
     reflection: undefined,
-    registry,
+    activeCalls,
     logger,
     clock: systemClock,
     drain: { delayMs: 0, graceMs: 1_000 },
@@ -96,7 +96,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
   return {
     server,
-    registry,
+    activeCalls,
     target,
     contexts,
     lines,

@@ -11,9 +11,9 @@ import { Status } from "../../src/gen/google/rpc/status.ts";
 import { ErrorInfo } from "../../src/gen/google/rpc/error_details.ts";
 import { bindService, type HandlersOf } from "../../src/grpc/call/bind-service.ts";
 import type { CallOutcome } from "../../src/grpc/call/call-observer.ts";
-import { createCallRegistry, type CallRegistry } from "../../src/grpc/call/active-calls.ts";
+import { createActiveCalls, type ActiveCalls } from "../../src/grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
-import { createLibraryStatus } from "../../src/grpc/server/raw-call-interceptor.ts";
+import { createRawCallInterceptor } from "../../src/grpc/server/raw-call-interceptor.ts";
 import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
 import { eventually } from "./eventually.ts";
 
@@ -27,7 +27,7 @@ export interface UnaryServer extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
   readonly client: KeysServiceClient;
-  readonly registry: CallRegistry;
+  readonly activeCalls: ActiveCalls;
   readonly outcomes: CallOutcome[];
   readonly started: string[];
   /** Calls that ended before their handler, as `path code`. */
@@ -48,12 +48,12 @@ export async function startUnaryServer(
   const outcomes: CallOutcome[] = [];
   const started: string[] = [];
   const endedByLibrary: string[] = [];
-  const registry = overrides.registry ?? createCallRegistry();
+  const activeCalls = overrides.activeCalls ?? createActiveCalls();
   const clock = overrides.clock ?? systemClock;
   const unary = createUnary({
     clock,
     logger: pino({ level: "debug" }, { write: (line) => void lines.push(JSON.parse(line)) }),
-    registry,
+    activeCalls,
     deadlines: defaultDeadlineRules,
     observers: [
       {
@@ -74,10 +74,10 @@ export async function startUnaryServer(
   const server = new grpc.Server({
     "grpc.max_receive_message_length": 128 * 1024,
     interceptors: [
-      createLibraryStatus(
-        (path, code) => void endedByLibrary.push(`${path} ${code}`),
-        () => clock.wallNow(),
-      ),
+      createRawCallInterceptor({
+        endedByLibrary: (path, code) => void endedByLibrary.push(`${path} ${code}`),
+        clock,
+      }),
     ],
     ...serverOptions,
   });
@@ -110,7 +110,7 @@ export async function startUnaryServer(
     address: `127.0.0.1:${port}`,
     port,
     client: newClient(),
-    registry,
+    activeCalls,
     outcomes,
     started,
     endedByLibrary,
@@ -119,7 +119,7 @@ export async function startUnaryServer(
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.close();
       server.forceShutdown();
-      await eventually(() => registry.count === 0);
+      await eventually(() => activeCalls.count === 0);
     },
   };
 }

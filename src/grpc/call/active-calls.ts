@@ -1,70 +1,68 @@
 import type { CallEnd } from "../../platform/call-signal.ts";
 
-/** A call that is being worked on, as the registry sees it. */
-export interface RegisteredCall {
-  /** Where the registry keeps it; `undefined` while it is not in one. For the registry alone. */
-  place: number | undefined;
-  /** Ends the call now: its signal is aborted and it is answered at once. Does nothing to an answered call. */
+/** A call in progress, as the list of active calls sees it. */
+export interface ActiveCall {
+  /** Position in the list; `undefined` outside it. Only `ActiveCalls` writes it. */
+  index: number | undefined;
+  /** Ends the call: aborts its signal and answers it. Does nothing to an answered call. */
   end(end: CallEnd): void;
 }
 
 /** The calls that have been accepted and not yet answered. */
-export interface CallRegistry {
-  /** How many calls are in flight. */
+export interface ActiveCalls {
+  /** Number of active calls. */
   readonly count: number;
-  /** Whether new calls are to be refused. */
+  /** Whether new calls have to be rejected. */
   readonly isRefusing: boolean;
-  add(call: RegisteredCall): void;
-  /** Takes an answered call out. Does nothing to one that is not in. */
-  remove(call: RegisteredCall): void;
-  /** From now on calls that arrive are refused with `UNAVAILABLE` / `SHUTTING_DOWN`. */
+  /** Adds a call; does nothing if it is in the list. */
+  add(call: ActiveCall): void;
+  /** Removes an answered call; does nothing if it is not in the list. */
+  remove(call: ActiveCall): void;
+  /** From now on new calls are rejected with `UNAVAILABLE` / `SHUTTING_DOWN`. */
   refuseNew(): void;
-  /** Refuses new calls and ends those in flight; `end` is `shutdown` unless told otherwise. */
-  endAll(end?: CallEnd): void;
-  /** Resolves when no call is in flight: at once, or when the last one has been answered. */
+  /** Rejects new calls and ends all active ones. Default for `end`: `shutdown`. */
+  cancelAll(end?: CallEnd): void;
+  /** Resolves when no call is active. */
   idle(): Promise<void>;
 }
 
 /**
- * An empty registry that accepts calls. A list in which each call knows its place, and no `Set`: one that many come to and
- * leave makes itself a new table every few dozen calls, and the tables before keep all that was in them alive until the next
- * large collection of garbage, the calls' streams included.
+ * Creates an empty list of active calls. It is an array in which each call knows its index. A `Set`
+ * with this turnover allocates a new table every few dozen calls, and the old tables keep their
+ * calls, including the streams, alive until the next major garbage collection.
  */
-export function createCallRegistry(): CallRegistry {
-  const calls: RegisteredCall[] = [];
-  let isRefusing = false;
+export function createActiveCalls(): ActiveCalls {
+  const calls: ActiveCall[] = [];
   let waiting: (() => void)[] = [];
 
-  return {
+  const activeCalls = {
     get count() {
       return calls.length;
     },
-    get isRefusing() {
-      return isRefusing;
+    isRefusing: false,
+    add(call: ActiveCall) {
+      if (call.index === undefined) call.index = calls.push(call) - 1;
     },
-    add(call) {
-      if (call.place === undefined) call.place = calls.push(call) - 1;
-    },
-    remove(call) {
-      const { place } = call;
-      if (place === undefined) return;
-      call.place = undefined;
+    remove(call: ActiveCall) {
+      const { index } = call;
+      if (index === undefined) return;
+      call.index = undefined;
       const last = calls.pop();
       if (last !== undefined && last !== call) {
-        last.place = place;
-        calls[place] = last;
+        last.index = index;
+        calls[index] = last;
       }
       if (calls.length > 0) return;
       const resolves = waiting;
       waiting = [];
       for (const resolve of resolves) resolve();
     },
-    refuseNew: () => {
-      isRefusing = true;
+    refuseNew() {
+      activeCalls.isRefusing = true;
     },
-    endAll(end = "shutdown") {
-      isRefusing = true;
-      // A copy: ending a call may take it out of the list.
+    cancelAll(end: CallEnd = "shutdown") {
+      activeCalls.isRefusing = true;
+      // Iterates over a copy, because ending a call may remove it from the list.
       for (const call of Array.from(calls)) call.end(end);
     },
     idle: () =>
@@ -74,4 +72,5 @@ export function createCallRegistry(): CallRegistry {
             waiting.push(resolve);
           }),
   };
+  return activeCalls;
 }

@@ -7,7 +7,7 @@ import { rpcOf } from "../../rpc-table.ts";
 import type { UnaryHandler } from "../interceptors/interceptor.ts";
 import type { Unary } from "./unary-handler.ts";
 
-/** The handlers that a service definition asks for, by the definition's own method names. */
+/** One handler per method of a service definition, by the definition's own method names. */
 export type HandlersOf<Definition> = {
   readonly [Method in keyof Definition]: Definition[Method] extends {
     requestDeserialize: (bytes: Buffer) => infer Req;
@@ -17,7 +17,7 @@ export type HandlersOf<Definition> = {
     : never;
 };
 
-/** What `server.addService` takes. */
+/** The arguments of `Server.addService`. */
 export interface BoundService {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
@@ -25,8 +25,8 @@ export interface BoundService {
 
 type AnyMethod = MethodDefinition<unknown, unknown>;
 
-/** Decodes a message and wipes the frame it came in: the decoder has copied what the request keeps. */
-const decodeAndWipe =
+/** Decodes a message and zeroes its frame: the decoder has copied the fields. */
+const decodeAndZeroize =
   (decode: AnyMethod["requestDeserialize"]): AnyMethod["requestDeserialize"] =>
   (bytes) => {
     try {
@@ -36,15 +36,16 @@ const decodeAndWipe =
     }
   };
 
-/** The call has encoded its response by the time the library asks for it. */
-const passOn: AnyMethod["responseSerialize"] = (message) => {
+/** `InboundCall` has already encoded the response. */
+const asEncoded: AnyMethod["responseSerialize"] = (message) => {
   if (!Buffer.isBuffer(message)) throw new TypeError("the response is not encoded");
   return message;
 };
 
 /**
- * Binds handlers to a service definition. Throws if a method has no handler, a handler no method, an RPC no row in
- * the table, or if a method streams: all of that is a defect of the gateway, to be found at start-up.
+ * Binds handlers to a service definition. Throws if a method has no handler, a handler has no
+ * method, an RPC has no row in `rpc-table.ts`, or a method streams. Each of these is a defect of the
+ * gateway, to be found at start-up.
  */
 export function bindService<Definition extends ServiceDefinition>(
   definition: Definition,
@@ -60,8 +61,8 @@ export function bindService<Definition extends ServiceDefinition>(
     if (method.requestStream || method.responseStream) throw new Error(`${method.path} streams`);
     methods[name] = {
       ...method,
-      requestDeserialize: decodeAndWipe(method.requestDeserialize),
-      responseSerialize: passOn,
+      requestDeserialize: decodeAndZeroize(method.requestDeserialize),
+      responseSerialize: asEncoded,
     };
     implementation[name] = unary(rpcOf(method.path), handler, method.responseSerialize);
   }

@@ -1,35 +1,115 @@
-import type { Metadata } from "@grpc/grpc-js";
+/** The context of one inbound call: its fields, who writes them, and how it is created. */
+import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { AttemptLog } from "../../platform/attempt-log.ts";
 import type { CallSignal } from "../../platform/call-signal.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { Secret } from "../../platform/secret.ts";
+import { correlationIdOf } from "./correlation-id.ts";
+import { allowedMs, type DeadlineRules } from "./deadline.ts";
+import type { Peer, PeerCall } from "./peer.ts";
 
-/** Everything about one inbound call that is not its message. Passed explicitly to everything that works for the call. */
+/**
+ * Everything about one inbound call except its message. It is created once per call and passed
+ * explicitly to all code that works for the call.
+ */
 export interface CallContext {
   readonly rpc: Rpc;
-  /** One UUID for the call: sent upstream, returned in initial metadata and trailers, in every log line. */
+  /**
+   * A UUID: sent upstream, returned in initial metadata and trailers, and part of every log line.
+   */
   readonly correlationId: string;
   /** Request metadata as received. */
   readonly metadata: Metadata;
   /** Network address of the caller, or `unix` for a Unix domain socket. */
   readonly peer: string;
-  /** The one URI SAN of the caller's verified certificate; `undefined` where the listener has no client certificates. */
+  /**
+   * The only URI SAN of the caller's verified certificate; `undefined` if the listener does not
+   * require client certificates.
+   */
   readonly certificateUri: string | undefined;
-  /** Why the certificate does not identify the caller (none or several URI SANs, ...); `undefined` if it does or there is none. */
+  /**
+   * Why the certificate does not identify the caller, such as no URI SAN or several; `undefined` if
+   * it does or if there is none.
+   */
   readonly certificateProblem: string | undefined;
-  /** Who calls: a SPIFFE ID, `unix`, or `anonymous`. Set by the `authenticate` interceptor. */
+  /**
+   * A SPIFFE ID, `unix`, or `anonymous`. Written by the `authenticate` interceptor; `anonymous`
+   * before.
+   */
   readonly caller: string;
-  /** Alias of the configured instance that the call is for. Set by the `route` interceptor. */
+  /**
+   * Alias of the configured instance that the call is for. Written by the `selectInstance`
+   * interceptor; empty before.
+   */
   readonly instance: string;
-  /** The bearer token of the caller's `authorization` metadata, if it sent one. */
+  /**
+   * The bearer token of the caller's `authorization` metadata, if it sent one. Written by the
+   * `authenticate` interceptor.
+   */
   readonly callerToken: Secret | undefined;
-  /** When the call has to be answered, in milliseconds of the monotonic clock: a margin before the caller's own deadline. */
+  /**
+   * Time by which the call must be answered, in milliseconds of the monotonic clock. It is earlier
+   * than the caller's own deadline by a margin.
+   */
   readonly deadline: number;
-  /** Aborted with a `CallEnded` as reason when the caller cancels, `deadline` passes or the gateway's grace period ends. */
+  /**
+   * Aborted with a `CallEnded` as reason when the caller cancels, `deadline` passes or the
+   * shutdown's grace period ends.
+   */
   readonly signal: CallSignal;
   /** The upstream requests made for this call so far. */
-  readonly attemptLog: AttemptLog & { caller?: string; instance?: string };
-  /** The root logger; lines carry the correlation ID explicitly. */
+  readonly attemptLog: AttemptLog;
+  /** The root logger; callers add the correlation ID to each line. */
   readonly logger: Logger;
+}
+
+/**
+ * The same context while interceptors run. They write these three fields, each at most once;
+ * handlers and observers read them as part of `CallContext`.
+ */
+export interface MutableCallContext extends CallContext {
+  caller: string;
+  callerToken: Secret | undefined;
+  instance: string;
+}
+
+/** Dependencies of `createCallContext`; the same for all calls. */
+export interface CallContextDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly deadlines: DeadlineRules;
+  /** Creates the correlation ID, a random UUID, if the caller sent none. */
+  readonly createId: () => string;
+  readonly peerOf: (call: PeerCall) => Peer;
+}
+
+/**
+ * Creates the context of a call on arrival. `remaining` is the time until the caller's own
+ * deadline, in milliseconds.
+ */
+export function createCallContext(
+  { clock, logger, deadlines, createId, peerOf }: CallContextDeps,
+  rpc: Rpc,
+  call: ServerUnaryCall<unknown, unknown>,
+  remaining: number,
+  signal: CallSignal,
+): MutableCallContext {
+  const { peer, certificateUri, certificateProblem } = peerOf(call);
+  return {
+    rpc,
+    correlationId: correlationIdOf(call.metadata, createId),
+    metadata: call.metadata,
+    peer,
+    certificateUri,
+    certificateProblem,
+    caller: "anonymous",
+    instance: "",
+    callerToken: undefined,
+    deadline: clock.now() + allowedMs(remaining, rpc.defaultDeadlineMs, deadlines),
+    signal,
+    attemptLog: { attempts: 0, httpStatus: undefined },
+    logger,
+  };
 }

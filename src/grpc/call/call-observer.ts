@@ -1,26 +1,31 @@
+/** Observers are notified of the start and the end of calls, outside all interceptors. */
 import type { status } from "@grpc/grpc-js";
 import type { Rpc } from "../../rpc-table.ts";
-import type { CallContext } from "./call-context.ts";
 import type { Reason } from "../status/status-error.ts";
+import type { CallContext } from "./call-context.ts";
 
 /** How a call ended. */
 export interface CallOutcome {
-  /** The context as the call began; who called and for which instance stands in its `attemptLog` once it is known. */
+  /** The call's context, with caller and instance as far as interceptors resolved them. */
   readonly context: CallContext;
-  /** The status that was sent, or `CANCELLED` or `DEADLINE_EXCEEDED` where the caller was gone before the answer. */
+  /**
+   * The status that was sent; `CANCELLED` or `DEADLINE_EXCEEDED` if the caller was gone before the
+   * answer.
+   */
   readonly code: status;
-  /** `undefined` for success and where there was nobody left to tell a reason. */
+  /** `undefined` for success and if the caller was gone. */
   readonly reason: Reason | undefined;
+  /** From the arrival to the answer, in milliseconds. */
   readonly durationMs: number;
   /** Whether the change that the call asked for may have happened although the call failed. */
   readonly mayHaveExecuted: boolean;
-  /** What was thrown; `undefined` for success. */
+  /** The error behind the status; `undefined` for success. */
   readonly error: unknown;
 }
 
 /**
- * Watches calls from outside everything that can refuse them. Each call whose handler grpc-js invoked begins and ends
- * exactly once, whatever answered it.
+ * Observes calls. Each call whose handler grpc-js invoked starts and ends exactly once, also if an
+ * interceptor, the deadline or a shutdown answers it.
  */
 export interface CallObserver {
   callStarted?(rpc: Rpc): void;

@@ -1,206 +1,238 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
-import { CallEnded, type CallEnd } from "../../platform/call-signal.ts";
-import { CallLifetime } from "../../platform/call-signal.ts";
+import { CallEnded, type CallEnd, CallLifetime } from "../../platform/call-signal.ts";
 import type { Timer } from "../../platform/clock.ts";
 import type { Rpc } from "../../rpc-table.ts";
-import type { CallContext } from "./call-context.ts";
+import type { InterceptedHandler } from "../interceptors/interceptor.ts";
 import {
   callEndedStatus,
   deadlineTooShortStatus,
+  responseTooLargeStatus,
   shuttingDownStatus,
   statusErrorOf,
 } from "../status/call-ended-status.ts";
-import type { RegisteredCall } from "./active-calls.ts";
-import { correlationKey } from "./correlation-id.ts";
-import { type CallSurroundings, createCallContext } from "./create-call-context.ts";
-import { remainingMs } from "./deadline.ts";
-import { withTrailers } from "../status/status-trailers.ts";
-import type { UnaryHandler } from "../interceptors/interceptor.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
-import { wipe } from "./zeroize.ts";
+import { withTrailers } from "../status/status-trailers.ts";
+import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
+import {
+  type CallContextDeps,
+  createCallContext,
+  type MutableCallContext,
+} from "./call-context.ts";
+import type { CallObserver } from "./call-observer.ts";
+import { correlationKey } from "./correlation-id.ts";
+import { remainingMs } from "./deadline.ts";
+import { zeroize } from "./zeroize.ts";
 
-/** Turns a response into its message. Must copy: the response is wiped afterwards. */
+/** Encodes a response. Must copy its bytes: the response is zeroed afterwards. */
 export type Encode<Res> = (response: Res) => Buffer;
 
-/** With less than this left of the caller's own time, in milliseconds, its deadline is taken to have come. */
-const hastyMs = 5;
+/** Dependencies of a call; the same for all calls. */
+export interface CallDeps extends CallContextDeps {
+  readonly activeCalls: ActiveCalls;
+  /** Notified of the start and end of every call. One that throws is logged and skipped. */
+  readonly observers: readonly CallObserver[];
+  /**
+   * Largest encoded response in bytes. The call itself rejects a larger one, because grpc-js would
+   * do so without details and without an observer noticing.
+   */
+  readonly maxSendBytes: number;
+}
+
+/** With less than this left, in milliseconds, the caller's own deadline counts as passed. */
+const deadlineToleranceMs = 5;
 
 /**
- * One call from its arrival to the wiping of its last byte. Three things happen to it once each, in any order: it is
- * answered (the status is decided and sent), its handler settles, and it closes (grpc-js is done with it, after every
- * answer and when the caller goes away). Answered by one of handler, deadline, shutdown or caller, it ignores the
- * others.
+ * One call from its arrival until its last byte is zeroed. Three events happen once each, in any
+ * order: the call is answered (a status is decided and sent), its handler settles, and it closes
+ * (grpc-js is done with it: after every answer, or when the caller is gone). The handler, the
+ * deadline, a shutdown or the caller answers it; whichever is first wins and the others have no
+ * effect. When the call is closed and its handler has settled, request and message are zeroed.
  */
-export class InboundCall<Req, Res> implements RegisteredCall {
-  place: number | undefined;
-  readonly #around: CallSurroundings;
+export class InboundCall<Req, Res> implements ActiveCall {
+  index: number | undefined;
+  readonly #deps: CallDeps;
+  /** The call of grpc-js: source of request, metadata and `cancelled`; sends the headers. */
   readonly #call: ServerUnaryCall<Req, Buffer>;
+  /** Sends message and status. Called at most once. */
   readonly #callback: sendUnaryData<Buffer>;
   readonly #encode: Encode<Res>;
-  readonly #context: CallContext;
+  readonly #context: MutableCallContext;
+  /** The `signal` of the context, with the means to abort it. */
   readonly #lifetime = new CallLifetime();
+  /** Arrival, in milliseconds of the monotonic clock. */
   readonly #startedAt: number;
+  /** Time from the arrival until the caller's own deadline, in milliseconds. */
   readonly #remainingMs: number;
+  /** Fires at the deadline of the context. `undefined` for a call that is rejected on arrival. */
   #timer: Timer | undefined;
+  /** A status was decided: it has been sent, or the caller is gone. */
   #isAnswered = false;
+  /** The handler has settled or was never started: it no longer reads the request. */
   #isSettled = false;
+  /** grpc-js has raised `cancelled`: it no longer reads the message. */
   #isClosed = false;
+  /** The encoded response, to be zeroed. */
   #message: Buffer | undefined;
 
   constructor(
-    around: CallSurroundings,
+    deps: CallDeps,
     rpc: Rpc,
     encode: Encode<Res>,
     call: ServerUnaryCall<Req, Buffer>,
     callback: sendUnaryData<Buffer>,
   ) {
-    this.#around = around;
+    this.#deps = deps;
     this.#call = call;
     this.#callback = callback;
     this.#encode = encode;
-    this.#startedAt = around.clock.now();
-    this.#remainingMs = remainingMs(call.getDeadline(), around.clock.wallNow());
-    this.#context = createCallContext(around, rpc, call, this.#remainingMs, this.#lifetime);
+    this.#startedAt = deps.clock.now();
+    this.#remainingMs = remainingMs(call.getDeadline(), deps.clock.wallNow());
+    this.#context = createCallContext(deps, rpc, call, this.#remainingMs, this.#lifetime);
   }
 
-  /** Hands the call to its handler, or refuses it. Called once. */
-  run(handler: UnaryHandler<Req, Res>): void {
-    const { clock, registry, deadlines, observers } = this.#around;
+  /** Runs the handler and answers the call, or rejects it. Called once; never rejects. */
+  async run(handler: InterceptedHandler<Req, Res>): Promise<void> {
+    const { clock, activeCalls, deadlines, observers } = this.#deps;
     for (const observer of observers) {
       try {
         observer.callStarted?.(this.#context.rpc);
       } catch (error) {
-        this.#broken(error, "observer failed");
+        this.#logError(error, "observer failed");
       }
     }
     this.#call.on("cancelled", () => this.#close());
-    const allowed = this.#context.deadline - this.#startedAt;
-    if (registry.isRefusing || allowed <= 0) {
+    const allowedMs = this.#context.deadline - this.#startedAt;
+    if (activeCalls.isRefusing || allowedMs <= 0) {
       this.#isSettled = true;
-      this.#refuse(
-        registry.isRefusing
+      this.#answer(
+        activeCalls.isRefusing
           ? shuttingDownStatus()
           : deadlineTooShortStatus(this.#remainingMs, deadlines.leastMarginMs),
       );
       return;
     }
-    registry.add(this);
-    this.#timer = clock.after(allowed, () => this.end("deadline"));
+    activeCalls.add(this);
+    this.#timer = clock.after(allowedMs, () => this.end("deadline"));
+    let response: Res;
     try {
-      handler(this.#call.request, this.#context).then(
-        (response) => this.#succeeded(response),
-        (error: unknown) => this.#failed(error),
-      );
+      response = await handler(this.#call.request, this.#context);
     } catch (error) {
       this.#failed(error);
+      return;
     }
+    this.#succeeded(response);
   }
 
   end(end: CallEnd): void {
     if (this.#isAnswered || this.#lifetime.aborted) return;
-    this.#endLifetime(end);
+    this.#abort(end);
     if (this.#isAtCallersDeadline()) {
-      // The event loop was held up: by the next turn the library's own timer would have answered, without details.
-      this.#endUnlessAnswered();
+      // The event loop was blocked: grpc-js' own timer would answer in the next turn, without
+      // details.
+      this.#answerEnded();
     } else {
-      // What the handler makes of the abort is the better answer, and it has until the next turn to give it.
-      setImmediate(() => this.#endUnlessAnswered());
+      // The handler's reaction to the abort is the better answer; it has until the next turn.
+      setImmediate(() => this.#answerEnded());
     }
   }
 
-  /** Tells those who work for the call. Only the first end counts. */
-  #endLifetime(end: CallEnd): void {
-    this.#lifetime.end(new CallEnded(end), (error) => this.#broken(error, "listener failed"));
+  /** Aborts the signal of the context. Only the first end counts. */
+  #abort(end: CallEnd): void {
+    this.#lifetime.end(new CallEnded(end), (error) => this.#logError(error, "listener failed"));
   }
 
   #isAtCallersDeadline(): boolean {
-    return this.#remainingMs - (this.#around.clock.now() - this.#startedAt) < hastyMs;
+    const elapsedMs = this.#deps.clock.now() - this.#startedAt;
+    return this.#remainingMs - elapsedMs < deadlineToleranceMs;
   }
 
-  #endUnlessAnswered(): void {
-    if (!this.#isAnswered) this.#refuse(callEndedStatus(this.#context));
+  #answerEnded(): void {
+    if (!this.#isAnswered) this.#answer(callEndedStatus(this.#context));
   }
 
   #succeeded(response: Res): void {
     this.#isSettled = true;
     if (this.#isAnswered) {
-      wipe(response);
-      this.#cameLate();
+      zeroize(response);
+      this.#logLateSuccess();
+      this.#zeroizeWhenDone();
       return;
     }
-    let message: Buffer;
+    let failure: StatusError | undefined;
     try {
-      message = this.#encode(response);
+      this.#message = this.#encode(response);
+      const { length } = this.#message;
+      const { maxSendBytes } = this.#deps;
+      if (length > maxSendBytes) {
+        failure = responseTooLargeStatus(length, maxSendBytes, this.#context);
+      }
     } catch (error) {
-      this.#refuse(statusErrorOf(error, this.#context));
-      return;
+      failure = statusErrorOf(error, this.#context);
     } finally {
-      wipe(response);
+      zeroize(response);
     }
-    this.#message = message;
-    const metadata = new Metadata();
-    metadata.set(correlationKey, this.#context.correlationId);
-    this.#answer(() => {
-      // Headers commit a call, so that the client does not repeat it: they go out with the answer and never earlier.
-      this.#call.sendMetadata(metadata);
-      this.#callback(null, message, metadata);
-    });
-    this.#ended(status.OK, undefined, undefined);
+    this.#answer(failure);
   }
 
-  /** The caller was told that the change may or may not have happened; now the log can tell that it has. */
-  #cameLate(): void {
+  /** The caller was told that the change may have happened; the log now says that it has. */
+  #logLateSuccess(): void {
     const { correlationId, logger, rpc } = this.#context;
-    if (rpc.repeat !== "safe") {
-      logger.warn({ method: rpc.path.slice(1), correlationId }, "succeeded after it was answered");
-    }
-    this.#wipeWhenOver();
+    if (rpc.repeat === "safe") return;
+    logger.warn({ method: rpc.path.slice(1), correlationId }, "succeeded after it was answered");
   }
 
   #failed(error: unknown): void {
     this.#isSettled = true;
     if (!this.#isAnswered) {
-      this.#refuse(statusErrorOf(error, this.#context));
+      this.#answer(statusErrorOf(error, this.#context));
       return;
     }
     if (!(error instanceof StatusError || error instanceof CallEnded)) {
-      this.#broken(error, "handler failed after its call was answered");
+      this.#logError(error, "handler failed after its call was answered");
     }
-    this.#wipeWhenOver();
+    this.#zeroizeWhenDone();
   }
 
-  /** The one exit of errors. */
-  #refuse(error: StatusError): void {
-    const { correlationId, rpc, attemptLog } = this.#context;
-    const answer = withTrailers(error, {
-      correlationId,
-      method: rpc.path.slice(1),
-      attempts: attemptLog.attempts,
-      httpStatus: attemptLog.httpStatus,
-    });
-    this.#answer(() => this.#callback(answer));
-    this.#ended(answer.code, error, error.reason);
-  }
-
-  #answer(send: () => void): void {
+  /** Sends `failure`, or `#message` if there is none. Called at most once. */
+  #answer(failure: StatusError | undefined): void {
     this.#isAnswered = true;
     this.#timer?.cancel();
+    const { correlationId, rpc, attemptLog } = this.#context;
+    let code = status.OK;
     try {
-      send();
+      if (failure === undefined && this.#message !== undefined) {
+        const metadata = new Metadata();
+        metadata.set(correlationKey, correlationId);
+        // Headers commit a call: after them the client does not retry it. So they are sent together
+        // with the message, never earlier.
+        this.#call.sendMetadata(metadata);
+        this.#callback(null, this.#message, metadata);
+      } else if (failure !== undefined) {
+        const answer = withTrailers(failure, {
+          correlationId,
+          method: rpc.path.slice(1),
+          attempts: attemptLog.attempts,
+          httpStatus: attemptLog.httpStatus,
+        });
+        ({ code } = answer);
+        this.#callback(answer);
+      }
     } catch (error) {
-      this.#broken(error, "answer could not be sent");
+      this.#logError(error, "answer could not be sent");
     }
+    this.#ended(code, failure, failure?.reason);
   }
 
-  /** Nobody is above these frames but the process: what breaks for one call must not end all others. */
-  #broken(error: unknown, message: string): void {
+  /** Above these frames there is only the process: an error of one call must not end the others. */
+  #logError(error: unknown, message: string): void {
     const { correlationId, logger } = this.#context;
     logger.error({ correlationId, err: error }, message);
   }
 
+  /** Removes the call from the active ones and notifies the observers. Called once. */
   #ended(code: status, error: StatusError | undefined, reason: Reason | undefined): void {
-    const { clock, registry, observers } = this.#around;
-    registry.remove(this);
+    const { clock, activeCalls, observers } = this.#deps;
+    activeCalls.remove(this);
     const outcome = {
       context: this.#context,
       code,
@@ -213,34 +245,38 @@ export class InboundCall<Req, Res> implements RegisteredCall {
       try {
         observer.callEnded(outcome);
       } catch (failure) {
-        this.#broken(failure, "observer failed");
+        this.#logError(failure, "observer failed");
       }
     }
-    this.#wipeWhenOver();
+    this.#zeroizeWhenDone();
   }
 
-  /** grpc-js raises `cancelled` at the end of every call; before the answer it means that the caller is gone. */
+  /**
+   * grpc-js raises `cancelled` at the end of every call. Before the answer it means that the caller
+   * is gone.
+   */
   #close(): void {
     this.#isClosed = true;
     if (this.#isAnswered) {
-      this.#wipeWhenOver();
+      this.#zeroizeWhenDone();
       return;
     }
-    // A caller whose time is over resets its stream too; its clock and ours need not agree to the millisecond.
+    // A caller whose deadline passes resets its stream too, and its clock may differ from ours by
+    // some milliseconds.
     const end = this.#isAtCallersDeadline() ? "deadline" : "cancelled";
     this.#isAnswered = true;
     this.#timer?.cancel();
-    this.#endLifetime(end);
+    this.#abort(end);
     const error = callEndedStatus(this.#context);
-    // Nobody is left to be told a reason.
+    // No caller receives a reason, so none is reported.
     this.#ended(error.code, error, undefined);
   }
 
-  /** A handler that still runs may still read the request: wiped under its hands, zeros would become a key. */
-  #wipeWhenOver(): void {
+  /** A running handler may still read the request; zeros in it could become a key's material. */
+  #zeroizeWhenDone(): void {
     if (!this.#isClosed || !this.#isSettled) return;
-    wipe(this.#call.request);
-    wipe(this.#message);
+    zeroize(this.#call.request);
+    zeroize(this.#message);
     this.#message = undefined;
   }
 }

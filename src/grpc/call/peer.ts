@@ -1,18 +1,19 @@
-/** Who is at the other end of a connection, as far as the transport says. */
+/** Reads the caller of a call from its connection: peer address and client certificate. */
 import { trustDomainOf } from "../../access/spiffe-id.ts";
 import { uriNames } from "../../access/subject-alt-name.ts";
+import { sessionOf } from "../server/grpc-js.ts";
 
-/** What the transport says about a caller. */
+/** Caller information from the transport. */
 export interface Peer {
-  /** `address:port`, `unix`, or `unknown` if the connection was gone before it could be asked. */
+  /** `address:port`, `unix`, or `unknown` if the connection was already gone. */
   readonly peer: string;
-  /** The one URI name of the caller's verified certificate: a SPIFFE ID. */
+  /** The only URI name of the caller's verified certificate: a SPIFFE ID. */
   readonly certificateUri: string | undefined;
   /** Why the certificate does not identify the caller. */
   readonly certificateProblem: string | undefined;
 }
 
-/** What is needed of a grpc-js call. */
+/** The part of a grpc-js call that is read. */
 export interface PeerCall {
   getPeer(): string;
   getAuthContext(): {
@@ -20,11 +21,11 @@ export interface PeerCall {
   };
 }
 
-/** What the listeners ask of callers. */
+/** Options of `createPeerReader`. */
 export interface PeerOptions {
-  /** Whether TCP listeners demand a client certificate. */
+  /** Whether TCP listeners require a client certificate. */
   readonly requiresClientCertificate: boolean;
-  /** SPIFFE trust domains whose identities are accepted. With an empty list nobody is. */
+  /** SPIFFE trust domains whose identities are accepted. An empty list accepts none. */
   readonly trustDomains: readonly string[];
 }
 
@@ -35,19 +36,20 @@ const unixPeer: Peer = {
   certificateUri: undefined,
   certificateProblem: undefined,
 };
-const nobody: Identity = { certificateUri: undefined, certificateProblem: undefined };
+const anonymous: Identity = { certificateUri: undefined, certificateProblem: undefined };
 const problem = (certificateProblem: string): Identity => ({
   certificateUri: undefined,
   certificateProblem,
 });
 
 /**
- * The function that tells who made a call. A listener on a Unix socket marks its calls itself (`listen.ts`), since a TCP
- * connection that broke looks the same as a Unix socket: neither has an address.
+ * Creates the function that reads the caller of a call. Calls of a Unix listener are marked by
+ * `markUnixCall`, because a broken TCP connection and a Unix socket look the same: neither has an
+ * address.
  *
- * Asking OpenSSL for the certificate takes some 50 µs, so the answer is kept for the life of the connection: the
- * certificate of a connection cannot change, HTTP/2 forbids renegotiation and post-handshake authentication (RFC 9113
- * section 9.2).
+ * Reading the certificate from OpenSSL takes about 50 µs, so the identity is cached per connection.
+ * The certificate of a connection cannot change: HTTP/2 forbids renegotiation and post-handshake
+ * authentication (RFC 9113 section 9.2).
  */
 export function createPeerReader(options: PeerOptions): (call: PeerCall) => Peer {
   const trustDomains = new Set(options.trustDomains);
@@ -68,53 +70,32 @@ export function createPeerReader(options: PeerOptions): (call: PeerCall) => Peer
   };
 
   const identityOf = (call: PeerCall): Identity => {
-    if (!options.requiresClientCertificate) return nobody;
-    const connection = connectionOf(call);
-    const cached = connection && known.get(connection);
+    const session = sessionOf(call);
+    const cached = session && known.get(session);
     if (cached !== undefined) return cached;
     const names = certificateNames(call);
-    // The handshake refuses callers without a certificate: there is none only if the connection is gone by now.
+    // The handshake rejects callers without a certificate, so the connection is gone.
     if (names === undefined) return problem("the connection has no client certificate");
     const identity = identify(names);
-    if (connection !== undefined) known.set(connection, identity);
+    if (session !== undefined) known.set(session, identity);
     return identity;
   };
 
   return (call) => {
     const peer = call.getPeer();
     if (peer === unixPeer.peer) return unixPeer;
-    const { certificateUri, certificateProblem } = identityOf(call);
-    return { peer, certificateUri, certificateProblem };
+    const identity = options.requiresClientCertificate ? identityOf(call) : anonymous;
+    return { peer, ...identity };
   };
 }
 
-/** The alternative names of the client certificate; `undefined` if the connection has none or is gone. */
+/** The certificate's alternative names; `undefined` if it has none or the connection is gone. */
 function certificateNames(call: PeerCall): string | undefined {
   try {
     const { sslPeerCertificate } = call.getAuthContext();
     return sslPeerCertificate && (sslPeerCertificate.subjectaltname ?? "");
   } catch {
-    // grpc-js reads fields of the `null` that Node gives for the certificate of a socket that has just been destroyed.
+    // For a destroyed socket Node returns `null` as certificate, and grpc-js reads its fields.
     return undefined;
   }
 }
-
-/**
- * The HTTP/2 session that carries a call, which grpc-js keeps in private fields: the call's `call`, through the `nextCall` of
- * interceptors, to the `stream` of the innermost. Only a key for a cache: if a release of grpc-js moves the fields, or the
- * stream is closed, the answer is `undefined` and the certificate is read anew.
- */
-function connectionOf(call: PeerCall): object | undefined {
-  let inner: unknown = Reflect.get(call, "call");
-  while (isObject(inner)) {
-    const stream: unknown = Reflect.get(inner, "stream");
-    if (isObject(stream)) {
-      const session: unknown = Reflect.get(stream, "session");
-      return isObject(session) ? session : undefined;
-    }
-    inner = Reflect.get(inner, "nextCall");
-  }
-  return undefined;
-}
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -2,24 +2,25 @@ import { status } from "@grpc/grpc-js";
 import { BlockList, isIP } from "node:net";
 import { Secret } from "../../platform/secret.ts";
 import type { CallContext } from "../call/call-context.ts";
-import type { Interceptor } from "./interceptor.ts";
 import { StatusError } from "../status/status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
+
+/** Options of `createAuthenticate`. */
+export interface AuthenticateOptions {
+  /** Whether the TCP listeners use TLS. */
+  readonly isTls: boolean;
+}
 
 /** RFC 6750 section 2.1; the scheme is case-insensitive (RFC 9110 section 11.1). */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
-/** What `authenticate` has to know of the listeners. */
-export interface AuthenticateOptions {
-  /** Whether TCP listeners speak TLS. */
-  readonly isTls: boolean;
-}
-
 /**
- * Says who calls: the SPIFFE ID of the client certificate, `unix` on a Unix socket, else `anonymous`. Rejects with
- * `UNAUTHENTICATED` if the certificate does not identify the caller.
+ * Creates the interceptor that writes `caller` and `callerToken` into the context. The caller is the
+ * SPIFFE ID of the client certificate, `unix` on a Unix socket, and `anonymous` otherwise. Rejects
+ * with `UNAUTHENTICATED` if the certificate does not identify the caller.
  *
- * A bearer token in `authorization` is taken only if it came over TLS, a Unix socket or loopback; one that crossed a network
- * in the clear is treated as if it had not been sent.
+ * The bearer token in `authorization` is accepted only over TLS, a Unix socket or loopback. A token
+ * that crossed a network in plaintext is ignored.
  */
 export function createAuthenticate(options: AuthenticateOptions): Interceptor {
   const loopback = new BlockList();
@@ -39,23 +40,23 @@ export function createAuthenticate(options: AuthenticateOptions): Interceptor {
         ),
       );
     }
-    const caller = context.certificateUri ?? (context.peer === "unix" ? "unix" : "anonymous");
+    context.caller = context.certificateUri ?? (context.peer === "unix" ? "unix" : "anonymous");
     const token = bearerToken(context);
-    const callerToken = token !== undefined && isPrivate(context.peer) ? token : undefined;
-    return next(request, { ...context, caller, callerToken });
+    if (token !== undefined && isPrivate(context.peer)) context.callerToken = token;
+    return next(request, context);
   };
 }
 
 function bearerToken(context: CallContext): Secret | undefined {
   const values = context.metadata.get("authorization");
   const [value] = values;
-  // Two tokens are no token: which of them the caller meant cannot be known.
+  // With two tokens it is unknown which one the caller means, so none is used.
   if (values.length !== 1 || typeof value !== "string") return undefined;
   const token = bearer.exec(value)?.[1];
   return token === undefined ? undefined : new Secret(token);
 }
 
-/** `127.0.0.1:50000`, `::1:50000` or `::ffff:127.0.0.1:50000`, as grpc-js writes a peer. */
+/** Whether a peer is on loopback. grpc-js writes `127.0.0.1:1`, `::1:1` or `::ffff:127.0.0.1:1`. */
 function isLoopback(loopback: BlockList, peer: string): boolean {
   const address = peer.slice(0, peer.lastIndexOf(":"));
   const family = isIP(address);

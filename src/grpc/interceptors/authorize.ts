@@ -1,11 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import type { Policy } from "../../access/policy.ts";
-import type { Interceptor } from "./interceptor.ts";
 import { StatusError } from "../status/status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /**
- * Lets a call through if the policy allows its caller the RPC on its instance; else rejects with `PERMISSION_DENIED`. Runs
- * before the request is looked at, so the answer says nothing about whether a key exists.
+ * Creates the interceptor that lets a call through if the policy allows its caller the RPC on its
+ * instance, and rejects it with `PERMISSION_DENIED` otherwise. It runs before the request is
+ * validated, so its answer does not reveal whether a key exists.
  */
 export function createAuthorize(isAllowed: Policy): Interceptor {
   return (next) => (request, context) => {

@@ -1,12 +1,53 @@
-import type { CallContext } from "../call/call-context.ts";
+import type { CallContext, MutableCallContext } from "../call/call-context.ts";
 
-/** Answers one unary call. Rejects with a `StatusError`; anything else is answered as `INTERNAL` with a fixed text. */
+/**
+ * Answers one unary call. Rejects with a `StatusError`; any other error is answered as `INTERNAL`
+ * with a fixed text.
+ */
 export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
 
-/** Wraps a handler. May answer in its place, or hand on a context that knows more. */
-export type Interceptor = <Req, Res>(next: UnaryHandler<Req, Res>) => UnaryHandler<Req, Res>;
+/** A handler with interceptors around it. Only interceptors may write the context. */
+export type InterceptedHandler<Req, Res> = (
+  request: Req,
+  context: MutableCallContext,
+) => Promise<Res>;
 
-/** Folds interceptors into one; the first is the outermost. */
+/**
+ * Wraps a handler. An interceptor may write the context before it calls `next`, answer in place of
+ * `next`, or act on the result. For example, one that logs:
+ *
+ * ```ts
+ * const logger: Interceptor = (next) => async (request, context) => {
+ *   context.logger.info({ method: context.rpc.method }, "request");
+ *   return await next(request, context);
+ * };
+ * ```
+ *
+ * Interceptors are layers of an onion: the first one in a list is the outermost. It sees a request
+ * first and its result last.
+ */
+export type Interceptor = <Req, Res>(
+  next: InterceptedHandler<Req, Res>,
+) => InterceptedHandler<Req, Res>;
+
+/**
+ * Names of the gateway's interceptors, the outermost first. The order is part of the design:
+ * metadata is limited before anything reads it, and authorization needs the caller and the instance
+ * that `authenticate` and `selectInstance` write into the context.
+ */
+export const inboundOrder = [
+  "limitMetadata",
+  "authenticate",
+  "selectInstance",
+  "authorize",
+] as const;
+
+/** Puts the gateway's interceptors in the order of `inboundOrder`. */
+export const inOrder = (
+  interceptors: Readonly<Record<(typeof inboundOrder)[number], Interceptor>>,
+): readonly Interceptor[] => inboundOrder.map((name) => interceptors[name]);
+
+/** Combines interceptors into one; the first is the outermost. */
 export const chain =
   (interceptors: readonly Interceptor[]): Interceptor =>
   (handler) =>

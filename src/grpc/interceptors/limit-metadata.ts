@@ -1,40 +1,44 @@
 import { status, type Metadata } from "@grpc/grpc-js";
-import type { Interceptor } from "./interceptor.ts";
 import { StatusError } from "../status/status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** How much request metadata is accepted. */
 export interface MetadataLimits {
-  /** Most bytes, counted as HTTP/2 does (RFC 9113, section 6.5.2): name and value as sent, and 32 for each entry. */
+  /**
+   * Maximum size in bytes, counted as in HTTP/2 (RFC 9113 section 6.5.2): name and value as sent,
+   * plus 32 per entry.
+   */
   readonly maxBytes: number;
-  /** Most entries; each value of a repeated key is one. */
+  /** Maximum number of entries; each value of a repeated key is one. */
   readonly maxEntries: number;
 }
 
-/** What every call of the contract fits in many times over. */
+/** Default limits: many times what a call of the contract needs. */
 export const defaultMetadataLimits: MetadataLimits = { maxBytes: 16_384, maxEntries: 64 };
 
 const entryOverheadBytes = 32;
 
-/** Binary values travel as base64. */
+/** Binary values are sent as base64. */
 const sentLength = (value: string | Buffer): number =>
   typeof value === "string" ? value.length : Math.ceil(value.length / 3) * 4;
 
 function sizeOf(metadata: Metadata): { bytes: number; entries: number } {
   let bytes = 0;
   let entries = 0;
-  const add = (key: string, values: readonly (string | Buffer)[]): void => {
-    entries += values.length;
-    for (const value of values) bytes += key.length + sentLength(value) + entryOverheadBytes;
-  };
-  for (const [key, values] of Object.entries(metadata.toJSON())) add(key, values);
-  // A legal key, which `toJSON` swallows because it builds a plain object.
-  add("__proto__", metadata.get("__proto__"));
+  const values = Object.entries(metadata.toJSON());
+  // A legal key, which `toJSON` drops because it builds a plain object.
+  values.push(["__proto__", metadata.get("__proto__")]);
+  for (const [key, valuesOfKey] of values) {
+    entries += valuesOfKey.length;
+    for (const value of valuesOfKey) bytes += key.length + sentLength(value) + entryOverheadBytes;
+  }
   return { bytes, entries };
 }
 
 /**
- * Refuses calls with more request metadata than the limits with `RESOURCE_EXHAUSTED` / `METADATA_TOO_LARGE`: grpc-js
- * itself has no limit short of the one at which it closes the connection.
+ * Creates the interceptor that rejects calls whose request metadata exceeds the limits, with
+ * `RESOURCE_EXHAUSTED` / `METADATA_TOO_LARGE`. grpc-js has no limit below the one at which it closes
+ * the connection.
  */
 export const limitMetadata =
   ({ maxBytes, maxEntries }: MetadataLimits): Interceptor =>

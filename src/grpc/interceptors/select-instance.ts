@@ -1,22 +1,24 @@
 import { status } from "@grpc/grpc-js";
-import type { Interceptor } from "./interceptor.ts";
 import { StatusError } from "../status/status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
 
-/** The metadata key that chooses the Key Protect instance. */
+/** The metadata key that selects the Key Protect instance. */
 export const instanceHeader = "x-kp-instance";
 
-/** The instances that are configured. */
-export interface RouteOptions {
+/** Options of `createSelectInstance`. */
+export interface SelectInstanceOptions {
+  /** Aliases of the configured instances. */
   readonly aliases: readonly string[];
-  /** For calls that name no instance. */
+  /** The alias for calls that name no instance. */
   readonly defaultAlias: string;
 }
 
 /**
- * Chooses the instance by the alias in `x-kp-instance`. Rejects with `INVALID_ARGUMENT` if the alias is not configured or
- * the metadata names several.
+ * Creates the interceptor that writes `instance` into the context: the alias in `x-kp-instance`, or
+ * the default. Rejects with `INVALID_ARGUMENT` if the alias is not configured or the metadata holds
+ * several.
  */
-export function createRoute(options: RouteOptions): Interceptor {
+export function createSelectInstance(options: SelectInstanceOptions): Interceptor {
   const aliases = new Set(options.aliases);
   if (!aliases.has(options.defaultAlias)) {
     throw new Error(`the default instance ${options.defaultAlias} is not among the instances`);
@@ -24,12 +26,9 @@ export function createRoute(options: RouteOptions): Interceptor {
 
   return (next) => (request, context) => {
     const values = context.metadata.get(instanceHeader);
-    if (values.length === 0) return next(request, { ...context, instance: options.defaultAlias });
-    const [alias] = values;
+    const alias = values.length === 0 ? options.defaultAlias : values[0];
     if (values.length > 1) {
-      return Promise.reject(
-        unknownInstance(`the metadata ${instanceHeader} is there more than once`),
-      );
+      return Promise.reject(unknownInstance(`the metadata holds ${instanceHeader} more than once`));
     }
     if (typeof alias !== "string" || !aliases.has(alias)) {
       return Promise.reject(
@@ -38,13 +37,14 @@ export function createRoute(options: RouteOptions): Interceptor {
         ),
       );
     }
-    return next(request, { ...context, instance: alias });
+    context.instance = alias;
+    return next(request, context);
   };
 }
 
 const unknownInstance = (message: string): StatusError =>
   new StatusError(status.INVALID_ARGUMENT, "INSTANCE_UNKNOWN", message);
 
-/** An alias fit for an error text: it is the caller's own, but whoever reads logs must not be fooled by it. */
+/** An alias as shown in an error text. One with other characters could forge log lines. */
 const shown = (alias: unknown): string =>
   typeof alias === "string" && /^[A-Za-z0-9._-]{1,64}$/.test(alias) ? `"${alias}"` : "something";

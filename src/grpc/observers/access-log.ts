@@ -5,10 +5,10 @@ import type { Reason } from "../status/status-error.ts";
 
 type Level = "info" | "warn" | "error";
 
-/** Needs a human: a defect, damaged keys, or a change that may or may not have happened. */
+/** Statuses for an operator: a defect, damaged keys, or a change that may have happened. */
 const errors: ReadonlySet<status> = new Set([status.INTERNAL, status.DATA_LOSS, status.UNKNOWN]);
 
-/** The gateway or its upstream fell short, but is expected to recover. */
+/** The gateway or its upstream failed, but is expected to recover. */
 const warnings: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
   status.DEADLINE_EXCEEDED,
@@ -16,10 +16,10 @@ const warnings: ReadonlySet<status> = new Set([
 ]);
 
 /**
- * The gateway's own refusals: the reason says all that the error behind it would, and there are most of them when there is
- * least time to write.
+ * Rejections by the gateway itself. They are logged without their error: the reason says the same,
+ * and most of them occur under overload, when writing costs most.
  */
-const refusals: ReadonlySet<Reason | undefined> = new Set<Reason>([
+const rejections: ReadonlySet<Reason | undefined> = new Set<Reason>([
   "OVERLOADED",
   "CALLER_RATE_LIMITED",
   "CIRCUIT_OPEN",
@@ -34,11 +34,12 @@ function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
 }
 
 /**
- * Writes one line per call when it has ended. What a caller did wrong is `info`: it is the caller's to act on. The
- * error behind a status goes along from `warn` on, through the logger's own `err` serializer, unless the gateway itself
- * refused the call. No field of a request or a response is ever part of the line.
+ * Creates the observer that writes one line per call when it has ended. A mistake of the caller is
+ * logged at `info`, because only the caller can act on it. From `warn` on the line includes the
+ * error behind the status, through the logger's own `err` serializer, except for rejections by the
+ * gateway. No field of a request or response is ever logged.
  */
-export function createLogAccess(logger: Logger): CallObserver {
+export function createAccessLog(logger: Logger): CallObserver {
   return {
     callEnded(outcome) {
       const level = levelOf(outcome);
@@ -52,15 +53,15 @@ export function createLogAccess(logger: Logger): CallObserver {
           reason,
           durationMs: Math.round(durationMs * 1_000) / 1_000,
           correlationId: context.correlationId,
-          caller: attemptLog.caller ?? context.caller,
-          instance: attemptLog.instance ?? context.instance,
+          caller: context.caller,
+          instance: context.instance,
           peer: context.peer,
           upstreamAttempts: attemptLog.attempts,
           upstreamStatus: attemptLog.httpStatus,
-          // Key Protect's own logs know the shared request by this ID.
+          // For a shared request: the ID by which Key Protect's own logs know it.
           upstreamCorrelationId: attemptLog.sentAs,
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
-          err: level === "info" || refusals.has(reason) ? undefined : error,
+          err: level === "info" || rejections.has(reason) ? undefined : error,
         },
         "call",
       );

@@ -3,7 +3,7 @@ import type { Rpc } from "../../rpc-table.ts";
 import type { CallObserver } from "../call/call-observer.ts";
 import type { Reason } from "../status/status-error.ts";
 
-/** What counts calls. */
+/** Receives the counts of calls. */
 export interface CallMeter {
   callStarted(rpc: Rpc): void;
   /** Called once per started call; `reason` is `undefined` for success. */
@@ -12,8 +12,8 @@ export interface CallMeter {
   callAmbiguous(rpc: Rpc): void;
 }
 
-/** Counts every call once, with the status that it finally got. */
-export function createMeasure(meter: CallMeter): CallObserver {
+/** Creates the observer that counts each call once, with its final status. */
+export function createCallMetricsObserver(meter: CallMeter): CallObserver {
   return {
     callStarted: (rpc) => meter.callStarted(rpc),
     callEnded({ context, code, durationMs, reason, mayHaveExecuted }) {

@@ -1,85 +1,89 @@
 /**
- * Calls are let in a few per turn of the event loop. Whole connections' worth of calls can arrive in one turn, and all
- * that is done for them would be done before a timer fires or an answer of the upstream is read: a gateway that has to
- * refuse thousands would serve none meanwhile.
+ * Starts a limited number of calls per turn of the event loop. All calls of many connections can
+ * arrive in one turn. Without the limit, their synchronous work would run before the next timer
+ * fires or the next upstream response is read, so a gateway that rejects thousands of calls would
+ * serve none meanwhile.
  */
 
-/** A call at the entrance. */
-export interface Entrant {
-  /** Tells connections apart. Asked only of a call that has to wait. */
+/** A call that asks to be started. */
+export interface QueuedCall {
+  /** Identifies the call's connection. Read only if the call has to wait. */
   readonly connection: string;
-  /** Called once, at the call's turn: at once, or in a later turn of the event loop. */
-  enter(): void;
+  /** Starts the call. Called once: during `enqueue`, or in a later turn of the event loop. */
+  accept(): void;
 }
 
-/** A call that waits. */
-export interface Waiting {
-  /** Makes sure that the call is not let in any more. */
+/** Handle of a waiting call. */
+export interface QueuePosition {
+  /** Removes the call from the queue; it will not be started. */
   leave(): void;
 }
 
-/** Where calls wait for the turn of the event loop that they are worked on in. */
-export interface Entrance {
-  /** Lets a call in at once, or keeps it until others have been. */
-  arrive(entrant: Entrant): Waiting | undefined;
-  /** Calls that wait. */
+/** Queue of calls that wait for the turn of the event loop in which they start. */
+export interface AcceptQueue {
+  /** Starts a call immediately, or queues it and returns its position. */
+  enqueue(call: QueuedCall): QueuePosition | undefined;
+  /** Number of waiting calls. */
   readonly waiting: number;
 }
 
-/** So many take about as long as a timer is late anyway; a turn by itself costs next to nothing. */
-const usualPerTurn = 32;
+/** Calls started per turn. 32 take about 1 ms, the usual lateness of a timer; a turn is cheap. */
+const defaultPerTurn = 32;
 
-/** An entrance where nobody waits. Connections take turns, so that one with many calls does not keep the others waiting. */
-export function createEntrance(perTurn: number = usualPerTurn): Entrance {
-  /** By connection, in the order of their turns. */
-  const lines = new Map<string, Set<Entrant>>();
+/**
+ * Creates an empty queue. Connections are served round-robin, so that one with many calls does not
+ * delay the others.
+ */
+export function createAcceptQueue(perTurn: number = defaultPerTurn): AcceptQueue {
+  /** Waiting calls by connection, in round-robin order. */
+  const queues = new Map<string, Set<QueuedCall>>();
   let waiting = 0;
-  let entered = 0;
+  /** Calls started since the last turn. */
+  let started = 0;
 
-  const count = (): void => {
-    if (entered === 0) setImmediate(turn);
-    entered += 1;
+  const start = (call: QueuedCall): void => {
+    if (started === 0) setImmediate(turn);
+    started += 1;
+    call.accept();
   };
-  const leave = (connection: string, entrant: Entrant): void => {
-    const line = lines.get(connection);
-    if (line?.delete(entrant) !== true) return;
+  const leave = (connection: string, call: QueuedCall): void => {
+    const queue = queues.get(connection);
+    if (queue?.delete(call) !== true) return;
     waiting -= 1;
-    if (line.size === 0) lines.delete(connection);
+    if (queue.size === 0) queues.delete(connection);
   };
-  const next = (): Entrant | undefined => {
-    for (const [connection, line] of lines) {
-      for (const entrant of line) {
-        leave(connection, entrant);
-        // Behind all others.
-        if (lines.delete(connection)) lines.set(connection, line);
-        return entrant;
+  const dequeue = (): QueuedCall | undefined => {
+    for (const [connection, queue] of queues) {
+      for (const call of queue) {
+        leave(connection, call);
+        // Moves the connection behind all others.
+        if (queues.delete(connection)) queues.set(connection, queue);
+        return call;
       }
     }
     return undefined;
   };
   const turn = (): void => {
-    entered = 0;
+    started = 0;
     for (let turns = 0; turns < perTurn; turns += 1) {
-      const entrant = next();
-      if (entrant === undefined) return;
-      count();
-      entrant.enter();
+      const call = waiting === 0 ? undefined : dequeue();
+      if (call === undefined) return;
+      start(call);
     }
   };
 
   return {
-    arrive(entrant) {
-      if (waiting === 0 && entered < perTurn) {
-        count();
-        entrant.enter();
+    enqueue(call) {
+      if (waiting === 0 && started < perTurn) {
+        start(call);
         return undefined;
       }
-      const { connection } = entrant;
-      const line = lines.get(connection);
-      if (line === undefined) lines.set(connection, new Set([entrant]));
-      else line.add(entrant);
+      const { connection } = call;
+      const queue = queues.get(connection);
+      if (queue === undefined) queues.set(connection, new Set([call]));
+      else queue.add(call);
       waiting += 1;
-      return { leave: () => leave(connection, entrant) };
+      return { leave: () => leave(connection, call) };
     },
     get waiting() {
       return waiting;

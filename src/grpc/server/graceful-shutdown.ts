@@ -2,7 +2,7 @@ import type { Server } from "@grpc/grpc-js";
 import { once } from "node:events";
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../../platform/clock.ts";
-import type { CallRegistry } from "../call/active-calls.ts";
+import type { ActiveCalls } from "../call/active-calls.ts";
 import type { Health } from "./health.ts";
 
 /** How long a server takes to stop. */
@@ -17,7 +17,7 @@ export interface DrainTimes {
 export interface DrainOptions extends DrainTimes {
   readonly server: Pick<Server, "tryShutdown" | "forceShutdown">;
   readonly health: Pick<Health, "shutdown">;
-  readonly registry: Pick<CallRegistry, "count" | "refuseNew" | "endAll">;
+  readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
   /** Ends the long-lived streams other than health watches. */
   readonly endStreams: () => void;
   readonly clock: Clock;
@@ -41,7 +41,7 @@ const flushMs = 1_000;
  * ended with a typed answer; what is then still connected is cut off.
  */
 export function createDrain(options: DrainOptions): Drain {
-  const { server, health, registry, clock, logger } = options;
+  const { server, health, activeCalls, clock, logger } = options;
   const hurry = new AbortController();
   const hurried = once(hurry.signal, "abort");
   let running: Promise<void> | undefined;
@@ -51,7 +51,7 @@ export function createDrain(options: DrainOptions): Drain {
     health.shutdown();
     await settlesWithin(clock, options.delayMs, hurried);
 
-    registry.refuseNew();
+    activeCalls.refuseNew();
     options.endStreams();
     let isClosed = false;
     const closed = new Promise<void>((resolve) => {
@@ -63,8 +63,8 @@ export function createDrain(options: DrainOptions): Drain {
     await settlesWithin(clock, options.graceMs, Promise.race([closed, hurried]));
 
     if (!isClosed) {
-      logger.warn({ calls: registry.count }, "ending what is still in flight");
-      registry.endAll("shutdown");
+      logger.warn({ calls: activeCalls.count }, "ending what is still in flight");
+      activeCalls.cancelAll("shutdown");
       await settlesWithin(clock, flushMs, closed);
       server.forceShutdown();
       // A connection in the middle of its TLS handshake is no session yet, and would be waited for until the handshake times out.

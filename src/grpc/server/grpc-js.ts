@@ -1,18 +1,28 @@
+/**
+ * Everything that depends on the version of grpc-js, its process-wide settings, or its private
+ * fields. `grpc-js.test.ts` fails if a new release changes what this file relies on.
+ */
+import {
+  logVerbosity,
+  setLogVerbosity,
+  status,
+  type ServerInterceptingCallInterface,
+} from "@grpc/grpc-js";
 import { createRequire } from "node:module";
 
-/** Before this release one request with a compressed frame that is not valid gzip ends the process. */
+/** Oldest safe release. In older ones, one request with an invalid gzip frame ends the process. */
 const oldest = [1, 14, 4] as const;
 
-/** The version of `@grpc/grpc-js` that is installed. */
+/** The installed version of `@grpc/grpc-js`. */
 export function installedGrpcVersion(): string {
   const manifest: unknown = createRequire(import.meta.url)("@grpc/grpc-js/package.json");
   const version =
     typeof manifest === "object" && manifest !== null && Reflect.get(manifest, "version");
-  if (typeof version !== "string") throw new Error("@grpc/grpc-js does not tell its version");
+  if (typeof version !== "string") throw new Error("@grpc/grpc-js does not state its version");
   return version;
 }
 
-/** Throws if a version of `@grpc/grpc-js` is too old to serve with. */
+/** Throws if a version of `@grpc/grpc-js` is too old. */
 export function assertGrpcVersion(version: string): void {
   const parts = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [];
   for (const [index, least] of oldest.entries()) {
@@ -24,4 +34,83 @@ export function assertGrpcVersion(version: string): void {
       );
     }
   }
+}
+
+/**
+ * Silences the log of grpc-js for the process. At its default verbosity it prints the whole value of
+ * an invalid metadata entry, such as a malformed `authorization`; with `GRPC_VERBOSITY=DEBUG` it
+ * prints the headers of every request. The gateway reports the relevant events itself: addresses
+ * that cannot be bound, certificates that cannot be used, and calls that the library ended.
+ */
+export function silenceGrpcLog(): void {
+  setLogVerbosity(logVerbosity.NONE);
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/**
+ * The HTTP/2 session of a handler's call. grpc-js keeps it in private fields: `call` of the
+ * handler's call, then `nextCall` of each interceptor, then `stream` of the innermost call. The
+ * result is `undefined` if the stream is closed or a release moves the fields, so it may only be
+ * used as the key of a cache.
+ */
+export function sessionOf(call: object): object | undefined {
+  let inner: unknown = Reflect.get(call, "call");
+  while (isObject(inner)) {
+    const stream: unknown = Reflect.get(inner, "stream");
+    if (isObject(stream)) {
+      const session: unknown = Reflect.get(stream, "session");
+      return isObject(session) ? session : undefined;
+    }
+    inner = Reflect.get(inner, "nextCall");
+  }
+  return undefined;
+}
+
+type SendStatus = ServerInterceptingCallInterface["sendStatus"];
+
+/** A status as grpc-js sends it. */
+export type StatusToSend = Parameters<SendStatus>[0];
+
+/** Decides what is sent when grpc-js' own deadline timer fires. */
+export interface DeadlineReceiver {
+  /** Called in place of sending. `outcome` is the status of grpc-js, which has no details. */
+  deadlinePassed(outcome: StatusToSend): void;
+}
+
+const receiver = Symbol("receiver");
+const original = Symbol("original sendStatus");
+
+interface DivertedCall extends ServerInterceptingCallInterface {
+  [receiver]?: DeadlineReceiver;
+  [original]?: SendStatus;
+}
+
+/**
+ * Diverts the `DEADLINE_EXCEEDED` that grpc-js sends when its own timer fires. It sends it through
+ * the innermost call's `sendStatus`, which this function replaces, and without metadata. Node runs
+ * all due timers of one duration together, so after a blocked event loop the timer of grpc-js may
+ * fire before the gateway's own.
+ */
+export function divertDeadline(call: DivertedCall, to: DeadlineReceiver): void {
+  call[receiver] = to;
+  // oxlint-disable-next-line typescript/unbound-method -- applied to the call in `sendOriginal`
+  call[original] = call.sendStatus;
+  call.sendStatus = sendUnlessDeadline;
+}
+
+/** Sends a status of a diverted call unchanged. */
+export function sendOriginal(call: DivertedCall, outcome: StatusToSend): void {
+  if (call[original] !== undefined) Reflect.apply(call[original], call, [outcome]);
+}
+
+/**
+ * The `sendStatus` of a diverted call. It is one function for all calls on purpose: V8 keeps calls
+ * that each hold a function of their own, and their streams, until the next major garbage
+ * collection, which doubled the work of the minor ones (measured with Node 20.20).
+ */
+function sendUnlessDeadline(this: DivertedCall, outcome: StatusToSend): void {
+  const isBare = outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
+  if (isBare) this[receiver]?.deadlinePassed(outcome);
+  else sendOriginal(this, outcome);
 }

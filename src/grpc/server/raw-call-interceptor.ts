@@ -1,6 +1,7 @@
 /**
- * Statuses that grpc-js makes itself (an undecodable or oversized message, bad compression, its own deadline timer)
- * pass neither a handler nor an interceptor's `sendStatus`; all that can be seen of such a call is that it is over.
+ * Calls between the wire and grpc-js' handlers. Statuses that grpc-js creates itself (an undecodable
+ * or oversized message, invalid compression, its own deadline timer) pass neither a handler nor an
+ * interceptor's `sendStatus`. Of such a call an interceptor sees only that it is over.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -10,125 +11,104 @@ import {
   status,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
-import { deadlineInQueueStatus } from "../status/call-ended-status.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { correlationIdOf } from "../call/correlation-id.ts";
 import { remainingMs } from "../call/deadline.ts";
-import { createEntrance, type Entrance, type Entrant, type Waiting } from "./accept-queue.ts";
+import { deadlineInQueueStatus } from "../status/call-ended-status.ts";
 import { withTrailers } from "../status/status-trailers.ts";
+import {
+  type AcceptQueue,
+  createAcceptQueue,
+  type QueuedCall,
+  type QueuePosition,
+} from "./accept-queue.ts";
+import { type DeadlineReceiver, divertDeadline, sendOriginal } from "./grpc-js.ts";
+import type { StatusToSend } from "./grpc-js.ts";
 
 /**
- * Told of each unary call that ended before it reached its handler. The code is `DEADLINE_EXCEEDED` if the caller's
- * deadline had passed, otherwise `UNKNOWN`: the library tells neither which status it sent nor whether the caller had
- * gone away.
+ * Called for each unary call that ends before it reaches its handler. The code is
+ * `DEADLINE_EXCEEDED` if the caller's deadline had passed, otherwise `UNKNOWN`: grpc-js reveals
+ * neither the status it sent nor whether the caller had gone.
  */
 export type EndedByLibrary = (path: string, code: status) => void;
 
-/** Of unary calls; probes of health do not wait at the entrance. */
+/** Dependencies of `createRawCallInterceptor`. */
+export interface RawCallDeps {
+  readonly endedByLibrary: EndedByLibrary;
+  readonly clock: Pick<Clock, "wallNow">;
+  /** Default: a new queue. */
+  readonly acceptQueue?: AcceptQueue;
+}
+
+/** Path prefix of health checks, which skip the accept queue. */
 const healthPath = "/grpc.health.";
 
 /**
- * Makes the server interceptor that stands next to the wire: it lets unary calls in through the entrance, notices those
- * which never reach their handler, and sees to it that `DEADLINE_EXCEEDED` has its details though the library sends it.
+ * Creates the server interceptor that is nearest to the wire. It passes unary calls through the
+ * accept queue, counts those that never reach their handler, and adds details to the
+ * `DEADLINE_EXCEEDED` that grpc-js sends itself. Streams pass unchanged: their callers decide when
+ * they end.
  */
-export function createLibraryStatus(
-  endedByLibrary: EndedByLibrary,
-  wallNow: () => number,
-  entrance: Entrance = createEntrance(),
-): ServerInterceptor {
+export function createRawCallInterceptor({
+  acceptQueue = createAcceptQueue(),
+  ...deps
+}: RawCallDeps): ServerInterceptor {
+  const shared = { ...deps, acceptQueue };
   return (method, call) =>
-    // A stream is over whenever its caller says so.
     method.requestStream || method.responseStream
       ? new ServerInterceptingCall(call)
-      : new WatchedCall(call, method.path, { endedByLibrary, wallNow, entrance });
+      : new RawCall(call, method.path, shared);
 }
 
-/** What all calls share. */
-interface Surroundings {
-  readonly endedByLibrary: EndedByLibrary;
-  readonly wallNow: () => number;
-  readonly entrance: Entrance;
+/**
+ * Interceptor of Unix listeners: makes `unix` the peer of a call. grpc-js reports `unknown`, which
+ * is also the peer of a TCP connection that has just broken; only the listener can distinguish them.
+ */
+export const markUnixCall: ServerInterceptor = (_method, call) => new UnixCall(call);
+
+class UnixCall extends ServerInterceptingCall {
+  readonly inner: ServerInterceptingCallInterface;
+
+  constructor(call: ServerInterceptingCallInterface) {
+    super(call);
+    this.inner = call;
+  }
+
+  override getPeer(): string {
+    return "unix";
+  }
 }
 
-type StatusToSend = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
-/** Where a call of the library keeps who watches what it sends. */
-const watcher = Symbol("watcher");
-
-interface Watched extends ServerInterceptingCallInterface {
-  [watcher]?: WatchedCall;
-}
-
 /**
- * Takes the place of a watched call's own `sendStatus`. One function for all calls, on purpose: calls that each hold a function
- * made for them are kept by V8 until the next large collection of garbage, with their streams, which made twice as much
- * work for the small ones (measured with Node 20.20).
+ * A unary call and its listener in one object that passes everything on directly. The default
+ * implementation of grpc-js creates a closure for each event, so that interceptors can answer later.
  */
-function sendWatched(this: Watched, outcome: StatusToSend): void {
-  this[watcher]?.sendUnlessBare(outcome);
-}
-
-/**
- * Call and listener in one object that passes everything straight on. What the library puts between two calls otherwise, to
- * let interceptors answer later, makes a closure for each thing that passes.
- */
-class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
-  readonly #call: Watched;
-  readonly #sendStatus: ServerInterceptingCallInterface["sendStatus"];
+class RawCall extends ServerInterceptingCall implements Listener, QueuedCall, DeadlineReceiver {
+  /** The innermost call: that of grpc-js itself. */
+  readonly #call: ServerInterceptingCallInterface;
   readonly #path: string;
-  readonly #around: Surroundings;
+  readonly #deps: Required<RawCallDeps>;
   #listener: Listener | undefined;
   #metadata: Metadata | undefined;
-  #waiting: Waiting | undefined;
+  /** Set while the call waits in the accept queue. */
+  #position: QueuePosition | undefined;
   #messages = 0;
+  /** The call has reached its handler, or one is about to be called. */
   #isHandled = false;
   #isCancelled = false;
 
-  constructor(call: ServerInterceptingCallInterface, path: string, around: Surroundings) {
+  constructor(call: ServerInterceptingCallInterface, path: string, deps: Required<RawCallDeps>) {
     super(call);
-    this.#call = call;
+    this.#call = call instanceof UnixCall ? call.inner : call;
     this.#path = path;
-    this.#around = around;
-    // oxlint-disable-next-line typescript/unbound-method -- applied to the call below
-    this.#sendStatus = call.sendStatus;
-    if (call.getDeadline() !== Infinity) this.#watchDeadline();
+    this.#deps = deps;
+    if (call.getDeadline() !== Infinity) divertDeadline(this.#call, this);
   }
 
-  /**
-   * What the library sends by itself goes through this method of the call, and through nothing else that can be seen. Node
-   * runs all due timers of one duration together: when it was held up, the library's may come before the gateway's own.
-   */
-  #watchDeadline(): void {
-    this.#call[watcher] = this;
-    this.#call.sendStatus = sendWatched;
-  }
-
-  /** Sends a status, unless it is the one without details that the library sends when the deadline has passed. */
-  sendUnlessBare(outcome: StatusToSend): void {
-    const isBare = outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
-    if (!isBare) this.#send(outcome);
-    else if (!this.#isHandled) this.#send(this.#tooLate());
-    // The gateway's own is due too, and knows what became of the call. After its answer this does nothing.
-    else setImmediate(() => this.#send(outcome));
-  }
-
-  #send(outcome: StatusToSend): void {
-    Reflect.apply(this.#sendStatus, this.#call, [outcome]);
-  }
-
-  #remainingMs(): number {
-    return remainingMs(this.getDeadline(), this.#around.wallNow());
-  }
-
-  #tooLate(): StatusToSend {
-    const correlationId =
-      this.#metadata === undefined ? randomUUID() : correlationIdOf(this.#metadata, randomUUID);
-    return withTrailers(deadlineInQueueStatus(), {
-      correlationId,
-      method: this.#path.slice(1),
-      attempts: 0,
-      httpStatus: undefined,
-    });
+  get connection(): string {
+    return this.getPeer();
   }
 
   override start(listener: Listener): void {
@@ -151,16 +131,12 @@ class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#isCancelled) return;
     this.#metadata = metadata;
-    if (this.#path.startsWith(healthPath)) this.enter();
-    else this.#waiting = this.#around.entrance.arrive(this);
+    if (this.#path.startsWith(healthPath)) this.accept();
+    else this.#position = this.#deps.acceptQueue.enqueue(this);
   }
 
-  get connection(): string {
-    return this.getPeer();
-  }
-
-  /** Until then the message is not read. */
-  enter(): void {
+  /** Passes the metadata on; grpc-js reads the message only after that. */
+  accept(): void {
     if (this.#metadata !== undefined) this.#listener?.onReceiveMetadata(this.#metadata);
   }
 
@@ -172,21 +148,36 @@ class WatchedCall extends ServerInterceptingCall implements Listener, Entrant {
 
   onReceiveHalfClose(): void {
     if (this.#isCancelled) return;
-    // With none or several messages, the library answers in the handler's place.
+    // With no message or several, grpc-js answers instead of the handler.
     this.#isHandled = this.#messages === 1;
     this.#listener?.onReceiveHalfClose();
   }
 
   onCancel(): void {
     this.#isCancelled = true;
-    this.#waiting?.leave();
+    this.#position?.leave();
     if (!this.#isHandled) {
-      const isTooLate = this.#remainingMs() <= 0;
-      this.#around.endedByLibrary(
-        this.#path,
-        isTooLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN,
-      );
+      const { clock, endedByLibrary } = this.#deps;
+      const isLate = remainingMs(this.getDeadline(), clock.wallNow()) <= 0;
+      endedByLibrary(this.#path, isLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN);
     }
     this.#listener?.onCancel();
+  }
+
+  deadlinePassed(outcome: StatusToSend): void {
+    if (this.#isHandled) {
+      // The gateway's own timer is due too, and its status says whether anything was sent. After
+      // that status this one has no effect.
+      setImmediate(() => sendOriginal(this.#call, outcome));
+      return;
+    }
+    const metadata = this.#metadata;
+    const facts = {
+      correlationId: metadata === undefined ? randomUUID() : correlationIdOf(metadata, randomUUID),
+      method: this.#path.slice(1),
+      attempts: 0,
+      httpStatus: undefined,
+    };
+    sendOriginal(this.#call, withTrailers(deadlineInQueueStatus(), facts));
   }
 }

@@ -4,12 +4,12 @@ import type { ServerInterceptor, ServerOptions } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Clock } from "../../platform/clock.ts";
 import type { ListenAddress } from "../../config/listen-address.ts";
-import type { CallRegistry } from "../call/active-calls.ts";
+import type { ActiveCalls } from "../call/active-calls.ts";
 import { startCertificates } from "./certificate-reload.ts";
 import type { Certificates } from "./certificate-reload.ts";
 import { createDrain } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
-import { assertGrpcVersion, installedGrpcVersion } from "./grpc-js.ts";
+import { assertGrpcVersion, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -17,7 +17,6 @@ import type { Listener } from "./listen.ts";
 import type { CertificateFiles } from "./certificates.ts";
 import { createReflection } from "./reflection.ts";
 import type { ServiceBinding } from "./reflection.ts";
-import { silenceLibrary } from "./_silence-library.ts";
 
 /** What one connection may cost. */
 export interface ServerLimits {
@@ -40,7 +39,7 @@ export interface StartServerOptions {
   readonly healthServices: readonly string[];
   /** Absent: no reflection. */
   readonly reflection: { readonly descriptorSetBase64: string } | undefined;
-  readonly registry: Pick<CallRegistry, "count" | "refuseNew" | "endAll">;
+  readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
   /** Of grpc-js, on all listeners; the first is nearest to the wire. */
   readonly interceptors?: readonly ServerInterceptor[];
   readonly logger: Logger;
@@ -62,7 +61,7 @@ export interface GatewayServer extends AsyncDisposable {
 /** Binds all listeners and serves. Rejects, with nothing left listening, if one of them cannot be bound. */
 export async function startServer(options: StartServerOptions): Promise<GatewayServer> {
   assertGrpcVersion(installedGrpcVersion());
-  silenceLibrary();
+  silenceGrpcLog();
   if (options.listeners.length === 0) throw new Error("there is no address to listen on");
 
   const { logger, clock } = options;
@@ -100,7 +99,7 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
     ...options.drain,
     server,
     health,
-    registry: options.registry,
+    activeCalls: options.activeCalls,
     endStreams: () => reflection?.end(),
     clock,
     logger,

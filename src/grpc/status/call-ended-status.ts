@@ -1,6 +1,6 @@
 /**
- * Statuses of calls that end for a reason of their own (cancellation, deadline, shutdown) or
- * through a defect of the gateway. Their texts are written here once; `service/errors` uses them
+ * Statuses of calls that end for a reason of their own (cancellation, deadline, shutdown), through
+ * a defect of the gateway, or because their response is too large. Their texts are written here once; `service/errors` uses them
  * for the same failures when an upstream request reports them.
  */
 import { status } from "@grpc/grpc-js";
@@ -57,6 +57,22 @@ export const deadlineUpstreamStatus = (details?: StatusDetails): StatusError =>
 /** `GATEWAY_INTERNAL`: a defect of the gateway. The text is fixed; the `cause` is only logged. */
 export const internalStatus = (details?: StatusDetails): StatusError =>
   new StatusError(status.INTERNAL, "GATEWAY_INTERNAL", "internal error of the gateway", details);
+
+/**
+ * `UPSTREAM_BAD_RESPONSE`: the encoded response has `bytes` bytes, and more than `maxBytes` may not
+ * be sent.
+ */
+export const responseTooLargeStatus = (
+  bytes: number,
+  maxBytes: number,
+  { rpc }: CallContext,
+): StatusError =>
+  new StatusError(
+    status.INTERNAL,
+    "UPSTREAM_BAD_RESPONSE",
+    `the response has ${bytes} bytes, and the gateway sends at most ${maxBytes}; a smaller page may fit`,
+    { mayHaveExecuted: rpc.repeat === "unsafe" },
+  );
 
 /**
  * Whether Key Protect may have executed what the call asks for: through a request of this call, or

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { createCallRegistry, type RegisteredCall } from "../../../../src/grpc/call/active-calls.ts";
+import { createActiveCalls, type ActiveCall } from "../../../../src/grpc/call/active-calls.ts";
 
 setFlagsFromString("--expose-gc");
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the flag puts there
@@ -27,15 +27,15 @@ function keptBytes(come: (payload: readonly number[]) => void): number {
   return (process.memoryUsage().heapUsed - before) / calls;
 }
 
-test("a call that left the registry is not kept by it", () => {
-  const registry = createCallRegistry();
-  const inFlight: RegisteredCall[] = [];
+test("a call that left the activeCalls is not kept by it", () => {
+  const activeCalls = createActiveCalls();
+  const inFlight: ActiveCall[] = [];
   const kept = keptBytes((payload) => {
-    const call = { place: undefined, end: () => {}, payload };
-    registry.add(call);
+    const call = { index: undefined, end: () => {}, payload };
+    activeCalls.add(call);
     inFlight.push(call);
     const oldest = inFlight.length > 64 ? inFlight.shift() : undefined;
-    if (oldest !== undefined) registry.remove(oldest);
+    if (oldest !== undefined) activeCalls.remove(oldest);
   });
   expect(kept).toBeLessThan(0.25 * 8 * payloadWords);
 });

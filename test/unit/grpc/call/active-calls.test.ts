@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import type { CallEnd } from "../../../../src/platform/call-signal.ts";
-import { createCallRegistry, type CallRegistry } from "../../../../src/grpc/call/active-calls.ts";
+import { createActiveCalls, type ActiveCalls } from "../../../../src/grpc/call/active-calls.ts";
 
-function callIn(registry: CallRegistry): { readonly ends: CallEnd[]; remove(): void } {
+function callIn(activeCalls: ActiveCalls): { readonly ends: CallEnd[]; remove(): void } {
   const ends: CallEnd[] = [];
-  const call = { place: undefined, end: (end: CallEnd) => void ends.push(end) };
-  registry.add(call);
-  return { ends, remove: () => registry.remove(call) };
+  const call = { index: undefined, end: (end: CallEnd) => void ends.push(end) };
+  activeCalls.add(call);
+  return { ends, remove: () => activeCalls.remove(call) };
 }
 
 async function isSettled(promise: Promise<void>): Promise<boolean> {
@@ -17,25 +17,25 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
   ]);
 }
 
-test("a registry counts the calls in flight", () => {
-  const registry = createCallRegistry();
-  const [a, b] = [callIn(registry), callIn(registry)];
-  expect(registry.count).toBe(2);
+test("a activeCalls counts the calls in flight", () => {
+  const activeCalls = createActiveCalls();
+  const [a, b] = [callIn(activeCalls), callIn(activeCalls)];
+  expect(activeCalls.count).toBe(2);
   a.remove();
   a.remove();
-  expect(registry.count).toBe(1);
+  expect(activeCalls.count).toBe(1);
   b.remove();
-  expect(registry.count).toBe(0);
+  expect(activeCalls.count).toBe(0);
 });
 
 test("idle comes at once without calls", async () => {
-  expect(await isSettled(createCallRegistry().idle())).toBe(true);
+  expect(await isSettled(createActiveCalls().idle())).toBe(true);
 });
 
 test("idle comes with the end of the last call, for everyone who waits", async () => {
-  const registry = createCallRegistry();
-  const [a, b] = [callIn(registry), callIn(registry)];
-  const waiting = [registry.idle(), registry.idle()];
+  const activeCalls = createActiveCalls();
+  const [a, b] = [callIn(activeCalls), callIn(activeCalls)];
+  const waiting = [activeCalls.idle(), activeCalls.idle()];
   a.remove();
   for (const idle of waiting) expect(await isSettled(idle)).toBe(false);
   b.remove();
@@ -43,46 +43,46 @@ test("idle comes with the end of the last call, for everyone who waits", async (
 });
 
 test("idle can be waited for again when calls came back", async () => {
-  const registry = createCallRegistry();
-  callIn(registry).remove();
-  const call = callIn(registry);
-  const idle = registry.idle();
+  const activeCalls = createActiveCalls();
+  callIn(activeCalls).remove();
+  const call = callIn(activeCalls);
+  const idle = activeCalls.idle();
   expect(await isSettled(idle)).toBe(false);
   call.remove();
   expect(await isSettled(idle)).toBe(true);
 });
 
 test("refusing new calls leaves those in flight alone", () => {
-  const registry = createCallRegistry();
-  const call = callIn(registry);
-  expect(registry.isRefusing).toBe(false);
-  registry.refuseNew();
-  expect(registry.isRefusing).toBe(true);
+  const activeCalls = createActiveCalls();
+  const call = callIn(activeCalls);
+  expect(activeCalls.isRefusing).toBe(false);
+  activeCalls.refuseNew();
+  expect(activeCalls.isRefusing).toBe(true);
   expect(call.ends).toEqual([]);
 });
 
 test("ending all calls ends each once and refuses new ones", () => {
-  const registry = createCallRegistry();
-  const calls = [callIn(registry), callIn(registry)];
-  registry.endAll();
+  const activeCalls = createActiveCalls();
+  const calls = [callIn(activeCalls), callIn(activeCalls)];
+  activeCalls.cancelAll();
   expect(calls.map(({ ends }) => ends)).toEqual([["shutdown"], ["shutdown"]]);
-  expect(registry.isRefusing).toBe(true);
+  expect(activeCalls.isRefusing).toBe(true);
 });
 
 test("a call that leaves while all are ended disturbs none of the others", () => {
-  const registry = createCallRegistry();
+  const activeCalls = createActiveCalls();
   const ended: number[] = [];
   for (const index of [0, 1, 2]) {
     const call = {
-      place: undefined,
+      index: undefined,
       end: () => {
         ended.push(index);
-        registry.remove(call);
+        activeCalls.remove(call);
       },
     };
-    registry.add(call);
+    activeCalls.add(call);
   }
-  registry.endAll();
+  activeCalls.cancelAll();
   expect(ended).toEqual([0, 1, 2]);
-  expect(registry.count).toBe(0);
+  expect(activeCalls.count).toBe(0);
 });

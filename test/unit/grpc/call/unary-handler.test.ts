@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { callEnd, CallEnded } from "../../../../src/platform/call-signal.ts";
 import type { CallSignal } from "../../../../src/platform/call-signal.ts";
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
-import { createCallRegistry } from "../../../../src/grpc/call/active-calls.ts";
+import { createActiveCalls } from "../../../../src/grpc/call/active-calls.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -181,7 +181,7 @@ test("a success is no cancellation", async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(context?.signal.aborted).toBe(false);
   expect(server.outcomes.map(({ code }) => code)).toEqual([status.OK]);
-  expect(server.registry.count).toBe(0);
+  expect(server.activeCalls.count).toBe(0);
 });
 
 test("a caller that cancels aborts the signal and is counted once as cancelled", async () => {
@@ -208,7 +208,7 @@ test("a caller that cancels aborts the signal and is counted once as cancelled",
     reason: undefined,
     mayHaveExecuted: true,
   });
-  expect(server.registry.count).toBe(0);
+  expect(server.activeCalls.count).toBe(0);
 });
 
 test("a caller without a deadline gets that of the table", async () => {
@@ -298,7 +298,7 @@ test("a handler that never settles is answered at the deadline, before the calle
     metadata: { mayHaveExecuted: "true", attempts: "1" },
   });
   expect(context && callEnd(context.signal)).toBe("deadline");
-  expect(server.registry.count).toBe(0);
+  expect(server.activeCalls.count).toBe(0);
 });
 
 test("what the handler makes of the passed deadline is the answer, if it is quick", async () => {
@@ -391,18 +391,18 @@ test("a listener that fails at the end of its call is logged and keeps nobody fr
   );
   const { client } = server;
   const answer = callRpc(client, keys.countKeys, {});
-  await eventually(() => server.registry.count === 1);
+  await eventually(() => server.activeCalls.count === 1);
   await clock.advance(15_000);
   expect((await answer).code).toBe(status.DEADLINE_EXCEEDED);
   expect(told).toEqual([new CallEnded("deadline")]);
   expect(server.lines).toMatchObject([{ level: 50, err: { type: "TypeError" } }]);
-  expect(server.registry.count).toBe(0);
+  expect(server.activeCalls.count).toBe(0);
 });
 
 test("new calls are refused while the gateway drains, and told to come back elsewhere at once", async () => {
-  const registry = createCallRegistry();
-  await using server = await startUnaryServer({ countKeys: countsOne }, { registry });
-  registry.refuseNew();
+  const activeCalls = createActiveCalls();
+  await using server = await startUnaryServer({ countKeys: countsOne }, { activeCalls });
+  activeCalls.refuseNew();
   const { client } = server;
   const seen = await callRpc(client, keys.countKeys, {});
   expect(seen.code).toBe(status.UNAVAILABLE);
@@ -411,14 +411,14 @@ test("new calls are refused while the gateway drains, and told to come back else
 });
 
 test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UNAVAILABLE otherwise", async () => {
-  const registry = createCallRegistry();
+  const activeCalls = createActiveCalls();
   const sends = (_: unknown, { attemptLog }: CallContext): Promise<never> => {
     attemptLog.attempts += 1;
     return never();
   };
   await using server = await startUnaryServer(
     { createKey: sends, deleteKey: sends, countKeys: never },
-    { registry },
+    { activeCalls },
   );
   const { client } = server;
   const create = callRpc(client, keys.createKey, createKeyRequest());
@@ -428,9 +428,9 @@ test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UN
     returnPreference: 0,
     allowMissing: false,
   });
-  await eventually(() => registry.count === 3);
-  const idle = registry.idle();
-  registry.endAll();
+  await eventually(() => activeCalls.count === 3);
+  const idle = activeCalls.idle();
+  activeCalls.cancelAll();
   await idle;
   const created = await create;
   expect(created.code).toBe(status.UNKNOWN);
@@ -446,7 +446,7 @@ test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UN
 });
 
 test("a handler that rejects with the reason of its own end is told as that end", async () => {
-  const registry = createCallRegistry();
+  const activeCalls = createActiveCalls();
   await using server = await startUnaryServer(
     {
       countKeys: (_, { signal }) =>
@@ -454,12 +454,12 @@ test("a handler that rejects with the reason of its own end is told as that end"
           signal.addEventListener("abort", () => reject(signal.reason)),
         ),
     },
-    { registry },
+    { activeCalls },
   );
   const { client } = server;
   const answer = callRpc(client, keys.countKeys, {});
-  await eventually(() => registry.count === 1);
-  registry.endAll();
+  await eventually(() => activeCalls.count === 1);
+  activeCalls.cancelAll();
   expect(errorInfoOf(await answer).reason).toBe("SHUTTING_DOWN");
 });
 
@@ -518,13 +518,16 @@ test("observers that throw do not touch the call", async () => {
   expect(server.lines).toMatchObject([{ msg: "observer failed" }, { msg: "observer failed" }]);
 });
 
-test("what interceptors found out about the caller is known to observers, also of refused calls", async () => {
+test("observers see the caller and the instance that interceptors wrote, also for rejected calls", async () => {
   await using server = await startUnaryServer(
     { countKeys: countsOne },
     {
       interceptors: [
-        (next) => (request, context) =>
-          next(request, { ...context, caller: "spiffe://a/b", instance: "eu" }),
+        (next) => (request, context) => {
+          context.caller = "spiffe://a/b";
+          context.instance = "eu";
+          return next(request, context);
+        },
         () => () =>
           Promise.reject(new StatusError(status.PERMISSION_DENIED, "CALLER_NOT_AUTHORIZED", "no")),
       ],
@@ -533,7 +536,7 @@ test("what interceptors found out about the caller is known to observers, also o
   const { client } = server;
   expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.PERMISSION_DENIED);
   await eventually(() => server.outcomes.length === 1);
-  expect(server.outcomes[0]?.context.attemptLog).toMatchObject({
+  expect(server.outcomes[0]?.context).toMatchObject({
     caller: "spiffe://a/b",
     instance: "eu",
   });
@@ -580,14 +583,14 @@ test("each call is started once and ended once, however it ends", async () => {
     },
     { clock },
   );
-  const { client, registry } = server;
+  const { client, activeCalls } = server;
   const forEver = { timeoutMs: Infinity };
   const calls = Array.from({ length: 60 }, (_, index) => {
     if (index % 3 === 0) return callRpc(client, keys.countKeys, {}, forEver);
     if (index % 3 === 1) return callRpc(client, keys.getKey, { keyId: "id" }, forEver);
     return callRpc(client, keys.getKeyMaterial, { keyId: "id" }, forEver);
   });
-  await eventually(() => server.started.length === 60 && registry.count === 20);
+  await eventually(() => server.started.length === 60 && activeCalls.count === 20);
   await clock.advance(10_000);
   const codes = (await Promise.all(calls)).map(({ code }) => code);
   expect(server.endedByLibrary).toEqual([]);

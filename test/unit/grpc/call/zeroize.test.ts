@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { wipe } from "../../../../src/grpc/call/zeroize.ts";
+import { zeroize } from "../../../../src/grpc/call/zeroize.ts";
 import { createKeyRequest } from "../../../support/unary-server.ts";
 
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
@@ -13,7 +13,7 @@ test("bytes fields become zero and everything else stays", () => {
     key: undefined,
     tags: ["a", "b"],
   };
-  wipe(message);
+  zeroize(message);
   expect(message).toEqual({
     keyId: "id",
     plaintext: Buffer.alloc(6),
@@ -34,7 +34,7 @@ test("bytes of a oneof, of a message in a oneof and of messages in lists become 
   };
   const list = { parts: [{ bytes: Buffer.from("c") }, { bytes: Buffer.from("d") }] };
   const repeated = { parts: [Buffer.from("e"), Buffer.from("f")] };
-  for (const message of [direct, nested, list, repeated]) wipe(message);
+  for (const message of [direct, nested, list, repeated]) zeroize(message);
   expect(direct.material?.$case === "keyMaterial" && isZero(direct.material.value)).toBe(true);
   expect(isZero(nested.material.value.ciphertext)).toBe(true);
   expect(isZero(nested.material.value.importToken)).toBe(true);
@@ -44,7 +44,7 @@ test("bytes of a oneof, of a message in a oneof and of messages in lists become 
 
 test("a view of a larger allocation is zeroed in its own range alone", () => {
   const pool = Buffer.alloc(32, 0x7a);
-  wipe({ plaintext: pool.subarray(8, 16) });
+  zeroize({ plaintext: pool.subarray(8, 16) });
   expect(pool.toString("latin1")).toBe(`${"z".repeat(8)}${"\0".repeat(8)}${"z".repeat(16)}`);
 });
 
@@ -53,10 +53,10 @@ test("neighbours in Node's own buffer pool are left alone", () => {
   const between = Buffer.from("between");
   const after = Buffer.from("after");
   expect(between.buffer).toBe(after.buffer);
-  wipe({ between });
+  zeroize({ between });
   expect([before, between, after].map(String)).toEqual(["before", "\0".repeat(7), "after"]);
 });
 
 test.each([undefined, null, 7, "text", [], {}, Buffer.alloc(0)])("%j is no trouble", (message) => {
-  expect(() => wipe(message)).not.toThrow();
+  expect(() => zeroize(message)).not.toThrow();
 });

@@ -5,7 +5,7 @@ import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { chain } from "../../../../src/grpc/interceptors/interceptor.ts";
 import { createAuthenticate } from "../../../../src/grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../../../../src/grpc/interceptors/authorize.ts";
-import { createRoute } from "../../../../src/grpc/interceptors/select-instance.ts";
+import { createSelectInstance } from "../../../../src/grpc/interceptors/select-instance.ts";
 import { callContext } from "../../../support/call-context.ts";
 
 const authorize = createAuthorize(
@@ -61,7 +61,7 @@ test("a refusal names the method and the instance, and nothing of the request", 
 test("identity comes before the instance, and the instance before permission", async () => {
   const whole = chain([
     createAuthenticate({ isTls: true }),
-    createRoute({ aliases: ["eu"], defaultAlias: "eu" }),
+    createSelectInstance({ aliases: ["eu"], defaultAlias: "eu" }),
     authorize,
   ])(() => Promise.resolve("answered"));
   const context = callContext("GetKey", { peer: "10.0.0.9:1" });

@@ -1,9 +1,9 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
-import { createRoute } from "../../../../src/grpc/interceptors/select-instance.ts";
+import { createSelectInstance } from "../../../../src/grpc/interceptors/select-instance.ts";
 import { callContext } from "../../../support/call-context.ts";
 
-const route = createRoute({ aliases: ["default", "eu"], defaultAlias: "default" });
+const route = createSelectInstance({ aliases: ["default", "eu"], defaultAlias: "default" });
 
 function routed(...values: string[]): Promise<string> {
   const metadata = new Metadata();
@@ -45,10 +45,12 @@ test.each(["a b", 'a"b', "a\\b", "a".repeat(65), "<script>"])(
 test("two aliases are none, even if they are the same", async () => {
   await expect(routed("eu", "eu")).rejects.toMatchObject({
     reason: "INSTANCE_UNKNOWN",
-    message: "the metadata x-kp-instance is there more than once",
+    message: "the metadata holds x-kp-instance more than once",
   });
 });
 
 test("the default has to be among the instances", () => {
-  expect(() => createRoute({ aliases: ["eu"], defaultAlias: "us" })).toThrow(/default instance us/);
+  expect(() => createSelectInstance({ aliases: ["eu"], defaultAlias: "us" })).toThrow(
+    /default instance us/,
+  );
 });

@@ -2,7 +2,7 @@ import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { CallOutcome } from "../../../../src/grpc/call/call-observer.ts";
-import { createLogAccess } from "../../../../src/grpc/observers/access-log.ts";
+import { createAccessLog } from "../../../../src/grpc/observers/access-log.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { callContext } from "../../../support/call-context.ts";
 
@@ -15,7 +15,7 @@ function lineOf(
     { level, base: null },
     { write: (line) => void lines.push(JSON.parse(line)) },
   );
-  createLogAccess(logger).callEnded({
+  createAccessLog(logger).callEnded({
     context: callContext("CreateKey"),
     code: status.OK,
     reason: undefined,
@@ -30,7 +30,9 @@ function lineOf(
 
 test("a success is one line with these fields and no others", () => {
   const context = callContext("CreateKey", {
-    attemptLog: { attempts: 2, httpStatus: 201, caller: "spiffe://a/b", instance: "eu" },
+    caller: "spiffe://a/b",
+    instance: "eu",
+    attemptLog: { attempts: 2, httpStatus: 201 },
   });
   expect(lineOf({ context })).toEqual({
     level: 30,

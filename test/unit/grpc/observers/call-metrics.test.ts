@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
-import { createMeasure } from "../../../../src/grpc/observers/call-metrics.ts";
+import { createCallMetricsObserver } from "../../../../src/grpc/observers/call-metrics.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -34,7 +34,7 @@ test("a call is counted once when it begins and once when it ends, with what it 
         return new Promise<never>(() => {});
       },
     },
-    { clock, observers: [createMeasure(meter)] },
+    { clock, observers: [createCallMetricsObserver(meter)] },
   );
   const { client } = server;
   await callRpc(client, keys.countKeys, {});

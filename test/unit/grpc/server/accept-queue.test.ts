@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  createEntrance,
-  type Entrant,
-  type Waiting,
+  createAcceptQueue,
+  type QueuedCall,
+  type QueuePosition,
 } from "../../../../src/grpc/server/accept-queue.ts";
 import { nextTurn } from "../../../support/next-turn.ts";
 
@@ -12,28 +12,28 @@ function createCalls() {
   const entered: string[] = [];
   return {
     entered,
-    call: (connection: string, name: string): Entrant => ({
+    call: (connection: string, name: string): QueuedCall => ({
       connection,
-      enter: () => void entered.push(name),
+      accept: () => void entered.push(name),
     }),
   };
 }
 
 test("what fits into a turn goes in at once, the rest in the turns after it, in order", async () => {
-  const entrance = createEntrance(2);
+  const queue = createAcceptQueue(2);
   const { entered, call } = createCalls();
-  for (const name of ["1", "2", "3", "4", "5"]) entrance.arrive(call("a", name));
+  for (const name of ["1", "2", "3", "4", "5"]) queue.enqueue(call("a", name));
   expect(entered).toEqual(["1", "2"]);
-  expect(entrance.waiting).toBe(3);
+  expect(queue.waiting).toBe(3);
   await nextTurn();
   expect(entered).toEqual(["1", "2", "3", "4"]);
   await nextTurn();
   expect(entered).toEqual(["1", "2", "3", "4", "5"]);
-  expect(entrance.waiting).toBe(0);
+  expect(queue.waiting).toBe(0);
 });
 
 test("a timer that is due fires between the turns of many calls", async () => {
-  const entrance = createEntrance(1);
+  const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
   const all = 10_000;
   let enteredBefore = all;
@@ -43,34 +43,34 @@ test("a timer that is due fires between the turns of many calls", async () => {
       resolve();
     }, 1);
   });
-  for (let at = 0; at < all; at += 1) entrance.arrive(call("a", String(at)));
+  for (let at = 0; at < all; at += 1) queue.enqueue(call("a", String(at)));
   await fired;
   expect(enteredBefore).toBeLessThan(all);
 });
 
 test("connections take turns, however many calls one of them has", async () => {
-  const entrance = createEntrance(1);
+  const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
-  for (const name of ["a1", "a2", "a3", "a4"]) entrance.arrive(call("a", name));
-  entrance.arrive(call("b", "b1"));
-  while (entrance.waiting > 0) await nextTurn();
+  for (const name of ["a1", "a2", "a3", "a4"]) queue.enqueue(call("a", name));
+  queue.enqueue(call("b", "b1"));
+  while (queue.waiting > 0) await nextTurn();
   expect(entered).toEqual(["a1", "a2", "b1", "a3", "a4"]);
 });
 
 test("a newcomer does not pass those who wait, though its turn has room", async () => {
-  const entrance = createEntrance(2);
+  const queue = createAcceptQueue(2);
   const { entered, call } = createCalls();
   const late = call("a", "late");
-  const first: Entrant = {
+  const first: QueuedCall = {
     connection: "a",
-    enter() {
+    accept() {
       entered.push("first of the turn");
-      entrance.arrive(late);
+      queue.enqueue(late);
     },
   };
-  for (const name of ["1", "2"]) entrance.arrive(call("a", name));
-  entrance.arrive(first);
-  entrance.arrive(call("a", "waited"));
+  for (const name of ["1", "2"]) queue.enqueue(call("a", name));
+  queue.enqueue(first);
+  queue.enqueue(call("a", "waited"));
   await nextTurn();
   expect(entered).toEqual(["1", "2", "first of the turn", "waited"]);
   await nextTurn();
@@ -78,14 +78,14 @@ test("a newcomer does not pass those who wait, though its turn has room", async 
 });
 
 test("a call that left is not let in, and leaving twice takes nobody else's place", async () => {
-  const entrance = createEntrance(1);
+  const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
-  expect(entrance.arrive(call("a", "1"))).toBeUndefined();
-  const gone = entrance.arrive(call("a", "2"));
-  entrance.arrive(call("a", "3"));
+  expect(queue.enqueue(call("a", "1"))).toBeUndefined();
+  const gone = queue.enqueue(call("a", "2"));
+  queue.enqueue(call("a", "3"));
   gone?.leave();
   gone?.leave();
-  expect(entrance.waiting).toBe(1);
+  expect(queue.waiting).toBe(1);
   await nextTurn();
   expect(entered).toEqual(["1", "3"]);
 });
@@ -97,13 +97,13 @@ test("every call that stays is let in exactly once, each connection's in order, 
   );
   await fc.assert(
     fc.asyncProperty(arrivals, fc.integer({ min: 1, max: 5 }), async (calls, perTurn) => {
-      const entrance = createEntrance(perTurn);
+      const queue = createAcceptQueue(perTurn);
       const entered: number[] = [];
       let thisTurn = 0;
-      const places = calls.map(({ connection }, at): Waiting | undefined =>
-        entrance.arrive({
+      const places = calls.map(({ connection }, at): QueuePosition | undefined =>
+        queue.enqueue({
           connection,
-          enter() {
+          accept() {
             thisTurn += 1;
             expect(thisTurn).toBeLessThanOrEqual(perTurn);
             entered.push(at);
@@ -116,7 +116,7 @@ test("every call that stays is let in exactly once, each connection's in order, 
         place.leave();
         left.add(at);
       }
-      while (entrance.waiting > 0) {
+      while (queue.waiting > 0) {
         thisTurn = 0;
         await nextTurn();
       }

@@ -42,7 +42,7 @@ async function start(options: TestServerOptions = {}): Promise<Draining> {
 }
 
 const inFlight = (fixture: TestServer, count: number): Promise<void> =>
-  expect.poll(() => fixture.registry.count, { interval: 1 }).toBe(count);
+  expect.poll(() => fixture.activeCalls.count, { interval: 1 }).toBe(count);
 
 /** Whether a promise has settled by now. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -96,7 +96,7 @@ test("a call that outlasts the grace is ended with a typed answer", async () => 
     expect(seen).toMatchObject({ code: grpc.status.UNAVAILABLE, reason: "SHUTTING_DOWN" });
   }
   await drained;
-  expect(fixture.registry.count).toBe(0);
+  expect(fixture.activeCalls.count).toBe(0);
 });
 
 test("once the delay is over a new call is refused: typed on an old connection, no connection else", async () => {

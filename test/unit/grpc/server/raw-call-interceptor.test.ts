@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import http2 from "node:http2";
 import { expect, test } from "vitest";
 import { KeysServiceService } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
-import { createLibraryStatus } from "../../../../src/grpc/server/raw-call-interceptor.ts";
+import { createRawCallInterceptor } from "../../../../src/grpc/server/raw-call-interceptor.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { statusDetails } from "../../../support/status-details.ts";
 import { connectRaw, frame } from "../../../support/raw-grpc.ts";
@@ -180,10 +180,7 @@ const createLibraryCall = () => ({
 
 // V8 keeps an object with a function of its own until a large collection of garbage.
 test("calls whose deadline is watched are given one function together, none of their own", () => {
-  const watch = createLibraryStatus(
-    () => {},
-    () => 0,
-  );
+  const watch = createRawCallInterceptor({ endedByLibrary: () => {}, clock: { wallNow: () => 0 } });
   const watched = [createLibraryCall(), createLibraryCall()] as const;
   const own = watched.map(({ sendStatus }) => sendStatus);
   for (const call of watched) {

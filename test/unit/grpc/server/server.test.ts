@@ -95,7 +95,7 @@ test("readiness is not serving until it is set; everything else is", async () =>
 test("a call in flight when the server is disposed of gets a typed answer", async () => {
   const fixture = await startTestServer({ work: untilAborted });
   const answer = countKeys(fixture.newClient());
-  await expect.poll(() => fixture.registry.count).toBe(1);
+  await expect.poll(() => fixture.activeCalls.count).toBe(1);
 
   await fixture.server[Symbol.asyncDispose]();
   const seen = await answer;

@@ -79,7 +79,7 @@ test.each<[string, { headers?: Record<string, string>; body?: Buffer }, string]>
     expect(server.endedByLibrary).toEqual([`${createKey} ${status.UNKNOWN}`]);
   }
   expect((await raw.call(countKeys, { body: empty })).headers["grpc-status"]).toBe("0");
-  expect(server.registry.count).toBe(0);
+  expect(server.activeCalls.count).toBe(0);
 });
 
 test("a valid gzip request is served", async () => {
