@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceConfig, ReplicasConfig } from "../config/config.ts";
-import { createDemandMeter } from "../quota-share/demand-estimate.ts";
+import { createDemandEstimate } from "../quota-share/demand-estimate.ts";
 import {
   createQuotaShare,
   type QuotaShare,
@@ -13,7 +13,7 @@ import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { RateLimit, RateLimitOptions } from "../upstream/rate-limit/rate-limit.ts";
 import type { QuotaSettings } from "../upstream/rate-limit/adaptive/settings.ts";
 import type { Scheduler } from "../upstream/rate-limit/queue/scheduler.ts";
-import { createSharedLaw } from "../upstream/rate-limit/adaptive/leased-rate.ts";
+import { createLeasedRate } from "../upstream/rate-limit/adaptive/leased-rate.ts";
 
 /** The quota of an instance, before and after the way to it is built. */
 export interface InstanceQuota {
@@ -83,9 +83,9 @@ function shareQuota(
   const { replicas, redis, logger, clock, random } = deps;
   const { ceiling, initial, longestHoldMs } = rate;
   const isFixed = rate.mode === "fixed";
-  const meter = createDemandMeter(clock.now());
+  const demand = createDemandEstimate(clock.now());
   const equalPart = (ceiling ?? initial ?? Number.POSITIVE_INFINITY) / replicas.count;
-  const law = createSharedLaw({
+  const leasedRate = createLeasedRate({
     limit: { perSecond: equalPart, mayProbe: true },
     isFixed,
     longestHoldMs,
@@ -97,17 +97,18 @@ function shareQuota(
 
   return {
     pacing: {
-      quota: law,
+      quota: leasedRate,
       share: {
         arrived() {
-          meter.arrived();
+          demand.arrived();
           if (scheduler !== undefined && scheduler.queued > 0) share?.onBacklog();
         },
         // Nothing more is due while the rate is low for another reason than the lease.
-        duePerSecond: () => (law.rate < law.safeRate ? 0 : (share?.duePerSecond ?? 0)),
-        accepted: (now) => meter.accepted(now),
+        duePerSecond: () =>
+          leasedRate.rate < leasedRate.safeRate ? 0 : (share?.duePerSecond ?? 0),
+        accepted: (now) => demand.accepted(now),
         throttled(now) {
-          meter.throttled(now);
+          demand.throttled(now);
           share?.onThrottled();
         },
       },
@@ -127,9 +128,9 @@ function shareQuota(
         clock,
         random,
         logger,
-        demand: () => meter.demand(clock.now(), rateLimit.scheduler.queued),
+        demand: () => demand.read(clock.now(), rateLimit.scheduler.queued),
         apply(limit) {
-          law.limitTo(limit, clock.now());
+          leasedRate.followLease(limit, clock.now());
           rateLimit.applyRate();
         },
       });

@@ -1,4 +1,4 @@
-import { createAnswerTally } from "../upstream/rate-limit/adaptive/response-counter.ts";
+import { createResponseCounter } from "../upstream/rate-limit/adaptive/response-counter.ts";
 
 /** What one member would like to send and what it gets through. */
 export interface Demand {
@@ -11,13 +11,13 @@ export interface Demand {
 }
 
 /** Counts calls and their answers. Times are milliseconds of the monotonic clock and must not go backwards. */
-export interface DemandMeter {
+export interface DemandEstimate {
   /** Takes note of a request that is to be sent, the repeated ones included. */
   arrived(): void;
   accepted(now: number): void;
   throttled(now: number): void;
   /** To be asked about once a second. `backlog` is how many requests wait. */
-  demand(now: number, backlog: number): Demand;
+  read(now: number, backlog: number): Demand;
 }
 
 /** Arrivals of the last seconds count the more the newer they are. */
@@ -29,8 +29,8 @@ const drainMs = 2_000;
 const leastGapMs = 100;
 
 /** Starts without arrivals. */
-export function createDemandMeter(createdAt: number): DemandMeter {
-  const tally = createAnswerTally();
+export function createDemandEstimate(createdAt: number): DemandEstimate {
+  const responses = createResponseCounter();
   let arrivals = 0;
   let measuredAt = createdAt;
   let latest = 0;
@@ -49,11 +49,11 @@ export function createDemandMeter(createdAt: number): DemandMeter {
     arrived() {
       arrivals += 1;
     },
-    accepted: (now) => tally.accept(now),
-    throttled: (now) => tally.throttle(now),
-    demand(now, backlog) {
+    accepted: (now) => responses.accept(now),
+    throttled: (now) => responses.throttle(now),
+    read(now, backlog) {
       measure(now);
-      const { accepted, throttled } = tally.lastSecond(now);
+      const { accepted, throttled } = responses.lastSecond(now);
       return {
         wantsPerSecond: Math.max(latest, average) * headroom + (backlog * 1_000) / drainMs,
         acceptedPerSecond: accepted,

@@ -1,4 +1,5 @@
 /** What a member may send: its lease, and what is left of it the longer Redis is away. Pure arithmetic over the times it is given. */
+import type { QuotaLimit } from "../upstream/rate-limit/adaptive/leased-rate.ts";
 import { type Lease, leaseMargin, leaseMs } from "./lease.ts";
 
 /**
@@ -11,17 +12,6 @@ import { type Lease, leaseMargin, leaseMs } from "./lease.ts";
  */
 export type ShareKind = "lease" | "kept" | "slice" | "static";
 
-/** What the calls are to keep to. */
-export interface QuotaLimit {
-  /** Most calls per second, margin included; `Infinity` for no bound. */
-  readonly perSecond: number;
-  /**
-   * Whether a 429 is answered by the member's own rate law, which cuts and probes below `perSecond`. Otherwise the group does both,
-   * and what is left to the member are the pauses that Key Protect asks for.
-   */
-  readonly mayProbe: boolean;
-}
-
 /** What is known without a group. */
 export interface ShareBounds {
   /** The quota of all together, if the operator knows it. */
@@ -33,13 +23,13 @@ export interface ShareBounds {
 }
 
 /** The rate of one member. Times are milliseconds of the monotonic clock and must not go backwards. */
-export interface ShareLadder {
+export interface FallbackShare {
   /** Takes a lease that was asked for at `askedAt`: its time is counted from there, so that it never outlives the group's own count. */
   grant(lease: Lease, askedAt: number, now: number): void;
   /** Takes note that the group did not answer. */
   miss(): void;
   /** Lowers the rate until the next lease. */
-  cut(): void;
+  decrease(): void;
   kind(now: number): ShareKind;
   limit(now: number): QuotaLimit;
   /** What the member counts as its own towards the group: the rate, or the slice while it waits for the first answer. */
@@ -54,24 +44,24 @@ export interface ShareLadder {
 }
 
 /** Less than the margin of a group that talks to each other: those who cannot see each other do not send in turn. */
-const sliceMargin = 0.9;
-const cutFactor = 0.985;
+const fallbackMargin = 0.9;
+const decreaseFactor = 0.985;
 const forgetMs = 60_000;
-const rampMs = 2_000;
+const raiseMs = 2_000;
 
 /** Until then the group's first answer is waited for at a tenth of the slice: the others may be using all of the quota. */
 export const joinMs = 300;
 const joinFactor = 0.1;
 
 /** Starts without a lease. */
-export function createShareLadder(bounds: ShareBounds, createdAt: number): ShareLadder {
+export function createFallbackShare(bounds: ShareBounds, createdAt: number): FallbackShare {
   const { ceilingPerSecond, initialPerSecond, replicas } = bounds;
   let lease: Lease | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
   let hasMissed = false;
   let factor = 1;
-  let rampFrom = 0;
-  let rampStart = Number.NEGATIVE_INFINITY;
+  let raiseFrom = 0;
+  let raiseStart = Number.NEGATIVE_INFINITY;
 
   function kind(now: number): ShareKind {
     const ageMs = now - askedAt;
@@ -80,39 +70,39 @@ export function createShareLadder(bounds: ShareBounds, createdAt: number): Share
   }
 
   function leased(now: number, ratePerSecond: number): number {
-    const part = (now - rampStart) / rampMs;
-    const ramped =
-      part < 1 && rampFrom < ratePerSecond && ratePerSecond < Number.POSITIVE_INFINITY
-        ? rampFrom + (ratePerSecond - rampFrom) * part
+    const part = (now - raiseStart) / raiseMs;
+    const raised =
+      part < 1 && raiseFrom < ratePerSecond && ratePerSecond < Number.POSITIVE_INFINITY
+        ? raiseFrom + (ratePerSecond - raiseFrom) * part
         : ratePerSecond;
-    return ramped * factor;
+    return raised * factor;
   }
 
   const isJoining = (now: number): boolean => lease === undefined && now - createdAt < joinMs;
 
   function perSecond(now: number): number {
     const present = kind(now);
-    if (isJoining(now)) return slice(now) * joinFactor;
-    if (lease === undefined || present === "static") return slice(now);
+    if (isJoining(now)) return equalPart(now) * joinFactor;
+    if (lease === undefined || present === "static") return equalPart(now);
     if (present !== "slice") return leased(now, lease.ratePerSecond);
-    return Math.min(leased(askedAt + leaseMs, lease.ratePerSecond), slice(now));
+    return Math.min(leased(askedAt + leaseMs, lease.ratePerSecond), equalPart(now));
   }
 
   /** An equal part of the quota, for as long as the group is remembered that group's. */
-  function slice(now: number): number {
+  function equalPart(now: number): number {
     if (lease !== undefined && kind(now) !== "static") {
-      return (lease.quotaPerSecond * sliceMargin) / Math.max(lease.members, replicas);
+      return (lease.quotaPerSecond * fallbackMargin) / Math.max(lease.members, replicas);
     }
     const quota = ceilingPerSecond ?? lease?.quotaPerSecond ?? initialPerSecond;
-    return ((quota ?? Number.POSITIVE_INFINITY) * sliceMargin) / replicas;
+    return ((quota ?? Number.POSITIVE_INFINITY) * fallbackMargin) / replicas;
   }
 
   return {
     grant(next, at, now) {
       const present = kind(now);
       if ((present === "slice" || present === "static") && !isJoining(now)) {
-        rampFrom = perSecond(now);
-        rampStart = now;
+        raiseFrom = perSecond(now);
+        raiseStart = now;
       }
       lease = next;
       askedAt = at;
@@ -122,12 +112,12 @@ export function createShareLadder(bounds: ShareBounds, createdAt: number): Share
     miss() {
       hasMissed = true;
     },
-    cut() {
-      factor *= cutFactor;
+    decrease() {
+      factor *= decreaseFactor;
     },
     kind,
     limit: (now) => ({ perSecond: perSecond(now), mayProbe: kind(now) !== "lease" }),
-    has: (now) => (isJoining(now) ? slice(now) : perSecond(now)),
+    has: (now) => (isJoining(now) ? equalPart(now) : perSecond(now)),
     due(now) {
       const present = perSecond(now);
       if (lease === undefined || kind(now) !== "lease") return present;

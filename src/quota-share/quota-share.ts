@@ -5,7 +5,8 @@ import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { Demand } from "./demand-estimate.ts";
 import { type Lease, type LeaseRequest, parseLease, toLeaseArgs } from "./lease.ts";
 import { leaseScript, leaveScript } from "./lease-script.ts";
-import { createShareLadder, joinMs, type QuotaLimit, type ShareKind } from "./fallback-share.ts";
+import type { QuotaLimit } from "../upstream/rate-limit/adaptive/leased-rate.ts";
+import { createFallbackShare, joinMs, type ShareKind } from "./fallback-share.ts";
 
 /** The quota that is shared. */
 export interface SharedQuota {
@@ -83,7 +84,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   if (!(replicas >= 1)) throw new RangeError(`replicas must be 1 or more, not ${replicas}`);
   const keys = [`${options.instanceKey}:quota`];
   const startedAt = clock.now();
-  const ladder = createShareLadder(
+  const fallback = createFallbackShare(
     {
       ceilingPerSecond: quota.ceilingPerSecond,
       initialPerSecond: quota.initialPerSecond,
@@ -103,16 +104,16 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
 
   /** Puts the present limit into force and says where it comes from, if that has changed. */
   function follow(now: number): void {
-    const limit = ladder.limit(now);
+    const limit = fallback.limit(now);
     if (limit.perSecond !== applied?.perSecond || limit.mayProbe !== applied.mayProbe) {
       applied = limit;
       options.apply(limit);
     }
-    const kind = ladder.kind(now);
+    const kind = fallback.kind(now);
     // What the first answer will be is not known yet.
     if (kind === said || (said === undefined && kind === "static" && isJoining(now))) return;
     said = kind;
-    const line = { kind, ratePerSecond: limit.perSecond, members: ladder.lease?.members };
+    const line = { kind, ratePerSecond: limit.perSecond, members: fallback.lease?.members };
     if (kind === "lease") logger.info(line, "the quota is shared by lease");
     else logger.warn(line, "the quota is shared without Redis");
   }
@@ -135,7 +136,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   /** Until the next thing that is due, or until it is time to look whether there is a connection. */
   function restMsAt(now: number): number {
     const lookAt = now + (isJoining(now) ? joinLookMs : lookMs);
-    const due = [renewAt, ladder.endsAt].filter((at) => at > now);
+    const due = [renewAt, fallback.endsAt].filter((at) => at > now);
     return Math.min(lookAt, ...due) - now;
   }
 
@@ -143,19 +144,19 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     logger.error({ err: error }, "the share of the quota could not be renewed");
 
   function missed(): void {
-    ladder.miss();
+    fallback.miss();
     // A refusal that is told late would be taken for a new one.
     refusedEpoch = undefined;
   }
 
   function requestAt(now: number): LeaseRequest {
-    const known = ladder.lease?.quotaPerSecond;
+    const known = fallback.lease?.quotaPerSecond;
     const isFound = known !== undefined && Number.isFinite(known);
     const { ceilingPerSecond, initialPerSecond, longestHoldMs } = quota;
     return {
       memberId,
       ...options.demand(),
-      hasPerSecond: ladder.has(now),
+      hasPerSecond: fallback.has(now),
       ceilingPerSecond,
       seedPerSecond: isFound && known !== ceilingPerSecond ? known : initialPerSecond,
       isSearching: !isFound,
@@ -178,7 +179,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     if (lease === undefined) {
       missed();
     } else {
-      ladder.grant(lease, now, answeredAt);
+      fallback.grant(lease, now, answeredAt);
       // Refused while the answer was on its way.
       if (refusedEpoch !== undefined) renewAt = answeredAt;
     }
@@ -200,33 +201,34 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     },
     onThrottled() {
       const now = clock.now();
-      const epoch = ladder.lease?.epoch;
+      const epoch = fallback.lease?.epoch;
       if (quota.isFixed || epoch === undefined || now - refusedAt < refusalGapMs) return;
-      if (ladder.kind(now) !== "lease") return;
+      if (fallback.kind(now) !== "lease") return;
       refusedAt = now;
       refusedEpoch = epoch;
-      ladder.cut();
+      fallback.decrease();
       renewAt = now;
       turn();
     },
     onBacklog() {
       const now = clock.now();
       if (isAsking || now - askedAt < backlogRenewMs || renewAt <= now) return;
-      if (ladder.kind(now) !== "lease" || ladder.limit(now).perSecond >= ladder.due(now)) return;
+      if (fallback.kind(now) !== "lease" || fallback.limit(now).perSecond >= fallback.due(now))
+        return;
       renewAt = now;
       turn();
     },
     get duePerSecond() {
-      return ladder.due(clock.now());
+      return fallback.due(clock.now());
     },
     get state() {
       const now = clock.now();
       return {
-        kind: ladder.kind(now),
-        ratePerSecond: ladder.limit(now).perSecond,
-        members: ladder.lease?.members ?? 1,
-        epoch: ladder.lease?.epoch,
-        ageMs: ladder.ageMs(now),
+        kind: fallback.kind(now),
+        ratePerSecond: fallback.limit(now).perSecond,
+        members: fallback.lease?.members ?? 1,
+        epoch: fallback.lease?.epoch,
+        ageMs: fallback.ageMs(now),
       };
     },
     async close() {

@@ -6,7 +6,7 @@ import type { Breaker } from "./circuit-breaker/circuit-breaker.ts";
 import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Pool } from "./transport/pool.ts";
 import type { Origin } from "./host.ts";
-import type { QuotaPhase } from "./rate-limit/adaptive/adaptive-rate.ts";
+import type { RatePhase } from "./rate-limit/adaptive/adaptive-rate.ts";
 
 /** A reading of one instance's outbound pipeline. */
 export interface UpstreamState {
@@ -16,7 +16,7 @@ export interface UpstreamState {
     /** The highest rate that has stood its test; absent as long as nothing is paced. */
     readonly safePerSecond: number | undefined;
     /** What the rate law is doing. */
-    readonly phase: QuotaPhase | "unpaced";
+    readonly phase: RatePhase | "unpaced";
     /** Milliseconds for which nothing will be sent; absent if there is no pause. */
     readonly pausedForMs: number | undefined;
   };

@@ -79,7 +79,7 @@ test("loses a few percent where each refusal is punished with ten seconds", () =
 test("gets out of a penalty that each further request prolongs", () => {
   const { goodput, run } = discover(100, trap, { seconds: 2_400 });
   expect(goodput).toBeGreaterThanOrEqual(0.88);
-  expect(run.tracker.phase).not.toBe("blackout");
+  expect(run.controller.phase).not.toBe("blackout");
 });
 
 test("sends four requests a second at most into a blackout", () => {

@@ -1,8 +1,8 @@
 /** A client that follows the rate law, a network, and an upstream with a quota, event by event in simulated time. */
 import {
-  createQuotaTracker,
-  type QuotaPhase,
-  type QuotaTracker,
+  createAdaptiveRate,
+  type RatePhase,
+  type AdaptiveRate,
 } from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 import type { Demand } from "./demands.ts";
@@ -41,14 +41,14 @@ export interface Second {
   /** The law at the end of the second. */
   rate: number;
   safeRate: number;
-  phase: QuotaPhase;
+  phase: RatePhase;
 }
 
 export interface Run {
   readonly seconds: readonly Second[];
   /** When each request left the client, in order. */
   readonly sends: readonly number[];
-  readonly tracker: QuotaTracker;
+  readonly controller: AdaptiveRate;
 }
 
 type Kind = "wake" | "call" | "tick" | "stall" | "arrive" | "accepted" | "refused" | "step";
@@ -68,8 +68,8 @@ export function simulate(scenario: Scenario): Run {
   const { upstream, network, demand, retryAfterMs, stalls } = scenario;
   const { connections = Number.POSITIVE_INFINITY } = scenario;
   const random = createRandom(scenario.seed ?? 1);
-  const tracker = createQuotaTracker(scenario.settings, { now: 0, random });
-  const pacer = createPacer(tracker.rate);
+  const controller = createAdaptiveRate(scenario.settings, { now: 0, random });
+  const pacer = createPacer(controller.rate);
   const events = createEventQueue<SimulationEvent>();
   const seconds = Array.from({ length: scenario.seconds }, (): Second => {
     return { wanted: 0, accepted: 0, refused: 0, rate: 0, safeRate: 0, phase: "hold" };
@@ -101,9 +101,9 @@ export function simulate(scenario: Scenario): Run {
   }
 
   function follow(now: number): void {
-    if (!tracker.advance(now)) return;
-    pacer.setRate(tracker.rate, tracker.quotaRate, now);
-    pacer.pauseUntil(tracker.pausedUntil);
+    if (!controller.advance(now)) return;
+    pacer.setRate(controller.rate, controller.quotaRate, now);
+    pacer.pauseUntil(controller.pausedUntil);
     wakesAt = Number.POSITIVE_INFINITY;
   }
 
@@ -122,11 +122,11 @@ export function simulate(scenario: Scenario): Run {
         return upstream.setQuota(value ?? 0, now);
       case "accepted":
         underWay -= 1;
-        tracker.onAccepted(now);
+        controller.onAccepted(now);
         break;
       case "refused":
         underWay -= 1;
-        tracker.onThrottled(now, retryAfterMs?.(now));
+        controller.onThrottled(now, retryAfterMs?.(now));
         // A refused call goes back to the head of the queue.
         waiting += 1;
         break;
@@ -144,9 +144,9 @@ export function simulate(scenario: Scenario): Run {
       case "tick": {
         const second = seconds[Math.floor(now / 1000)];
         if (second !== undefined) {
-          second.rate = tracker.rate;
-          second.safeRate = tracker.safeRate;
-          second.phase = tracker.phase;
+          second.rate = controller.rate;
+          second.safeRate = controller.safeRate;
+          second.phase = controller.phase;
         }
         events.push({ at: now + tickMs, kind: "tick" });
         break;
@@ -174,5 +174,5 @@ export function simulate(scenario: Scenario): Run {
       events.push(event);
     } else happen(event, event.at);
   }
-  return { seconds, sends, tracker };
+  return { seconds, sends, controller };
 }

@@ -13,7 +13,7 @@ import {
 import { outcomeOfStatus, type UpstreamOutcome } from "../observe.ts";
 import type { Permits } from "./permits/permits.ts";
 import { createQuotaPermits } from "./permits/_quota-permits.ts";
-import { createQuotaTracker, type QuotaTracker } from "./adaptive/adaptive-rate.ts";
+import { createAdaptiveRate, type AdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { QuotaSettings } from "./adaptive/settings.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
 import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
@@ -44,7 +44,7 @@ export interface ShareWatch {
 /** What one instance's quota is kept with. */
 export interface RateLimitOptions {
   /** How the rate is found, or a law that says. Absent: nothing bounds what is sent but the connections. */
-  readonly quota?: QuotaSettings | QuotaTracker | undefined;
+  readonly quota?: QuotaSettings | AdaptiveRate | undefined;
   readonly share?: ShareWatch | undefined;
   /** Most requests under way. */
   readonly connections: number;
@@ -68,7 +68,7 @@ export interface RateLimit {
   readonly scheduler: Scheduler;
   readonly permits: Pick<ConcurrencyLimit, "inFlight" | "pausedUntil" | "ready">;
   /** Absent where no quota is kept. */
-  readonly tracker: Pick<QuotaTracker, "safeRate" | "phase"> | undefined;
+  readonly tracker: Pick<AdaptiveRate, "safeRate" | "phase"> | undefined;
   /** Requests per second that are let through at present; `Infinity` as long as nothing is paced. */
   readonly rate: number;
   close(): void;
@@ -84,7 +84,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { quota, share, connections, bounds, meter = {}, clock, random } = options;
   const tracker =
     quota !== undefined && "mode" in quota
-      ? createQuotaTracker(quota, { now: clock.now(), random })
+      ? createAdaptiveRate(quota, { now: clock.now(), random })
       : quota;
   const source: Permits =
     tracker === undefined
@@ -191,7 +191,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     slowRestart() {
       if (tracker === undefined) return;
       const now = clock.now();
-      tracker.ramp(now);
+      tracker.slowRestart(now);
       applyRate(now);
     },
     scheduler,

@@ -1,24 +1,24 @@
 import { expect, test } from "vitest";
-import { createDemandMeter } from "../../../src/quota-share/demand-estimate.ts";
+import { createDemandEstimate } from "../../../src/quota-share/demand-estimate.ts";
 
-function arrive(meter: ReturnType<typeof createDemandMeter>, count: number): void {
-  for (let each = 0; each < count; each += 1) meter.arrived();
+function arrive(estimate: ReturnType<typeof createDemandEstimate>, count: number): void {
+  for (let each = 0; each < count; each += 1) estimate.arrived();
 }
 
 test("wants a fifth more than arrives, and what waits within two seconds", () => {
-  const meter = createDemandMeter(0);
-  arrive(meter, 100);
-  expect(meter.demand(1_000, 0).wantsPerSecond).toBeCloseTo(120, 9);
-  arrive(meter, 100);
-  expect(meter.demand(2_000, 50).wantsPerSecond).toBeCloseTo(145, 9);
+  const estimate = createDemandEstimate(0);
+  arrive(estimate, 100);
+  expect(estimate.read(1_000, 0).wantsPerSecond).toBeCloseTo(120, 9);
+  arrive(estimate, 100);
+  expect(estimate.read(2_000, 50).wantsPerSecond).toBeCloseTo(145, 9);
 });
 
 test("follows a rise at once and a fall over seconds", () => {
-  const meter = createDemandMeter(0);
+  const estimate = createDemandEstimate(0);
   let now = 0;
   const second = (count: number): number => {
-    arrive(meter, count);
-    return meter.demand((now += 1_000), 0).wantsPerSecond;
+    arrive(estimate, count);
+    return estimate.read((now += 1_000), 0).wantsPerSecond;
   };
   for (let each = 0; each < 20; each += 1) second(10);
   expect(second(10)).toBeCloseTo(12, 1);
@@ -31,17 +31,17 @@ test("follows a rise at once and a fall over seconds", () => {
 });
 
 test("does not take a few calls in a moment for a rate", () => {
-  const meter = createDemandMeter(0);
-  arrive(meter, 5);
-  expect(meter.demand(1, 0).wantsPerSecond).toBe(0);
-  expect(meter.demand(1_000, 0).wantsPerSecond).toBeCloseTo(6, 9);
+  const estimate = createDemandEstimate(0);
+  arrive(estimate, 5);
+  expect(estimate.read(1, 0).wantsPerSecond).toBe(0);
+  expect(estimate.read(1_000, 0).wantsPerSecond).toBeCloseTo(6, 9);
 });
 
 test("tells what was accepted and refused in the last second", () => {
-  const meter = createDemandMeter(0);
-  for (let at = 1_000; at < 2_000; at += 10) meter.accepted(at);
-  meter.throttled(1_995);
-  const { acceptedPerSecond: accepted, throttledPerSecond: throttled } = meter.demand(1_999, 0);
+  const estimate = createDemandEstimate(0);
+  for (let at = 1_000; at < 2_000; at += 10) estimate.accepted(at);
+  estimate.throttled(1_995);
+  const { acceptedPerSecond: accepted, throttledPerSecond: throttled } = estimate.read(1_999, 0);
   expect(accepted).toBeGreaterThan(90);
   expect(accepted).toBeLessThan(110);
   expect(throttled).toBeGreaterThan(0.9);

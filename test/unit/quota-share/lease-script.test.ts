@@ -1,6 +1,6 @@
 /** What a group makes of a quota that it does not know or that changes: four members, the model of the script, a token bucket. */
 import { expect, test } from "vitest";
-import { createDemandMeter } from "../../../src/quota-share/demand-estimate.ts";
+import { createDemandEstimate } from "../../../src/quota-share/demand-estimate.ts";
 import { leaseMs } from "../../../src/quota-share/lease.ts";
 import { createModelGroup, lend } from "../../support/lease-model.ts";
 
@@ -26,7 +26,7 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
   const group = createModelGroup();
   const members = ["a", "b", "c", "d"].map((memberId, at) => ({
     memberId,
-    meter: createDemandMeter(0),
+    estimate: createDemandEstimate(0),
     rate: ((ceilingPerSecond ?? Number.POSITIVE_INFINITY) * 0.9) / 4,
     epoch: undefined as number | undefined,
     renewAt: at * 250,
@@ -41,18 +41,18 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
     const quota = quotaAt(second);
     tokens = Math.min(tokens + (quota * tickMs) / 1_000, Math.max(1, 0.05 * quota));
     for (const member of members) {
-      const { meter } = member;
+      const { estimate } = member;
       let isRefused = false;
       member.credit += (Math.min(member.rate, demandPerMember) * tickMs) / 1_000;
       for (; member.credit >= 1; member.credit -= 1) {
-        meter.arrived();
+        estimate.arrived();
         if (tokens >= 1) {
           tokens -= 1;
-          meter.accepted(now);
+          estimate.accepted(now);
           accepted[second] = (accepted[second] ?? 0) + 1;
         } else {
           isRefused = true;
-          meter.throttled(now);
+          estimate.throttled(now);
           throttled[second] = (throttled[second] ?? 0) + 1;
         }
       }
@@ -63,7 +63,7 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
         group,
         {
           memberId: member.memberId,
-          ...meter.demand(now, 50),
+          ...estimate.read(now, 50),
           hasPerSecond: member.rate,
           ceilingPerSecond,
           seedPerSecond: undefined,

@@ -2,27 +2,26 @@
  * How fast to send under a quota that answers only with 429: hold a rate that works, probe a little higher now and then,
  * and go back at the first refusal. Pure arithmetic over the times it is given.
  */
-import { createAnswerTally } from "./response-counter.ts";
-import { createBlackout, longestSecondMs, type PastBlackout, pokesPerSecond } from "./lockout.ts";
-import { createCourse } from "./rate-search.ts";
+import { createResponseCounter } from "./response-counter.ts";
+import { createLockout, longestSecondMs, type PastLockout, probesPerSecond } from "./lockout.ts";
+import { createRateSearch } from "./rate-search.ts";
 import { isSevere, rateFound, searchEnd, searchStart } from "./decrease.ts";
-import { createEase } from "./_quota-tracker-ease.ts";
-import { createGauge } from "./quota-estimate.ts";
-import { createRamp } from "./slow-restart.ts";
+import { createQuotaEstimate } from "./quota-estimate.ts";
+import { createEase, createSlowRestart } from "./slow-restart.ts";
 import { leastPerSecond, quotaMargin, type QuotaSettings, toQuotaBounds } from "./settings.ts";
 
 /** What the law is doing: searching, keeping, trying a little more, or waiting for a refusing upstream. */
-export type QuotaPhase = "slow-start" | "hold" | "probe" | "blackout";
+export type RatePhase = "slow-start" | "hold" | "probe" | "blackout";
 
 /** The rate law of one instance. Times are milliseconds of the monotonic clock and must not go backwards. */
-export interface QuotaTracker {
+export interface AdaptiveRate {
   /** The rate to be applied now, in requests per second; never below 0.5. `Infinity` as long as the quota is unknown. */
   readonly rate: number;
-  /** The rate whose second must not be exceeded: above `rate` while a blackout is seen through with a few requests. */
+  /** The rate whose second must not be exceeded: above `rate` while a lockout is seen through with a few requests. */
   readonly quotaRate: number;
   /** The highest rate that has stood its test, in requests per second; `rate` differs from it while probing. */
   readonly safeRate: number;
-  readonly phase: QuotaPhase;
+  readonly phase: RatePhase;
   /** Nothing is to be sent before this time; in the past, or `-Infinity`, if there is no pause. */
   readonly pausedUntil: number;
   /** Takes note of an answer that is not 429, whatever else it says. */
@@ -35,10 +34,10 @@ export interface QuotaTracker {
    */
   advance(now: number): boolean;
   /** Starts at a quarter of the rate and grows by a quarter each second: after an outage, everybody comes at once. */
-  ramp(now: number): void;
+  slowRestart(now: number): void;
 }
 
-export interface QuotaTrackerDeps {
+export interface AdaptiveRateDeps {
   /** The present time. */
   readonly now: number;
   /** Uniform in [0, 1). */
@@ -49,7 +48,7 @@ export interface QuotaTrackerDeps {
 const cutMs = 300;
 /** All that was sent unpaced before the first refusal has been answered by then. */
 const unpacedMs = 700;
-/** Cuts that follow each other more closely are one event; they do not prolong the hold. */
+/** Cuts that follow each other more closely are one event; they do not lengthen the hold. */
 const settleMs = 2_000;
 /** A probe that leaves more than this untested in between. */
 const wideStep = 1.03;
@@ -59,22 +58,22 @@ const doubtPart = 0.97;
 const doubtPauseMs = 150;
 
 /** Creates the law of one instance. Throws a RangeError for settings that make no sense. */
-export function createQuotaTracker(
+export function createAdaptiveRate(
   settings: QuotaSettings,
-  { now: createdAt, random }: QuotaTrackerDeps,
-): QuotaTracker {
+  { now: createdAt, random }: AdaptiveRateDeps,
+): AdaptiveRate {
   const bounds = toQuotaBounds(settings);
-  const course = createCourse(bounds, createdAt);
-  const tally = createAnswerTally();
-  const gauge = createGauge();
-  const blackout = createBlackout(random);
-  const ramp = createRamp();
+  const search = createRateSearch(bounds, createdAt);
+  const responses = createResponseCounter();
+  const estimate = createQuotaEstimate();
+  const lockout = createLockout(random);
+  const slowRestart = createSlowRestart();
   const ease = createEase();
-  /** Whether the rate awaits what the gauge finds. */
-  let isGauging = false;
+  /** Whether the rate awaits what the estimate finds. */
+  let isMeasuring = false;
   /** Whether a probe that went too far may be followed by a smaller one soon. */
   let mayRetry = false;
-  /** Until when a refusal shows that the gauge found too much. */
+  /** Until when a refusal shows that the estimate found too much. */
   let doubtedUntil = Number.NEGATIVE_INFINITY;
   /** While the search has just ended: the last rate that it went through unharmed. */
   let passed: number | undefined;
@@ -82,41 +81,41 @@ export function createQuotaTracker(
   /** Whether the newest cut went below the safe rate, not only back to it. */
   let isLowered = false;
   let nextCutAt = Number.NEGATIVE_INFINITY;
-  let reportedRate = course.rate;
-  let reportedPause = blackout.pausedUntil;
+  let reportedRate = search.rate;
+  let reportedPause = lockout.pausedUntil;
 
   function applied(): number {
-    if (blackout.isOn) return Math.min(pokesPerSecond, course.rate);
-    return Math.max(leastPerSecond, ease.of(Math.min(course.rate, ramp.limit)));
+    if (lockout.isOn) return Math.min(probesPerSecond, search.rate);
+    return Math.max(leastPerSecond, ease.of(Math.min(search.rate, slowRestart.limit)));
   }
 
   /** Takes a rate over that may be far too low. */
   function doubt(perSecond: number, now: number): void {
     mayRetry = true;
-    course.holdBriefly(perSecond, now);
+    search.holdBriefly(perSecond, now);
   }
 
   function cut(now: number): void {
     // Not what an ease leaves of it: after a drop the rate itself is in question.
-    const sent = Math.min(course.rate, ramp.limit);
-    const second = tally.lastSecond(now);
+    const sent = Math.min(search.rate, slowRestart.limit);
+    const second = responses.lastSecond(now);
     const isSameEvent = now - cutAt < settleMs;
-    const { phase, safe } = course;
+    const { phase, safe } = search;
     cutAt = now;
     isLowered = phase !== "probe";
     if (sent === Number.POSITIVE_INFINITY) {
       nextCutAt = now + unpacedMs;
-      course.search(searchStart(second), now, true);
+      search.restart(searchStart(second), now, true);
       return;
     }
     nextCutAt = now + cutMs;
-    ramp.stop();
+    slowRestart.stop();
     ease.stop();
     if (!isSameEvent) passed = undefined;
-    if (!gauge.isOn) gauge.start(now, "refusal");
-    if (course.isHasty || isSevere(second)) {
-      isGauging = true;
-      course.sustain(sent, now);
+    if (!estimate.isOn) estimate.start(now, "refusal");
+    if (search.isHasty || isSevere(second)) {
+      isMeasuring = true;
+      search.measure(sent, now);
     } else if (phase === "slow-start") {
       passed = safe;
       doubt(searchEnd(second, safe, sent), now);
@@ -124,58 +123,58 @@ export function createQuotaTracker(
       if (mayRetry && sent > safe * wideStep) {
         // The quota is somewhere in between.
         mayRetry = false;
-        course.holdBriefly(safe, now);
+        search.holdBriefly(safe, now);
       } else {
-        course.holding.prolong(2);
-        course.hold(Math.min(safe, sent), now);
+        search.probeInterval.lengthen(2);
+        search.hold(Math.min(safe, sent), now);
       }
     } else if (now < doubtedUntil) {
-      gauge.start(now, "usedUp");
-      blackout.explain(now + doubtPauseMs, nextCutAt);
-      course.hold(Math.min(safe, sent) * doubtPart, now);
+      estimate.start(now, "usedUp");
+      lockout.explain(now + doubtPauseMs, nextCutAt);
+      search.hold(Math.min(safe, sent) * doubtPart, now);
     } else {
-      if (!isSameEvent) course.holding.prolong(1.5);
-      course.hold(Math.min(safe, sent) * quotaMargin, now);
+      if (!isSameEvent) search.probeInterval.lengthen(1.5);
+      search.hold(Math.min(safe, sent) * quotaMargin, now);
     }
   }
 
-  /** Takes over what the gauge has found, if it has. */
+  /** Takes over what the estimate has found, if it has. */
   function conclude(now: number): void {
-    const finding = gauge.finish(now, course.rate);
+    const finding = estimate.finish(now, search.rate);
     if (finding === undefined) return;
-    if (!isGauging && finding.usedUpUntil === undefined && !isSevere(finding)) return;
-    isGauging = false;
+    if (!isMeasuring && finding.usedUpUntil === undefined && !isSevere(finding)) return;
+    isMeasuring = false;
     isLowered = true;
     passed = undefined;
-    course.holding.reset();
-    doubt(rateFound(finding, course.rate), now);
+    search.probeInterval.reset();
+    doubt(rateFound(finding, search.rate), now);
     const from = Math.max(now, finding.usedUpUntil ?? now);
     nextCutAt = from + cutMs;
     // With the refusals of the old rate a straggler among them would look like another drop.
-    tally.startAt(nextCutAt);
+    responses.startAt(nextCutAt);
     doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
-    blackout.explain(from, nextCutAt);
+    lockout.explain(from, nextCutAt);
     ease.start(from);
   }
 
-  function resume({ startedAt, lengthMs, reduction }: PastBlackout, now: number): void {
+  function resume({ startedAt, lengthMs, reduction }: PastLockout, now: number): void {
     if (bounds.isFixed) return;
     const isOfSecond = lengthMs <= longestSecondMs;
-    if (isOfSecond) gauge.start(now, "light");
-    course.holding.allowFor(lengthMs);
-    if (course.isHasty && !isOfSecond) {
+    if (isOfSecond) estimate.start(now, "light");
+    search.probeInterval.allowFor(lengthMs);
+    if (search.isHasty && !isOfSecond) {
       // A penalty for the very first refusal: nothing is known yet, and the next one is to be met slowly.
-      course.search(course.safe, now, false);
+      search.restart(search.safe, now, false);
       return;
     }
     const margin = isLowered && cutAt >= startedAt ? 1 : quotaMargin;
-    const perSecond = Math.min(course.safe, passed ?? course.safe) * margin * (1 - reduction);
+    const perSecond = Math.min(search.safe, passed ?? search.safe) * margin * (1 - reduction);
     if (isOfSecond) doubt(perSecond, now);
     else {
       // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
       // another penalty.
-      if (passed === undefined) course.holding.prolongFor(lengthMs);
-      course.hold(perSecond, now);
+      if (passed === undefined) search.probeInterval.lengthenFor(lengthMs);
+      search.hold(perSecond, now);
     }
     passed = undefined;
   }
@@ -185,50 +184,50 @@ export function createQuotaTracker(
       return applied();
     },
     get quotaRate() {
-      return blackout.isOn && course.rate < Number.POSITIVE_INFINITY ? course.rate : applied();
+      return lockout.isOn && search.rate < Number.POSITIVE_INFINITY ? search.rate : applied();
     },
     get safeRate() {
-      return course.safe;
+      return search.safe;
     },
     get phase() {
-      if (blackout.isOn) return "blackout";
-      return ramp.isOn ? "slow-start" : course.phase;
+      if (lockout.isOn) return "blackout";
+      return slowRestart.isOn ? "slow-start" : search.phase;
     },
     get pausedUntil() {
-      return blackout.pausedUntil;
+      return lockout.pausedUntil;
     },
     onAccepted(now) {
       conclude(now);
-      course.onAnswer();
-      tally.accept(now);
-      const past = blackout.accept(now);
+      search.onAnswer();
+      responses.accept(now);
+      const past = lockout.accept(now);
       if (past !== undefined) resume(past, now);
-      gauge.accept(now);
+      estimate.accept(now);
     },
     onThrottled(now, retryAfterMs) {
       conclude(now);
-      course.onAnswer();
-      tally.throttle(now);
-      gauge.throttle(now);
-      if (!blackout.isOn && !bounds.isFixed && !isGauging && now >= nextCutAt) cut(now);
-      blackout.throttle(now, retryAfterMs, applied());
-      if (blackout.isOn) {
-        gauge.stop();
-        isGauging = false;
+      search.onAnswer();
+      responses.throttle(now);
+      estimate.throttle(now);
+      if (!lockout.isOn && !bounds.isFixed && !isMeasuring && now >= nextCutAt) cut(now);
+      lockout.throttle(now, retryAfterMs, applied());
+      if (lockout.isOn) {
+        estimate.stop();
+        isMeasuring = false;
       } else conclude(now);
     },
     advance(now) {
       conclude(now);
       ease.advance(now);
-      if (ramp.isOn) {
-        ramp.advance(now, course.rate);
-        course.forget(now);
-      } else if (!blackout.isOn) course.advance(now);
-      const isChanged = applied() !== reportedRate || blackout.pausedUntil !== reportedPause;
+      if (slowRestart.isOn) {
+        slowRestart.advance(now, search.rate);
+        search.forget(now);
+      } else if (!lockout.isOn) search.advance(now);
+      const isChanged = applied() !== reportedRate || lockout.pausedUntil !== reportedPause;
       reportedRate = applied();
-      reportedPause = blackout.pausedUntil;
+      reportedPause = lockout.pausedUntil;
       return isChanged;
     },
-    ramp: (now) => ramp.start(now, course.safe),
+    slowRestart: (now) => slowRestart.start(now, search.safe),
   };
 }

@@ -18,7 +18,7 @@ export const isSevere = ({ accepted, throttled }: LastSecond): boolean =>
 export const searchStart = ({ accepted }: LastSecond): number =>
   Math.max(accepted, leastFoundPerSecond) * quotaMargin;
 
-/** The rate that follows from what a gauge found while `rate` was to be sent. */
+/** The rate that follows from what a estimate found while `rate` was to be sent. */
 export function rateFound({ accepted, throttled, usedUpUntil }: Finding, rate: number): number {
   // What was accepted is the quota only if enough was sent to fill it; else it is but a lower bound.
   const isFilled = usedUpUntil !== undefined || accepted + throttled >= leastUse * rate;

@@ -1,10 +1,10 @@
 /** The rate law of a gateway that shares its quota with others: what the group says, as long as it says anything. */
-import { createQuotaTracker, type QuotaTracker } from "./adaptive-rate.ts";
-import { createRamp } from "./slow-restart.ts";
+import { createAdaptiveRate, type AdaptiveRate } from "./adaptive-rate.ts";
+import { createSlowRestart } from "./slow-restart.ts";
 import { quotaMargin } from "./settings.ts";
 
 /** What the group, or what is left of it, allows. */
-export interface SharedLimit {
+export interface QuotaLimit {
   /** Most requests per second, margin included; `Infinity` for no bound. */
   readonly perSecond: number;
   /** Whether this gateway answers 429 by a law of its own, below `perSecond`. Otherwise the group does. */
@@ -12,13 +12,13 @@ export interface SharedLimit {
 }
 
 /** A rate law that takes its limit from elsewhere. */
-export interface SharedLaw extends QuotaTracker {
-  limitTo(limit: SharedLimit, now: number): void;
+export interface LeasedRate extends AdaptiveRate {
+  followLease(limit: QuotaLimit, now: number): void;
 }
 
 /** What a shared law is made of. */
-export interface SharedLawOptions {
-  readonly limit: SharedLimit;
+export interface LeasedRateOptions {
+  readonly limit: QuotaLimit;
   /** Whether nothing but pauses ever lowers the rate. */
   readonly isFixed: boolean;
   readonly longestHoldMs: number;
@@ -27,56 +27,56 @@ export interface SharedLawOptions {
   readonly random: () => number;
 }
 
-/** More than any gateway sends: the law of a guided gateway keeps to the pauses only. */
-const boundless = 1e9;
+/** More than any gateway sends: the law of a followed gateway keeps to the pauses only. */
+const unlimited = 1e9;
 
 /** Starts with a limit. Under a group's guidance a 429 causes pauses and nothing else; without it, what a law of its own does. */
-export function createSharedLaw(options: SharedLawOptions): SharedLaw {
+export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
   const { isFixed, longestHoldMs, random } = options;
-  const guided = createQuotaTracker(
-    { mode: "fixed", ceilingPerSecond: boundless },
+  const followed = createAdaptiveRate(
+    { mode: "fixed", ceilingPerSecond: unlimited },
     { now: options.now, random },
   );
-  const ramp = createRamp();
+  const slowRestart = createSlowRestart();
   let { limit } = options;
   let reportedRate: number | undefined;
 
-  const createOwn = (now: number): QuotaTracker => {
+  const createFallback = (now: number): AdaptiveRate => {
     const ceilingPerSecond = limit.perSecond / quotaMargin;
     const settings =
       limit.perSecond === Number.POSITIVE_INFINITY
         ? ({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY } as const)
         : ({ mode: isFixed ? "fixed" : "down-only", ceilingPerSecond } as const);
-    return createQuotaTracker({ ...settings, longestHoldMs }, { now, random });
+    return createAdaptiveRate({ ...settings, longestHoldMs }, { now, random });
   };
-  let own = createOwn(options.now);
-  /** Whether `own` is for a limit of the past. */
+  let fallback = createFallback(options.now);
+  /** Whether `fallback` is for a limit of the past. */
   let isStale = false;
-  /** A blackout is seen through by the law that it began under: what is known of the penalty must not get lost. */
-  const law = (): QuotaTracker => {
-    const [first, second] = limit.mayProbe ? [own, guided] : [guided, own];
+  /** A lockout is seen through by the law that it began under: what is known of the penalty must not get lost. */
+  const law = (): AdaptiveRate => {
+    const [first, second] = limit.mayProbe ? [fallback, followed] : [followed, fallback];
     return second.phase === "blackout" ? second : first;
   };
-  const renewOwn = (now: number): void => {
-    if (!isStale || own.phase === "blackout") return;
-    own = createOwn(now);
+  const renewFallback = (now: number): void => {
+    if (!isStale || fallback.phase === "blackout") return;
+    fallback = createFallback(now);
     isStale = false;
   };
-  // The boundless rate of the guided law is no rate, but what it pokes with during a blackout is.
+  // The unlimited rate of the followed law is no rate, but what it pokes with during a lockout is.
   const limited = (ofLaw: number): number =>
     Math.min(
-      ofLaw < boundless * quotaMargin ? ofLaw : limit.perSecond,
+      ofLaw < unlimited * quotaMargin ? ofLaw : limit.perSecond,
       limit.perSecond,
-      ramp.limit,
+      slowRestart.limit,
     );
   const rate = (): number => limited(law().rate);
 
   return {
-    limitTo(next, now) {
+    followLease(next, now) {
       const isOther = next.perSecond !== limit.perSecond || !limit.mayProbe;
       limit = next;
       if (next.mayProbe && isOther) isStale = true;
-      renewOwn(now);
+      renewFallback(now);
     },
     get rate() {
       return rate();
@@ -85,25 +85,25 @@ export function createSharedLaw(options: SharedLawOptions): SharedLaw {
       return limited(law().quotaRate);
     },
     get safeRate() {
-      return limit.mayProbe ? own.safeRate : limit.perSecond;
+      return limit.mayProbe ? fallback.safeRate : limit.perSecond;
     },
     get phase() {
       return law().phase;
     },
     get pausedUntil() {
-      return Math.max(own.pausedUntil, guided.pausedUntil);
+      return Math.max(fallback.pausedUntil, followed.pausedUntil);
     },
     onAccepted: (now) => law().onAccepted(now),
     onThrottled: (now, retryAfterMs) => law().onThrottled(now, retryAfterMs),
     advance(now) {
       const isMoved = law().advance(now);
-      renewOwn(now);
-      if (ramp.isOn) ramp.advance(now, limit.perSecond);
+      renewFallback(now);
+      if (slowRestart.isOn) slowRestart.advance(now, limit.perSecond);
       const present = rate();
       const isChanged = present !== reportedRate;
       reportedRate = present;
       return isMoved || isChanged;
     },
-    ramp: (now) => ramp.start(now, limit.perSecond),
+    slowRestart: (now) => slowRestart.start(now, limit.perSecond),
   };
 }

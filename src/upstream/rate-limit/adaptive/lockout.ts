@@ -1,10 +1,10 @@
 /**
- * A blackout: the upstream refuses everything for a while (a used-up minute, a penalty). Then nothing is sent but, now
+ * A lockout: the upstream refuses everything for a while (a used-up minute, a penalty). Then nothing is sent but, now
  * and then, one request that finds out whether it is over.
  */
 
 /** One request per 250 ms asks whether the upstream takes requests again. */
-export const pokesPerSecond = 4;
+export const probesPerSecond = 4;
 
 const leastRefusals = 3;
 const leastSilenceMs = 200;
@@ -16,10 +16,10 @@ const recurrenceMs = 180_000;
 export const longestSecondMs = 1_300;
 /** Longer than a used-up minute can last. */
 const patientAfterMs = 60_000;
-const longestPokeMs = 60_000;
+const longestProbeGapMs = 60_000;
 
-/** A blackout that is over. */
-export interface PastBlackout {
+/** A lockout that is over. */
+export interface PastLockout {
   /** When its first refusal came. */
   readonly startedAt: number;
   /** From its first refusal to its last, or to the end of the last pause the upstream asked for. */
@@ -28,33 +28,33 @@ export interface PastBlackout {
   readonly reduction: number;
 }
 
-export interface Blackout {
+export interface Lockout {
   readonly isOn: boolean;
   readonly pausedUntil: number;
-  /** Takes note of an answer that is not 429. Returns the blackout that it ended, if it did. */
-  accept(now: number): PastBlackout | undefined;
-  /** Takes note of a 429 answered to a client that sends at `rate`; may start a blackout. */
+  /** Takes note of an answer that is not 429. Returns the lockout that it ended, if it did. */
+  accept(now: number): PastLockout | undefined;
+  /** Takes note of a 429 answered to a client that sends at `rate`; may start a lockout. */
   throttle(now: number, retryAfterMs: number | undefined, rate: number): void;
-  /** Pauses for a reason that is understood: refusals that come before `expectedUntil` are no sign of a blackout. */
+  /** Pauses for a reason that is understood: refusals that come before `expectedUntil` are no sign of a lockout. */
   explain(until: number, expectedUntil: number): void;
 }
 
-/** Creates a state without blackout. `random` is uniform in [0, 1) and spreads replicas that were told the same `Retry-After`. */
-export function createBlackout(random: () => number): Blackout {
+/** Creates a state without lockout. `random` is uniform in [0, 1) and spreads replicas that were told the same `Retry-After`. */
+export function createLockout(random: () => number): Lockout {
   let isOn = false;
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let refusals = 0;
   let refusedSince = 0;
   let refusedAt = 0;
-  let pokingSince = 0;
+  let probingSince = 0;
   let endedAt = Number.NEGATIVE_INFINITY;
   let recurrences = 0;
   let explainedUntil = Number.NEGATIVE_INFINITY;
 
   function start(now: number): void {
     isOn = true;
-    pokingSince = now;
-    pausedUntil = Math.max(pausedUntil, now + 1000 / pokesPerSecond);
+    probingSince = now;
+    pausedUntil = Math.max(pausedUntil, now + 1000 / probesPerSecond);
   }
 
   function suspect(now: number, rate: number, isCertain: boolean): void {
@@ -70,13 +70,13 @@ export function createBlackout(random: () => number): Blackout {
   }
 
   /** Where every refused request prolongs the penalty, steady poking would never see its end. */
-  function lengthenPokes(now: number): void {
-    const pokedForMs = now - pokingSince;
-    if (pokedForMs <= patientAfterMs || now < pausedUntil) return;
-    pausedUntil = now + Math.min((pokedForMs - patientAfterMs) / 2, longestPokeMs);
+  function lengthenProbeGap(now: number): void {
+    const probedForMs = now - probingSince;
+    if (probedForMs <= patientAfterMs || now < pausedUntil) return;
+    pausedUntil = now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
   }
 
-  function end(now: number): PastBlackout {
+  function end(now: number): PastLockout {
     isOn = false;
     const startedAt = refusedSince;
     const lengthMs = Math.max(refusedAt, pausedUntil) - startedAt;
@@ -117,8 +117,8 @@ export function createBlackout(random: () => number): Blackout {
         pausedUntil = Math.max(pausedUntil, now + pauseMs);
       }
       if (!isOn) suspect(now, rate, isAsked && retryAfterMs > longRetryAfterMs);
-      else if (!isAsked) lengthenPokes(now);
-      if (isAsked) pokingSince = pausedUntil;
+      else if (!isAsked) lengthenProbeGap(now);
+      if (isAsked) probingSince = pausedUntil;
     },
     explain(until, expectedUntil) {
       refusals = 0;

@@ -30,23 +30,23 @@ export interface Finding {
 }
 
 /** Where the counting begins: at a first refusal; when the upstream accepts again; or when a window was just used up. */
-export type GaugeOrigin = "refusal" | "light" | "usedUp";
+export type EstimateOrigin = "refusal" | "light" | "usedUp";
 
-export interface Gauge {
+export interface QuotaEstimate {
   readonly isOn: boolean;
   /** Begins to count anew. */
-  start(now: number, origin: GaugeOrigin): void;
+  start(now: number, origin: EstimateOrigin): void;
   stop(): void;
   accept(now: number): void;
   throttle(now: number): void;
-  /** The result of a client that sends at `rate`, once, as soon as there is one; then the gauge is off. */
+  /** The result of a client that sends at `rate`, once, as soon as there is one; then the estimate is off. */
   finish(now: number, rate: number): Finding | undefined;
 }
 
-/** Creates a gauge that is off. Times are milliseconds of the monotonic clock. */
-export function createGauge(): Gauge {
+/** Creates a estimate that is off. Times are milliseconds of the monotonic clock. */
+export function createQuotaEstimate(): QuotaEstimate {
   let isOn = false;
-  let origin: GaugeOrigin = "refusal";
+  let origin: EstimateOrigin = "refusal";
   let startedAt = 0;
   let accepted = 0;
   let throttled = 0;

@@ -1,27 +1,26 @@
 /** The way of a rate while nothing is refused: a search that grows fast, holds, and between holds a little more on trial. */
 import { leastUse } from "./decrease.ts";
-import { createHold, type Hold } from "./_quota-tracker-hold.ts";
 import { leastPerSecond, type QuotaBounds } from "./settings.ts";
 
-export type CoursePhase = "slow-start" | "hold" | "probe";
+export type SearchPhase = "slow-start" | "hold" | "probe";
 
-export interface Course {
-  readonly phase: CoursePhase;
+export interface RateSearch {
+  readonly phase: SearchPhase;
   /** In requests per second. */
   readonly rate: number;
   /** The highest rate that has stood its test. */
   readonly safe: number;
   /** Whether the only refusal so far was the one that ended an unpaced start: the search is in a hurry. */
   readonly isHasty: boolean;
-  readonly holding: Hold;
+  readonly probeInterval: ProbeInterval;
   /** Keeps that rate, as one that is safe. */
   hold(perSecond: number, now: number): void;
   /** Keeps that rate, which is safe and may be far too low: tries more soon, and in short steps until the next refusal. */
   holdBriefly(perSecond: number, now: number): void;
   /** Keeps that rate, which is known not to be safe, until something better is known. */
-  sustain(perSecond: number, now: number): void;
+  measure(perSecond: number, now: number): void;
   /** Searches from that rate on. */
-  search(perSecond: number, now: number, isHasty: boolean): void;
+  restart(perSecond: number, now: number, isHasty: boolean): void;
   /** Takes note of an answer: only a rate that was used has stood its test. */
   onAnswer(): void;
   /** Does not count what was answered so far. */
@@ -44,10 +43,10 @@ const probeSteps = [0.01, 0.02, 0.04, 0.08, 0.08];
 /** Fewer answers than these do not test a rate. */
 const leastAnswers = 10;
 
-/** Creates the course of a rate within bounds. Times are milliseconds of the monotonic clock. */
-export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
-  const holding = createHold(bounds.longestHoldMs);
-  let phase: CoursePhase = bounds.isSearching ? "slow-start" : "hold";
+/** Creates the search of a rate within bounds. Times are milliseconds of the monotonic clock. */
+export function createRateSearch(bounds: QuotaBounds, createdAt: number): RateSearch {
+  const probeInterval = createProbeInterval(bounds.longestHoldMs);
+  let phase: SearchPhase = bounds.isSearching ? "slow-start" : "hold";
   let rate = bounds.startPerSecond;
   let safe = rate;
   let isHasty = false;
@@ -61,7 +60,7 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
     answers = 0;
   }
 
-  function enter(next: CoursePhase, perSecond: number, now: number): void {
+  function enter(next: SearchPhase, perSecond: number, now: number): void {
     phase = next;
     rate = Math.min(Math.max(perSecond, leastPerSecond), bounds.mostPerSecond);
     forget(now);
@@ -80,7 +79,8 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
   /** Judges a period that was used enough, or not, to say something about the rate. */
   function judge(isUsed: boolean, now: number): void {
     if (phase === "hold") {
-      if (!isUsed || !holding.isOver(now) || rate >= bounds.mostPerSecond || bounds.isFixed) return;
+      if (!isUsed || !probeInterval.isOver(now) || rate >= bounds.mostPerSecond || bounds.isFixed)
+        return;
       step = 0;
       startProbe(now);
     } else if (!isUsed) {
@@ -92,7 +92,7 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
       if (safe >= bounds.mostPerSecond) enter("hold", safe, now);
       else if (phase === "probe" && step < probeSteps.length) startProbe(now);
       else {
-        holding.reset();
+        probeInterval.reset();
         enter("slow-start", safe * (isHasty ? hastyFactor : slowStartFactor), now);
       }
     }
@@ -111,25 +111,25 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
     get isHasty() {
       return isHasty;
     },
-    holding,
+    probeInterval,
     hold(perSecond, now) {
       keep(perSecond, now);
       isBrief = false;
-      holding.start(now);
+      probeInterval.start(now);
     },
     holdBriefly(perSecond, now) {
       keep(perSecond, now);
       isBrief = true;
-      holding.start(now, briefHoldMs);
+      probeInterval.start(now, briefHoldMs);
     },
-    sustain(perSecond, now) {
+    measure(perSecond, now) {
       isHasty = false;
       isBrief = false;
       enter("hold", perSecond, now);
-      holding.reset();
-      holding.start(now);
+      probeInterval.reset();
+      probeInterval.start(now);
     },
-    search(perSecond, now, hasty) {
+    restart(perSecond, now, hasty) {
       isHasty = hasty;
       enter("slow-start", perSecond, now);
       safe = rate;
@@ -147,6 +147,51 @@ export function createCourse(bounds: QuotaBounds, createdAt: number): Course {
       const isUsed = answers * 1000 >= leastUse * rate * periodMs;
       forget(now);
       judge(isUsed, now);
+    },
+  };
+}
+
+/** How long a rate that works is kept before a little more is tried. */
+export interface ProbeInterval {
+  isOver(now: number): boolean;
+  /** Begins one, of so many milliseconds at most. */
+  start(now: number, mostMs?: number): void;
+  /** Lets the next holds last as long as the first. */
+  reset(): void;
+  /** Lets the next holds last longer, up to the longest. */
+  lengthen(factor: number): void;
+  /** Lets holds become as long as a penalty of that length demands. */
+  allowFor(penaltyMs: number): void;
+  /** Lets the next hold last at least as long as a penalty of that length demands. */
+  lengthenFor(penaltyMs: number): void;
+}
+
+const firstIntervalMs = 20_000;
+/** A penalty costs its length each time a probe provokes it: this keeps the loss at one percent. */
+const holdPerPenalty = 100;
+
+/** Creates a hold that is over. Times are milliseconds of the monotonic clock. */
+export function createProbeInterval(longest: number): ProbeInterval {
+  let holdMs = firstIntervalMs;
+  let longestMs = longest;
+  let until = Number.NEGATIVE_INFINITY;
+
+  return {
+    isOver: (now) => now >= until,
+    start(now, mostMs = Number.POSITIVE_INFINITY) {
+      until = now + Math.min(holdMs, mostMs);
+    },
+    reset() {
+      holdMs = firstIntervalMs;
+    },
+    lengthen(factor) {
+      holdMs = Math.min(holdMs * factor, longestMs);
+    },
+    allowFor(penaltyMs) {
+      longestMs = Math.max(longestMs, penaltyMs * holdPerPenalty);
+    },
+    lengthenFor(penaltyMs) {
+      holdMs = Math.max(holdMs, penaltyMs * holdPerPenalty);
     },
   };
 }

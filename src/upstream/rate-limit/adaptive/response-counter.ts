@@ -11,7 +11,7 @@ export interface LastSecond {
   readonly throttled: number;
 }
 
-export interface AnswerTally {
+export interface ResponseCounter {
   accept(now: number): void;
   throttle(now: number): void;
   /** The last 1,000 to 1,050 ms. A time before the first answer counts as one without answers. */
@@ -20,8 +20,8 @@ export interface AnswerTally {
   startAt(time: number): void;
 }
 
-/** Creates a tally without answers. Times are milliseconds of the monotonic clock. */
-export function createAnswerTally(): AnswerTally {
+/** Creates a responses without answers. Times are milliseconds of the monotonic clock. */
+export function createResponseCounter(): ResponseCounter {
   const accepted = new Int32Array(slices);
   const throttled = new Int32Array(slices);
   let newest = Number.NEGATIVE_INFINITY;
