@@ -1,5 +1,5 @@
 /** What a member may send: its lease, and what is left of it the longer Redis is away. Pure arithmetic over the times it is given. */
-import type { QuotaLimit } from "../upstream/rate-limit/adaptive/leased-rate.ts";
+import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
 import { type Lease, leaseMargin, leaseMs } from "./lease.ts";
 
 /**

@@ -5,7 +5,7 @@ import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { Demand } from "./demand-estimate.ts";
 import { type Lease, type LeaseRequest, parseLease, toLeaseArgs } from "./lease.ts";
 import { leaseScript, leaveScript } from "./lease-script.ts";
-import type { QuotaLimit } from "../upstream/rate-limit/adaptive/leased-rate.ts";
+import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
 import { createFallbackShare, joinMs, type ShareKind } from "./fallback-share.ts";
 
 /** The quota that is shared. */

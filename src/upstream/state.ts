@@ -6,7 +6,7 @@ import type { Breaker } from "./circuit-breaker/circuit-breaker.ts";
 import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Pool } from "./transport/pool.ts";
 import type { Origin } from "./host.ts";
-import type { RatePhase } from "./rate-limit/adaptive/adaptive-rate.ts";
+import type { RatePhase } from "./rate-limit/adaptive/rate-state.ts";
 
 /** A reading of one instance's outbound pipeline. */
 export interface UpstreamState {

@@ -3,7 +3,7 @@
  * arithmetic of the permits without Bottleneck, so that hours pass in a second.
  */
 
-import { quotaMargin } from "../../src/upstream/rate-limit/adaptive/settings.ts";
+import { rateConstants } from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";
 import { createSlidingWindow } from "../../src/upstream/rate-limit/permits/sliding-window.ts";
 
 export interface Pacer {
@@ -19,13 +19,15 @@ export function createPacer(perSecond: number): Pacer {
   let burst = burstOf(perSecond);
   let theoretical = 0;
   let paused = Number.NEGATIVE_INFINITY;
-  const window = createSlidingWindow({ quota: isUnpaced(perSecond) ? 1 : perSecond / quotaMargin });
+  const window = createSlidingWindow({
+    quota: isUnpaced(perSecond) ? 1 : perSecond / rateConstants.margin,
+  });
 
   /** What was sent unpaced is not known to the pace that begins, so it begins with nothing to spend. */
   function start(rate: number, quotaRate: number, now: number): void {
     intervalMs = 1000 / rate;
     burst = burstOf(rate);
-    window.resize(quotaRate / quotaMargin);
+    window.resize(quotaRate / rateConstants.margin);
     theoretical = Math.max(paused, now + intervalMs) + (burst - 1) * intervalMs;
   }
 
@@ -46,7 +48,7 @@ export function createPacer(perSecond: number): Pacer {
       intervalMs = 1000 / rate;
       theoretical = Math.min(theoretical, now + owed * intervalMs);
       burst = burstOf(rate);
-      window.resize(quotaRate / quotaMargin);
+      window.resize(quotaRate / rateConstants.margin);
     },
     pauseUntil(time) {
       if (time <= paused) return;

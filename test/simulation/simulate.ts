@@ -1,9 +1,9 @@
 /** A client that follows the rate law, a network, and an upstream with a quota, event by event in simulated time. */
 import {
-  createAdaptiveRate,
-  type RatePhase,
   type AdaptiveRate,
+  createAdaptiveRate,
 } from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import type { RatePhase } from "../../src/upstream/rate-limit/adaptive/rate-state.ts";
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 import type { Demand } from "./demands.ts";
 import { createEventQueue } from "./event-queue.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logging/logger.ts";
 import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
 import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
-import type { QuotaLimit } from "../../../src/upstream/rate-limit/adaptive/leased-rate.ts";
+import type { QuotaLimit } from "../../../src/upstream/rate-limit/adaptive/settings.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 import { asking, createModelGroup } from "../../support/lease-model.ts";
 import { createFakeRedis } from "./fake-redis.ts";

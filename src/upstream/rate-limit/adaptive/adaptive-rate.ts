@@ -1,42 +1,41 @@
 /**
- * How fast to send under a quota that answers only with 429: hold a rate that works, probe a little higher now and then,
- * and go back at the first refusal. Pure arithmetic over the times it is given.
+ * The rate for a quota that shows itself only by 429: hold a rate that works, probe a little higher
+ * now and then, and go back at the first refusal. Pure arithmetic over the times that it is given.
  */
-import { createResponseCounter } from "./response-counter.ts";
-import { createLockout, longestSecondMs, type PastLockout, probesPerSecond } from "./lockout.ts";
-import { createRateSearch } from "./rate-search.ts";
-import { isSevere, rateFound, searchEnd, searchStart } from "./decrease.ts";
-import { createQuotaEstimate } from "./quota-estimate.ts";
-import { createEase, createSlowRestart } from "./slow-restart.ts";
-import { leastPerSecond, quotaMargin, type QuotaSettings, toQuotaBounds } from "./settings.ts";
+import { createLockoutDetector, type PastLockout, recoveryProbesPerSecond } from "./lockout.ts";
+import { createQuotaEstimate, type QuotaEstimate } from "./quota-estimate.ts";
+import { leastPerSecond, rateConstants, singleConstants } from "./rate-constants.ts";
+import { createRateSearch, isDoubted, type RateEvent } from "./rate-search.ts";
+import { phaseOf, type RatePhase } from "./rate-state.ts";
+import { createResponseCounter, isSevere } from "./response-counter.ts";
+import { type QuotaSettings, toQuotaBounds } from "./settings.ts";
+import { continueSlowRestart, type SlowRestart, startSlowRestart } from "./slow-restart.ts";
 
-/** What the law is doing: searching, keeping, trying a little more, or waiting for a refusing upstream. */
-export type RatePhase = "slow-start" | "hold" | "probe" | "blackout";
-
-/** The rate law of one instance. Times are milliseconds of the monotonic clock and must not go backwards. */
+/** The rate of one instance. Times are milliseconds of the monotonic clock and never go back. */
 export interface AdaptiveRate {
-  /** The rate to be applied now, in requests per second; never below 0.5. `Infinity` as long as the quota is unknown. */
+  /** Requests per second to apply now, at least 0.5; `Infinity` while the quota is unknown. */
   readonly rate: number;
-  /** The rate whose second must not be exceeded: above `rate` while a lockout is seen through with a few requests. */
+  /** The rate whose second must not be exceeded: above `rate` during a lockout. */
   readonly quotaRate: number;
-  /** The highest rate that has stood its test, in requests per second; `rate` differs from it while probing. */
+  /** The highest rate that has passed a test, in requests per second; below `rate` in a probe. */
   readonly safeRate: number;
   readonly phase: RatePhase;
   /** Nothing is to be sent before this time; in the past, or `-Infinity`, if there is no pause. */
   readonly pausedUntil: number;
-  /** Takes note of an answer that is not 429, whatever else it says. */
+  /** Records a response that is not 429. */
   onAccepted(now: number): void;
-  /** Takes note of a 429, with the value of its `Retry-After` in milliseconds if it had one that makes sense. */
+  /** Records a 429, with its `Retry-After` in milliseconds if it had a usable one. */
   onThrottled(now: number, retryAfterMs: number | undefined): void;
   /**
-   * Moves the law on; to be called when something happens, and every 100 ms at most. Returns whether the rate or the pause
-   * has changed since the last call.
+   * Moves on to `now`; to be called at every event and at most 100 ms apart. Returns whether the
+   * rate or the pause has changed since the last call.
    */
   advance(now: number): boolean;
-  /** Starts at a quarter of the rate and grows by a quarter each second: after an outage, everybody comes at once. */
+  /** Starts at a quarter of the rate and grows by a quarter each second, for use after an outage. */
   slowRestart(now: number): void;
 }
 
+/** Dependencies of an adaptive rate. */
 export interface AdaptiveRateDeps {
   /** The present time. */
   readonly now: number;
@@ -44,139 +43,99 @@ export interface AdaptiveRateDeps {
   readonly random: () => number;
 }
 
-/** At least twice the way there and back: the refusals in flight when the rate was cut belong to the same event. */
-const cutMs = 300;
-/** All that was sent unpaced before the first refusal has been answered by then. */
-const unpacedMs = 700;
-/** Cuts that follow each other more closely are one event; they do not lengthen the hold. */
-const settleMs = 2_000;
-/** A probe that leaves more than this untested in between. */
-const wideStep = 1.03;
-/** What was measured may be too much: a window whose beginning was not seen let through a part of the next as well. */
-const doubtMs = 6_000;
-const doubtPart = 0.97;
+const { margin, decreaseGapMs, leastUse } = rateConstants;
+/** Decreases that follow each other more closely have the same cause. */
+const sameCauseMs = 2_000;
+/** Pause after a refusal that shows that the measurement found too much. */
 const doubtPauseMs = 150;
+/**
+ * For a second after a measurement 80 % of the rate is sent: what the upstream had in store is used
+ * up, and with nothing in store two requests that come close together are one too many.
+ */
+const cautionMs = 1_000;
+const cautionFactor = 0.8;
 
-/** Creates the law of one instance. Throws a RangeError for settings that make no sense. */
+/** Creates the rate of one instance. Throws a RangeError for settings that make no sense. */
 export function createAdaptiveRate(
   settings: QuotaSettings,
   { now: createdAt, random }: AdaptiveRateDeps,
 ): AdaptiveRate {
   const bounds = toQuotaBounds(settings);
-  const search = createRateSearch(bounds, createdAt);
+  const search = createRateSearch(bounds);
   const responses = createResponseCounter();
-  const estimate = createQuotaEstimate();
-  const lockout = createLockout(random);
-  const slowRestart = createSlowRestart();
-  const ease = createEase();
-  /** Whether the rate awaits what the estimate finds. */
-  let isMeasuring = false;
-  /** Whether a probe that went too far may be followed by a smaller one soon. */
-  let mayRetry = false;
-  /** Until when a refusal shows that the estimate found too much. */
-  let doubtedUntil = Number.NEGATIVE_INFINITY;
-  /** While the search has just ended: the last rate that it went through unharmed. */
-  let passed: number | undefined;
-  let cutAt = Number.NEGATIVE_INFINITY;
-  /** Whether the newest cut went below the safe rate, not only back to it. */
-  let isLowered = false;
-  let nextCutAt = Number.NEGATIVE_INFINITY;
-  let reportedRate = search.rate;
+  const lockout = createLockoutDetector(random);
+  let state = search.initial;
+  /** Begin of the present period, and responses in it. */
+  let periodStart = createdAt;
+  let answers = 0;
+  let estimate: QuotaEstimate | undefined;
+  let restart: SlowRestart | undefined;
+  let cautiousUntil: number | undefined;
+  /**
+   * The newest decrease: when it was, when the next one may follow, and the factor that a lockout
+   * still has to apply.
+   */
+  let decrease = { at: Number.NEGATIVE_INFINITY, nextAt: Number.NEGATIVE_INFINITY, factorLeft: 1 };
+  let reportedRate = state.rate;
   let reportedPause = lockout.pausedUntil;
 
+  const sent = (): number =>
+    restart === undefined ? state.rate : Math.min(state.rate, restart.limit);
   function applied(): number {
-    if (lockout.isOn) return Math.min(probesPerSecond, search.rate);
-    return Math.max(leastPerSecond, ease.of(Math.min(search.rate, slowRestart.limit)));
+    if (state.kind === "lockout") return Math.min(recoveryProbesPerSecond, state.rate);
+    const factor = cautiousUntil === undefined ? 1 : cautionFactor;
+    return Math.max(leastPerSecond, sent() * factor);
   }
 
-  /** Takes a rate over that may be far too low. */
-  function doubt(perSecond: number, now: number): void {
-    mayRetry = true;
-    search.holdBriefly(perSecond, now);
+  function startPeriod(now: number): void {
+    periodStart = now;
+    answers = 0;
+  }
+  function dispatch(event: RateEvent, now: number): void {
+    state = search.reduce(state, event, now);
+    startPeriod(now);
   }
 
-  function cut(now: number): void {
-    // Not what an ease leaves of it: after a drop the rate itself is in question.
-    const sent = Math.min(search.rate, slowRestart.limit);
+  function refuse(now: number): void {
+    const { kind } = state;
     const second = responses.lastSecond(now);
-    const isSameEvent = now - cutAt < settleMs;
-    const { phase, safe } = search;
-    cutAt = now;
-    isLowered = phase !== "probe";
-    if (sent === Number.POSITIVE_INFINITY) {
-      nextCutAt = now + unpacedMs;
-      search.restart(searchStart(second), now, true);
-      return;
-    }
-    nextCutAt = now + cutMs;
-    slowRestart.stop();
-    ease.stop();
-    if (!isSameEvent) passed = undefined;
-    if (!estimate.isOn) estimate.start(now, "refusal");
-    if (search.isHasty || isSevere(second)) {
-      isMeasuring = true;
-      search.measure(sent, now);
-    } else if (phase === "slow-start") {
-      passed = safe;
-      doubt(searchEnd(second, safe, sent), now);
-    } else if (phase === "probe") {
-      if (mayRetry && sent > safe * wideStep) {
-        // The quota is somewhere in between.
-        mayRetry = false;
-        search.holdBriefly(safe, now);
-      } else {
-        search.probeInterval.lengthen(2);
-        search.hold(Math.min(safe, sent), now);
-      }
-    } else if (now < doubtedUntil) {
-      estimate.start(now, "usedUp");
-      lockout.explain(now + doubtPauseMs, nextCutAt);
-      search.hold(Math.min(safe, sent) * doubtPart, now);
-    } else {
-      if (!isSameEvent) search.probeInterval.lengthen(1.5);
-      search.hold(Math.min(safe, sent) * quotaMargin, now);
-    }
+    const isInDoubt = isDoubted(state, second, now);
+    const isSameCause = now - decrease.at < sameCauseMs;
+    dispatch({ kind: "refused", sent: sent(), second, isSameCause }, now);
+    const isFirst = kind === "unlimited";
+    const nextAt = now + (isFirst ? singleConstants.firstDecreaseGapMs : decreaseGapMs);
+    decrease = { at: now, nextAt, factorLeft: kind === "probing" ? margin : 1 };
+    if (isFirst) return;
+    restart = undefined;
+    cautiousUntil = undefined;
+    if (isInDoubt) {
+      estimate = createQuotaEstimate(now, "used-up");
+      lockout.explain(now + doubtPauseMs, nextAt);
+    } else estimate ??= createQuotaEstimate(now, "refusal");
   }
 
-  /** Takes over what the estimate has found, if it has. */
+  /** Applies the result of the estimate, if there is one. */
   function conclude(now: number): void {
-    const finding = estimate.finish(now, search.rate);
-    if (finding === undefined) return;
-    if (!isMeasuring && finding.usedUpUntil === undefined && !isSevere(finding)) return;
-    isMeasuring = false;
-    isLowered = true;
-    passed = undefined;
-    search.probeInterval.reset();
-    doubt(rateFound(finding, search.rate), now);
-    const from = Math.max(now, finding.usedUpUntil ?? now);
-    nextCutAt = from + cutMs;
-    // With the refusals of the old rate a straggler among them would look like another drop.
-    responses.startAt(nextCutAt);
-    doubtedUntil = finding.usedUpUntil === undefined ? now : from + doubtMs;
-    lockout.explain(from, nextCutAt);
-    ease.start(from);
+    const measurement = estimate?.finish(now, state.rate);
+    if (measurement === undefined) return;
+    estimate = undefined;
+    const { usedUpUntil = now } = measurement;
+    const isDrop = measurement.usedUpUntil !== undefined || isSevere(measurement);
+    if (state.kind !== "measuring" && !isDrop) return;
+    dispatch({ kind: "measured", measurement }, now);
+    const from = Math.max(now, usedUpUntil);
+    const nextAt = from + decreaseGapMs;
+    decrease = { at: decrease.at, nextAt, factorLeft: 1 };
+    // Late refusals of the old rate would look like another drop.
+    responses.startAt(nextAt);
+    lockout.explain(from, nextAt);
+    cautiousUntil = from + cautionMs;
   }
 
-  function resume({ startedAt, lengthMs, reduction }: PastLockout, now: number): void {
-    if (bounds.isFixed) return;
-    const isOfSecond = lengthMs <= longestSecondMs;
-    if (isOfSecond) estimate.start(now, "light");
-    search.probeInterval.allowFor(lengthMs);
-    if (search.isHasty && !isOfSecond) {
-      // A penalty for the very first refusal: nothing is known yet, and the next one is to be met slowly.
-      search.restart(search.safe, now, false);
-      return;
-    }
-    const margin = isLowered && cutAt >= startedAt ? 1 : quotaMargin;
-    const perSecond = Math.min(search.safe, passed ?? search.safe) * margin * (1 - reduction);
-    if (isOfSecond) doubt(perSecond, now);
-    else {
-      // The steps of the search are wide: until the first probes have narrowed the quota down, a long hold costs more than
-      // another penalty.
-      if (passed === undefined) search.probeInterval.lengthenFor(lengthMs);
-      search.hold(perSecond, now);
-    }
-    passed = undefined;
+  function recover(past: PastLockout, now: number): void {
+    const factor = decrease.at >= past.startedAt ? decrease.factorLeft : margin;
+    dispatch({ kind: "recovered", lockout: past, factor }, now);
+    if (past.isOfSecond && !bounds.isFixed) estimate = createQuotaEstimate(now, "recovery");
   }
 
   return {
@@ -184,50 +143,62 @@ export function createAdaptiveRate(
       return applied();
     },
     get quotaRate() {
-      return lockout.isOn && search.rate < Number.POSITIVE_INFINITY ? search.rate : applied();
+      return state.kind === "lockout" && state.rate < Number.POSITIVE_INFINITY
+        ? state.rate
+        : applied();
     },
     get safeRate() {
-      return search.safe;
+      return state.safe;
     },
     get phase() {
-      if (lockout.isOn) return "blackout";
-      return slowRestart.isOn ? "slow-start" : search.phase;
+      return restart !== undefined && state.kind !== "lockout" ? "slow-start" : phaseOf[state.kind];
     },
     get pausedUntil() {
       return lockout.pausedUntil;
     },
     onAccepted(now) {
-      conclude(now);
-      search.onAnswer();
+      if (estimate !== undefined) conclude(now);
+      answers += 1;
       responses.accept(now);
-      const past = lockout.accept(now);
-      if (past !== undefined) resume(past, now);
-      estimate.accept(now);
+      if (state.kind === "lockout") {
+        const past = lockout.acceptProbe(now);
+        if (past !== undefined) recover(past, now);
+      } else lockout.accept();
+      estimate?.accept(now);
     },
     onThrottled(now, retryAfterMs) {
       conclude(now);
-      search.onAnswer();
+      answers += 1;
       responses.throttle(now);
-      estimate.throttle(now);
-      if (!lockout.isOn && !bounds.isFixed && !isMeasuring && now >= nextCutAt) cut(now);
-      lockout.throttle(now, retryAfterMs, applied());
-      if (lockout.isOn) {
-        estimate.stop();
-        isMeasuring = false;
+      estimate?.throttle(now);
+      if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);
+      const mayLower = !bounds.isFixed && state.kind !== "measuring";
+      if (mayLower && now >= decrease.nextAt) refuse(now);
+      if (lockout.throttle(now, retryAfterMs, applied())) {
+        dispatch({ kind: "lockedOut" }, now);
+        estimate = undefined;
       } else conclude(now);
     },
     advance(now) {
-      conclude(now);
-      ease.advance(now);
-      if (slowRestart.isOn) {
-        slowRestart.advance(now, search.rate);
-        search.forget(now);
-      } else if (!lockout.isOn) search.advance(now);
-      const isChanged = applied() !== reportedRate || lockout.pausedUntil !== reportedPause;
-      reportedRate = applied();
-      reportedPause = lockout.pausedUntil;
+      if (estimate !== undefined) conclude(now);
+      if (cautiousUntil !== undefined && now >= cautiousUntil) cautiousUntil = undefined;
+      const periodMs = now - periodStart;
+      if (restart !== undefined) {
+        restart = continueSlowRestart(restart, now, state.rate);
+        startPeriod(now);
+      } else if (periodMs >= state.periodMs) {
+        const isUsed = answers * 1_000 >= leastUse * state.rate * periodMs;
+        dispatch({ kind: "periodEnded", isUsed }, now);
+      }
+      const { pausedUntil } = lockout;
+      const rate = applied();
+      const isChanged = rate !== reportedRate || pausedUntil !== reportedPause;
+      reportedRate = rate;
+      reportedPause = pausedUntil;
       return isChanged;
     },
-    slowRestart: (now) => slowRestart.start(now, search.safe),
+    slowRestart(now) {
+      restart = startSlowRestart(now, state.safe);
+    },
   };
 }

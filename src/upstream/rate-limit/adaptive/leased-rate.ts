@@ -1,48 +1,48 @@
-/** The rate law of a gateway that shares its quota with others: what the group says, as long as it says anything. */
-import { createAdaptiveRate, type AdaptiveRate } from "./adaptive-rate.ts";
-import { createSlowRestart } from "./slow-restart.ts";
-import { quotaMargin } from "./settings.ts";
+/** The rate of a gateway that shares its quota: the lease of the group, while there is one. */
+import { type AdaptiveRate, createAdaptiveRate } from "./adaptive-rate.ts";
+import { rateConstants } from "./rate-constants.ts";
+import { phaseOf } from "./rate-state.ts";
+import type { QuotaLimit } from "./settings.ts";
+import { continueSlowRestart, type SlowRestart, startSlowRestart } from "./slow-restart.ts";
 
-/** What the group, or what is left of it, allows. */
-export interface QuotaLimit {
-  /** Most requests per second, margin included; `Infinity` for no bound. */
-  readonly perSecond: number;
-  /** Whether this gateway answers 429 by a law of its own, below `perSecond`. Otherwise the group does. */
-  readonly mayProbe: boolean;
-}
-
-/** A rate law that takes its limit from elsewhere. */
+/** A rate whose limit comes from elsewhere. */
 export interface LeasedRate extends AdaptiveRate {
   followLease(limit: QuotaLimit, now: number): void;
 }
 
-/** What a shared law is made of. */
+/** Settings of a leased rate. */
 export interface LeasedRateOptions {
   readonly limit: QuotaLimit;
-  /** Whether nothing but pauses ever lowers the rate. */
+  /** Whether only pauses ever lower the rate. */
   readonly isFixed: boolean;
+  /** Longest time without a probe, in milliseconds. */
   readonly longestHoldMs: number;
   readonly now: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** More than any gateway sends: the law of a followed gateway keeps to the pauses only. */
+/** More requests per second than any gateway sends. */
 const unlimited = 1e9;
 
-/** Starts with a limit. Under a group's guidance a 429 causes pauses and nothing else; without it, what a law of its own does. */
+const isLockedOut = ({ phase }: AdaptiveRate): boolean => phase === phaseOf.lockout;
+
+/**
+ * Starts with a limit. Two adaptive rates work behind it: `pauses` follows the lease and only
+ * recognises pauses and lockouts; `fallback` lowers and probes the rate while there is no lease.
+ */
 export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
   const { isFixed, longestHoldMs, random } = options;
-  const followed = createAdaptiveRate(
+  const pauses = createAdaptiveRate(
     { mode: "fixed", ceilingPerSecond: unlimited },
     { now: options.now, random },
   );
-  const slowRestart = createSlowRestart();
   let { limit } = options;
+  let restart: SlowRestart | undefined;
   let reportedRate: number | undefined;
 
   const createFallback = (now: number): AdaptiveRate => {
-    const ceilingPerSecond = limit.perSecond / quotaMargin;
+    const ceilingPerSecond = limit.perSecond / rateConstants.margin;
     const settings =
       limit.perSecond === Number.POSITIVE_INFINITY
         ? ({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY } as const)
@@ -50,26 +50,26 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
     return createAdaptiveRate({ ...settings, longestHoldMs }, { now, random });
   };
   let fallback = createFallback(options.now);
-  /** Whether `fallback` is for a limit of the past. */
+  /** Whether `fallback` was created for an earlier limit. */
   let isStale = false;
-  /** A lockout is seen through by the law that it began under: what is known of the penalty must not get lost. */
-  const law = (): AdaptiveRate => {
-    const [first, second] = limit.mayProbe ? [fallback, followed] : [followed, fallback];
-    return second.phase === "blackout" ? second : first;
+
+  /** The rate in which a lockout began sees it through: it knows the length of the penalty. */
+  const active = (): AdaptiveRate => {
+    const [first, second] = limit.mayProbe ? [fallback, pauses] : [pauses, fallback];
+    return isLockedOut(second) ? second : first;
   };
   const renewFallback = (now: number): void => {
-    if (!isStale || fallback.phase === "blackout") return;
+    if (!isStale || isLockedOut(fallback)) return;
     fallback = createFallback(now);
     isStale = false;
   };
-  // The unlimited rate of the followed law is no rate, but what it pokes with during a lockout is.
-  const limited = (ofLaw: number): number =>
+  // Outside a lockout the rate of `pauses` means no limit.
+  const limited = (perSecond: number): number =>
     Math.min(
-      ofLaw < unlimited * quotaMargin ? ofLaw : limit.perSecond,
+      perSecond < unlimited * rateConstants.margin ? perSecond : limit.perSecond,
       limit.perSecond,
-      slowRestart.limit,
+      restart?.limit ?? Number.POSITIVE_INFINITY,
     );
-  const rate = (): number => limited(law().rate);
 
   return {
     followLease(next, now) {
@@ -79,31 +79,33 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
       renewFallback(now);
     },
     get rate() {
-      return rate();
+      return limited(active().rate);
     },
     get quotaRate() {
-      return limited(law().quotaRate);
+      return limited(active().quotaRate);
     },
     get safeRate() {
       return limit.mayProbe ? fallback.safeRate : limit.perSecond;
     },
     get phase() {
-      return law().phase;
+      return active().phase;
     },
     get pausedUntil() {
-      return Math.max(fallback.pausedUntil, followed.pausedUntil);
+      return Math.max(fallback.pausedUntil, pauses.pausedUntil);
     },
-    onAccepted: (now) => law().onAccepted(now),
-    onThrottled: (now, retryAfterMs) => law().onThrottled(now, retryAfterMs),
+    onAccepted: (now) => active().onAccepted(now),
+    onThrottled: (now, retryAfterMs) => active().onThrottled(now, retryAfterMs),
     advance(now) {
-      const isMoved = law().advance(now);
+      const isMoved = active().advance(now);
       renewFallback(now);
-      if (slowRestart.isOn) slowRestart.advance(now, limit.perSecond);
-      const present = rate();
-      const isChanged = present !== reportedRate;
-      reportedRate = present;
+      restart &&= continueSlowRestart(restart, now, limit.perSecond);
+      const rate = limited(active().rate);
+      const isChanged = rate !== reportedRate;
+      reportedRate = rate;
       return isMoved || isChanged;
     },
-    slowRestart: (now) => slowRestart.start(now, limit.perSecond),
+    slowRestart(now) {
+      restart = startSlowRestart(now, limit.perSecond);
+    },
   };
 }

@@ -1,119 +1,113 @@
 /**
- * Measures a quota while more is sent than it lets through: what is accepted in a second then is the quota, however the
- * upstream counts. Of less than a second, or of one before the change, nothing follows.
+ * Estimates a quota while more is sent than it allows: what one second accepts is the quota, however
+ * the upstream counts. Less than a second, or a second from before the drop, would say nothing.
  */
+import { rateConstants } from "./rate-constants.ts";
+import type { LastSecond } from "./response-counter.ts";
 
 const secondMs = 1_000;
-/** Where more than half is refused, or more than a hundred requests, a little more than half a second must do. */
+/**
+ * Where more than half is refused, or more than a hundred requests, 600 ms with at least 25 accepted
+ * requests suffice.
+ */
 const shortMs = 600;
-const mostRefusedPart = 0.5;
+const mostRefusedShare = 0.5;
 const mostRefused = 100;
 const leastOfShort = 25;
-/** A window that is used up refuses everything: so many refusals in a row, for at least so long, are no chance. */
-const darkRefusals = 5;
-const darkMs = 30;
-/** Where one window was used up just before, fewer tell that the next one is. */
-const darkRefusalsAgain = 3;
-/** What is less than this part of a second's rate is the rest of a window, and no whole one. */
-const leastPart = 0.2;
+/** A used-up window refuses everything: this many refusals in a row, for this time, are no chance. */
+const usedUpRefusals = 5;
+const usedUpMs = 30;
+/** Refusals that show a used-up window where the one before was used up as well. */
+const usedUpRefusalsAgain = 3;
+/** Less than this share of the rate is the rest of a window, not a whole one. */
+const leastShare = 0.2;
 /** From the end of one window to the end of the next, at a rate that is a little too high. */
-const usedUpMs = 1_300;
+const nextWindowMs = 1_300;
 
-/** What a second let through. */
-export interface Finding {
-  /** Per second. */
-  readonly accepted: number;
-  /** Per second. */
-  readonly throttled: number;
-  /** The end of the window that was used up early; nothing is let through before it. */
+/** A measured quota. */
+export interface Measurement extends LastSecond {
+  /** The end of the window that was used up early. Nothing is accepted before it. */
   readonly usedUpUntil: number | undefined;
 }
 
-/** Where the counting begins: at a first refusal; when the upstream accepts again; or when a window was just used up. */
-export type EstimateOrigin = "refusal" | "light" | "usedUp";
+/**
+ * Where counting begins: at a refusal; when the upstream accepts again after a lockout; or when a
+ * window was just used up.
+ */
+export type EstimateOrigin = "refusal" | "recovery" | "used-up";
 
+/** Counts responses until they show the quota. */
 export interface QuotaEstimate {
-  readonly isOn: boolean;
-  /** Begins to count anew. */
-  start(now: number, origin: EstimateOrigin): void;
-  stop(): void;
   accept(now: number): void;
   throttle(now: number): void;
-  /** The result of a client that sends at `rate`, once, as soon as there is one; then the estimate is off. */
-  finish(now: number, rate: number): Finding | undefined;
+  /**
+   * The result for a gateway that sends at `rate`, or `undefined` while there is none. The estimate
+   * is of no use after a result.
+   */
+  finish(now: number, rate: number): Measurement | undefined;
 }
 
-/** Creates a estimate that is off. Times are milliseconds of the monotonic clock. */
-export function createQuotaEstimate(): QuotaEstimate {
-  let isOn = false;
-  let origin: EstimateOrigin = "refusal";
-  let startedAt = 0;
+/** The rate that follows from a measurement that was made while `rate` was to be sent. */
+export function rateOf({ accepted, throttled, usedUpUntil }: Measurement, rate: number): number {
+  // If too little was sent to fill the quota, what was accepted is only a lower bound of it.
+  const isFilled =
+    usedUpUntil !== undefined || accepted + throttled >= rateConstants.leastUse * rate;
+  return (isFilled ? accepted : Math.max(accepted, rate / 2)) * rateConstants.margin;
+}
+
+/** Begins to count. Times are milliseconds of the monotonic clock. */
+export function createQuotaEstimate(startedAt: number, origin: EstimateOrigin): QuotaEstimate {
+  const lengthMs = origin === "used-up" ? nextWindowMs : secondMs;
+  const leastRefusals = origin === "used-up" ? usedUpRefusalsAgain : usedUpRefusals;
   let accepted = 0;
   let throttled = 0;
-  /** Accepted since anything was refused, and since when. */
-  let sinceRow = 0;
-  let lightAt = 0;
-  let inRow = 0;
-  let inRowSince = 0;
+  /** When a request was accepted after a refusal, and how many were since then. */
+  let acceptingSince = startedAt;
+  let acceptedSince = 0;
+  /** Refusals in a row, and when the first of them came. */
+  let refusedInRow = 0;
+  let refusedSince = 0;
 
-  const isDark = (now: number, rate: number): boolean => {
-    const least = origin === "usedUp" ? darkRefusalsAgain : darkRefusals;
-    return inRow >= least && now - inRowSince >= Math.max(darkMs, ((least - 1) * 1000) / rate);
+  const isUsedUp = (now: number, rate: number): boolean =>
+    refusedInRow >= leastRefusals &&
+    now - refusedSince >= Math.max(usedUpMs, ((leastRefusals - 1) * 1_000) / rate);
+  const perSecond = (ms: number): Measurement => {
+    const times = 1_000 / ms;
+    return { accepted: accepted * times, throttled: throttled * times, usedUpUntil: undefined };
   };
 
-  function perSecond(lengthMs: number): Finding {
-    isOn = false;
-    const times = 1_000 / lengthMs;
-    return { accepted: accepted * times, throttled: throttled * times, usedUpUntil: undefined };
-  }
-
   return {
-    get isOn() {
-      return isOn;
-    },
-    start(now, from) {
-      isOn = true;
-      origin = from;
-      startedAt = now;
-      lightAt = now;
-      accepted = sinceRow = throttled = inRow = 0;
-    },
-    stop() {
-      isOn = false;
-    },
     accept(now) {
-      if (inRow > 0) {
-        sinceRow = 0;
-        lightAt = now;
+      if (refusedInRow > 0) {
+        acceptedSince = 0;
+        acceptingSince = now;
       }
       accepted += 1;
-      sinceRow += 1;
-      inRow = 0;
+      acceptedSince += 1;
+      refusedInRow = 0;
     },
     throttle(now) {
       throttled += 1;
-      inRow += 1;
-      if (inRow === 1) inRowSince = now;
+      refusedInRow += 1;
+      if (refusedInRow === 1) refusedSince = now;
     },
     finish(now, rate) {
-      if (!isOn) return undefined;
-      const lengthMs = origin === "usedUp" ? usedUpMs : secondMs;
-      if (now - startedAt >= lengthMs) return perSecond(lengthMs);
+      const passedMs = now - startedAt;
+      if (passedMs >= lengthMs) return perSecond(lengthMs);
       if (origin === "refusal") {
         const isEnough =
-          now - startedAt >= shortMs &&
+          passedMs >= shortMs &&
           accepted >= leastOfShort &&
-          throttled > Math.min(mostRefusedPart * (accepted + throttled), mostRefused);
-        return isEnough ? perSecond(now - startedAt) : undefined;
+          throttled > Math.min(mostRefusedShare * (accepted + throttled), mostRefused);
+        return isEnough ? perSecond(passedMs) : undefined;
       }
-      // Only what was counted from its beginning fills a window.
-      if (accepted < Math.max(darkRefusals, leastPart * rate) || !isDark(now, rate))
-        return undefined;
-      isOn = false;
-      // A window that began meanwhile was seen to begin: what the one before let through does not count.
-      if (sinceRow < Math.max(darkRefusals, leastPart * rate))
+      // The count fills a window only if it began with the window.
+      const leastAccepted = Math.max(usedUpRefusals, leastShare * rate);
+      if (accepted < leastAccepted || !isUsedUp(now, rate)) return undefined;
+      if (acceptedSince < leastAccepted)
         return { accepted, throttled, usedUpUntil: startedAt + lengthMs };
-      return { accepted: sinceRow, throttled, usedUpUntil: lightAt + secondMs };
+      // Another window began meanwhile: what the one before it accepted does not count.
+      return { accepted: acceptedSince, throttled, usedUpUntil: acceptingSince + secondMs };
     },
   };
 }

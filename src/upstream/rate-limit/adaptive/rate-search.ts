@@ -1,197 +1,196 @@
-/** The way of a rate while nothing is refused: a search that grows fast, holds, and between holds a little more on trial. */
-import { leastUse } from "./decrease.ts";
-import { leastPerSecond, type QuotaBounds } from "./settings.ts";
+/** The transitions of the rate law: which state follows a state and an event. */
+import type { PastLockout } from "./lockout.ts";
+import { type Measurement, rateOf } from "./quota-estimate.ts";
+import { leastPerSecond, rateConstants, singleConstants } from "./rate-constants.ts";
+import type { ActiveState, Growth, Holding, Knowledge, RateState } from "./rate-state.ts";
+import { isSevere, type LastSecond } from "./response-counter.ts";
+import type { QuotaBounds } from "./settings.ts";
 
-export type SearchPhase = "slow-start" | "hold" | "probe";
+/** What changes the state. */
+export type RateEvent =
+  | Refused
+  /** The period of the state is over. `isUsed`: enough was answered to test the rate. */
+  | { readonly kind: "periodEnded"; readonly isUsed: boolean }
+  | { readonly kind: "measured"; readonly measurement: Measurement }
+  | { readonly kind: "lockedOut" }
+  | Recovered;
 
-export interface RateSearch {
-  readonly phase: SearchPhase;
-  /** In requests per second. */
-  readonly rate: number;
-  /** The highest rate that has stood its test. */
-  readonly safe: number;
-  /** Whether the only refusal so far was the one that ended an unpaced start: the search is in a hurry. */
-  readonly isHasty: boolean;
-  readonly probeInterval: ProbeInterval;
-  /** Keeps that rate, as one that is safe. */
-  hold(perSecond: number, now: number): void;
-  /** Keeps that rate, which is safe and may be far too low: tries more soon, and in short steps until the next refusal. */
-  holdBriefly(perSecond: number, now: number): void;
-  /** Keeps that rate, which is known not to be safe, until something better is known. */
-  measure(perSecond: number, now: number): void;
-  /** Searches from that rate on. */
-  restart(perSecond: number, now: number, isHasty: boolean): void;
-  /** Takes note of an answer: only a rate that was used has stood its test. */
-  onAnswer(): void;
-  /** Does not count what was answered so far. */
-  forget(now: number): void;
-  /** Goes on when it is time to. */
-  advance(now: number): void;
+/** A 429 that is not part of the newest decrease. */
+interface Refused {
+  readonly kind: "refused";
+  /** Requests per second that were let through; a slow restart keeps them below the rate. */
+  readonly sent: number;
+  readonly second: LastSecond;
+  /** Whether the newest decrease is so recent that both have the same cause. */
+  readonly isSameCause: boolean;
 }
 
-const slowStartFactor = 1.25;
-const slowStartMs = 2_000;
-/** After an unpaced start, too little for long costs more than too much for a moment. */
-const hastyFactor = 1.7;
-const hastyMs = 1_000;
-const probeMs = 15_000;
-/** Where a rate may be far too low. */
-const briefHoldMs = 10_000;
-const briefProbeMs = 5_000;
-/** After all of these together (a quarter more) have stood, the quota has grown, and the search begins anew. */
-const probeSteps = [0.01, 0.02, 0.04, 0.08, 0.08];
+interface Recovered {
+  readonly kind: "recovered";
+  readonly lockout: PastLockout;
+  /** 1 if the lockout has lowered the safe rate already, else the margin. */
+  readonly factor: number;
+}
+
+const { margin, probeSteps } = rateConstants;
+const never = Number.POSITIVE_INFINITY;
+const steady: Growth = { factor: rateConstants.searchFactor, periodMs: rateConstants.searchMs };
+/** After a start without a limit, too little for long costs more than too much for a moment. */
+const hasty: Growth = { factor: 1.7, periodMs: 1_000 };
+/** Longest interval to the first probe, and length of its steps, where a rate may be too low. */
+const untestedIntervalMs = 10_000;
+const untestedProbeMs = 5_000;
 /** Fewer answers than these do not test a rate. */
 const leastAnswers = 10;
+/** A refused probe that was wider than this leaves a range for smaller steps. */
+const wideStep = 1.03;
+/**
+ * A measurement may find too much: a window whose beginning was not seen lets through a part of
+ * the next window as well. A refusal within this time lowers the rate by `doubtFactor`.
+ */
+const doubtMs = 6_000;
+const doubtFactor = 0.97;
+/** A probe that provokes a penalty costs its length: this interval keeps the loss at 1 %. */
+const intervalPerPenalty = 100;
 
-/** Creates the search of a rate within bounds. Times are milliseconds of the monotonic clock. */
-export function createRateSearch(bounds: QuotaBounds, createdAt: number): RateSearch {
-  const probeInterval = createProbeInterval(bounds.longestHoldMs);
-  let phase: SearchPhase = bounds.isSearching ? "slow-start" : "hold";
-  let rate = bounds.startPerSecond;
-  let safe = rate;
-  let isHasty = false;
-  let isBrief = false;
-  let step = 0;
-  let periodStart = createdAt;
-  let answers = 0;
+/** Whether a refusal in this state means that the measurement found too much. */
+export const isDoubted = (state: RateState, second: LastSecond, now: number): boolean =>
+  state.kind === "holding" && now < state.known.doubtedUntil && !isSevere(second);
 
-  function forget(now: number): void {
-    periodStart = now;
-    answers = 0;
-  }
+/** The transitions of one rate. */
+export interface RateSearch {
+  readonly initial: RateState;
+  /** Returns the next state, or `state` itself if the event changes nothing. */
+  reduce(state: RateState, event: RateEvent, now: number): RateState;
+}
 
-  function enter(next: SearchPhase, perSecond: number, now: number): void {
-    phase = next;
-    rate = Math.min(Math.max(perSecond, leastPerSecond), bounds.mostPerSecond);
-    forget(now);
-  }
+/**
+ * Creates the transitions for a rate within bounds. Times are milliseconds of the monotonic clock.
+ * They share one variable: the probe interval, which is the time for which a working rate is kept.
+ */
+export function createRateSearch(bounds: QuotaBounds): RateSearch {
+  const { mostPerSecond, startPerSecond } = bounds;
+  const firstMs: number = rateConstants.firstProbeIntervalMs;
+  let intervalMs = firstMs;
+  let longestIntervalMs = bounds.longestHoldMs;
 
-  function keep(perSecond: number, now: number): void {
-    isHasty = false;
-    enter("hold", perSecond, now);
-    safe = rate;
-  }
-
-  function startProbe(now: number): void {
-    enter("probe", safe * (1 + (probeSteps[step] ?? 0)), now);
-  }
-
-  /** Judges a period that was used enough, or not, to say something about the rate. */
-  function judge(isUsed: boolean, now: number): void {
-    if (phase === "hold") {
-      if (!isUsed || !probeInterval.isOver(now) || rate >= bounds.mostPerSecond || bounds.isFixed)
-        return;
-      step = 0;
-      startProbe(now);
-    } else if (!isUsed) {
-      // A step that was not tested proves nothing; without demand there is no hurry either.
-      if (phase === "probe") enter("hold", safe, now);
-    } else {
-      safe = rate;
-      step += 1;
-      if (safe >= bounds.mostPerSecond) enter("hold", safe, now);
-      else if (phase === "probe" && step < probeSteps.length) startProbe(now);
-      else {
-        probeInterval.reset();
-        enter("slow-start", safe * (isHasty ? hastyFactor : slowStartFactor), now);
-      }
-    }
-  }
-
-  return {
-    get phase() {
-      return phase;
-    },
-    get rate() {
-      return rate;
-    },
-    get safe() {
-      return safe;
-    },
-    get isHasty() {
-      return isHasty;
-    },
-    probeInterval,
-    hold(perSecond, now) {
-      keep(perSecond, now);
-      isBrief = false;
-      probeInterval.start(now);
-    },
-    holdBriefly(perSecond, now) {
-      keep(perSecond, now);
-      isBrief = true;
-      probeInterval.start(now, briefHoldMs);
-    },
-    measure(perSecond, now) {
-      isHasty = false;
-      isBrief = false;
-      enter("hold", perSecond, now);
-      probeInterval.reset();
-      probeInterval.start(now);
-    },
-    restart(perSecond, now, hasty) {
-      isHasty = hasty;
-      enter("slow-start", perSecond, now);
-      safe = rate;
-    },
-    onAnswer() {
-      answers += 1;
-    },
-    forget,
-    advance(now) {
-      const searchMs = isHasty ? hastyMs : slowStartMs;
-      const testMs = isBrief ? briefProbeMs : probeMs;
-      const leastMs = phase === "probe" ? testMs : searchMs;
-      const periodMs = now - periodStart;
-      if (periodMs < Math.max(leastMs, (leastAnswers * 1000) / rate)) return;
-      const isUsed = answers * 1000 >= leastUse * rate * periodMs;
-      forget(now);
-      judge(isUsed, now);
-    },
+  const lengthenInterval = (factor: number): void => {
+    intervalMs = Math.min(intervalMs * factor, longestIntervalMs);
   };
-}
 
-/** How long a rate that works is kept before a little more is tried. */
-export interface ProbeInterval {
-  isOver(now: number): boolean;
-  /** Begins one, of so many milliseconds at most. */
-  start(now: number, mostMs?: number): void;
-  /** Lets the next holds last as long as the first. */
-  reset(): void;
-  /** Lets the next holds last longer, up to the longest. */
-  lengthen(factor: number): void;
-  /** Lets holds become as long as a penalty of that length demands. */
-  allowFor(penaltyMs: number): void;
-  /** Lets the next hold last at least as long as a penalty of that length demands. */
-  lengthenFor(penaltyMs: number): void;
-}
+  const ratesOf = (perSecond: number, leastMs: number) => {
+    const rate = Math.min(Math.max(perSecond, leastPerSecond), mostPerSecond);
+    return { rate, safe: rate, periodMs: Math.max(leastMs, (leastAnswers * 1_000) / rate) };
+  };
+  const search = (perSecond: number, growth: Growth, known: Knowledge): ActiveState => {
+    return { kind: "searching", ...ratesOf(perSecond, growth.periodMs), known, growth };
+  };
+  function hold(perSecond: number, now: number, known: Knowledge, waitMs = intervalMs): Holding {
+    const rates = ratesOf(perSecond, steady.periodMs);
+    const probeAt = rates.rate < mostPerSecond ? now + waitMs : never;
+    return { kind: "holding", ...rates, known, probeAt, probeMs: rateConstants.probeMs };
+  }
+  /** Holds a rate that may be far too low: the next probe comes sooner, in shorter steps. */
+  function holdUntested(perSecond: number, now: number, known: Knowledge): Holding {
+    const waitMs = Math.min(intervalMs, untestedIntervalMs);
+    return { ...hold(perSecond, now, known, waitMs), probeMs: untestedProbeMs };
+  }
+  function probe(held: Holding, step: number): ActiveState {
+    const { known, safe } = held;
+    const rates = ratesOf(safe * (1 + (probeSteps[step] ?? 0)), held.probeMs);
+    return { kind: "probing", ...rates, safe, known, step, held };
+  }
 
-const firstIntervalMs = 20_000;
-/** A penalty costs its length each time a probe provokes it: this keeps the loss at one percent. */
-const holdPerPenalty = 100;
+  function onRefused(state: ActiveState, event: Refused, now: number): RateState {
+    const { sent, second, isSameCause } = event;
+    const { kind, safe } = state;
+    const passed = isSameCause ? state.known.passed : undefined;
+    const known = { ...state.known, passed };
+    if (kind === "unlimited") {
+      const start = Math.max(second.accepted, singleConstants.leastSearchStart) * margin;
+      return search(start, hasty, known);
+    }
+    if (kind === "measuring") return state;
+    if (isSevere(second) || (kind === "searching" && state.growth === hasty)) {
+      intervalMs = firstMs;
+      return { kind: "measuring", rate: ratesOf(sent, 0).rate, safe, known, periodMs: never };
+    }
+    if (kind === "searching") {
+      const end = Math.min(Math.max(second.accepted * margin, safe), sent * margin);
+      return holdUntested(end, now, { ...known, retries: 1, passed: safe });
+    }
+    if (kind === "probing") {
+      // The quota lies between `safe` and `sent`.
+      if (known.retries > 0 && sent > safe * wideStep)
+        return holdUntested(safe, now, { ...known, retries: 0 });
+      lengthenInterval(rateConstants.intervalGrowthAfterProbe);
+      return hold(Math.min(safe, sent), now, known);
+    }
+    if (isDoubted(state, second, now)) return hold(Math.min(safe, sent) * doubtFactor, now, known);
+    if (!isSameCause) lengthenInterval(rateConstants.intervalGrowth);
+    return hold(Math.min(safe, sent) * margin, now, known);
+  }
 
-/** Creates a hold that is over. Times are milliseconds of the monotonic clock. */
-export function createProbeInterval(longest: number): ProbeInterval {
-  let holdMs = firstIntervalMs;
-  let longestMs = longest;
-  let until = Number.NEGATIVE_INFINITY;
+  function onPeriodEnded(state: ActiveState, isUsed: boolean, now: number): RateState {
+    if (state.kind === "holding") return isUsed && now >= state.probeAt ? probe(state, 0) : state;
+    if (state.kind !== "searching" && state.kind !== "probing") return state;
+    const { rate, known } = state;
+    if (!isUsed) {
+      // A step that was not used proves nothing. Without demand there is no hurry either.
+      return state.kind === "probing" ? state.held : state;
+    }
+    if (rate >= mostPerSecond) return hold(rate, now, known);
+    if (state.kind === "probing" && state.step + 1 < probeSteps.length) {
+      return probe({ ...state.held, ...ratesOf(rate, steady.periodMs) }, state.step + 1);
+    }
+    intervalMs = firstMs;
+    const growth = state.kind === "searching" ? state.growth : steady;
+    return { ...search(rate * growth.factor, growth, known), safe: rate };
+  }
 
+  function onMeasured(state: ActiveState, measurement: Measurement, now: number): RateState {
+    intervalMs = firstMs;
+    const { usedUpUntil } = measurement;
+    const doubtedUntil = usedUpUntil === undefined ? now : Math.max(now, usedUpUntil) + doubtMs;
+    const perSecond = rateOf(measurement, state.rate);
+    return holdUntested(perSecond, now, { retries: 1, passed: undefined, doubtedUntil });
+  }
+
+  function onRecovered(state: ActiveState, event: Recovered, now: number): RateState {
+    const { lengthMs, isOfSecond, reduction } = event.lockout;
+    if (bounds.isFixed) return state;
+    longestIntervalMs = Math.max(longestIntervalMs, lengthMs * intervalPerPenalty);
+    const { safe } = state;
+    if (state.kind === "searching" && state.growth === hasty && !isOfSecond) {
+      // A penalty for the very first refusal: nothing is known yet, so the search goes on slowly.
+      return search(safe, steady, state.known);
+    }
+    const { passed } = state.known;
+    const known = { ...state.known, passed: undefined };
+    const perSecond = Math.min(safe, passed ?? safe) * event.factor * (1 - reduction);
+    if (isOfSecond) return holdUntested(perSecond, now, { ...known, retries: 1 });
+    // The steps of a search are wide. Until probes have narrowed the quota down, a long interval
+    // costs more than another penalty.
+    if (passed === undefined) intervalMs = Math.max(intervalMs, lengthMs * intervalPerPenalty);
+    return hold(perSecond, now, known);
+  }
+
+  const unknown = { retries: 0, passed: undefined, doubtedUntil: -never } as const;
+  const first = bounds.isSearching
+    ? search(startPerSecond, steady, unknown)
+    : hold(startPerSecond, 0, unknown);
   return {
-    isOver: (now) => now >= until,
-    start(now, mostMs = Number.POSITIVE_INFINITY) {
-      until = now + Math.min(holdMs, mostMs);
-    },
-    reset() {
-      holdMs = firstIntervalMs;
-    },
-    lengthen(factor) {
-      holdMs = Math.min(holdMs * factor, longestMs);
-    },
-    allowFor(penaltyMs) {
-      longestMs = Math.max(longestMs, penaltyMs * holdPerPenalty);
-    },
-    lengthenFor(penaltyMs) {
-      holdMs = Math.max(holdMs, penaltyMs * holdPerPenalty);
+    initial: first.rate < never ? first : { ...first, kind: "unlimited" },
+    reduce(state, event, now) {
+      if (state.kind === "lockout") {
+        return event.kind === "recovered" ? onRecovered(state.interrupted, event, now) : state;
+      }
+      if (event.kind === "refused") return onRefused(state, event, now);
+      if (event.kind === "periodEnded") return onPeriodEnded(state, event.isUsed, now);
+      if (event.kind === "measured") return onMeasured(state, event.measurement, now);
+      if (event.kind === "recovered") return state;
+      const { rate, safe } = state;
+      return { kind: "lockout", rate, safe, periodMs: never, interrupted: state };
     },
   };
 }

@@ -1,26 +1,33 @@
-/** What was answered in the last second, counted in slices so that an answer costs an addition and no memory. */
+/** Responses of the last second, counted in slices: a response costs one addition and no memory. */
+import { rateConstants } from "./rate-constants.ts";
 
 const sliceMs = 50;
 const slices = 21;
 
-/** Answers of the last second. */
+/** Responses of one second. */
 export interface LastSecond {
-  /** Answers that are not 429, as a rate per second. */
+  /** Responses that are not 429, as a rate per second. */
   readonly accepted: number;
-  /** Answers 429, as a rate per second. */
+  /** Responses 429, as a rate per second. */
   readonly throttled: number;
 }
 
+/** Whether so much was refused in a second that the quota must have dropped. */
+export const isSevere = ({ accepted, throttled }: LastSecond): boolean =>
+  throttled >= rateConstants.severeRefusals &&
+  throttled > rateConstants.severeShare * (accepted + throttled);
+
+/** Counts the responses of the last second. */
 export interface ResponseCounter {
   accept(now: number): void;
   throttle(now: number): void;
-  /** The last 1,000 to 1,050 ms. A time before the first answer counts as one without answers. */
+  /** The last 1,000 to 1,050 ms. A time before the first response counts as one without any. */
   lastSecond(now: number): LastSecond;
-  /** Forgets all answers so far, and does not count refusals before that time. */
+  /** Forgets all responses so far, and ignores refusals before that time. */
   startAt(time: number): void;
 }
 
-/** Creates a responses without answers. Times are milliseconds of the monotonic clock. */
+/** Creates a counter without responses. Times are milliseconds of the monotonic clock. */
 export function createResponseCounter(): ResponseCounter {
   const accepted = new Int32Array(slices);
   const throttled = new Int32Array(slices);

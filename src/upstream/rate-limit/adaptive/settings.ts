@@ -1,3 +1,5 @@
+import { leastPerSecond, rateConstants } from "./rate-constants.ts";
+
 /** How the rate of one instance is found; what is not given falls to the constants of the law. */
 export type QuotaSettings = KnownQuota | UnknownQuota;
 
@@ -28,6 +30,17 @@ export interface UnknownQuota {
   readonly longestHoldMs?: number;
 }
 
+/** What one member may send. */
+export interface QuotaLimit {
+  /** Most requests per second, margin included; `Infinity` for no bound. */
+  readonly perSecond: number;
+  /**
+   * Whether this gateway itself answers a 429, by an adaptive rate below `perSecond`. Otherwise the
+   * group lowers the quota, and only the pauses that Key Protect asks for are left to the gateway.
+   */
+  readonly mayProbe: boolean;
+}
+
 /** Settings with every default applied. */
 export interface QuotaBounds {
   readonly isFixed: boolean;
@@ -38,15 +51,6 @@ export interface QuotaBounds {
   readonly longestHoldMs: number;
 }
 
-/**
- * The part of a quota that is used. The other 1.5 % pays for clocks that differ and for requests that overtake each other
- * on the network; without it a quota that is met exactly is exceeded at random.
- */
-export const quotaMargin = 0.985;
-
-/** Below this the rate never falls, in requests per second: some request has to find out that the upstream takes requests again. */
-export const leastPerSecond = 0.5;
-
 /** Applies the defaults. Throws a RangeError for a rate or a time that is not a positive number. */
 export function toQuotaBounds(settings: QuotaSettings): QuotaBounds {
   const { mode, ceilingPerSecond, longestHoldMs = 300_000 } = settings;
@@ -55,7 +59,7 @@ export function toQuotaBounds(settings: QuotaSettings): QuotaBounds {
   const mostPerSecond =
     ceilingPerSecond === undefined
       ? Number.POSITIVE_INFINITY
-      : Math.max(ceilingPerSecond * quotaMargin, leastPerSecond);
+      : Math.max(ceilingPerSecond * rateConstants.margin, leastPerSecond);
   if (mode !== "adaptive") {
     const isFixed = mode === "fixed";
     return {

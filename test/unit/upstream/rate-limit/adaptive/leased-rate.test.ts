@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  createLeasedRate,
-  type QuotaLimit,
-} from "../../../../../src/upstream/rate-limit/adaptive/leased-rate.ts";
+import { createLeasedRate } from "../../../../../src/upstream/rate-limit/adaptive/leased-rate.ts";
+import type { QuotaLimit } from "../../../../../src/upstream/rate-limit/adaptive/settings.ts";
 
 const created = (limit: QuotaLimit, isFixed = false) =>
   createLeasedRate({ limit, isFixed, longestHoldMs: 300_000, now: 0, random: () => 0 });

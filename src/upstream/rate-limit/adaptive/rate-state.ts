@@ -1,0 +1,90 @@
+/** The states of the rate law. Each state carries its own data; all rates are per second. */
+
+/** Phase of the law as metrics and `/state` show it. */
+export type RatePhase = "slow-start" | "hold" | "probe" | "blackout";
+
+/** Fields of every state. */
+interface Rates {
+  /** The rate that is applied, except during a lockout. */
+  readonly rate: number;
+  /** The highest rate that has passed a test. */
+  readonly safe: number;
+  /** Milliseconds after which the use of the rate is judged; `Infinity` for never. */
+  readonly periodMs: number;
+}
+
+/** What earlier states found out about the quota. */
+export interface Knowledge {
+  /** How often smaller steps may follow soon after a wide probe was refused. */
+  readonly retries: 0 | 1;
+  /** Set while the newest decrease is the end of a search: the last rate that passed in it. */
+  readonly passed: number | undefined;
+  /** Until then a refusal shows that the measurement found too much. */
+  readonly doubtedUntil: number;
+}
+
+interface Active extends Rates {
+  readonly known: Knowledge;
+}
+
+/** How fast a search grows, and how long each step must last, in milliseconds. */
+export interface Growth {
+  readonly factor: number;
+  readonly periodMs: number;
+}
+
+/** The quota is unknown and nothing was refused yet. */
+interface Unlimited extends Active {
+  readonly kind: "unlimited";
+}
+
+/** The rate grows quickly until something is refused. */
+interface Searching extends Active {
+  readonly kind: "searching";
+  readonly growth: Growth;
+}
+
+/** A rate that works is kept until the next probe. `rate` and `safe` are equal. */
+export interface Holding extends Active {
+  readonly kind: "holding";
+  /** When the next probe may begin; `Infinity` at the ceiling. */
+  readonly probeAt: number;
+  /** Length of a probe's steps in milliseconds. */
+  readonly probeMs: number;
+}
+
+/** A little more than `safe` is tried. */
+interface Probing extends Active {
+  readonly kind: "probing";
+  /** Index of the step. */
+  readonly step: number;
+  /** The state to return to if the step is not used. */
+  readonly held: Holding;
+}
+
+/** The quota has dropped. The rate is kept until a second of answers shows the new quota. */
+interface Measuring extends Active {
+  readonly kind: "measuring";
+}
+
+/** The upstream refuses everything. A recovery probe is sent now and then. */
+interface Lockout extends Rates {
+  readonly kind: "lockout";
+  /** The state in which the lockout began. */
+  readonly interrupted: ActiveState;
+}
+
+/** The states in which requests are sent at `rate`. */
+export type ActiveState = Unlimited | Searching | Holding | Probing | Measuring;
+
+export type RateState = ActiveState | Lockout;
+
+/** The only place that maps states to the phases that users see. */
+export const phaseOf = {
+  unlimited: "hold",
+  searching: "slow-start",
+  holding: "hold",
+  probing: "probe",
+  measuring: "hold",
+  lockout: "blackout",
+} as const satisfies Record<RateState["kind"], RatePhase>;
