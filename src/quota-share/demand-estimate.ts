@@ -1,34 +1,36 @@
+/** Estimates how much of the quota one member could use. */
 import { createResponseCounter } from "../upstream/rate-limit/adaptive/response-counter.ts";
 
-/** What one member would like to send and what it gets through. */
+/** What one member could send and what it gets through. Rates are requests per second. */
 export interface Demand {
-  /** Calls per second that it could use. */
+  /** Requests that it could use. */
   readonly wantsPerSecond: number;
-  /** Answers of the last second that were not 429, per second. */
+  /** Responses of the last second that were not 429. */
   readonly acceptedPerSecond: number;
-  /** Answers 429 of the last second, per second. */
+  /** Responses 429 of the last second. */
   readonly throttledPerSecond: number;
 }
 
-/** Counts calls and their answers. Times are milliseconds of the monotonic clock and must not go backwards. */
+/** Counts requests and responses. Times are milliseconds of the monotonic clock; never go back. */
 export interface DemandEstimate {
-  /** Takes note of a request that is to be sent, the repeated ones included. */
+  /** Records a request that is to be sent, retries included. */
   arrived(): void;
   accepted(now: number): void;
   throttled(now: number): void;
-  /** To be asked about once a second. `backlog` is how many requests wait. */
+  /** To be read about once a second. `backlog` is the number of queued requests. */
   read(now: number, backlog: number): Demand;
 }
 
-/** Arrivals of the last seconds count the more the newer they are. */
+/** Time constant of the moving average of arrivals. */
 const memoryMs = 2_000;
-/** Room to grow: who asks for just what it uses can never use more. */
+/** Factor on the arrivals: a member that asks only for what it uses could never use more. */
 const headroom = 1.2;
-/** What waits is to be gone after so long. */
+/** Time in which the queue is to be emptied. */
 const drainMs = 2_000;
+/** A shorter time says nothing about a rate. */
 const leastGapMs = 100;
 
-/** Starts without arrivals. */
+/** Creates an estimate without arrivals. */
 export function createDemandEstimate(createdAt: number): DemandEstimate {
   const responses = createResponseCounter();
   let arrivals = 0;

@@ -1,59 +1,76 @@
-/** What a member may send: its lease, and what is left of it the longer Redis is away. Pure arithmetic over the times it is given. */
+/**
+ * What a member may send: its lease and, the longer Redis is away, a more and more careful share.
+ * Pure arithmetic over the times that it is given.
+ */
+import { rateConstants } from "../upstream/rate-limit/adaptive/rate-constants.ts";
 import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
-import { type Lease, leaseMargin, leaseMs } from "./lease.ts";
+import { type Lease, leaseMs } from "./lease.ts";
 
 /**
- * Where the rate comes from.
+ * Where the rate comes from, as logs, metrics and `/state` show it.
  *
- * - `lease`: the group has granted it.
- * - `kept`: the group could not be asked again, but what it granted still holds.
- * - `slice`: the lease is over; an equal part of the quota as it was last known.
- * - `static`: nothing is known of the group: an equal part of the configured quota.
+ * - `lease`: the group granted it.
+ * - `kept`: the group could not be asked again, but its lease is still valid.
+ * - `slice`: the lease has ended; an equal part of the quota as it was last known.
+ * - `static`: nothing is known of the group; an equal part of the configured quota.
  */
 export type ShareKind = "lease" | "kept" | "slice" | "static";
 
 /** What is known without a group. */
 export interface ShareBounds {
-  /** The quota of all together, if the operator knows it. */
+  /** The quota of all members together in requests per second, if the operator knows it. */
   readonly ceilingPerSecond: number | undefined;
-  /** Where the search for an unknown quota starts. */
+  /** Requests per second at which the search for an unknown quota starts. */
   readonly initialPerSecond: number | undefined;
-  /** Members that there are meant to be. */
+  /** Configured number of members. */
   readonly replicas: number;
 }
 
-/** The rate of one member. Times are milliseconds of the monotonic clock and must not go backwards. */
+/** The rate of one member. Times are milliseconds of the monotonic clock and never go back. */
 export interface FallbackShare {
-  /** Takes a lease that was asked for at `askedAt`: its time is counted from there, so that it never outlives the group's own count. */
+  /**
+   * Takes over a lease that was asked for at `askedAt`. The lease counts from then, so that it never
+   * outlives the group's own count.
+   */
   grant(lease: Lease, askedAt: number, now: number): void;
-  /** Takes note that the group did not answer. */
+  /** Records that the group did not reply. */
   miss(): void;
-  /** Lowers the rate until the next lease. */
+  /** Lowers the rate by the margin until the next lease. */
   decrease(): void;
   kind(now: number): ShareKind;
   limit(now: number): QuotaLimit;
-  /** What the member counts as its own towards the group: the rate, or the slice while it waits for the first answer. */
+  /**
+   * The rate that the member reports to the group: its limit, or its equal part while it waits for
+   * the first reply.
+   */
   has(now: number): number;
-  /** What the member can have within about a second if it needs more than its rate: an equal part, once the others have made room. */
+  /**
+   * The rate that the member can have within about a second if it needs more: an equal part, once
+   * the other members have made room.
+   */
   due(now: number): number;
   readonly lease: Lease | undefined;
   /** When the lease ends unless it is renewed; in the past without one. */
   readonly endsAt: number;
-  /** Since the last lease was asked for, in milliseconds. */
+  /** Milliseconds since the last lease was asked for. */
   ageMs(now: number): number | undefined;
 }
 
-/** Less than the margin of a group that talks to each other: those who cannot see each other do not send in turn. */
+/** Lower than the margin of a group: members that cannot see each other do not send in turn. */
 const fallbackMargin = 0.9;
-const decreaseFactor = 0.985;
+/** Time after a lease was asked for after which the group is forgotten. */
 const forgetMs = 60_000;
+/** Time in which the rate rises to the first lease after a fallback. */
 const raiseMs = 2_000;
 
-/** Until then the group's first answer is waited for at a tenth of the slice: the others may be using all of the quota. */
+/**
+ * A new member waits this long, in milliseconds, for the group's first reply, at a tenth of its
+ * equal part: the other members may be using all of the quota.
+ */
 export const joinMs = 300;
 const joinFactor = 0.1;
 
-/** Starts without a lease. */
+/** Creates the share of a member without a lease. */
 export function createFallbackShare(bounds: ShareBounds, createdAt: number): FallbackShare {
   const { ceilingPerSecond, initialPerSecond, replicas } = bounds;
   let lease: Lease | undefined;
@@ -88,7 +105,7 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     return Math.min(leased(askedAt + leaseMs, lease.ratePerSecond), equalPart(now));
   }
 
-  /** An equal part of the quota, for as long as the group is remembered that group's. */
+  /** An equal part of the group's quota or, 60 s after the last lease, of the configured one. */
   function equalPart(now: number): number {
     if (lease !== undefined && kind(now) !== "static") {
       return (lease.quotaPerSecond * fallbackMargin) / Math.max(lease.members, replicas);
@@ -113,7 +130,7 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
       hasMissed = true;
     },
     decrease() {
-      factor *= decreaseFactor;
+      factor *= rateConstants.margin;
     },
     kind,
     limit: (now) => ({ perSecond: perSecond(now), mayProbe: kind(now) !== "lease" }),
@@ -121,7 +138,7 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     due(now) {
       const present = perSecond(now);
       if (lease === undefined || kind(now) !== "lease") return present;
-      return Math.max(present, (lease.quotaPerSecond * leaseMargin) / lease.members);
+      return Math.max(present, (lease.quotaPerSecond * rateConstants.margin) / lease.members);
     },
     get lease() {
       return lease;

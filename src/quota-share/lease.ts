@@ -1,52 +1,49 @@
-/** What a member tells its group, and what it gets. */
+/** A member's request to its group and the reply: arguments and result of the lease script. */
 
 /** How long a lease lasts unless it is renewed, in milliseconds. */
 export const leaseMs = 3_000;
 
-/** The part of the quota that is lent. */
-export const leaseMargin = 0.985;
-
-/** No quota is taken to be higher than this, in calls per second. */
+/** No quota is taken to be higher than this, in requests per second. */
 export const highestPerSecond = 1_000_000;
 
-/** A member's view when it asks. Rates in calls per second. */
+/** What a member reports when it asks. Rates are requests per second. */
 export interface LeaseRequest {
   readonly memberId: string;
   /** What it could use. */
   readonly wantsPerSecond: number;
-  /** What it uses at most at present; `Infinity` if nothing bounds it. */
+  /** What it may use at present; `Infinity` if nothing limits it. */
   readonly hasPerSecond: number;
-  /** What Key Protect took from it in the last second. */
+  /** What Key Protect accepted from it in the last second. */
   readonly acceptedPerSecond: number;
   /** The quota, if the operator knows it. */
   readonly ceilingPerSecond: number | undefined;
-  /** What a group that does not know its quota yet is to start from. */
+  /** The quota from which a group that does not know its own starts. */
   readonly seedPerSecond: number | undefined;
-  /** Whether the seed is but a place to begin the search at. */
+  /** Whether the seed is only the start of a search. */
   readonly isSearching: boolean;
-  /** What Key Protect answered 429 to in the last second. */
+  /** Responses 429 of the last second. */
   readonly throttledPerSecond: number;
-  /** The epoch in which it was answered 429, if it was since it last asked. */
+  /** The epoch in which it got a 429, if it did since it last asked. */
   readonly refusedEpoch: number | undefined;
   /** Longest time without a probe, in milliseconds. */
   readonly longestHoldMs: number;
 }
 
-/** A member's part of the quota. */
+/** A member's part of the quota. Rates are requests per second. */
 export interface Lease {
-  /** What it may send, margin included; `Infinity` as long as nobody knows the quota. */
+  /** What it may send, margin included; `Infinity` while the quota is unknown. */
   readonly ratePerSecond: number;
-  /** What it will be able to send once all others have renewed. */
+  /** What it will be able to send once all other members have renewed. */
   readonly sharePerSecond: number;
   readonly members: number;
-  /** What the quota is taken to be; `Infinity` as long as nobody knows. */
+  /** What the quota is taken to be; `Infinity` while it is unknown. */
   readonly quotaPerSecond: number;
-  /** Changes with every cut of the quota. */
+  /** Changes with every decrease of the quota. */
   readonly epoch: number;
 }
 
-const most = 1e12;
-const rate = (perSecond: number): number => Math.min(Math.max(perSecond, 0), most);
+const mostPerSecond = 1e12;
+const rate = (perSecond: number): number => Math.min(Math.max(perSecond, 0), mostPerSecond);
 const text = (value: number | undefined): number | "" => value ?? "";
 
 /** The arguments of `leaseScript`. */
@@ -66,27 +63,25 @@ export function toLeaseArgs(request: LeaseRequest): (string | number)[] {
   ];
 }
 
-const figure = (value: unknown): number => {
+const toNumber = (value: unknown): number => {
   if (value === "") return Number.POSITIVE_INFINITY;
   return typeof value === "string" || typeof value === "number" ? Number(value) : Number.NaN;
 };
 
 /**
- * What a rate can be, in calls per second. Redis may be shared with others who write what they like, and the permits of a rate take memory
- * by the number of them.
+ * Whether a reply can be a rate. Redis may be shared with clients that write anything, and the
+ * permits of a rate take memory in proportion to it.
  */
 const isRate = (perSecond: number): boolean =>
   perSecond === Number.POSITIVE_INFINITY || (perSecond >= 1e-6 && perSecond <= highestPerSecond);
 
-/** Reads the reply of `leaseScript`. Gives `undefined` for one that makes no sense. */
+/** Reads the reply of `leaseScript`. Returns `undefined` for a reply that makes no sense. */
 export function parseLease(reply: unknown): Lease | undefined {
   if (!Array.isArray(reply)) return undefined;
   const [ratePerSecond = 0, members = 0, quotaPerSecond = 0, epoch = 0, sharePerSecond = 0] =
-    reply.map(figure);
+    reply.map(toNumber);
   const isSound =
-    isRate(ratePerSecond) &&
-    isRate(sharePerSecond) &&
-    isRate(quotaPerSecond) &&
+    [ratePerSecond, sharePerSecond, quotaPerSecond].every(isRate) &&
     Number.isInteger(members) &&
     members > 0 &&
     Number.isInteger(epoch);

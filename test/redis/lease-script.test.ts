@@ -90,7 +90,7 @@ test("agrees with its model, and never grants more than the quota to all togethe
           if (each.kind === "wait") {
             Object.assign(group, {
               dueAt: 0,
-              cutFrom: 0,
+              decreaseFrom: 0,
               severeFrom: 0,
               bornAt: group.bornAt && 0,
             });

@@ -1,5 +1,10 @@
 /** The group's side of a shared quota written a second time, in TypeScript, to hold the script in Redis against. */
 import type { LeaseRequest } from "../../src/quota-share/lease.ts";
+import {
+  groupConstants,
+  rateConstants,
+} from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";
+import { isSevere } from "../../src/upstream/rate-limit/adaptive/response-counter.ts";
 
 /** A group as the script keeps it. Times are milliseconds of its own clock. */
 export interface ModelGroup {
@@ -11,7 +16,7 @@ export interface ModelGroup {
   step: number;
   holdMs: number;
   dueAt: number;
-  cutFrom: number;
+  decreaseFrom: number;
   severeFrom: number;
 }
 
@@ -46,10 +51,15 @@ export interface ModelLease {
   readonly epoch: number;
 }
 
-const margin = 0.985;
-const firstHoldMs = 20_000;
-const settleMs = 1_100;
-const steps = [0.01, 0.02, 0.04, 0.08, 0.08];
+const {
+  margin,
+  firstProbeIntervalMs,
+  searchMs,
+  probeSteps: steps,
+  intervalGrowth,
+  intervalGrowthAfterProbe,
+} = rateConstants;
+const { firstDecreaseGapMs: settleMs } = groupConstants;
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
@@ -59,9 +69,9 @@ export const createModelGroup = (): ModelGroup => ({
   quota: undefined,
   safe: 0,
   step: 0,
-  holdMs: firstHoldMs,
+  holdMs: firstProbeIntervalMs,
   dueAt: 0,
-  cutFrom: 0,
+  decreaseFrom: 0,
   severeFrom: 0,
 });
 
@@ -109,14 +119,14 @@ export function lend(
   if (isSeeded) {
     group.quota = group.safe = request.seedPerSecond;
     group.step = request.isSearching ? steps.length : group.step;
-    group.dueAt = now + (request.isSearching ? 2_000 : group.holdMs);
+    group.dueAt = now + (request.isSearching ? searchMs : group.holdMs);
   }
   const others = [...group.members.values()];
   const count = others.length + 1;
   const accepted = request.acceptedPerSecond + sum(others.map((each) => each.accepted));
-  if (request.refusedEpoch === group.epoch && now >= group.cutFrom) {
+  if (request.refusedEpoch === group.epoch && now >= group.decreaseFrom) {
     const throttled = request.throttledPerSecond + sum(others.map((each) => each.throttled));
-    cut(group, request, { now, count, accepted, throttled });
+    decrease(group, request, { now, count, accepted, throttled });
   } else {
     raise(group, ceiling, { now, accepted });
   }
@@ -155,7 +165,7 @@ interface Moment {
   readonly accepted: number;
 }
 
-function cut(
+function decrease(
   group: ModelGroup,
   { ceilingPerSecond, longestHoldMs }: LeaseRequest,
   {
@@ -167,27 +177,30 @@ function cut(
 ): void {
   const known = group.quota ?? ceilingPerSecond;
   let quota: number;
-  group.cutFrom = now + 300;
+  group.decreaseFrom = now + rateConstants.decreaseGapMs;
   if (known === undefined) {
-    quota = Math.max(accepted, 5);
+    quota = Math.max(accepted, groupConstants.leastSearchStart);
     group.step = steps.length;
-    group.holdMs = firstHoldMs;
-    group.dueAt = now + 2_000;
-    group.cutFrom = now + settleMs;
+    group.holdMs = firstProbeIntervalMs;
+    group.dueAt = now + searchMs;
+    group.decreaseFrom = now + settleMs;
     group.severeFrom = now + 2 * settleMs;
   } else {
-    if (now >= group.severeFrom && throttled >= 3 && throttled > 0.05 * (accepted + throttled)) {
+    if (now >= group.severeFrom && isSevere({ accepted, throttled })) {
       const taken = (known * accepted) / (accepted + throttled);
       quota = Math.max(known / 2, taken);
-      group.holdMs = firstHoldMs;
-      group.cutFrom = now + settleMs;
+      group.holdMs = firstProbeIntervalMs;
+      group.decreaseFrom = now + settleMs;
       group.severeFrom = now + 2 * settleMs;
     } else if (group.step >= steps.length) {
       quota = Math.min(Math.max(accepted, group.safe), known * margin);
-      group.holdMs = firstHoldMs;
+      group.holdMs = firstProbeIntervalMs;
     } else {
       quota = group.step > 0 ? group.safe : known * margin;
-      group.holdMs = Math.min(group.holdMs * (group.step > 0 ? 2 : 1.5), longestHoldMs);
+      group.holdMs = Math.min(
+        group.holdMs * (group.step > 0 ? intervalGrowthAfterProbe : intervalGrowth),
+        longestHoldMs,
+      );
     }
     group.step = 0;
     group.dueAt = now + group.holdMs;
@@ -201,7 +214,7 @@ function raise(group: ModelGroup, ceiling: number | undefined, { now, accepted }
   if (quota === undefined || now < group.dueAt) return;
   const isAtCeiling = ceiling !== undefined && quota >= ceiling;
   if (group.step === 0 && isAtCeiling) return;
-  if (accepted < 0.8 * margin * quota) {
+  if (accepted < rateConstants.leastUse * margin * quota) {
     if (group.step < steps.length) {
       group.quota = group.safe;
       group.step = 0;
@@ -216,10 +229,10 @@ function raise(group: ModelGroup, ceiling: number | undefined, { now, accepted }
     group.dueAt = now + group.holdMs;
   } else if (group.step <= steps.length) {
     group.quota = quota * (1 + (steps[group.step - 1] ?? 0));
-    group.dueAt = now + 15_000;
+    group.dueAt = now + rateConstants.probeMs;
   } else {
-    group.quota = quota * 1.25;
-    group.holdMs = firstHoldMs;
-    group.dueAt = now + 2_000;
+    group.quota = quota * rateConstants.searchFactor;
+    group.holdMs = firstProbeIntervalMs;
+    group.dueAt = now + searchMs;
   }
 }
