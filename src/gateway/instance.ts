@@ -3,17 +3,16 @@ import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { Config, InstanceConfig } from "../config/config.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
+import { coalescedMethods, toQueueBounds } from "./options.ts";
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../keyprotect/client.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
-import { rpcTable } from "../rpc-table.ts";
 import type { KeyProtect } from "../service/key-protect.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
 import type { Origins } from "../upstream/host.ts";
 import { createUpstream } from "../upstream/pipeline.ts";
-import type { QueueBounds } from "../upstream/rate-limit/queue/queue-limits.ts";
 
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {
@@ -46,22 +45,6 @@ export interface InstanceDeps {
   /** The hosts that instances are on. */
   readonly origins: Origins;
 }
-
-/** Names of the methods whose identical calls share one upstream request. */
-function coalescedMethods({ reads, unwraps }: Config["coalesce"]): ReadonlySet<string> {
-  const isShared = { read: reads, unwrap: unwraps, never: false };
-  return new Set(rpcTable.filter((rpc) => isShared[rpc.coalesce]).map(({ method }) => method));
-}
-
-const toQueueBounds = ({
-  maxCalls,
-  maxWorkMs,
-  maxCallerPercent,
-}: Config["queue"]): QueueBounds => ({
-  calls: maxCalls,
-  workMs: maxWorkMs,
-  callerPercent: maxCallerPercent,
-});
 
 /** Builds an instance. Nothing is connected yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {

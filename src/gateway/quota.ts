@@ -11,7 +11,7 @@ import {
 } from "../quota-share/quota-share.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { RateLimit, RateLimitOptions } from "../upstream/rate-limit/rate-limit.ts";
-import type { QuotaSettings } from "../upstream/rate-limit/adaptive/settings.ts";
+import { toQuotaSettings } from "./options.ts";
 import type { Scheduler } from "../upstream/rate-limit/queue/scheduler.ts";
 import { createLeasedRate } from "../upstream/rate-limit/adaptive/leased-rate.ts";
 
@@ -45,32 +45,13 @@ const alone: QuotaMembership = {
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 
-/** The part of the quota that is this replica's: an equal one. */
-function toSettings(rate: InstanceConfig["rate"], replicas: number): QuotaSettings | undefined {
-  const { mode, ceiling, initial, longestHoldMs } = rate;
-  const ceilingPerSecond = ceiling === undefined ? undefined : ceiling / replicas;
-  if (mode === "off") return undefined;
-  if (mode !== "adaptive") {
-    // The configuration was refused without one.
-    if (ceilingPerSecond === undefined) throw new Error(`${mode} without a ceiling`);
-    return { mode, ceilingPerSecond, longestHoldMs };
-  }
-  const initialPerSecond = initial === undefined ? Number.POSITIVE_INFINITY : initial / replicas;
-  return {
-    mode,
-    ...(ceilingPerSecond === undefined ? {} : { ceilingPerSecond }),
-    initialPerSecond,
-    longestHoldMs,
-  };
-}
-
 /** Prepares the keeping of an instance's quota. Nothing is asked of Redis yet. */
 export function openQuota(config: InstanceConfig, deps: InstanceQuotaDeps): InstanceQuota {
   const { rate, instanceId } = config;
   const { replicas, redis } = deps;
   const isShared = replicas.quotaShare === "redis" && redis !== undefined && rate.mode !== "off";
   if (!isShared) {
-    return { pacing: { quota: toSettings(rate, replicas.count) }, join: () => alone };
+    return { pacing: { quota: toQuotaSettings(rate, replicas.count) }, join: () => alone };
   }
   return shareQuota(rate, instanceId, { ...deps, redis });
 }

@@ -8,7 +8,7 @@ import { bindContract } from "./bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
 import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts";
-import { toCircuits } from "./_circuits.ts";
+import { toCircuits } from "./options.ts";
 import { createCredentials } from "./credentials.ts";
 import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";

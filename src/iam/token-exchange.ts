@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
-import { parseRetryAfter } from "../platform/retry-after.ts";
+import { parseRetryAfter } from "../platform/http-date.ts";
 import { Secret } from "../platform/secret.ts";
 import { ExchangeError } from "./token-exchange-error.ts";
 import type { Post, PostAnswer } from "./iam-http.ts";

@@ -2,6 +2,8 @@ import type { Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../u
 import type { OnAnomaly } from "./anomaly.ts";
 import type { Preference } from "./resources.ts";
 import { toRejection } from "./to-rejection.ts";
+import { KeyProtectError } from "./error.ts";
+import type { Dialect } from "./dialects/dialect.ts";
 
 /** Room for every answer about one thing: the largest, a standard key's material, is 10,000 characters. */
 export const smallAnswerBytes = 65_536;
@@ -88,4 +90,29 @@ function toHeaders(call: UpstreamCall, question: Question, instanceId: string) {
   if (question.contentType !== undefined) headers["content-type"] = question.contentType;
   if (question.prefer !== undefined) headers["prefer"] = `return=${question.prefer}`;
   return headers;
+}
+
+/**
+ * An ID or alias as one segment of a path. An ID that could turn the path into another one (empty, `.`, `..`) or that
+ * has no encoding (a lone surrogate) names nothing: `REJECTED` with 404, without anything being sent.
+ */
+export function pathSegment(id: string): string {
+  if (id !== "" && id !== "." && id !== "..") {
+    try {
+      return encodeURIComponent(id);
+    } catch {
+      // A lone surrogate; answered below.
+    }
+  }
+  throw new KeyProtectError("REJECTED", "the ID cannot name anything; nothing was sent", {
+    httpStatus: 404,
+  });
+}
+
+/** What operations are made of. */
+export interface Operations {
+  readonly exchange: Exchange;
+  readonly dialect: Dialect;
+  readonly instanceId: string;
+  readonly onAnomaly: OnAnomaly;
 }

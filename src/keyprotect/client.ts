@@ -3,10 +3,9 @@ import { createActionOperations, type ActionOperations } from "./operations/key-
 import type { OnAnomaly } from "./anomaly.ts";
 import { dialect2019 } from "./dialects/dialect-2019.ts";
 import { dialectCurrent } from "./dialects/dialect-current.ts";
-import { createExchange } from "./call-api.ts";
+import { createExchange, type Operations } from "./call-api.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
-import type { Operations } from "./operations/operation-deps.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
 

@@ -1,4 +1,4 @@
-import { badResponse } from "./_bad-response.ts";
+import { badResponse } from "./error.ts";
 import { own, parseJson, toObject, type JsonObject } from "./decode/json.ts";
 import { mediaType } from "./media-types.ts";
 

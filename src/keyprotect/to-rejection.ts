@@ -1,10 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { UpstreamResponse } from "../upstream/layer.ts";
 import type { OnAnomaly } from "./anomaly.ts";
-import { badResponse } from "./_bad-response.ts";
-import { KeyProtectError, type UpstreamReason } from "./error.ts";
+import { badResponse, KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./decode/json.ts";
-import { parseRetryAfter } from "../platform/retry-after.ts";
+import { parseRetryAfter } from "../platform/http-date.ts";
 
 /** Error bodies are a few hundred bytes; a larger one is a proxy's page and not worth parsing. */
 const largestErrorBody = 65_536;

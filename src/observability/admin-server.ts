@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
-import { ListenError } from "../platform/_listen-error.ts";
+import { ListenError } from "../platform/errors.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { stateText } from "./state.ts";
 import type { GatewayState } from "./state.ts";

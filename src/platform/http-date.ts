@@ -1,5 +1,3 @@
-import { utcMs } from "./_calendar.ts";
-
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const month = `(${months.join("|")})`;
 const time = "(\\d\\d):(\\d\\d):(\\d\\d)";
@@ -47,4 +45,39 @@ function fullYear(twoDigits: string | undefined, wallNowMs: number): number {
   const thisYear = new Date(wallNowMs).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + Number(twoDigits);
   return year > thisYear + 50 ? year - 100 : year;
+}
+
+/**
+ * Milliseconds since the epoch of a UTC date and time, or `undefined` if there is no such moment (30 February, 25:00).
+ * `month` counts from 1. Years below 100 are refused: `Date.UTC` would move them to the twentieth century.
+ */
+export function utcMs(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number | undefined {
+  if (year < 100 || hour > 23 || minute > 59 || second > 60) return undefined;
+  const midnight = Date.UTC(year, month - 1, day);
+  // A day that the month does not have carries over into another month.
+  if (new Date(midnight).getUTCMonth() !== month - 1) return undefined;
+  return midnight + ((hour * 60 + minute) * 60 + second) * 1000;
+}
+
+/** No longer wait is believed: a caller's deadline is never that far away. */
+const longestMs = 60_000;
+
+/**
+ * Reads a `Retry-After` value, seconds or HTTP-date, as milliseconds to wait: 0 to 60,000, longer waits are capped.
+ * Gives `undefined` for what makes no sense, a moment that has passed among it: our own backoff is a better guess than
+ * "at once".
+ */
+export function parseRetryAfter(value: string, wallNowMs: number): number | undefined {
+  const text = value.trim();
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, longestMs);
+  const date = parseHttpDate(text, wallNowMs);
+  if (date === undefined || date <= wallNowMs) return undefined;
+  return Math.min(date - wallNowMs, longestMs);
 }

@@ -1,14 +1,13 @@
 /** The one door to Redis. */
-import { Redis } from "ioredis";
-import type { RedisOptions } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import { createFaultLog } from "./connection-log.ts";
 import { parseRedisUrl } from "./redis-url.ts";
 import type { LuaScript, RedisCommands } from "./redis-commands.ts";
 import { replyWordOf, RedisError, toRedisError } from "./redis-error.ts";
-import { createScriptDigests } from "./_script-digests.ts";
-import { silenceLibrary } from "./_silence-library.ts";
+import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
 
 /** Where Redis is and who the gateway is to it. */
 export interface RedisSettings {
@@ -166,4 +165,38 @@ function close(redis: Redis): Promise<void> {
     redis.disconnect();
     if (!isConnected) resolve();
   });
+}
+
+/** Gives the names under which Redis knows scripts; each is worked out once. */
+export function createScriptDigests(): (script: LuaScript) => string {
+  const known = new WeakMap<LuaScript, string>();
+  return (script) => {
+    // Redis names scripts by SHA-1; nothing is protected by it.
+    const sha =
+      script.sha ?? known.get(script) ?? createHash("sha1").update(script.source).digest("hex");
+    known.set(script, sha);
+    return sha;
+  };
+}
+
+interface DebugSwitch {
+  /** Turns all output off and says what was on. */
+  disable(): string;
+  enable(namespaces: string): void;
+}
+
+const isDebugSwitch = (value: unknown): value is DebugSwitch =>
+  typeof value === "function" && "disable" in value && "enable" in value;
+
+/**
+ * Silences ioredis' debug output, for the process: with `DEBUG=ioredis:*` or `DEBUG=*` in the environment it prints every command with its
+ * arguments to standard error, and so the password of `AUTH`. Whatever else `DEBUG` turns on stays on.
+ */
+export function silenceLibrary(): void {
+  // The very copy of the module that ioredis loads, wherever the package manager has put it.
+  const requireHere = createRequire(import.meta.url);
+  const debug: unknown = createRequire(requireHere.resolve("ioredis"))("debug");
+  if (!isDebugSwitch(debug)) throw new TypeError("ioredis' debug output cannot be turned off");
+  const namespaces = debug.disable();
+  if (namespaces !== "") debug.enable(`${namespaces},-ioredis:*`);
 }

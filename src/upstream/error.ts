@@ -1,5 +1,5 @@
 import { callEnd, type CallEnd, type CallSignal } from "../platform/call-signal.ts";
-import { StacklessError } from "../platform/stackless-error.ts";
+import { StacklessError } from "../platform/errors.ts";
 
 /**
  * Why an exchange with the upstream ended without a usable answer.

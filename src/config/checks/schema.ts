@@ -1,9 +1,9 @@
 /** Checks the tree against the schema and says what is wrong in words that hold no value. */
 import type { z } from "zod";
-import { nearestName, suggest } from "../sources/_nearest-name.ts";
+import { nearestName, suggest } from "../sources/environment.ts";
 import { namesBelow, type Path, settingAt } from "../schema/setting-list.ts";
 import { type Settings, settings } from "../schema/settings.ts";
-import { replaceAt, type Tree, valueAt } from "../sources/_tree.ts";
+import { replaceAt, type Tree, valueAt } from "../sources/yaml.ts";
 
 /** A problem at a place of the tree. */
 export interface Finding {

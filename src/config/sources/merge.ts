@@ -1,7 +1,7 @@
 /** Puts the file and the variables together into one tree, before anything is checked. */
 import type { ConfigProblem } from "../config-error.ts";
 import { type SettingEntry, settingList, writePath } from "../schema/setting-list.ts";
-import { isTree, replaceAt, type Tree } from "./_tree.ts";
+import { isTree, replaceAt, type Tree } from "./yaml.ts";
 import { type Environment, variable } from "./environment.ts";
 
 /** What is set, and which of it came from variables. */

@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import { SetupError } from "../../platform/setup-error.ts";
+import { SetupError } from "../../platform/errors.ts";
 
 /** Paths of PEM files. */
 export interface CertificateFiles {

@@ -2,7 +2,7 @@ import { ServerCredentials, experimental } from "@grpc/grpc-js";
 import type { Server } from "@grpc/grpc-js";
 import { isIPv6 } from "node:net";
 import type { ListenAddress } from "../../config/listen-address.ts";
-import { ListenError } from "../../platform/_listen-error.ts";
+import { ListenError } from "../../platform/errors.ts";
 import { markUnixCall } from "./raw-call-interceptor.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
 

@@ -2,7 +2,7 @@
 import { chmod, link, lstat, mkdtemp, rm, stat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import { SetupError } from "../../platform/setup-error.ts";
+import { SetupError } from "../../platform/errors.ts";
 
 /** `sun_path` of `sockaddr_un` with its closing NUL: 108 bytes on Linux, 104 on BSD and macOS. */
 const maxPathBytes = process.platform === "linux" ? 107 : 103;

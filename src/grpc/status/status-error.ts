@@ -1,6 +1,6 @@
 import type { status } from "@grpc/grpc-js";
 import type { ErrorReason } from "../../gen/keyprotect/v1/error_reason.ts";
-import { StacklessError } from "../../platform/stackless-error.ts";
+import { StacklessError } from "../../platform/errors.ts";
 
 /** Name of a reason, as it stands in `ErrorInfo.reason`. */
 export type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;

@@ -1,4 +1,6 @@
-import { utcMs } from "../../platform/_calendar.ts";
+import { utcMs } from "../../platform/http-date.ts";
+import type { OnAnomaly } from "../anomaly.ts";
+import { own, type JsonObject } from "./json.ts";
 
 const rfc3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):?(\d\d))$/;
@@ -26,4 +28,23 @@ export function parseTimestamp(text: string): Date | undefined {
   if (hours > 23 || minutes > 59) return undefined;
   const offsetMs = (sign === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
   return new Date(ms + Number(fraction.padEnd(3, "0").slice(0, 3)) - offsetMs);
+}
+
+/** How the upstream's language writes a date that was never set. */
+const unset = "0001-01-01T00:00:00Z";
+
+/**
+ * An optional date. One that cannot be read is reported and dropped: it describes the key, and nothing is decided by it.
+ * Several names are older spellings of the same field.
+ */
+export function optionalDate(
+  object: JsonObject,
+  onAnomaly: OnAnomaly,
+  ...names: readonly string[]
+): Date | undefined {
+  const value = own(object, ...names);
+  if (value === undefined || value === unset) return undefined;
+  const date = typeof value === "string" ? parseTimestamp(value) : undefined;
+  if (date === undefined) onAnomaly("malformed_date");
+  return date;
 }

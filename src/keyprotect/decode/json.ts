@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { badResponse } from "../_bad-response.ts";
-import { decodeBase64 } from "./_decode-base64.ts";
+import { badResponse } from "../error.ts";
 
 /**
  * Small readers of JSON that was written by somebody else. Each gives the value, or `undefined` where an optional value
@@ -98,4 +97,15 @@ export function requiredBytes(object: JsonObject, name: string): Buffer {
   const bytes = optionalBytes(object, name);
   if (bytes === undefined) throw badResponse(`${name} is missing`);
   return bytes;
+}
+
+/**
+ * Decodes standard, padded base64, or gives `undefined` if encoding the result again would not give the same text: what
+ * the gateway hands out has to be sendable back unchanged, and `Buffer.from` alone skips over any garbage.
+ */
+export function decodeBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.toString("base64") === text) return bytes;
+  bytes.fill(0);
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import type { OnAnomaly } from "../anomaly.ts";
-import { badResponse } from "../_bad-response.ts";
+import { badResponse } from "../error.ts";
 import {
   optionalBoolean,
   optionalBytes,
@@ -11,7 +11,7 @@ import {
   toObject,
   type JsonObject,
 } from "./json.ts";
-import { optionalDate } from "./_optional-date.ts";
+import { optionalDate } from "./date.ts";
 import type { KeyResource } from "../resources.ts";
 import { isSameUuid, isUuid } from "../../platform/uuid.ts";
 

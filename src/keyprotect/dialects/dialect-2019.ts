@@ -1,6 +1,5 @@
 import type { Dialect } from "./dialect.ts";
-import { badResponse } from "../_bad-response.ts";
-import { KeyProtectError } from "../error.ts";
+import { badResponse, KeyProtectError } from "../error.ts";
 import { requiredText } from "../decode/json.ts";
 import { mediaType } from "../media-types.ts";
 import { isUuid } from "../../platform/uuid.ts";

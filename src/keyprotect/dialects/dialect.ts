@@ -48,3 +48,14 @@ export interface LockerDialect {
     readonly nonce: Buffer | undefined;
   };
 }
+
+/** The fields of a request that bring key material along. Throws `UNSUPPORTED` for material the dialect cannot take. */
+export function materialFields(
+  material: ImportedMaterial,
+  dialect: Dialect,
+): Readonly<Record<string, string>> {
+  const payload = material.payload.toString("base64");
+  return material.kind === "plain"
+    ? { payload }
+    : { payload, ...dialect.encryptionFields(material) };
+}

@@ -1,7 +1,7 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse } from "../_bad-response.ts";
-import type { KeyAction } from "../dialects/dialect.ts";
-import type { Question } from "../call-api.ts";
+import { badResponse } from "../error.ts";
+import { type KeyAction, materialFields } from "../dialects/dialect.ts";
+import { type Question, pathSegment, type Operations } from "../call-api.ts";
 import {
   optionalBytes,
   own,
@@ -11,10 +11,7 @@ import {
   toObject,
   type JsonObject,
 } from "../decode/json.ts";
-import { materialFields } from "../dialects/_material-fields.ts";
 import { mediaType } from "../media-types.ts";
-import type { Operations } from "./operation-deps.ts";
-import { pathSegment } from "../_path-segment.ts";
 import type { ImportedMaterial, UnwrapResult, WrapResult } from "../resources.ts";
 
 /** The operations that use a root key. */

@@ -1,13 +1,11 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse } from "../_bad-response.ts";
+import { badResponse } from "../error.ts";
 import { fromCollection, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
-import { listAnswerBytes, type Question } from "../call-api.ts";
+import { listAnswerBytes, type Question, pathSegment, type Operations } from "../call-api.ts";
 import { own } from "../decode/json.ts";
-import { materialFields } from "../dialects/_material-fields.ts";
+import { materialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
-import type { Operations } from "./operation-deps.ts";
-import { pathSegment } from "../_path-segment.ts";
 import type { CreateKeyParams, KeyResource, Preference } from "../resources.ts";
 
 const keysPath = "/api/v2/keys";

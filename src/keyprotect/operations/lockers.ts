@@ -1,10 +1,8 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse } from "../_bad-response.ts";
+import { badResponse, KeyProtectError } from "../error.ts";
 import { decodeLocker, decodeLockerKey } from "../decode/locker.ts";
-import { KeyProtectError } from "../error.ts";
 import { parseJson, toObject, type JsonObject } from "../decode/json.ts";
-import type { Operations } from "./operation-deps.ts";
-import { pathSegment } from "../_path-segment.ts";
+import { type Operations, pathSegment } from "../call-api.ts";
 import type { LockerKeyResource, LockerResource } from "../resources.ts";
 import { isSameUuid } from "../../platform/uuid.ts";
 

@@ -2,8 +2,7 @@ import type { UpstreamCall } from "../../upstream/layer.ts";
 import { fromCollection, toCollection } from "../collection.ts";
 import { decodePolicies } from "../decode/policies.ts";
 import { mediaType } from "../media-types.ts";
-import type { Operations } from "./operation-deps.ts";
-import { pathSegment } from "../_path-segment.ts";
+import { type Operations, pathSegment } from "../call-api.ts";
 import type { PolicyChange, PolicyResource } from "../resources.ts";
 
 /** The operations on a key's policies. */

@@ -1,7 +1,7 @@
 /** Every attempt takes its turn and pays a permit, and its answer says what the quota is. */
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
-import { parseRetryAfter } from "../../platform/retry-after.ts";
+import { parseRetryAfter } from "../../platform/http-date.ts";
 import { UpstreamError } from "../error.ts";
 import { callEndedError } from "../error.ts";
 import type { Layer, UpstreamCall, UpstreamResponse } from "../layer.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import { parseRetryAfter } from "../../platform/retry-after.ts";
+import { parseRetryAfter } from "../../platform/http-date.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import { abandoned, attempt, conclude, supersede } from "./attempts.ts";

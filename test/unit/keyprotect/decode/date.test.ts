@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeBase64 } from "../../../../src/keyprotect/decode/_decode-base64.ts";
+import { decodeBase64 } from "../../../../src/keyprotect/decode/json.ts";
 import { parseTimestamp } from "../../../../src/keyprotect/decode/date.ts";
 
 describe("parseTimestamp", () => {

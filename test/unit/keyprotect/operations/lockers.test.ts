@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { importTokenId } from "../../../../src/keyprotect/dialects/_import-token-id.ts";
-import { transportKey } from "../../../../src/keyprotect/decode/_transport-key.ts";
+import { importTokenId } from "../../../../src/keyprotect/dialects/dialect-current.ts";
+import { transportKey } from "../../../../src/keyprotect/decode/locker.ts";
 import { isUuid } from "../../../../src/platform/uuid.ts";
 import { call, createScriptedClient, instanceId, keyProtectErrorOf } from "../fake-upstream.ts";
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { KeyProtectClient } from "../../../../src/keyprotect/client.ts";
-import { importTokenId } from "../../../../src/keyprotect/dialects/_import-token-id.ts";
+import { importTokenId } from "../../../../src/keyprotect/dialects/dialect-current.ts";
 import type { CreateKeyParams } from "../../../../src/keyprotect/resources.ts";
 import {
   call,

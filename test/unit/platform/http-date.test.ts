@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseHttpDate } from "../../../src/platform/http-date.ts";
-import { parseRetryAfter } from "../../../src/platform/retry-after.ts";
+import { parseHttpDate, parseRetryAfter } from "../../../src/platform/http-date.ts";
 
 const wallNow = Date.UTC(2026, 0, 2, 3, 4, 5);
 

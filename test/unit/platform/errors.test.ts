@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { StacklessError } from "../../../src/platform/stackless-error.ts";
+import { StacklessError } from "../../../src/platform/errors.ts";
 
 test("it is an error with message and cause, and without frames", () => {
   const cause = new TypeError("behind it");
