@@ -1,15 +1,15 @@
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-const month = `(${months.join("|")})`;
+const monthName = `(${months.join("|")})`;
 const time = "(\\d\\d):(\\d\\d):(\\d\\d)";
 
 const imfFixdate = new RegExp(
-  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d\\d) ${month} (\\d{4}) ${time} GMT$`,
+  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\\d\\d) ${monthName} (\\d{4}) ${time} GMT$`,
 );
 const rfc850 = new RegExp(
-  `^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\\d\\d)-${month}-(\\d\\d) ${time} GMT$`,
+  `^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\\d\\d)-${monthName}-(\\d\\d) ${time} GMT$`,
 );
 const asctime = new RegExp(
-  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} ([ \\d]\\d) ${time} (\\d{4})$`,
+  `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${monthName} ([ \\d]\\d) ${time} (\\d{4})$`,
 );
 
 /**
