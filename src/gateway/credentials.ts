@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { InstanceCredential } from "../config/config.ts";
 import { createApiKeyFile } from "../iam/api-key-file.ts";
 import { createApiKeyExchange } from "../iam/token-exchange.ts";
-import { createPost } from "../iam/iam-http.ts";
+import { createIamConnection } from "../iam/iam-http.ts";
 import { createTokenSource } from "../iam/token-source.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
@@ -54,7 +54,7 @@ function createSource(
   credential: Exclude<InstanceCredential, { readonly kind: "caller" }>,
   { ca, metrics, logger, clock, random }: CredentialDeps,
 ): Source {
-  const connection = createPost({ iamUrl: credential.iamUrl, ca });
+  const connection = createIamConnection({ iamUrl: credential.iamUrl, ca });
   const key =
     credential.kind === "apiKeyFile"
       ? createApiKeyFile(credential.path)

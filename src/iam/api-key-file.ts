@@ -1,11 +1,11 @@
 import { open, stat } from "node:fs/promises";
 import { z } from "zod";
 import { Secret } from "../platform/secret.ts";
-import { ExchangeError } from "./token-exchange-error.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** An API key that may be replaced while the gateway runs. */
 export interface ApiKeyFile {
-  /** Reads the key as it is now. Rejects with an `ExchangeError` (`API_KEY_UNREADABLE`). */
+  /** Reads the key as it is now. Rejects with an `TokenExchangeError` (`API_KEY_UNREADABLE`). */
   read(): Promise<Secret>;
   /** Whether the file is another one than at the last `read`. A file that cannot be looked at has not changed. */
   hasChanged(): Promise<boolean>;
@@ -57,7 +57,7 @@ async function readFile(path: string): Promise<{ text: string; stamp: string }> 
     if (facts.size > maxFileBytes) throw new Error("too large for a key file");
     return { text: await file.readFile("utf8"), stamp: stampOf(facts) };
   } catch (error) {
-    throw new ExchangeError("API_KEY_UNREADABLE", "the API key file cannot be read", {
+    throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file cannot be read", {
       cause: error,
     });
   }
@@ -66,7 +66,7 @@ async function readFile(path: string): Promise<{ text: string; stamp: string }> 
 function parseKey(text: string): string {
   const key = text.trimStart().startsWith("{") ? keyOfJson(text) : text.replace(/\r?\n$/, "");
   if (key !== undefined && key !== "" && !/[\s\p{Cc}]/u.test(key)) return key;
-  throw new ExchangeError("API_KEY_UNREADABLE", "the API key file holds no API key");
+  throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file holds no API key");
 }
 
 function keyOfJson(text: string): string | undefined {

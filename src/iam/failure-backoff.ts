@@ -1,15 +1,15 @@
 import { UpstreamError } from "../upstream/error.ts";
-import type { ExchangeError } from "./token-exchange-error.ts";
+import type { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** A failed flight, remembered, so that IAM is not asked again too soon. */
-export interface Refusal {
+export interface Backoff {
   /** Whether the credential is refused, as against IAM being away. */
   readonly isPermanent: boolean;
   /** Whether another credential would put it right, so that a look at the file is worth while. */
   readonly isCredentialAtFault: boolean;
   /** No flight starts before this, in milliseconds of the monotonic clock. */
   readonly retryAt: number;
-  readonly cause: ExchangeError;
+  readonly cause: TokenExchangeError;
 }
 
 const permanentMs = 60_000;
@@ -20,12 +20,12 @@ const longestMs = 30_000;
  * Says how long to leave IAM alone after the `failures`-th failed flight in a row: 60 s if it refuses the credential, as
  * long as it asks for, or else a time that doubles from 1 to 30 s, with half of it random.
  */
-export function refuse(
-  cause: ExchangeError,
+export function backOff(
+  cause: TokenExchangeError,
   failures: number,
   now: number,
   random: () => number,
-): Refusal {
+): Backoff {
   const isCredentialAtFault = cause.code === "REJECTED" || cause.code === "API_KEY_UNREADABLE";
   if (cause.code === "REJECTED") {
     return { isPermanent: true, isCredentialAtFault, retryAt: now + permanentMs, cause };
@@ -37,10 +37,7 @@ export function refuse(
 }
 
 /** What callers without a token are told. */
-export function toUpstreamError(
-  { isPermanent, retryAt, cause }: Refusal,
-  now: number,
-): UpstreamError {
+export function toTokenError({ isPermanent, retryAt, cause }: Backoff, now: number): UpstreamError {
   if (isPermanent) {
     return new UpstreamError("IAM_REJECTED", "IAM does not accept the gateway's credential", {
       cause,

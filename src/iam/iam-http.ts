@@ -1,24 +1,24 @@
 import { Pool } from "undici";
 import { isTlsFailure } from "../platform/tls-errors.ts";
-import { ExchangeError } from "./token-exchange-error.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
 
 /** A complete answer of IAM, of any status. */
-export interface PostAnswer {
+export interface IamResponse {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** Sends one form to IAM. Rejects with an `ExchangeError` if no complete answer comes. */
-export type Post = (form: string, signal: AbortSignal) => Promise<PostAnswer>;
+/** Sends one form to IAM. Rejects with an `TokenExchangeError` if no complete answer comes. */
+export type IamPost = (form: string, signal: AbortSignal) => Promise<IamResponse>;
 
-/** A `Post` with connections of its own. */
-export interface PostConnection extends AsyncDisposable {
-  readonly post: Post;
+/** A `IamPost` with connections of its own. */
+export interface IamConnection extends AsyncDisposable {
+  readonly post: IamPost;
 }
 
-export interface PostOptions {
+export interface IamConnectionOptions {
   /** IAM's address; `/identity/token` is added if it has no path. */
   readonly iamUrl: string;
   /** Default 900: undici keeps time-outs above 1,000 ms to half a second only. */
@@ -31,7 +31,11 @@ export interface PostOptions {
 const maxAnswerBytes = 262_144;
 
 /** Connects to IAM apart from Key Protect's connections, so that neither waits for the other. */
-export function createPost({ iamUrl, connectTimeoutMs = 900, ca }: PostOptions): PostConnection {
+export function createIamConnection({
+  iamUrl,
+  connectTimeoutMs = 900,
+  ca,
+}: IamConnectionOptions): IamConnection {
   const url = tokenUrl(iamUrl);
   const pool = new Pool(url.origin, {
     connections: 2,
@@ -70,8 +74,8 @@ export function createPost({ iamUrl, connectTimeoutMs = 900, ca }: PostOptions):
       } catch (error) {
         const isTls = error instanceof Error && "code" in error && isTlsFailure(String(error.code));
         throw isTls
-          ? new ExchangeError("TLS", "IAM's certificate is not accepted", { cause: error })
-          : new ExchangeError("UNREACHABLE", "IAM gave no complete answer", { cause: error });
+          ? new TokenExchangeError("TLS", "IAM's certificate is not accepted", { cause: error })
+          : new TokenExchangeError("UNREACHABLE", "IAM gave no complete answer", { cause: error });
       }
     },
     [Symbol.asyncDispose]: () => pool.destroy(),

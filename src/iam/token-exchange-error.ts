@@ -10,7 +10,7 @@
  * - `REJECTED`: 400, 401, 403 and other 4xx but 404 and 405, which speak about the address: asking again the same way cannot help.
  * - `API_KEY_UNREADABLE`: there is no API key to send; nothing was sent.
  */
-export type ExchangeErrorCode =
+export type TokenExchangeErrorCode =
   | "UNREACHABLE"
   | "TLS"
   | "TIMEOUT"
@@ -20,7 +20,7 @@ export type ExchangeErrorCode =
   | "REJECTED"
   | "API_KEY_UNREADABLE";
 
-export interface ExchangeErrorFacts {
+export interface TokenExchangeErrorFacts {
   readonly httpStatus?: number | undefined;
   /** IAM's code, such as `BXNIM0415E`. */
   readonly iamCode?: string | undefined;
@@ -29,15 +29,15 @@ export interface ExchangeErrorFacts {
 }
 
 /** An exchange of a credential for a token that failed. Holds nothing that IAM wrote but its code. Match on `code`. */
-export class ExchangeError extends Error {
-  override readonly name = "ExchangeError";
-  readonly code: ExchangeErrorCode;
+export class TokenExchangeError extends Error {
+  override readonly name = "TokenExchangeError";
+  readonly code: TokenExchangeErrorCode;
   readonly httpStatus: number | undefined;
   readonly iamCode: string | undefined;
   /** How long IAM asks to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ExchangeErrorCode, message: string, facts: ExchangeErrorFacts = {}) {
+  constructor(code: TokenExchangeErrorCode, message: string, facts: TokenExchangeErrorFacts = {}) {
     super(message, { cause: facts.cause });
     this.code = code;
     this.httpStatus = facts.httpStatus;

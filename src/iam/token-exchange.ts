@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 import { Secret } from "../platform/secret.ts";
-import { ExchangeError } from "./token-exchange-error.ts";
-import type { Post, PostAnswer } from "./iam-http.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
+import type { IamPost, IamResponse } from "./iam-http.ts";
 
 /** What IAM granted. */
 export interface Grant {
@@ -14,12 +14,12 @@ export interface Grant {
   readonly clockSkewMs: number | undefined;
 }
 
-/** Asks IAM for a token once. Rejects with an `ExchangeError`. */
-export type Exchange = (signal: AbortSignal) => Promise<Grant>;
+/** Asks IAM for a token once. Rejects with an `TokenExchangeError`. */
+export type TokenExchange = (signal: AbortSignal) => Promise<Grant>;
 
 export interface ApiKeyExchangeOptions {
-  readonly post: Post;
-  /** Gives the API key as it is now; rejects with an `ExchangeError`. */
+  readonly post: IamPost;
+  /** Gives the API key as it is now; rejects with an `TokenExchangeError`. */
   readonly apiKey: () => Promise<Secret>;
   readonly clock: Pick<Clock, "wallNow">;
 }
@@ -36,7 +36,11 @@ const failure = z.object({ errorCode: z.string().regex(/^BXN[A-Z0-9]{2,16}$/) })
 const life = z.object({ exp: z.number(), iat: z.number() });
 
 /** Exchanges an API key for an access token. */
-export function createApiKeyExchange({ post, apiKey, clock }: ApiKeyExchangeOptions): Exchange {
+export function createApiKeyExchange({
+  post,
+  apiKey,
+  clock,
+}: ApiKeyExchangeOptions): TokenExchange {
   return async (signal) => {
     const key = await apiKey();
     const form = new URLSearchParams({
@@ -49,14 +53,14 @@ export function createApiKeyExchange({ post, apiKey, clock }: ApiKeyExchangeOpti
   };
 }
 
-function toGrant(answer: PostAnswer, clock: Pick<Clock, "wallNow">): Grant {
+function toGrant(answer: IamResponse, clock: Pick<Clock, "wallNow">): Grant {
   const { success: isToken, data } = success.safeParse(parseJson(answer.body));
-  if (!isToken) throw new ExchangeError("BAD_RESPONSE", "IAM's answer holds no token");
+  if (!isToken) throw new TokenExchangeError("BAD_RESPONSE", "IAM's answer holds no token");
   const stated = data.expires_in ?? Number.POSITIVE_INFINITY;
   const signed = signedLifeSeconds(data.access_token) ?? Number.POSITIVE_INFINITY;
   const seconds = Math.min(stated, signed);
   if (!(seconds > 0 && seconds < Number.POSITIVE_INFINITY)) {
-    throw new ExchangeError("BAD_RESPONSE", "IAM's token has no lifetime");
+    throw new TokenExchangeError("BAD_RESPONSE", "IAM's token has no lifetime");
   }
   const date = Date.parse(headerOf(answer, "date") ?? "");
   return {
@@ -74,7 +78,7 @@ function signedLifeSeconds(accessToken: string): number | undefined {
   return isLife ? data.exp - data.iat : undefined;
 }
 
-function refuse(answer: PostAnswer, clock: Pick<Clock, "wallNow">): never {
+function refuse(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
   const { status } = answer;
   const code = failure.safeParse(parseJson(answer.body));
   const facts = {
@@ -82,15 +86,15 @@ function refuse(answer: PostAnswer, clock: Pick<Clock, "wallNow">): never {
     iamCode: code.success ? code.data.errorCode : undefined,
     retryAfterMs: parseRetryAfter(headerOf(answer, "retry-after") ?? "", clock.wallNow()),
   };
-  if (status === 429) throw new ExchangeError("THROTTLED", "IAM is asked too often", facts);
-  if (status === 408 || status >= 500) throw new ExchangeError("FAILED", "IAM failed", facts);
+  if (status === 429) throw new TokenExchangeError("THROTTLED", "IAM is asked too often", facts);
+  if (status === 408 || status >= 500) throw new TokenExchangeError("FAILED", "IAM failed", facts);
   if (status < 400 || status === 404 || status === 405) {
-    throw new ExchangeError("BAD_RESPONSE", "IAM's status makes no sense here", facts);
+    throw new TokenExchangeError("BAD_RESPONSE", "IAM's status makes no sense here", facts);
   }
-  throw new ExchangeError("REJECTED", "IAM does not accept the credential", facts);
+  throw new TokenExchangeError("REJECTED", "IAM does not accept the credential", facts);
 }
 
-function headerOf({ headers }: PostAnswer, name: string): string | undefined {
+function headerOf({ headers }: IamResponse, name: string): string | undefined {
   const value = headers[name];
   return typeof value === "object" ? value[0] : value;
 }

@@ -1,5 +1,5 @@
 /** When a token is to be replaced and when it is no longer to be used, in milliseconds from before it was asked for. */
-export interface TokenTimes {
+export interface TokenLifetime {
   readonly refreshAfterMs: number;
   readonly usableForMs: number;
 }
@@ -14,7 +14,7 @@ const shortLifeMs = 300_000;
  * Divides a token's life. The refresh falls between 75 and 85 % of it, so that replicas started together do not ask
  * together; that of a short-lived token at half of it. The refresh is always due before the end.
  */
-export function tokenTimes(lifetimeMs: number, random: () => number): TokenTimes {
+export function tokenLifetime(lifetimeMs: number, random: () => number): TokenLifetime {
   if (lifetimeMs < shortLifeMs) {
     return { refreshAfterMs: lifetimeMs * 0.5, usableForMs: lifetimeMs * 0.9 };
   }

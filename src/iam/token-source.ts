@@ -9,15 +9,15 @@ import type { CallSignal } from "../platform/call-signal.ts";
 import { raceSignal } from "../platform/sleep.ts";
 import type { Token, TokenCall } from "../upstream/bearer-token.ts";
 import { callEndedError, UpstreamError } from "../upstream/error.ts";
-import type { Exchange } from "./token-exchange.ts";
-import { ExchangeError } from "./token-exchange-error.ts";
-import { type Flight, type Landing, startFlight } from "./refresh.ts";
-import { type Refusal, refuse, toUpstreamError } from "./failure-backoff.ts";
+import type { TokenExchange } from "./token-exchange.ts";
+import { TokenExchangeError } from "./token-exchange-error.ts";
+import { type Refresh, type RefreshResult, startRefresh } from "./refresh.ts";
+import { type Backoff, backOff, toTokenError } from "./failure-backoff.ts";
 import type { ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
-import { type TokenTimes, tokenTimes } from "./token-lifetime.ts";
+import { type TokenLifetime, tokenLifetime } from "./token-lifetime.ts";
 
 export interface TokenSourceOptions {
-  readonly exchange: Exchange;
+  readonly exchange: TokenExchange;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -27,7 +27,7 @@ export interface TokenSourceOptions {
   readonly onRefresh?: (outcome: RefreshOutcome) => void;
 }
 
-interface Held extends TokenTimes {
+interface Held extends TokenLifetime {
   readonly token: Token;
   readonly sentAt: number;
   readonly wallSentAt: number;
@@ -43,8 +43,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   const { clock, random, logger, hasCredentialChanged, onRefresh } = options;
   let held: Held | undefined;
   let generation = 0;
-  let pending: { readonly flight: Flight; readonly token: Promise<Token> } | undefined;
-  let refusal: Refusal | undefined;
+  let pending: { readonly refresh: Refresh; readonly token: Promise<Token> } | undefined;
+  let backoff: Backoff | undefined;
   let failures = 0;
   let forcedAt = Number.NEGATIVE_INFINITY;
   let isForced = false;
@@ -72,8 +72,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
       const ageMs = ageOf(held, now);
       if (ageMs < held.refreshAfterMs) return held.token;
       if (ageMs < held.usableForMs) {
-        // The flight is nobody's: its failure is logged and remembered by itself.
-        if (isFlightAllowed()) void takeOff();
+        // The refresh is nobody's: its failure is logged and remembered by itself.
+        if (mayRefresh()) void beginRefresh();
         return held.token;
       }
     }
@@ -84,23 +84,23 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     const now = clock.now();
     if (held?.token.generation !== usedGeneration || !isUsable()) return get(call);
     if (pending === undefined && now - forcedAt < forcedRefreshMs) return held.token;
-    if (pending === undefined && isFlightAllowed()) isForced = true;
+    if (pending === undefined && mayRefresh()) isForced = true;
     return fetch(call);
   }
 
-  const isFlightAllowed = (): boolean =>
-    !isClosed && pending === undefined && (refusal === undefined || clock.now() >= refusal.retryAt);
+  const mayRefresh = (): boolean =>
+    !isClosed && pending === undefined && (backoff === undefined || clock.now() >= backoff.retryAt);
 
   async function fetch(call: TokenCall): Promise<Token> {
     if (isClosed) throw closedError();
-    if (pending === undefined && refusal?.isCredentialAtFault === true && !isFlightAllowed()) {
+    if (pending === undefined && backoff?.isCredentialAtFault === true && !mayRefresh()) {
       await untilCallEnds(checkCredential(), call.signal);
     }
     if (isClosed) throw closedError();
-    if (pending === undefined && refusal !== undefined && !isFlightAllowed()) {
-      throw toUpstreamError(refusal, clock.now());
+    if (pending === undefined && backoff !== undefined && !mayRefresh()) {
+      throw toTokenError(backoff, clock.now());
     }
-    return untilCallEnds(pending?.token ?? takeOff(), call.signal);
+    return untilCallEnds(pending?.token ?? beginRefresh(), call.signal);
   }
 
   /** A replaced credential ends the time in which IAM is left alone for refusing the old one. */
@@ -110,29 +110,29 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
       return check ?? Promise.resolve();
     }
     checkedAt = now;
-    const refused = refusal;
+    const refused = backoff;
     check = hasCredentialChanged()
       .catch(() => false)
       .then((hasChanged) => {
         check = undefined;
-        if (hasChanged && refusal === refused) refusal = undefined;
+        if (hasChanged && backoff === refused) backoff = undefined;
         return undefined;
       });
     return check;
   }
 
-  function takeOff(): Promise<Token> {
-    const flight = startFlight(options);
-    const token = flight.landing.then(land, crash);
-    pending = { flight, token };
+  function beginRefresh(): Promise<Token> {
+    const refresh = startRefresh(options);
+    const token = refresh.result.then(onToken, onFailure);
+    pending = { refresh, token };
     // Whoever waits has its own view of the failure; without anybody waiting it must not count as unhandled.
     token.catch(() => undefined);
     return token;
   }
 
-  function land({ grant, sentAt, wallSentAt }: Landing): Token {
+  function onToken({ grant, sentAt, wallSentAt }: RefreshResult): Token {
     pending = undefined;
-    refusal = undefined;
+    backoff = undefined;
     failures = 0;
     // Counts from when IAM granted it: a refresh that failed proves nothing about the token.
     if (isForced) forcedAt = clock.now();
@@ -141,7 +141,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     generation += 1;
     const authorization = new Secret(`Bearer ${grant.accessToken.reveal()}`);
     const token: Token = { generation, authorization };
-    held = { token, sentAt, wallSentAt, ...tokenTimes(grant.lifetimeMs, random) };
+    held = { token, sentAt, wallSentAt, ...tokenLifetime(grant.lifetimeMs, random) };
     if (grant.clockSkewMs !== undefined && Math.abs(grant.clockSkewMs) > tolerableSkewMs) {
       logger.warn({ clockSkewMs: grant.clockSkewMs }, "the clock here and that of IAM differ");
     }
@@ -151,28 +151,28 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     return token;
   }
 
-  function crash(error: unknown): never {
+  function onFailure(error: unknown): never {
     pending = undefined;
     isForced = false;
     if (isClosed) throw closedError();
     const now = clock.now();
     const cause =
-      error instanceof ExchangeError
+      error instanceof TokenExchangeError
         ? error
-        : new ExchangeError("UNREACHABLE", "the exchange broke down", { cause: error });
+        : new TokenExchangeError("UNREACHABLE", "the exchange broke down", { cause: error });
     failures += 1;
-    refusal = refuse(cause, failures, now, random);
+    backoff = backOff(cause, failures, now, random);
     const { code, httpStatus, iamCode } = cause;
-    const retryInMs = Math.round(refusal.retryAt - now);
+    const retryInMs = Math.round(backoff.retryAt - now);
     const facts = { code, httpStatus, iamCode, retryInMs, hasUsableToken: isUsable() };
-    if (refusal.isPermanent) {
+    if (backoff.isPermanent) {
       logger.error(facts, "IAM does not accept the gateway's credential");
     } else {
       logger.warn(facts, "no access token from IAM");
     }
-    onRefresh?.(refusal.isPermanent ? "rejected" : "unavailable");
-    wakeIn(refusal.retryAt - now);
-    throw toUpstreamError(refusal, now);
+    onRefresh?.(backoff.isPermanent ? "rejected" : "unavailable");
+    wakeIn(backoff.retryAt - now);
+    throw toTokenError(backoff, now);
   }
 
   const isUsable = (): boolean => held !== undefined && ageOf(held) < held.usableForMs;
@@ -183,7 +183,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     timer = clock.after(Math.max(0, ms), () => {
       timer = undefined;
       const isInUse = clock.now() - usedAt <= idleMs || held === undefined;
-      if (isInUse && isFlightAllowed()) void takeOff();
+      if (isInUse && mayRefresh()) void beginRefresh();
     });
   }
 
@@ -191,7 +191,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     get,
     renew,
     async ready(timeoutMs) {
-      if (held === undefined && isFlightAllowed()) void takeOff();
+      if (held === undefined && mayRefresh()) void beginRefresh();
       let limit: Timer | undefined;
       const timeUp = new Promise<boolean>((resolve) => {
         limit = clock.after(timeoutMs, () => resolve(false));
@@ -204,15 +204,15 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
       phase: phaseOf(held, held && ageOf(held)),
       generation,
       ageMs: held && ageOf(held),
-      failure: refusal?.cause.code,
+      failure: backoff?.cause.code,
     }),
     close() {
       isClosed = true;
       settleFirst?.(false);
       timer?.cancel();
-      pending?.flight.abort();
+      pending?.refresh.abort();
       held = undefined;
-      refusal = undefined;
+      backoff = undefined;
     },
   };
 }
@@ -220,7 +220,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
 const closedError = (): UpstreamError =>
   new UpstreamError("SHUTDOWN", "the gateway is shutting down");
 
-function phaseOf(times: TokenTimes | undefined, ageMs: number | undefined): TokenState["phase"] {
+function phaseOf(times: TokenLifetime | undefined, ageMs: number | undefined): TokenState["phase"] {
   if (times === undefined || ageMs === undefined) return "none";
   if (ageMs < times.refreshAfterMs) return "fresh";
   return ageMs < times.usableForMs ? "due" : "expired";

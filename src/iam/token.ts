@@ -1,6 +1,6 @@
 /** A token source that keeps itself fresh, and what it reports about itself. */
 import type { TokenSource } from "../upstream/bearer-token.ts";
-import type { ExchangeErrorCode } from "./token-exchange-error.ts";
+import type { TokenExchangeErrorCode } from "./token-exchange-error.ts";
 
 /** A `TokenSource` with a life of its own. */
 export interface ManagedTokenSource extends TokenSource {
@@ -19,7 +19,7 @@ export interface TokenState {
   /** Since the token was asked for, in milliseconds. */
   readonly ageMs: number | undefined;
   /** Why the newest try failed; `undefined` if it did not. */
-  readonly failure: ExchangeErrorCode | undefined;
+  readonly failure: TokenExchangeErrorCode | undefined;
 }
 
 /** Outcome of one try to get a token, for metrics. */

@@ -11,8 +11,8 @@ export const smallAnswerBytes = 65_536;
 /** Room for a page of keys. */
 export const listAnswerBytes = 8_388_608;
 
-/** One exchange with Key Protect, before the headers that all have in common. */
-export interface Question {
+/** One callApi with Key Protect, before the headers that all have in common. */
+export interface ApiRequest {
   readonly method: UpstreamRequest["method"];
   readonly path: string;
   /** Media type that is asked for. */
@@ -29,10 +29,10 @@ export interface Question {
   readonly maxResponseBytes?: number;
 }
 
-/** Makes an exchange and reads its answer. Rejects with what `send` rejects with, or with a `KeyProtectError`. */
-export type Exchange = <T>(
+/** Makes an callApi and reads its answer. Rejects with what `send` rejects with, or with a `KeyProtectError`. */
+export type CallApi = <T>(
   call: UpstreamCall,
-  question: Question,
+  request: ApiRequest,
   read: (response: UpstreamResponse) => T,
 ) => Promise<T>;
 
@@ -40,24 +40,24 @@ export type Exchange = <T>(
  * Creates the one way from an operation to the upstream: writes the headers, judges the status, wipes the bodies. A
  * secret answer's body is zeroed as soon as it is read, so `send` must not hand the same body to two callers.
  */
-export function createExchange(deps: {
+export function createCallApi(deps: {
   readonly send: Send;
   readonly instanceId: string;
   readonly wallNow: () => number;
   readonly onAnomaly: OnAnomaly;
-}): Exchange {
+}): CallApi {
   const { send, instanceId, wallNow, onAnomaly } = deps;
 
-  return async (call, question, read) => {
-    const body = toBody(question.body);
+  return async (call, request, read) => {
+    const body = toBody(request.body);
     let response: UpstreamResponse;
     try {
       response = await send({
-        method: question.method,
-        path: question.path,
-        headers: toHeaders(call, question, instanceId),
+        method: request.method,
+        path: request.path,
+        headers: toHeaders(call, request, instanceId),
         body,
-        maxResponseBytes: question.maxResponseBytes ?? smallAnswerBytes,
+        maxResponseBytes: request.maxResponseBytes ?? smallAnswerBytes,
         call,
       });
     } finally {
@@ -66,12 +66,12 @@ export function createExchange(deps: {
       body?.fill(0);
     }
     try {
-      if (!question.expected.includes(response.status)) {
+      if (!request.expected.includes(response.status)) {
         throw toRejection(response, wallNow(), onAnomaly);
       }
       return read(response);
     } finally {
-      if (question.isAnswerSecret) response.body.fill(0);
+      if (request.isAnswerSecret) response.body.fill(0);
     }
   };
 }
@@ -81,14 +81,14 @@ function toBody(body: object | undefined): Buffer | undefined {
   return Buffer.from(JSON.stringify(body), "utf8");
 }
 
-function toHeaders(call: UpstreamCall, question: Question, instanceId: string) {
+function toHeaders(call: UpstreamCall, request: ApiRequest, instanceId: string) {
   const headers: Record<string, string> = {
-    accept: question.accept,
+    accept: request.accept,
     "bluemix-instance": instanceId,
     "correlation-id": call.correlationId,
   };
-  if (question.contentType !== undefined) headers["content-type"] = question.contentType;
-  if (question.prefer !== undefined) headers["prefer"] = `return=${question.prefer}`;
+  if (request.contentType !== undefined) headers["content-type"] = request.contentType;
+  if (request.prefer !== undefined) headers["prefer"] = `return=${request.prefer}`;
   return headers;
 }
 
@@ -110,8 +110,8 @@ export function pathSegment(id: string): string {
 }
 
 /** What operations are made of. */
-export interface Operations {
-  readonly exchange: Exchange;
+export interface OperationDeps {
+  readonly callApi: CallApi;
   readonly dialect: Dialect;
   readonly instanceId: string;
   readonly onAnomaly: OnAnomaly;

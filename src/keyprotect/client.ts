@@ -1,9 +1,9 @@
 import type { Send } from "../upstream/layer.ts";
-import { createActionOperations, type ActionOperations } from "./operations/key-actions.ts";
+import { createKeyActionOperations, type KeyActionOperations } from "./operations/key-actions.ts";
 import type { OnAnomaly } from "./anomaly.ts";
 import { dialect2019 } from "./dialects/dialect-2019.ts";
 import { dialectCurrent } from "./dialects/dialect-current.ts";
-import { createExchange, type Operations } from "./call-api.ts";
+import { createCallApi, type OperationDeps } from "./call-api.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
@@ -14,7 +14,7 @@ import type { ApiDialect } from "../platform/api-dialect.ts";
  * `send` rejects with, and never throws before that.
  */
 export interface KeyProtectClient
-  extends KeyOperations, ActionOperations, PolicyOperations, LockerOperations {}
+  extends KeyOperations, KeyActionOperations, PolicyOperations, LockerOperations {}
 
 export interface KeyProtectClientDeps {
   /** Adds the credential, paces, repeats, exchanges. Has to give every caller a body of its own. */
@@ -33,15 +33,15 @@ const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
 /** Creates the client of one instance. It keeps no state between calls. */
 export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
   const { send, instanceId, onAnomaly = () => {}, wallNow = Date.now } = deps;
-  const operations: Operations = {
-    exchange: createExchange({ send, instanceId, wallNow, onAnomaly }),
+  const operations: OperationDeps = {
+    callApi: createCallApi({ send, instanceId, wallNow, onAnomaly }),
     dialect: dialects[deps.dialect],
     instanceId,
     onAnomaly,
   };
   return {
     ...createKeyOperations(operations),
-    ...createActionOperations(operations),
+    ...createKeyActionOperations(operations),
     ...createPolicyOperations(operations),
     ...createLockerOperations(operations),
   };

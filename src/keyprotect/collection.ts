@@ -1,4 +1,4 @@
-import { badResponse } from "./error.ts";
+import { badResponseError } from "./error.ts";
 import { own, parseJson, toObject, type JsonObject } from "./decode/json.ts";
 import { mediaType } from "./media-types.ts";
 
@@ -16,15 +16,16 @@ export function fromCollection(body: Buffer, type: string): readonly JsonObject[
   const metadata = toObject(own(envelope, "metadata"), "metadata");
   const collectionType = own(metadata, "collectionType");
   if (collectionType !== type && collectionType !== mediaType.collection) {
-    throw badResponse("collectionType is that of another collection");
+    throw badResponseError("collectionType is that of another collection");
   }
   const resources = own(envelope, "resources");
   if (resources === undefined) {
     const total = own(metadata, "collectionTotal") ?? 0;
-    if (total !== 0) throw badResponse("resources is missing although collectionTotal is not 0");
+    if (total !== 0)
+      throw badResponseError("resources is missing although collectionTotal is not 0");
     return [];
   }
-  if (!Array.isArray(resources)) throw badResponse("resources is not a list");
+  if (!Array.isArray(resources)) throw badResponseError("resources is not a list");
   return resources.map((resource: unknown) => toObject(resource, "a resource"));
 }
 
@@ -32,7 +33,7 @@ export function fromCollection(body: Buffer, type: string): readonly JsonObject[
 export function fromSingleton(body: Buffer, type: string): JsonObject {
   const [resource, ...others] = fromCollection(body, type);
   if (resource === undefined || others.length > 0) {
-    throw badResponse("resources does not hold exactly one resource");
+    throw badResponseError("resources does not hold exactly one resource");
   }
   return resource;
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { UpstreamResponse } from "../upstream/layer.ts";
 import type { OnAnomaly } from "./anomaly.ts";
-import { badResponse, KeyProtectError, type UpstreamReason } from "./error.ts";
+import { badResponseError, KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./decode/json.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 
@@ -27,7 +27,7 @@ export function toRejection(
   onAnomaly: OnAnomaly,
 ): KeyProtectError {
   const { status } = response;
-  if (status < 400 || status > 599) return badResponse(`unexpected status ${status}`, status);
+  if (status < 400 || status > 599) return badResponseError(`unexpected status ${status}`, status);
   return new KeyProtectError("REJECTED", `Key Protect answered with status ${status}`, {
     httpStatus: status,
     reasons: reasonsOf(response.body, onAnomaly),

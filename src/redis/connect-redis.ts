@@ -2,7 +2,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
-import { createFaultLog } from "./connection-log.ts";
+import { createConnectionLog } from "./connection-log.ts";
 import { parseRedisUrl } from "./redis-url.ts";
 import type { LuaScript, RedisCommands } from "./redis-commands.ts";
 import { replyWordOf, RedisError, toRedisError } from "./redis-error.ts";
@@ -45,8 +45,8 @@ const longestSilenceMs = 800;
  */
 export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCommands {
   const { clock, random } = deps;
-  silenceLibrary();
-  const faults = createFaultLog(deps);
+  silenceIoredis();
+  const faults = createConnectionLog(deps);
   const redis = new Redis({
     ...parseRedisUrl(settings.url, settings.ca),
     ...(settings.username === undefined ? {} : { username: settings.username }),
@@ -168,7 +168,7 @@ function close(redis: Redis): Promise<void> {
 }
 
 /** Gives the names under which Redis knows scripts; each is worked out once. */
-export function createScriptDigests(): (script: LuaScript) => string {
+function createScriptDigests(): (script: LuaScript) => string {
   const known = new WeakMap<LuaScript, string>();
   return (script) => {
     // Redis names scripts by SHA-1; nothing is protected by it.
@@ -192,7 +192,7 @@ const isDebugSwitch = (value: unknown): value is DebugSwitch =>
  * Silences ioredis' debug output, for the process: with `DEBUG=ioredis:*` or `DEBUG=*` in the environment it prints every command with its
  * arguments to standard error, and so the password of `AUTH`. Whatever else `DEBUG` turns on stays on.
  */
-export function silenceLibrary(): void {
+function silenceIoredis(): void {
   // The very copy of the module that ioredis loads, wherever the package manager has put it.
   const requireHere = createRequire(import.meta.url);
   const debug: unknown = createRequire(requireHere.resolve("ioredis"))("debug");

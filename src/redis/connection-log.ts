@@ -3,13 +3,13 @@ import type { Clock } from "../platform/clock.ts";
 import type { RedisError, RedisErrorCode } from "./redis-error.ts";
 
 /** Says that Redis is away and that it is back, however many commands fail in between. */
-export interface FaultLog {
+export interface ConnectionLog {
   connected(this: void): void;
   failed(this: void, error: RedisError): void;
 }
 
 /** What a fault log is kept with. */
-export interface FaultLogDeps {
+export interface ConnectionLogDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   /** Told of every fault, logged or not. */
@@ -20,7 +20,7 @@ export interface FaultLogDeps {
 const quietMs = 60_000;
 
 /** Starts with Redis not reached yet and nothing said. */
-export function createFaultLog({ logger, clock, onFault }: FaultLogDeps): FaultLog {
+export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDeps): ConnectionLog {
   const loggedAt = new Map<RedisErrorCode, number>();
   let isSaidToBeBack = false;
   return {

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { vi } from "vitest";
 import { CallEnded } from "../../src/platform/call-signal.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { ExchangeError } from "../../src/iam/token-exchange-error.ts";
+import { TokenExchangeError } from "../../src/iam/token-exchange-error.ts";
 import { createTokenSource } from "../../src/iam/token-source.ts";
 import { Secret } from "../../src/platform/secret.ts";
 import { createBearer } from "../../src/upstream/bearer-token.ts";
@@ -132,7 +132,7 @@ export async function runSchedule(
     exchange: async (signal) => {
       const grant = grants.shift() ?? { isGranted: true, afterMs: 0 };
       await new Promise((resolve) => setTimeout(resolve, grant.afterMs));
-      if (signal.aborted || !grant.isGranted) throw new ExchangeError("FAILED", "as planned");
+      if (signal.aborted || !grant.isGranted) throw new TokenExchangeError("FAILED", "as planned");
       return { accessToken: new Secret("token"), lifetimeMs: 3_600_000, clockSkewMs: 0 };
     },
   });

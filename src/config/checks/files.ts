@@ -1,10 +1,13 @@
-import type { Finding } from "./schema.ts";
+import type { SettingFinding } from "./schema.ts";
 import type { Path } from "../schema/setting-list.ts";
 import type { Settings } from "../schema/settings.ts";
 import { errorCode } from "../sources/yaml.ts";
 
 /** Opens every file that the settings name, so that a missing mount is found at start and not at the first call. */
-export function checkFiles(settings: Settings, readFile: (path: string) => string): Finding[] {
+export function checkFiles(
+  settings: Settings,
+  readFile: (path: string) => string,
+): SettingFinding[] {
   const { tls, upstream, redis, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],

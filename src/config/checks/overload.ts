@@ -1,14 +1,14 @@
 /** The rules between the settings of pacing, breaking and sharing. */
-import type { Finding } from "./schema.ts";
+import type { SettingFinding } from "./schema.ts";
 import { isLoopbackHost } from "../listen-address.ts";
 import type { Settings } from "../schema/settings.ts";
 
 /** Everything that is wrong between settings that are each right by themselves. */
-export function checkOverload(settings: Settings): Finding[] {
+export function checkOverload(settings: Settings): SettingFinding[] {
   return [...checkRates(settings), ...checkBreaker(settings), ...checkRedis(settings)];
 }
 
-function* checkRates({ instances = [] }: Settings): Generator<Finding> {
+function* checkRates({ instances = [] }: Settings): Generator<SettingFinding> {
   for (const [at, { rateMode, rateCeiling, rateInitial }] of instances.entries()) {
     const needsCeiling = rateMode === "fixed" || rateMode === "down-only";
     if (needsCeiling && rateCeiling === undefined) {
@@ -31,14 +31,14 @@ function* checkRates({ instances = [] }: Settings): Generator<Finding> {
   }
 }
 
-function* checkBreaker({ breaker }: Settings): Generator<Finding> {
+function* checkBreaker({ breaker }: Settings): Generator<SettingFinding> {
   if (breaker.longestResetMs < breaker.resetMs * 2) {
     const what = "has to be at least twice breaker.resetMs, the first time of most operations";
     yield { path: ["breaker", "longestResetMs"], what };
   }
 }
 
-function* checkRedis(settings: Settings): Generator<Finding> {
+function* checkRedis(settings: Settings): Generator<SettingFinding> {
   const { redis, replicas, requestIds, allowPlaintext } = settings;
   if (requestIds.store === "memory" && replicas.count > 1) {
     const what = "has to be `redis` where there are several replicas: each would know its own only";

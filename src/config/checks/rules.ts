@@ -2,14 +2,14 @@
 import { findRuleProblems } from "../../access/policy-lint.ts";
 import { rpcTable } from "../../rpc-table.ts";
 import { checkOverload } from "./overload.ts";
-import type { Finding } from "./schema.ts";
+import type { SettingFinding } from "./schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
 import type { Settings } from "../schema/settings.ts";
 
 type Instance = NonNullable<Settings["instances"]>[number];
 
 /** Everything that is wrong between settings that are each right by themselves. */
-export function checkRules(settings: Settings): Finding[] {
+export function checkRules(settings: Settings): SettingFinding[] {
   return [
     ...checkListeners(settings),
     ...checkTls(settings.tls),
@@ -20,7 +20,7 @@ export function checkRules(settings: Settings): Finding[] {
   ];
 }
 
-function* checkListeners(settings: Settings): Generator<Finding> {
+function* checkListeners(settings: Settings): Generator<SettingFinding> {
   const { listen, adminListen, tls, allowPlaintext } = settings;
   const addresses = [...listen, adminListen].map(formatListenAddress);
   for (const [at, address] of addresses.entries()) {
@@ -43,7 +43,7 @@ function* checkListeners(settings: Settings): Generator<Finding> {
 }
 
 /** Whether those who reach a listener from elsewhere can be told apart, and nobody else can listen. */
-function* checkIdentity(settings: Settings): Generator<Finding> {
+function* checkIdentity(settings: Settings): Generator<SettingFinding> {
   const { tls } = settings;
   const remedy = "or GATEWAY_ALLOW_PLAINTEXT=true where a mesh takes care of that";
   if (tls === undefined) {
@@ -62,7 +62,7 @@ function* checkIdentity(settings: Settings): Generator<Finding> {
 const isEveryCallerKnownByToken = ({ instances = [] }: Settings): boolean =>
   instances.every(({ credentials }) => credentials === "caller");
 
-function* checkTls(tls: Settings["tls"]): Generator<Finding> {
+function* checkTls(tls: Settings["tls"]): Generator<SettingFinding> {
   if (tls === undefined) return;
   for (const name of ["certFile", "keyFile"] as const) {
     if (tls[name] === undefined) {
@@ -79,7 +79,7 @@ function* checkTls(tls: Settings["tls"]): Generator<Finding> {
   }
 }
 
-function* checkInstances(settings: Settings): Generator<Finding> {
+function* checkInstances(settings: Settings): Generator<SettingFinding> {
   const { instances = [], defaultInstance } = settings;
   const aliases = instances.map(({ alias }) => alias);
   for (const [at, instance] of instances.entries()) {
@@ -102,7 +102,7 @@ function* checkInstances(settings: Settings): Generator<Finding> {
   }
 }
 
-function* checkCredential(instance: Instance, at: number): Generator<Finding> {
+function* checkCredential(instance: Instance, at: number): Generator<SettingFinding> {
   const { apiKey, apiKeyFile, credentials } = instance;
   if (apiKey !== undefined && /[\s\p{Cc}]/u.test(apiKey.reveal())) {
     // A slip in copying; IAM would only say that it does not know the key.
@@ -124,7 +124,7 @@ function* checkCredential(instance: Instance, at: number): Generator<Finding> {
   }
 }
 
-function* checkPolicy({ policy, instances = [] }: Settings): Generator<Finding> {
+function* checkPolicy({ policy, instances = [] }: Settings): Generator<SettingFinding> {
   if (instances.length === 0) return;
   const aliases = instances.map(({ alias }) => alias);
   for (const { rule, list, what } of findRuleProblems(policy?.rules ?? [], aliases)) {
@@ -134,7 +134,7 @@ function* checkPolicy({ policy, instances = [] }: Settings): Generator<Finding> 
 
 const shortestAttemptMs = Math.min(...rpcTable.map((rpc) => rpc.attemptTimeoutMs));
 
-function* checkTimes({ upstream, limits }: Settings): Generator<Finding> {
+function* checkTimes({ upstream, limits }: Settings): Generator<SettingFinding> {
   const { attemptTimeoutMs, connectTimeoutMs } = upstream;
   if (connectTimeoutMs > (attemptTimeoutMs ?? shortestAttemptMs)) {
     const what =

@@ -6,13 +6,13 @@ import { type Settings, settings } from "../schema/settings.ts";
 import { replaceAt, type Tree, valueAt } from "../sources/yaml.ts";
 
 /** A problem at a place of the tree. */
-export interface Finding {
+export interface SettingFinding {
   readonly path: Path;
   readonly what: string;
 }
 
 export interface SchemaCheck {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly SettingFinding[];
   /**
    * The settings. Where something is wrong, the default, an example or nothing stands in, so that the rules between
    * settings can be checked in the same go; what they say about such places means nothing.
@@ -33,7 +33,7 @@ export function checkSchema(tree: Tree): SchemaCheck {
   return { findings, settings: settings.parse(rest) };
 }
 
-function toFindings(issue: z.core.$ZodIssue, tree: Tree): Finding[] {
+function toFindings(issue: z.core.$ZodIssue, tree: Tree): SettingFinding[] {
   const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
   const setting = settingAt(path);
   if (setting !== undefined) {
@@ -59,7 +59,7 @@ function toFindings(issue: z.core.$ZodIssue, tree: Tree): Finding[] {
 }
 
 /** Lets the default or the example stand in for what is wrong. */
-function mend(tree: Tree, { path }: Finding): Tree {
+function mend(tree: Tree, { path }: SettingFinding): Tree {
   const setting = settingAt(path);
   return setting === undefined
     ? replaceAt(tree, path, undefined)

@@ -1,5 +1,5 @@
 /** The part of the schema that says how much is sent to Key Protect, what waits, and what is tried again. */
-import { group, optional, setting } from "./setting.ts";
+import { group, optionalSetting, setting } from "./setting.ts";
 import { kinds } from "./value-kinds.ts";
 
 /** Settings of one instance: how its quota is kept. */
@@ -11,13 +11,13 @@ export const rateSettings = {
     meaning:
       "How the quota is kept. `adaptive` finds it: nothing is paced until Key Protect answers 429, then the rate is held and raised with care. `down-only` starts at `rateCeiling`, goes down after 429 and comes back. `fixed` sends at `rateCeiling` whatever is answered. `off` bounds nothing but the connections. `auto`: `down-only` with a ceiling, `adaptive` without.",
   }),
-  rateCeiling: optional(kinds.integer(1, 100_000), {
+  rateCeiling: optionalSetting(kinds.integer(1, 100_000), {
     env: "GATEWAY_RATE_CEILING",
     isShared: true,
     meaning:
       "Quota of the instance in requests per second, for all replicas together. Calls queue, fairly, for 98.5 % of it.",
   }),
-  rateInitial: optional(kinds.integer(1, 100_000), {
+  rateInitial: optionalSetting(kinds.integer(1, 100_000), {
     env: "GATEWAY_RATE_INITIAL",
     isShared: true,
     meaning:
@@ -134,24 +134,24 @@ export const overloadSettings = {
     }),
   }),
   redis: group({
-    url: optional(kinds.redisUrl, {
+    url: optionalSetting(kinds.redisUrl, {
       env: "GATEWAY_REDIS_URL",
       meaning: "Redis server that replicas share, such as `rediss://redis.internal:6380/0`.",
     }),
-    username: optional(kinds.name, {
+    username: optionalSetting(kinds.name, {
       env: "GATEWAY_REDIS_USERNAME",
       meaning: "ACL user.",
     }),
-    password: optional(kinds.secret, {
+    password: optionalSetting(kinds.secret, {
       env: "GATEWAY_REDIS_PASSWORD",
       isVariableOnly: true,
       meaning: "Password of Redis. A file (`GATEWAY_REDIS_PASSWORD_FILE`) is the better place.",
     }),
-    passwordFile: optional(kinds.path, {
+    passwordFile: optionalSetting(kinds.path, {
       env: "GATEWAY_REDIS_PASSWORD_FILE",
       meaning: "File that holds the password of Redis. Re-read at each new connection.",
     }),
-    caFile: optional(kinds.path, {
+    caFile: optionalSetting(kinds.path, {
       env: "GATEWAY_REDIS_CA_FILE",
       meaning: "PEM authorities trusted for Redis in place of the system's.",
     }),

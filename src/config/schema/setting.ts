@@ -59,13 +59,13 @@ export const setting = <T>(
   kind.schema.prefault(described.fallback).meta(factsOf(kind, described));
 
 /** A setting that has to be set. */
-export const required = <T>(
+export const requiredSetting = <T>(
   kind: ValueKind<T>,
   described: Described & { readonly example: Written },
 ): z.ZodType<T> => kind.schema.meta(factsOf(kind, described));
 
 /** A setting that may be absent. */
-export const optional = <T>(
+export const optionalSetting = <T>(
   kind: ValueKind<T>,
   described: Described,
 ): z.ZodOptional<z.ZodType<T>> => kind.schema.optional().meta(factsOf(kind, described));

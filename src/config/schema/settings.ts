@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
-import { group, optional, required, setting } from "./setting.ts";
+import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
 import { kinds } from "./value-kinds.ts";
 
 const instance = z.strictObject({
@@ -14,12 +14,12 @@ const instance = z.strictObject({
     fallback: "default",
     meaning: "Name by which callers choose the instance (metadata `x-kp-instance`).",
   }),
-  serviceUrl: required(kinds.serviceUrl, {
+  serviceUrl: requiredSetting(kinds.serviceUrl, {
     env: "KP_SERVICE_URL",
     example: "https://us-south.kms.cloud.ibm.com",
     meaning: "Key Protect's endpoint, such as `https://us-south.kms.cloud.ibm.com`.",
   }),
-  instanceId: required(kinds.uuid, {
+  instanceId: requiredSetting(kinds.uuid, {
     env: "KP_INSTANCE_ID",
     example: "00000000-0000-4000-8000-000000000000",
     meaning: "ID of the Key Protect instance.",
@@ -37,14 +37,14 @@ const instance = z.strictObject({
     meaning:
       "Whose access token goes to Key Protect: one got with the gateway's API key, or the one that the caller sends as `authorization`.",
   }),
-  apiKey: optional(kinds.secret, {
+  apiKey: optionalSetting(kinds.secret, {
     env: "IBMCLOUD_API_KEY",
     isShared: true,
     isVariableOnly: true,
     meaning:
       "IBM Cloud API key. A file (`IBMCLOUD_API_KEY_FILE`) can be replaced without a restart.",
   }),
-  apiKeyFile: optional(kinds.path, {
+  apiKeyFile: optionalSetting(kinds.path, {
     env: "IBMCLOUD_API_KEY_FILE",
     isShared: true,
     meaning:
@@ -60,11 +60,11 @@ const instance = z.strictObject({
 });
 
 const rule = z.strictObject({
-  callers: required(kinds.callers, {
+  callers: requiredSetting(kinds.callers, {
     example: ["unix"],
     meaning: "Who may: SPIFFE IDs (a closing `/*` stands for any rest), `unix`, `anonymous`, `*`.",
   }),
-  methods: required(kinds.methods, {
+  methods: requiredSetting(kinds.methods, {
     example: ["*"],
     meaning:
       "What they may: `KeysService/GetKey`, `KeyActionsService/*`, `*`. Methods that destroy or disclose have to be named.",
@@ -110,19 +110,19 @@ export const settings = z.strictObject({
   }),
   tls: z
     .strictObject({
-      certFile: optional(kinds.path, {
+      certFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CERT_FILE",
         meaning: "PEM certificate chain of the gRPC listeners. Re-read when it changes.",
       }),
-      keyFile: optional(kinds.path, {
+      keyFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_KEY_FILE",
         meaning: "PEM private key that belongs to the certificate.",
       }),
-      clientCaFile: optional(kinds.path, {
+      clientCaFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CLIENT_CA_FILE",
         meaning: "PEM authorities of client certificates. If set, callers have to show one.",
       }),
-      trustDomains: optional(kinds.trustDomains, {
+      trustDomains: optionalSetting(kinds.trustDomains, {
         env: "GATEWAY_TLS_TRUST_DOMAINS",
         meaning:
           "SPIFFE trust domains that callers may come from. Needed with client certificates.",
@@ -130,7 +130,7 @@ export const settings = z.strictObject({
     })
     .optional(),
   instances: z.array(instance).min(1).optional(),
-  defaultInstance: optional(kinds.alias, {
+  defaultInstance: optionalSetting(kinds.alias, {
     env: "GATEWAY_DEFAULT_INSTANCE",
     meaning: "Alias for calls that name no instance; the first instance if not set.",
   }),
@@ -191,11 +191,11 @@ export const settings = z.strictObject({
       fallback: 900,
       meaning: "How long connecting, with TLS, may take. No longer than a request.",
     }),
-    caFile: optional(kinds.path, {
+    caFile: optionalSetting(kinds.path, {
       env: "GATEWAY_UPSTREAM_CA_FILE",
       meaning: "PEM authorities trusted for Key Protect and IAM in place of the system's.",
     }),
-    attemptTimeoutMs: optional(kinds.integer(50, 60_000), {
+    attemptTimeoutMs: optionalSetting(kinds.integer(50, 60_000), {
       env: "GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS",
       meaning:
         "How long one request to Key Protect may take; if not set, 3000 for what can be repeated, 8000 for other changes and lists of keys.",

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { badResponse } from "../error.ts";
+import { badResponseError } from "../error.ts";
 
 /**
  * Small readers of JSON that was written by somebody else. Each gives the value, or `undefined` where an optional value
@@ -10,11 +10,11 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Parses a body. The parser's own error is not kept as `cause`: its text quotes the body, which may hold a plaintext. */
 export function parseJson(body: Buffer): unknown {
-  if (!isUtf8(body)) throw badResponse("not UTF-8");
+  if (!isUtf8(body)) throw badResponseError("not UTF-8");
   try {
     return JSON.parse(body.toString("utf8"));
   } catch {
-    throw badResponse("not JSON");
+    throw badResponseError("not JSON");
   }
 }
 
@@ -25,7 +25,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** The value as an object. */
 export function toObject(value: unknown, what: string): JsonObject {
-  if (!isObject(value)) throw badResponse(`${what} is not an object`);
+  if (!isObject(value)) throw badResponseError(`${what} is not an object`);
   return value;
 }
 
@@ -45,13 +45,13 @@ export function optionalText(
 ): string | undefined {
   const value = own(object, name, ...olderNames);
   if (value === undefined || typeof value === "string") return value;
-  throw badResponse(`${name} is not a text`);
+  throw badResponseError(`${name} is not a text`);
 }
 
 /** A text that has to be there and is not empty. */
 export function requiredText(object: JsonObject, name: string): string {
   const value = optionalText(object, name);
-  if (value === undefined || value === "") throw badResponse(`${name} is missing`);
+  if (value === undefined || value === "") throw badResponseError(`${name} is missing`);
   return value;
 }
 
@@ -59,7 +59,7 @@ export function requiredText(object: JsonObject, name: string): string {
 export function optionalBoolean(object: JsonObject, name: string): boolean | undefined {
   const value = own(object, name);
   if (value === undefined || typeof value === "boolean") return value;
-  throw badResponse(`${name} is not a boolean`);
+  throw badResponseError(`${name} is not a boolean`);
 }
 
 /** An optional whole number of 32 bits, which is what the gateway's own messages have room for. */
@@ -68,16 +68,17 @@ export function optionalInt32(object: JsonObject, name: string): number | undefi
   if (value === undefined) return undefined;
   // `value | 0` keeps exactly the 32-bit whole numbers as they are; -0 passes as 0.
   if (typeof value === "number" && (value | 0) === value) return value | 0;
-  throw badResponse(`${name} is not a 32-bit integer`);
+  throw badResponseError(`${name} is not a 32-bit integer`);
 }
 
 /** An optional list of texts; empty where absent. */
 export function texts(object: JsonObject, name: string): readonly string[] {
   const value = own(object, name);
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw badResponse(`${name} is not a list`);
+  if (!Array.isArray(value)) throw badResponseError(`${name} is not a list`);
   return value.map((entry: unknown) => {
-    if (typeof entry !== "string") throw badResponse(`${name} holds something other than texts`);
+    if (typeof entry !== "string")
+      throw badResponseError(`${name} holds something other than texts`);
     return entry;
   });
 }
@@ -87,15 +88,15 @@ export function optionalBytes(object: JsonObject, name: string): Buffer | undefi
   const text = optionalText(object, name);
   if (text === undefined) return undefined;
   const bytes = decodeBase64(text);
-  if (bytes === undefined) throw badResponse(`${name} is not canonical base64`);
-  if (bytes.length === 0) throw badResponse(`${name} is empty`);
+  if (bytes === undefined) throw badResponseError(`${name} is not canonical base64`);
+  if (bytes.length === 0) throw badResponseError(`${name} is empty`);
   return bytes;
 }
 
 /** Bytes that have to be there. */
 export function requiredBytes(object: JsonObject, name: string): Buffer {
   const bytes = optionalBytes(object, name);
-  if (bytes === undefined) throw badResponse(`${name} is missing`);
+  if (bytes === undefined) throw badResponseError(`${name} is missing`);
   return bytes;
 }
 

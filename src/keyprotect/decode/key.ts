@@ -1,5 +1,5 @@
 import type { OnAnomaly } from "../anomaly.ts";
-import { badResponse } from "../error.ts";
+import { badResponseError } from "../error.ts";
 import {
   optionalBoolean,
   optionalBytes,
@@ -34,9 +34,9 @@ export interface KeyReading {
 export function decodeKey(resource: JsonObject, reading: KeyReading): KeyResource {
   const { askedFor, isMaterialWanted, onAnomaly } = reading;
   const id = requiredText(resource, "id");
-  if (!isUuid(id)) throw badResponse("id is not a UUID");
+  if (!isUuid(id)) throw badResponseError("id is not a UUID");
   if (askedFor !== undefined && isUuid(askedFor) && !isSameUuid(askedFor, id)) {
-    throw badResponse("id is that of another key");
+    throw badResponseError("id is that of another key");
   }
   const state = optionalInt32(resource, "state");
   if (state !== undefined && !knownStates.includes(state)) onAnomaly("unknown_key_state");
@@ -80,7 +80,7 @@ function decodeAlgorithm(resource: JsonObject): KeyResource["algorithm"] {
 function bitLengthOf(value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" && typeof value !== "number") {
-    throw badResponse("bitLength is neither a text nor a number");
+    throw badResponseError("bitLength is neither a text nor a number");
   }
   return /^\d{1,6}$/.test(String(value)) ? Number(value) : undefined;
 }

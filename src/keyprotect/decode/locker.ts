@@ -1,5 +1,5 @@
 import type { OnAnomaly } from "../anomaly.ts";
-import { badResponse } from "../error.ts";
+import { badResponseError } from "../error.ts";
 import type { LockerDialect } from "../dialects/dialect.ts";
 import { optionalInt32, requiredBytes, type JsonObject } from "./json.ts";
 import { optionalDate } from "./date.ts";
@@ -33,7 +33,7 @@ export function decodeLockerKey(
 
 function optionalCount(answer: JsonObject, name: string): number | undefined {
   const count = optionalInt32(answer, name);
-  if (count !== undefined && count < 0) throw badResponse(`${name} is negative`);
+  if (count !== undefined && count < 0) throw badResponseError(`${name} is negative`);
   return count;
 }
 
@@ -48,9 +48,9 @@ const pemStart = "-----BEGIN PUBLIC KEY-----";
  */
 export function transportKey(payload: Buffer): Buffer {
   const key = parse(payload);
-  if (key?.asymmetricKeyType !== "rsa") throw badResponse("payload is not an RSA public key");
+  if (key?.asymmetricKeyType !== "rsa") throw badResponseError("payload is not an RSA public key");
   if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < fewestBits) {
-    throw badResponse("payload is an RSA key that is too short");
+    throw badResponseError("payload is an RSA key that is too short");
   }
   return key.export({ type: "spki", format: "der" });
 }

@@ -1,5 +1,5 @@
 import type { OnAnomaly } from "../anomaly.ts";
-import { badResponse } from "../error.ts";
+import { badResponseError } from "../error.ts";
 import {
   optionalBoolean,
   optionalInt32,
@@ -51,7 +51,7 @@ function decodePolicy(
 function checkCrn(crn: string | undefined, askedFor: string): void {
   const keyId = crn === undefined ? undefined : /:key:([^:]+)/.exec(crn)?.[1];
   if (keyId !== undefined && isUuid(askedFor) && !isSameUuid(keyId, askedFor)) {
-    throw badResponse("crn is that of another key's policy");
+    throw badResponseError("crn is that of another key's policy");
   }
 }
 
@@ -69,7 +69,7 @@ function decodeKinds(resource: JsonObject, onAnomaly: OnAnomaly): PolicyResource
   }
   if (dualAuthDelete !== undefined) {
     const enabled = optionalBoolean(toObject(dualAuthDelete, "dualAuthDelete"), "enabled");
-    if (enabled === undefined) throw badResponse("dualAuthDelete.enabled is missing");
+    if (enabled === undefined) throw badResponseError("dualAuthDelete.enabled is missing");
     kinds.push({ kind: "dualAuthDelete", enabled });
   }
   return kinds;
@@ -80,7 +80,7 @@ function decodeRotation(rotation: JsonObject): number | undefined {
   if (optionalBoolean(rotation, "enabled") === false) return undefined;
   const intervalMonths = optionalInt32(rotation, "interval_month");
   if (intervalMonths === undefined || intervalMonths < 1) {
-    throw badResponse("rotation.interval_month is not a number of months");
+    throw badResponseError("rotation.interval_month is not a number of months");
   }
   return intervalMonths;
 }

@@ -1,5 +1,5 @@
 import type { Dialect } from "./dialect.ts";
-import { badResponse, KeyProtectError } from "../error.ts";
+import { badResponseError, KeyProtectError } from "../error.ts";
 import { requiredText } from "../decode/json.ts";
 import { mediaType } from "../media-types.ts";
 import { isUuid } from "../../platform/uuid.ts";
@@ -38,7 +38,7 @@ export const dialect2019: Dialect = {
     retrievePreference: "representation",
     idOf: (answer) => {
       const id = requiredText(answer, "id");
-      if (!isUuid(id)) throw badResponse("id is not a UUID");
+      if (!isUuid(id)) throw badResponseError("id is not a UUID");
       return id;
     },
     importProof: (answer) => ({

@@ -1,5 +1,5 @@
 import type { Dialect } from "./dialect.ts";
-import { badResponse, KeyProtectError } from "../error.ts";
+import { badResponseError, KeyProtectError } from "../error.ts";
 import { requiredBytes, requiredText } from "../decode/json.ts";
 import { mediaType } from "../media-types.ts";
 import { createHash } from "node:crypto";
@@ -47,7 +47,7 @@ export const dialectCurrent: Dialect = {
     idOf: (answer, instanceId) => importTokenId(instanceId, requiredText(answer, "creationDate")),
     importProof: (answer) => {
       const nonce = requiredBytes(answer, "nonce");
-      if (nonce.length !== nonceBytes) throw badResponse("nonce is not 12 bytes");
+      if (nonce.length !== nonceBytes) throw badResponseError("nonce is not 12 bytes");
       return { importToken: undefined, nonce };
     },
   },

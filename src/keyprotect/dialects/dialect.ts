@@ -50,7 +50,7 @@ export interface LockerDialect {
 }
 
 /** The fields of a request that bring key material along. Throws `UNSUPPORTED` for material the dialect cannot take. */
-export function materialFields(
+export function importedMaterialFields(
   material: ImportedMaterial,
   dialect: Dialect,
 ): Readonly<Record<string, string>> {

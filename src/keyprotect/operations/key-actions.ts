@@ -1,7 +1,7 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse } from "../error.ts";
-import { type KeyAction, materialFields } from "../dialects/dialect.ts";
-import { type Question, pathSegment, type Operations } from "../call-api.ts";
+import { badResponseError } from "../error.ts";
+import { type KeyAction, importedMaterialFields } from "../dialects/dialect.ts";
+import { type ApiRequest, pathSegment, type OperationDeps } from "../call-api.ts";
 import {
   optionalBytes,
   own,
@@ -15,7 +15,7 @@ import { mediaType } from "../media-types.ts";
 import type { ImportedMaterial, UnwrapResult, WrapResult } from "../resources.ts";
 
 /** The operations that use a root key. */
-export interface ActionOperations {
+export interface KeyActionOperations {
   wrapKey(
     call: UpstreamCall,
     keyId: string,
@@ -37,13 +37,16 @@ export interface ActionOperations {
 const generatedBytes = 32;
 
 /** Creates the operations that use a root key. */
-export function createActionOperations({ exchange, dialect }: Operations): ActionOperations {
-  const ask = (
+export function createKeyActionOperations({
+  callApi,
+  dialect,
+}: OperationDeps): KeyActionOperations {
+  const actionRequest = (
     action: KeyAction,
     keyId: string,
     body: object | undefined,
     expected: readonly number[],
-  ): Question => ({
+  ): ApiRequest => ({
     method: "POST",
     path: dialect.actionPath(pathSegment(keyId), action),
     accept: mediaType.keyAction,
@@ -54,23 +57,23 @@ export function createActionOperations({ exchange, dialect }: Operations): Actio
 
   return {
     wrapKey: async (call, keyId, { plaintext, aad }) =>
-      await exchange(
+      await callApi(
         call,
-        ask("wrap", keyId, toBody("plaintext", plaintext, aad), wrapped),
+        actionRequest("wrap", keyId, toBody("plaintext", plaintext, aad), wrapped),
         ({ body }) => decodeWrap(toObject(parseJson(body), "the body"), plaintext === undefined),
       ),
 
     unwrapKey: async (call, keyId, { ciphertext, aad }) =>
-      await exchange(
+      await callApi(
         call,
-        ask("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapped),
+        actionRequest("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapped),
         ({ body }) => decodeUnwrap(toObject(parseJson(body), "the body")),
       ),
 
     rotateKey: async (call, keyId, material) => {
-      const body = material ? materialFields(material, dialect) : dialect.generatedRotation;
+      const body = material ? importedMaterialFields(material, dialect) : dialect.generatedRotation;
       // Which status a rotation succeeds with says enough; a body is not looked at.
-      return exchange(call, ask("rotate", keyId, body, rotated), () => undefined);
+      return callApi(call, actionRequest("rotate", keyId, body, rotated), () => undefined);
     },
   };
 }
@@ -102,7 +105,7 @@ function decodeWrap(answer: JsonObject, isPlaintextGenerated: boolean): WrapResu
   const plaintext = requiredBytes(answer, "plaintext");
   if (plaintext.length !== generatedBytes) {
     plaintext.fill(0);
-    throw badResponse("plaintext is not a 256-bit data key");
+    throw badResponseError("plaintext is not a 256-bit data key");
   }
   return { plaintext, ciphertext, keyVersionId };
 }

@@ -1,10 +1,10 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse } from "../error.ts";
+import { badResponseError } from "../error.ts";
 import { fromCollection, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
-import { listAnswerBytes, type Question, pathSegment, type Operations } from "../call-api.ts";
+import { listAnswerBytes, type ApiRequest, pathSegment, type OperationDeps } from "../call-api.ts";
 import { own } from "../decode/json.ts";
-import { materialFields } from "../dialects/dialect.ts";
+import { importedMaterialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
 import type { CreateKeyParams, KeyResource, Preference } from "../resources.ts";
 
@@ -28,7 +28,7 @@ export interface KeyOperations {
 }
 
 /** Creates the operations on keys as a whole. */
-export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations): KeyOperations {
+export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDeps): KeyOperations {
   /** Reads one key at `path`. */
   const readKey = (
     call: UpstreamCall,
@@ -36,7 +36,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
     path: string,
     secrecy: { isAnswerSecret: boolean; isMaterialWanted: boolean },
   ): Promise<KeyResource> =>
-    exchange(
+    callApi(
       call,
       {
         method: "GET",
@@ -55,7 +55,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
 
   return {
     createKey: async (call, params) => {
-      const question: Question = {
+      const request: ApiRequest = {
         method: "POST",
         path: keysPath,
         accept: mediaType.key,
@@ -69,17 +69,17 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
             tags: params.tags.length === 0 ? undefined : params.tags,
             expirationDate: params.expirationDate && toSeconds(params.expirationDate),
             extractable: params.extractable,
-            ...(params.material && materialFields(params.material, dialect)),
+            ...(params.material && importedMaterialFields(params.material, dialect)),
           },
         ]),
         expected: [201, 200],
         isAnswerSecret: true,
       };
-      return exchange(call, question, ({ body }) => {
+      return callApi(call, request, ({ body }) => {
         const resource = fromSingleton(body, mediaType.key);
         // A root key that came out as a standard key would hand out its material.
         if ((own(resource, "extractable") ?? params.extractable) !== params.extractable) {
-          throw badResponse("extractable is not what was asked for");
+          throw badResponseError("extractable is not what was asked for");
         }
         return decodeKey(resource, {
           isMaterialWanted: params.extractable && params.prefer === "representation",
@@ -89,7 +89,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
     },
 
     listKeys: async (call, { limit, offset }) =>
-      exchange(
+      callApi(
         call,
         {
           method: "GET",
@@ -101,7 +101,8 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
         },
         ({ body }) => {
           const resources = fromCollection(body, mediaType.key);
-          if (resources.length > limit) throw badResponse("resources has more keys than asked for");
+          if (resources.length > limit)
+            throw badResponseError("resources has more keys than asked for");
           return resources.map((resource) =>
             decodeKey(resource, { isMaterialWanted: false, onAnomaly }),
           );
@@ -109,7 +110,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
       ),
 
     countKeys: async (call) =>
-      exchange(
+      callApi(
         call,
         {
           method: "HEAD",
@@ -122,7 +123,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
           const total = headers["key-total"];
           // Ten digits fit a double exactly; what does not fit 32 bits is not a number of keys.
           if (total === undefined || !/^\d{1,10}$/.test(total) || Number(total) > 0x7fff_ffff) {
-            throw badResponse("key-total is not a number of keys");
+            throw badResponseError("key-total is not a number of keys");
           }
           return Number(total);
         },
@@ -141,7 +142,7 @@ export function createKeyOperations({ exchange, dialect, onAnomaly }: Operations
       }),
 
     deleteKey: async (call, keyId, prefer) =>
-      exchange(
+      callApi(
         call,
         {
           method: "DELETE",

@@ -1,8 +1,8 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponse, KeyProtectError } from "../error.ts";
+import { badResponseError, KeyProtectError } from "../error.ts";
 import { decodeLocker, decodeLockerKey } from "../decode/locker.ts";
 import { parseJson, toObject, type JsonObject } from "../decode/json.ts";
-import { type Operations, pathSegment } from "../call-api.ts";
+import { type OperationDeps, pathSegment } from "../call-api.ts";
 import type { LockerKeyResource, LockerResource } from "../resources.ts";
 import { isSameUuid } from "../../platform/uuid.ts";
 
@@ -17,8 +17,8 @@ export interface LockerOperations {
 }
 
 /** Creates the operations on lockers. */
-export function createLockerOperations(operations: Operations): LockerOperations {
-  const { exchange, instanceId, onAnomaly } = operations;
+export function createLockerOperations(operations: OperationDeps): LockerOperations {
+  const { callApi, instanceId, onAnomaly } = operations;
   const dialect = operations.dialect.lockers;
   const decode = (body: Buffer): LockerResource => {
     const answer = toObject(parseJson(body), "the body");
@@ -27,7 +27,7 @@ export function createLockerOperations(operations: Operations): LockerOperations
 
   return {
     createLocker: async (call, { expirationSeconds, maxAllowedRetrievals }) =>
-      exchange(
+      callApi(
         call,
         {
           method: "POST",
@@ -48,7 +48,7 @@ export function createLockerOperations(operations: Operations): LockerOperations
           "the current API cannot show an import token without using up a retrieval",
         );
       }
-      return exchange(
+      return callApi(
         call,
         {
           method: "GET",
@@ -63,7 +63,7 @@ export function createLockerOperations(operations: Operations): LockerOperations
     },
 
     retrieveLocker: async (call, lockerId) =>
-      exchange(
+      callApi(
         call,
         {
           method: "GET",
@@ -89,7 +89,7 @@ export function createLockerOperations(operations: Operations): LockerOperations
  * been replaced (and that a retrieval of its successor is used up). A locker is asked for by ID and has to be it.
  */
 function anotherLocker(isRetrievedById: boolean): KeyProtectError {
-  if (isRetrievedById) return badResponse("id is that of another locker");
+  if (isRetrievedById) return badResponseError("id is that of another locker");
   return new KeyProtectError("REJECTED", "the import token asked for has been replaced", {
     httpStatus: 404,
   });

@@ -2,7 +2,7 @@ import type { UpstreamCall } from "../../upstream/layer.ts";
 import { fromCollection, toCollection } from "../collection.ts";
 import { decodePolicies } from "../decode/policies.ts";
 import { mediaType } from "../media-types.ts";
-import { type Operations, pathSegment } from "../call-api.ts";
+import { type OperationDeps, pathSegment } from "../call-api.ts";
 import type { PolicyChange, PolicyResource } from "../resources.ts";
 
 /** The operations on a key's policies. */
@@ -18,11 +18,11 @@ export interface PolicyOperations {
 const policiesPath = (keyId: string) => `/api/v2/keys/${pathSegment(keyId)}/policies`;
 
 /** Creates the operations on a key's policies. */
-export function createPolicyOperations(operations: Operations): PolicyOperations {
-  const { exchange, dialect, onAnomaly } = operations;
+export function createPolicyOperations(operations: OperationDeps): PolicyOperations {
+  const { callApi, dialect, onAnomaly } = operations;
 
   const getKeyPolicies: PolicyOperations["getKeyPolicies"] = async (call, keyId) =>
-    exchange(
+    callApi(
       call,
       {
         method: "GET",
@@ -37,7 +37,7 @@ export function createPolicyOperations(operations: Operations): PolicyOperations
   return {
     getKeyPolicies,
     replaceKeyPolicies: async (call, keyId, policies) => {
-      const replaced = await exchange(
+      const replaced = await callApi(
         call,
         {
           method: "PUT",

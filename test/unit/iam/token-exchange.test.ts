@@ -3,9 +3,9 @@ import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { createApiKeyExchange, type Exchange } from "../../../src/iam/token-exchange.ts";
-import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
-import { createPost } from "../../../src/iam/iam-http.ts";
+import { createApiKeyExchange, type TokenExchange } from "../../../src/iam/token-exchange.ts";
+import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { createIamConnection } from "../../../src/iam/iam-http.ts";
 import { Secret } from "../../../src/platform/secret.ts";
 import { createCertificateAuthority } from "../../support/certificates.ts";
 
@@ -32,7 +32,7 @@ type Answer = (response: ServerResponse) => void;
 async function startIam(
   answer: Answer,
   path = "",
-): Promise<{ exchange: Exchange; asked: Asked[] }> {
+): Promise<{ exchange: TokenExchange; asked: Asked[] }> {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -51,8 +51,8 @@ async function startIam(
 
 const apiKey = async (): Promise<Secret> => new Secret("key&with=signs+");
 
-function exchangeWith(iamUrl: string): Exchange {
-  const connection = createPost({ iamUrl });
+function exchangeWith(iamUrl: string): TokenExchange {
+  const connection = createIamConnection({ iamUrl });
   cleanUps.push(() => connection[Symbol.asyncDispose]());
   return createApiKeyExchange({ post: connection.post, apiKey, clock: systemClock });
 }
@@ -71,13 +71,13 @@ const jwt = (claims: object): string =>
 
 const signal = (): AbortSignal => new AbortController().signal;
 
-const errorOf = (pending: Promise<unknown>): Promise<ExchangeError> =>
+const errorOf = (pending: Promise<unknown>): Promise<TokenExchangeError> =>
   pending.then(
     () => {
       throw new Error("the exchange did not fail");
     },
     (error: unknown) => {
-      if (error instanceof ExchangeError) return error;
+      if (error instanceof TokenExchangeError) return error;
       throw error;
     },
   );

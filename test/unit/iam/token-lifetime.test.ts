@@ -1,15 +1,15 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
-import { refuse } from "../../../src/iam/failure-backoff.ts";
-import { tokenTimes } from "../../../src/iam/token-lifetime.ts";
+import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { backOff } from "../../../src/iam/failure-backoff.ts";
+import { tokenLifetime } from "../../../src/iam/token-lifetime.ts";
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 test("a refresh is always due before the token's end, and that before its life is over", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 86_400_000 }), unit, (lifetimeMs, random) => {
-      const { refreshAfterMs, usableForMs } = tokenTimes(lifetimeMs, () => random);
+      const { refreshAfterMs, usableForMs } = tokenLifetime(lifetimeMs, () => random);
       expect(refreshAfterMs).toBeGreaterThan(0);
       expect(refreshAfterMs).toBeLessThan(usableForMs);
       expect(usableForMs).toBeLessThan(lifetimeMs);
@@ -18,18 +18,18 @@ test("a refresh is always due before the token's end, and that before its life i
 });
 
 test("an hour's token is refreshed between 75 and 85 % of its life and used for 59 minutes", () => {
-  expect(tokenTimes(3_600_000, () => 0)).toEqual({
+  expect(tokenLifetime(3_600_000, () => 0)).toEqual({
     refreshAfterMs: 2_700_000,
     usableForMs: 3_540_000,
   });
-  expect(tokenTimes(3_600_000, () => 0.999_999).refreshAfterMs).toBeCloseTo(3_060_000, -2);
+  expect(tokenLifetime(3_600_000, () => 0.999_999).refreshAfterMs).toBeCloseTo(3_060_000, -2);
 });
 
 test("IAM is left alone between half a second and half a minute after a failure, and longer only if it asks", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000 }), unit, (failures, random) => {
-      const cause = new ExchangeError("UNREACHABLE", "no");
-      const waitMs = refuse(cause, failures, 0, () => random).retryAt;
+      const cause = new TokenExchangeError("UNREACHABLE", "no");
+      const waitMs = backOff(cause, failures, 0, () => random).retryAt;
       const fullMs = Math.min(30_000, 1_000 * 2 ** (failures - 1));
       expect(waitMs).toBeGreaterThanOrEqual(fullMs / 2);
       expect(waitMs).toBeLessThanOrEqual(fullMs);

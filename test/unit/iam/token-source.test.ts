@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { CallEnded } from "../../../src/platform/call-signal.ts";
-import type { Exchange, Grant } from "../../../src/iam/token-exchange.ts";
-import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import type { TokenExchange, Grant } from "../../../src/iam/token-exchange.ts";
+import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
 import type { ManagedTokenSource } from "../../../src/iam/token.ts";
 import type { Token } from "../../../src/upstream/bearer-token.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
@@ -16,7 +16,7 @@ interface Script {
   readonly lines: { level: "warn" | "error"; facts: unknown }[];
   readonly outcomes: string[];
   /** What IAM does from now on. */
-  iam: Exchange;
+  iam: TokenExchange;
 }
 
 const grant = (lifetimeMs = 3_600_000, text = "token"): Grant => ({
@@ -25,21 +25,24 @@ const grant = (lifetimeMs = 3_600_000, text = "token"): Grant => ({
   clockSkewMs: undefined,
 });
 const fails =
-  (code: ConstructorParameters<typeof ExchangeError>[0], retryAfterMs?: number): Exchange =>
+  (
+    code: ConstructorParameters<typeof TokenExchangeError>[0],
+    retryAfterMs?: number,
+  ): TokenExchange =>
   () =>
-    Promise.reject(new ExchangeError(code, "no", { retryAfterMs }));
-const never: Exchange = () => new Promise(() => undefined);
+    Promise.reject(new TokenExchangeError(code, "no", { retryAfterMs }));
+const never: TokenExchange = () => new Promise(() => undefined);
 const call = (): { signal: AbortSignal } => ({ signal: new AbortController().signal });
 
 let open: ManagedTokenSource | undefined;
 afterEach(() => open?.close());
 
-function script(iam: Exchange, hasCredentialChanged?: () => Promise<boolean>): Script {
+function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean>): Script {
   const clock = createDrivenClock();
   const asked: number[] = [];
   const lines: Script["lines"] = [];
   const outcomes: string[] = [];
-  const exchange: Exchange = (signal) => {
+  const exchange: TokenExchange = (signal) => {
     asked.push(clock.now());
     return state.iam(signal);
   };
@@ -224,7 +227,7 @@ describe("without a token", () => {
     expect(s.outcomes).toEqual(["unavailable"]);
   });
 
-  test("the refusal says how long IAM will be left alone", async () => {
+  test("the backoff says how long IAM will be left alone", async () => {
     const s = script(fails("FAILED"));
     const failure = Promise.resolve(s.source.get(call())).catch((error: unknown) => error);
     await s.clock.advance(300);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logging/logger.ts";
-import { createFaultLog } from "../../../src/redis/connection-log.ts";
+import { createConnectionLog } from "../../../src/redis/connection-log.ts";
 import { RedisError } from "../../../src/redis/redis-error.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
@@ -8,7 +8,7 @@ function start() {
   const lines: string[] = [];
   const faults: RedisError[] = [];
   const clock = createDrivenClock();
-  const log = createFaultLog({
+  const log = createConnectionLog({
     logger: createLogger({
       level: "info",
       destination: { write: (line) => void lines.push(line) },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../src/platform/call-signal.ts";
-import { ExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
 import { createBearer } from "../../../src/upstream/bearer-token.ts";
@@ -42,7 +42,7 @@ function gateway(upstream: (authorization: string | undefined, n: number) => num
     random: () => 0.5,
     logger: { warn: () => undefined, error: () => undefined },
     exchange: async () => {
-      if (iam.isAway) throw new ExchangeError("BAD_RESPONSE", "no");
+      if (iam.isAway) throw new TokenExchangeError("BAD_RESPONSE", "no");
       iam.granted += 1;
       const accessToken = new Secret(`token-${iam.granted}`);
       return { accessToken, lifetimeMs: 3_600_000, clockSkewMs: undefined };
