@@ -1,12 +1,12 @@
 import { checkFiles } from "./checks/files.ts";
 import { checkRules } from "./checks/rules.ts";
 import { checkSchema } from "./checks/schema.ts";
-import type { Config, InstanceConfig, RedisConfig } from "./config.ts";
+import type { Config, InstanceConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { isLocalAddress } from "./listen-address.ts";
 import { type Path, settingAt, writePath } from "./schema/setting-list.ts";
 import { setValues } from "./sources/merge.ts";
-import { configFileSetting, type Settings } from "./schema/settings.ts";
+import { configFileSetting, type InstanceSettings, type Settings } from "./schema/settings.ts";
 import { type Environment, unknownVariables, variable } from "./sources/environment.ts";
 import { readYamlTree } from "./sources/yaml.ts";
 
@@ -41,9 +41,8 @@ export function loadConfig({ env, readFile }: ConfigSources): Config {
     problems.push({ at: origin ?? nameOf(path, isInFile), what });
   }
 
-  const config = toConfig(settings);
-  if (problems.length === 0 && config !== undefined) return config;
-  throw new ConfigError(withoutRepetition(problems));
+  if (problems.length > 0) throw new ConfigError(withoutRepetition(problems));
+  return toConfig(settings);
 }
 
 /** Whether one place is within the other. */
@@ -64,63 +63,32 @@ const withoutRepetition = (problems: readonly ConfigProblem[]): ConfigProblem[] 
   ...new Map(problems.map((problem) => [`${problem.at}: ${problem.what}`, problem])).values(),
 ];
 
-/** `undefined` if there is no instance; a problem has been found then. */
-function toConfig(settings: Settings): Config | undefined {
-  const { tls, upstream } = settings;
-  const instances = (settings.instances ?? []).map(toInstance);
-  const defaultInstance = settings.defaultInstance ?? instances[0]?.alias;
-  if (defaultInstance === undefined) return undefined;
+/** The configuration that checked settings amount to. */
+function toConfig(settings: Settings): Config {
+  const { tls, redis, reflection, listen } = settings;
+  const instances = checked(settings.instances).map(toInstance);
   return {
-    listen: settings.listen,
-    adminListen: settings.adminListen,
-    logLevel: settings.logLevel,
-    reflection:
-      settings.reflection === "auto"
-        ? settings.listen.every(isLocalAddress)
-        : settings.reflection === "on",
-    allowPlaintext: settings.allowPlaintext,
-    allowInsecureUpstream: settings.allowInsecureUpstream,
+    ...settings,
+    reflection: reflection === "auto" ? listen.every(isLocalAddress) : reflection === "on",
     tls: tls && {
-      certFile: tls.certFile ?? "",
-      keyFile: tls.keyFile ?? "",
+      certFile: checked(tls.certFile),
+      keyFile: checked(tls.keyFile),
       clientCaFile: tls.clientCaFile,
       trustDomains: tls.trustDomains ?? [],
     },
     instances,
-    defaultInstance,
-    limits: settings.limits,
-    drain: settings.drain,
-    upstream: {
-      connections: upstream.connections,
-      connectTimeoutMs: upstream.connectTimeoutMs,
-      caFile: upstream.caFile,
-      attemptTimeoutMs: upstream.attemptTimeoutMs,
-    },
-    queue: settings.queue,
-    retry: settings.retry,
-    breaker: settings.breaker,
-    coalesce: settings.coalesce,
-    requestIds: settings.requestIds,
-    replicas: settings.replicas,
-    redis: toRedis(settings.redis),
-    policy: settings.policy,
+    defaultInstance: settings.defaultInstance ?? checked(instances[0]).alias,
+    redis: redis.url === undefined ? undefined : { ...redis, url: redis.url },
   };
 }
 
-function toRedis(redis: Settings["redis"]): RedisConfig | undefined {
-  const { url, username, password, passwordFile, caFile, keyPrefix } = redis;
-  return url === undefined
-    ? undefined
-    : { url, username, password, passwordFile, caFile, keyPrefix };
-}
-
-function toInstance(instance: NonNullable<Settings["instances"]>[number]): InstanceConfig {
-  const { alias, serviceUrl, instanceId, dialect, credentials, apiKey, apiKeyFile, iamUrl } =
-    instance;
-  const { rateMode, rateCeiling: ceiling, rateInitial, rateLongestHoldMs } = instance;
+function toInstance(instance: InstanceSettings): InstanceConfig {
+  const { credentials, apiKey, apiKeyFile, iamUrl, ...others } = instance;
+  const { rateMode, rateCeiling, rateInitial, rateLongestHoldMs, ...rest } = others;
+  const autoMode = rateCeiling === undefined ? "adaptive" : "down-only";
   const rate: InstanceConfig["rate"] = {
-    mode: rateMode === "auto" ? (ceiling === undefined ? "adaptive" : "down-only") : rateMode,
-    ceiling,
+    mode: rateMode === "auto" ? autoMode : rateMode,
+    ceiling: rateCeiling,
     initial: rateInitial,
     longestHoldMs: rateLongestHoldMs,
   };
@@ -128,7 +96,13 @@ function toInstance(instance: NonNullable<Settings["instances"]>[number]): Insta
     credentials === "caller"
       ? { kind: "caller" }
       : apiKey === undefined
-        ? { kind: "apiKeyFile", path: apiKeyFile ?? "", iamUrl }
+        ? { kind: "apiKeyFile", path: checked(apiKeyFile), iamUrl }
         : { kind: "apiKey", apiKey, iamUrl };
-  return { alias, serviceUrl, instanceId, dialect, credential, rate };
+  return { ...rest, credential, rate };
+}
+
+/** A value that the checks guarantee. Throws if they let its absence pass. */
+function checked<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the checks let a missing setting pass");
+  return value;
 }

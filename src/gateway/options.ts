@@ -2,7 +2,7 @@
  * Translates settings into the options of the layers: the one place that knows both vocabularies.
  * What a layer always uses, whatever is configured, is filled in here too.
  */
-import type { BreakerConfig, Config, InstanceConfig } from "../config/config.ts";
+import type { Config, InstanceConfig } from "../config/config.ts";
 import { rpcTable } from "../rpc-table.ts";
 import type { Circuits } from "../upstream/circuit-breaker/breakers.ts";
 import type { QuotaSettings } from "../upstream/rate-limit/adaptive/settings.ts";
@@ -12,7 +12,7 @@ import type { QueueBounds } from "../upstream/rate-limit/queue/queue-limits.ts";
  * Options of the two circuits of a host, or `"off"`. Management and bulk operations are slower than
  * wraps and unwraps: their window and reset time are doubled.
  */
-export function toCircuits(breaker: BreakerConfig): Circuits | "off" {
+export function toCircuits(breaker: Config["breaker"]): Circuits | "off" {
   const { enabled, failurePercent, minimumRequests: minimumExchanges } = breaker;
   if (!enabled) return "off";
   const { resetMs, longestResetMs } = breaker;

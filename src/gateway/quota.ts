@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
-import type { InstanceConfig, ReplicasConfig } from "../config/config.ts";
+import type { Config, InstanceConfig } from "../config/config.ts";
 import { createDemandEstimate } from "../quota-share/demand-estimate.ts";
 import {
   createQuotaShare,
@@ -31,7 +31,7 @@ export interface QuotaMembership extends AsyncDisposable {
 
 /** What a quota is kept with. */
 export interface InstanceQuotaDeps {
-  readonly replicas: ReplicasConfig;
+  readonly replicas: Config["replicas"];
   /** The connection that sharing through Redis needs. */
   readonly redis: RedisCommands | undefined;
   readonly logger: Logger;

@@ -4,9 +4,7 @@ import { rpcTable } from "../../rpc-table.ts";
 import { checkOverload } from "./overload.ts";
 import type { SettingFinding } from "./schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
-import type { Settings } from "../schema/settings.ts";
-
-type Instance = NonNullable<Settings["instances"]>[number];
+import type { InstanceSettings, Settings } from "../schema/settings.ts";
 
 /** Everything that is wrong between settings that are each right by themselves. */
 export function checkRules(settings: Settings): SettingFinding[] {
@@ -102,7 +100,7 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
   }
 }
 
-function* checkCredential(instance: Instance, at: number): Generator<SettingFinding> {
+function* checkCredential(instance: InstanceSettings, at: number): Generator<SettingFinding> {
   const { apiKey, apiKeyFile, credentials } = instance;
   if (apiKey !== undefined && /[\s\p{Cc}]/u.test(apiKey.reveal())) {
     // A slip in copying; IAM would only say that it does not know the key.

@@ -208,6 +208,9 @@ export const settings = z.strictObject({
 /** The settings as the schema gives them, before the rules between settings are applied. */
 export type Settings = z.output<typeof settings>;
 
+/** The settings of one instance, as the schema gives them. */
+export type InstanceSettings = z.output<typeof instance>;
+
 /** The variable that names the YAML file; the one setting that the file cannot hold. */
 export const configFileSetting = {
   env: "GATEWAY_CONFIG",
