@@ -12,12 +12,12 @@ const instance = z.strictObject({
   alias: setting(kinds.alias, {
     env: "GATEWAY_INSTANCE_ALIAS",
     fallback: "default",
-    meaning: "Name by which callers choose the instance (metadata `x-kp-instance`).",
+    meaning: "Name by which callers select the instance (metadata `x-kp-instance`).",
   }),
   serviceUrl: requiredSetting(kinds.serviceUrl, {
     env: "KP_SERVICE_URL",
     example: "https://us-south.kms.cloud.ibm.com",
-    meaning: "Key Protect's endpoint, such as `https://us-south.kms.cloud.ibm.com`.",
+    meaning: "Key Protect endpoint, such as `https://us-south.kms.cloud.ibm.com`.",
   }),
   instanceId: requiredSetting(kinds.uuid, {
     env: "KP_INSTANCE_ID",
@@ -28,33 +28,33 @@ const instance = z.strictObject({
     env: "KP_API_DIALECT",
     fallback: "current",
     meaning:
-      "Generation of the REST API: `2019` (`?action=`, `/lockers`) or `current` (`/actions/…`, `/import_token`).",
+      "Version of the REST API: `2019` (`?action=`, `/lockers`) or `current` (`/actions/…`, `/import_token`).",
   }),
   credentials: setting(kinds.choice(["gateway", "caller"]), {
     env: "GATEWAY_CREDENTIALS",
     isShared: true,
     fallback: "gateway",
     meaning:
-      "Whose access token goes to Key Protect: one got with the gateway's API key, or the one that the caller sends as `authorization`.",
+      "Which access token is sent to Key Protect: `gateway`, one that IAM issues for the gateway's API key; `caller`, the one in the caller's `authorization` metadata.",
   }),
   apiKey: optionalSetting(kinds.secret, {
     env: "IBMCLOUD_API_KEY",
     isShared: true,
     isVariableOnly: true,
     meaning:
-      "IBM Cloud API key. A file (`IBMCLOUD_API_KEY_FILE`) can be replaced without a restart.",
+      "IBM Cloud API key. Prefer a file (`IBMCLOUD_API_KEY_FILE`): it can be replaced without a restart.",
   }),
   apiKeyFile: optionalSetting(kinds.path, {
     env: "IBMCLOUD_API_KEY_FILE",
     isShared: true,
     meaning:
-      "File that holds the API key: the key alone, or the JSON that `ibmcloud iam api-key-create --file` writes. Re-read when it changes.",
+      "File that contains the API key: the key alone, or the JSON that `ibmcloud iam api-key-create --file` writes. It is read again when it changes.",
   }),
   iamUrl: setting(kinds.iamUrl, {
     env: "IAM_AUTH_URL",
     isShared: true,
     fallback: "https://iam.cloud.ibm.com",
-    meaning: "IAM's endpoint. `/identity/token` is added if it has no path.",
+    meaning: "IAM endpoint. `/identity/token` is added if the URL has no path.",
   }),
   ...rateSettings,
 });
@@ -62,16 +62,17 @@ const instance = z.strictObject({
 const rule = z.strictObject({
   callers: requiredSetting(kinds.callers, {
     example: ["unix"],
-    meaning: "Who may: SPIFFE IDs (a closing `/*` stands for any rest), `unix`, `anonymous`, `*`.",
+    meaning:
+      "Callers that the rule allows: SPIFFE IDs (a trailing `/*` matches any rest), `unix`, `anonymous`, `*`.",
   }),
   methods: requiredSetting(kinds.methods, {
     example: ["*"],
     meaning:
-      "What they may: `KeysService/GetKey`, `KeyActionsService/*`, `*`. Methods that destroy or disclose have to be named.",
+      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`. The wildcards do not include methods that destroy or disclose keys; those must be named.",
   }),
   instances: setting(kinds.aliases, {
     fallback: ["*"],
-    meaning: "Where they may: aliases, or `*`.",
+    meaning: "Instances that they may use: aliases, or `*`.",
   }),
 });
 
@@ -80,125 +81,131 @@ export const settings = z.strictObject({
   listen: setting(kinds.listenAddresses, {
     env: "GATEWAY_LISTEN",
     fallback: "127.0.0.1:50051",
-    meaning: "Where gRPC is served: `host:port`, `[v6]:port`, `unix:/path`; several with commas.",
+    meaning:
+      "Addresses of the gRPC server: `host:port`, `[v6]:port`, `unix:/path`; several are separated by commas.",
   }),
   adminListen: setting(kinds.tcpAddress, {
     env: "GATEWAY_ADMIN_LISTEN",
     fallback: "127.0.0.1:9464",
-    meaning: "Where `/metrics`, `/state`, `/livez` and `/readyz` are served over HTTP.",
+    meaning: "Address of the HTTP server for `/metrics`, `/state`, `/livez` and `/readyz`.",
   }),
   logLevel: setting(kinds.choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     env: "GATEWAY_LOG_LEVEL",
     fallback: "info",
-    meaning: "Least severe level that is logged.",
+    meaning: "Lowest level that is logged.",
   }),
   reflection: setting(kinds.choice(["auto", "on", "off"]), {
     env: "GATEWAY_REFLECTION",
     fallback: "auto",
-    meaning: "gRPC server reflection; `auto`: only if every listener is loopback or a Unix socket.",
+    meaning:
+      "gRPC server reflection. `auto`: on only if every listener is on loopback or a Unix socket.",
   }),
   allowPlaintext: setting(kinds.flag, {
     env: "GATEWAY_ALLOW_PLAINTEXT",
     fallback: false,
     meaning:
-      "Lets listeners beyond loopback do without TLS and client certificates. For a mesh that encrypts and authenticates by itself.",
+      "Allows listeners beyond loopback without TLS and client certificates. For a service mesh that encrypts and authenticates itself.",
   }),
   allowInsecureUpstream: setting(kinds.flag, {
     env: "GATEWAY_ALLOW_INSECURE_UPSTREAM",
     fallback: false,
-    meaning: "Lets `http://` URLs of Key Protect and IAM point beyond loopback. For tests only.",
+    meaning: "Allows `http://` URLs of Key Protect and IAM beyond loopback. For tests only.",
   }),
   tls: z
     .strictObject({
       certFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CERT_FILE",
-        meaning: "PEM certificate chain of the gRPC listeners. Re-read when it changes.",
+        meaning: "PEM certificate chain of the gRPC listeners. It is read again when it changes.",
       }),
       keyFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_KEY_FILE",
-        meaning: "PEM private key that belongs to the certificate.",
+        meaning: "PEM private key of the certificate.",
       }),
       clientCaFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CLIENT_CA_FILE",
-        meaning: "PEM authorities of client certificates. If set, callers have to show one.",
+        meaning:
+          "PEM file of the authorities that issue client certificates. If set, callers must present one.",
       }),
       trustDomains: optionalSetting(kinds.trustDomains, {
         env: "GATEWAY_TLS_TRUST_DOMAINS",
         meaning:
-          "SPIFFE trust domains that callers may come from. Needed with client certificates.",
+          "SPIFFE trust domains from which callers are accepted. Required with client certificates.",
       }),
     })
     .optional(),
   instances: z.array(instance).min(1).optional(),
   defaultInstance: optionalSetting(kinds.alias, {
     env: "GATEWAY_DEFAULT_INSTANCE",
-    meaning: "Alias for calls that name no instance; the first instance if not set.",
+    meaning: "Alias of the instance for calls that name none. Default: the first instance.",
   }),
   limits: group({
     // The largest legal request has 145 KiB: a ciphertext of 16,384 bytes, and 126 strings of 255 characters of 4 bytes.
     maxReceiveBytes: setting(kinds.integer(163_840, 16_777_216), {
       env: "GATEWAY_MAX_RECEIVE_BYTES",
       fallback: 196_608,
-      meaning: "Largest request message.",
+      meaning: "Maximum size of a request message, in bytes.",
     }),
     // A page of 1,000 keys of the largest kind has 1.7 MB.
     maxSendBytes: setting(kinds.integer(2_097_152, 67_108_864), {
       env: "GATEWAY_MAX_SEND_BYTES",
       fallback: 4_194_304,
-      meaning: "Largest response message.",
+      meaning: "Maximum size of a response message, in bytes.",
     }),
     maxMetadataBytes: setting(kinds.integer(1_024, 65_536), {
       env: "GATEWAY_MAX_METADATA_BYTES",
       fallback: 16_384,
-      meaning: "Largest request metadata.",
+      meaning: "Maximum size of the request metadata, in bytes.",
     }),
     maxMetadataEntries: setting(kinds.integer(8, 1_000), {
       env: "GATEWAY_MAX_METADATA_ENTRIES",
       fallback: 64,
-      meaning: "Most entries of request metadata.",
+      meaning: "Maximum number of entries in the request metadata.",
     }),
     maxConcurrentStreams: setting(kinds.integer(1, 100_000), {
       env: "GATEWAY_MAX_CONCURRENT_STREAMS",
       fallback: 1_000,
-      meaning: "Most calls at a time on one connection.",
+      meaning: "Maximum number of concurrent calls on one connection.",
     }),
     maxDeadlineMs: setting(kinds.integer(1_000, 600_000), {
       env: "GATEWAY_MAX_DEADLINE_MS",
       fallback: 60_000,
-      meaning: "Longest time a call may take, whatever deadline it came with.",
+      meaning: "Maximum duration of a call, even if its deadline is later.",
     }),
   }),
   drain: group({
     delayMs: setting(kinds.integer(0, 120_000), {
       env: "GATEWAY_DRAIN_DELAY_MS",
       fallback: 5_000,
-      meaning: "How long serving goes on after SIGTERM, for load balancers to notice.",
+      meaning:
+        "How long the gateway still accepts calls after SIGTERM, so that load balancers notice.",
     }),
     graceMs: setting(kinds.integer(0, 600_000), {
       env: "GATEWAY_DRAIN_GRACE_MS",
       fallback: 25_000,
-      meaning: "How long calls in flight may take after that before they are ended.",
+      meaning: "After `delayMs`: how long active calls may still run before they are ended.",
     }),
   }),
   upstream: group({
     connections: setting(kinds.integer(1, 1_024), {
       env: "GATEWAY_UPSTREAM_CONNECTIONS",
       fallback: 32,
-      meaning: "Most connections to each Key Protect instance, and so requests at a time.",
+      meaning:
+        "Maximum number of connections to each Key Protect instance, and so of concurrent requests.",
     }),
     connectTimeoutMs: setting(kinds.integer(50, 30_000), {
       env: "GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS",
       fallback: 900,
-      meaning: "How long connecting, with TLS, may take. No longer than a request.",
+      meaning: "Connect time-out (TCP and TLS). Cannot be longer than the attempt time-out.",
     }),
     caFile: optionalSetting(kinds.path, {
       env: "GATEWAY_UPSTREAM_CA_FILE",
-      meaning: "PEM authorities trusted for Key Protect and IAM in place of the system's.",
+      meaning:
+        "PEM file of the certificate authorities trusted for Key Protect and IAM instead of the system's.",
     }),
     attemptTimeoutMs: optionalSetting(kinds.integer(50, 60_000), {
       env: "GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS",
       meaning:
-        "How long one request to Key Protect may take; if not set, 3000 for what can be repeated, 8000 for other changes and lists of keys.",
+        "Time-out of one request to Key Protect (attempt). If not set: 3000 for RPCs that can be retried, 8000 for other changes and for ListKeys.",
     }),
   }),
   ...overloadSettings,
@@ -215,5 +222,5 @@ export type InstanceSettings = z.output<typeof instance>;
 export const configFileSetting = {
   env: "GATEWAY_CONFIG",
   expected: "the path of a file",
-  meaning: "YAML file with any of the settings below. A variable wins over the file.",
+  meaning: "Path of a YAML file with any of the settings below. A variable overrides the file.",
 } as const;
