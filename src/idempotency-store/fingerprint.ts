@@ -49,8 +49,9 @@ export function updateLengthPrefixed(
  * The request ID serves as the secret: it has 122 random bits, and no record contains it. The name
  * is a digest of the scope, which includes the ID. The key of the fingerprint is another digest of
  * the scope. A reader who has the ID from elsewhere, such as a caller's log, can test guesses of
- * weak key material; each guess costs a run of scrypt. A call that ends while it waits for the mutex
- * rejects with `ENDED` and does not run scrypt, so that a flood of short calls delays no other call.
+ * weak key material; each guess costs a run of scrypt. A call that ends while it waits for the
+ * mutex rejects with `ENDED` and does not run scrypt, so that a flood of short calls delays no
+ * other call.
  */
 export async function identifyShared(
   { scope, fields, material }: RequestParts,

@@ -14,9 +14,10 @@ export const beginScript: LuaScript = {
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local record = redis.call('HMGET', KEYS[1], 'f', 's', 'o', 'u', 'k')
-local fingerprint, state, owner, untilMs, keyId = record[1], record[2], record[3], record[4], record[5]
+local fingerprint, state, owner, untilMs, keyId = unpack(record)
 if not fingerprint then
-  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', string.format('%d', now + ARGV[3]))
+  local leaseEnd = string.format('%d', now + ARGV[3])
+  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', leaseEnd)
   redis.call('PEXPIRE', KEYS[1], string.format('%d', ARGV[3] + ARGV[4]))
   return {'begun', ''}
 end

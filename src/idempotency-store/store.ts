@@ -1,4 +1,6 @@
-/** The interface of the store that remembers requests with an ID, so that none is executed twice. */
+/**
+ * The interface of the store that remembers requests with an ID, so that none is executed twice.
+ */
 
 /** The parts of a request that make it the same request as another one. */
 export interface RequestParts {
@@ -40,8 +42,8 @@ export type Completion =
   | { readonly kind: "done"; readonly keyId: string };
 
 /**
- * Remembers the requests of one gateway, or of several gateways that share the store. Methods reject
- * with a `StoreError`.
+ * Remembers the requests of one gateway, or of several gateways that share the store. Methods
+ * reject with a `StoreError`.
  */
 export interface IdempotencyStore {
   /**

@@ -1,3 +1,4 @@
+/** The interface to Key Protect, as the handlers see it. */
 import type { CallContext } from "../grpc/call/call-context.ts";
 import type {
   CreateKeyParams,
@@ -19,18 +20,19 @@ export const answerReserveMs = 50;
 export const destroyedState = 5;
 
 /**
- * What the handlers need of one Key Protect instance: an operation of its REST API each, decoded. Every method rejects
- * with a `KeyProtectError` or an `UpstreamError` and settles by the call's deadline.
+ * The operations of one Key Protect instance that the handlers use: one per operation of its REST
+ * API, with decoded results. Every method settles by the call's deadline and rejects with a
+ * `KeyProtectError` or an `UpstreamError`.
  */
 export interface KeyProtect {
   createKey(call: CallContext, params: CreateKeyParams): Promise<KeyResource>;
-  /** Keys from `offset` on, at most `limit`, in the upstream's order (by ID). */
+  /** At most `limit` keys, starting at `offset`, in the upstream's order (by ID). */
   listKeys(
     call: CallContext,
     page: { limit: number; offset: number },
   ): Promise<readonly KeyResource[]>;
   countKeys(call: CallContext): Promise<number>;
-  /** Metadata alone: `payload` is never set. */
+  /** Metadata only: `payload` is never set. */
   getKey(call: CallContext, keyId: string): Promise<KeyResource>;
   /** Metadata and, for a standard key, `payload`. */
   getKeyMaterial(call: CallContext, keyId: string): Promise<KeyResource>;
@@ -62,7 +64,10 @@ export interface KeyProtect {
     call: CallContext,
     params: { expirationSeconds: number; maxAllowedRetrievals: number },
   ): Promise<LockerResource>;
-  /** The instance's lockers: at most one. `UNSUPPORTED` in the current dialect, where every read uses up a retrieval. */
+  /**
+   * The instance's lockers: at most one. `UNSUPPORTED` in the current dialect, where every read
+   * uses up a retrieval.
+   */
   listLockers(call: CallContext): Promise<readonly LockerResource[]>;
   /** Uses up one retrieval. */
   retrieveLocker(call: CallContext, lockerId: string): Promise<LockerKeyResource>;

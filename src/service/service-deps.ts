@@ -10,8 +10,8 @@ export interface ServiceDeps {
   /** The instance that a call is for. */
   readonly keyProtectOf: (context: CallContext) => KeyProtect;
   /**
-   * The API dialect of that instance; `undefined` if it is not known. With it, an import in the form
-   * of the other dialect is rejected without a request.
+   * The API dialect of that instance; `undefined` if it is not known. With it, an import in the
+   * form of the other dialect is rejected without a request.
    */
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
   /** Used to check that an expiry lies in the future. */

@@ -17,8 +17,9 @@ const principal = (f: FailureContext): "gateway" | "caller" =>
   f.context.attemptLog.credential ?? "gateway";
 
 /**
- * The caller's own token is missing or not accepted: `CALLER_TOKEN_MISSING` of the gateway, or, with
- * the caller's token, 401 without a known reason, `BEARER_SUB_EXTRACTION_ERR`, or 400 for CountKeys.
+ * The caller's own token is missing or not accepted: `CALLER_TOKEN_MISSING` of the gateway, or,
+ * with the caller's token, 401 without a known reason, `BEARER_SUB_EXTRACTION_ERR`, or 400 for
+ * CountKeys.
  */
 export const callerTokenRejected: Failure = (f) =>
   fail(
@@ -44,7 +45,8 @@ export const gatewayCredentialsRejected: Failure = (f) =>
 /**
  * 403, or 401 without a known reason with the gateway's token. Also `UNAUTHORIZED_ERR` (documented
  * as missing access to the resource, and used for IP allow-lists: a new token cannot help),
- * `CONFIG_RULE_CONFLICT_ERR`, `RESOURCE_OWNER_ERR`, `SERVICE_ONLY_ERR` and `FEATURE_RESTRICTED_ERR`.
+ * `CONFIG_RULE_CONFLICT_ERR`, `RESOURCE_OWNER_ERR`, `SERVICE_ONLY_ERR` and
+ * `FEATURE_RESTRICTED_ERR`.
  */
 export const accessDenied: Failure = (f) =>
   fail(

@@ -30,8 +30,8 @@ export const keyExpired: Failure = stateInvalid(
 );
 
 /**
- * 409 (CreateKey and lockers excepted) or 412 without a known reason, `KEY_ACTION_INVALID_STATE_ERR`
- * or `KEY_INVALID_STATE_ERR`.
+ * 409 (CreateKey and lockers excepted) or 412 without a known reason,
+ * `KEY_ACTION_INVALID_STATE_ERR` or `KEY_INVALID_STATE_ERR`.
  */
 export const keyState: Failure = stateInvalid(
   "KEY_STATE",

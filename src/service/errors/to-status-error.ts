@@ -52,7 +52,9 @@ const badRequest: Failure = (f) => {
     : request.gatewayRequestRejected(f);
 };
 
-/** Reason codes that count with a 4xx only: with a 5xx the server failed, whatever the code says. */
+/**
+ * Reason codes that count with a 4xx only: with a 5xx the server failed, whatever the code says.
+ */
 const by4xxReason: Readonly<Record<string, Failure>> = {
   BAD_BODY_ERR: request.requestInvalid,
   INVALID_FIELD_ERR: invalidField,
@@ -189,8 +191,8 @@ function failureOf(error: unknown): Failure {
 }
 
 /**
- * Maps any error of a handler to the status for the caller. A `StatusError` passes through unchanged.
- * An error of an unknown type becomes `INTERNAL` / `GATEWAY_INTERNAL` with a fixed text.
+ * Maps any error of a handler to the status for the caller. A `StatusError` passes through
+ * unchanged. An error of an unknown type becomes `INTERNAL` / `GATEWAY_INTERNAL` with a fixed text.
  */
 export function toStatusError(
   error: unknown,

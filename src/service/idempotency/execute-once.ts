@@ -53,7 +53,9 @@ export type Execution<T> =
 const firstPollMs = 50;
 const longestPollMs = 250;
 
-/** How long a lease lasts beyond the deadline: for the grace period and the store, in milliseconds. */
+/**
+ * How long a lease lasts beyond the deadline: for the grace period and the store, in milliseconds.
+ */
 const leaseReserveMs = 10_000;
 const longestLeaseMs = 3_600_000;
 

@@ -23,9 +23,9 @@ function subjectOf(token: string): string | undefined {
 }
 
 /**
- * The scope of a request ID: instance, RPC, caller, ID and, if the caller's own token goes upstream,
- * the token's subject. Callers without an identity share a scope; random UUIDs keep their requests
- * apart. `undefined` if the token names no subject.
+ * The scope of a request ID: instance, RPC, caller, ID and, if the caller's own token goes
+ * upstream, the token's subject. Callers without an identity share a scope; random UUIDs keep their
+ * requests apart. `undefined` if the token names no subject.
  */
 export function requestScope(
   context: CallContext,

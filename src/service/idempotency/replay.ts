@@ -29,7 +29,7 @@ export async function readReplayed(
 ): Promise<KeyResource | undefined> {
   const call: CallContext = {
     ...context,
-    // The read changes nothing: it may be retried, and its failure leaves no doubt about the change.
+    // The read changes nothing. It may be retried, and its failure leaves no change in doubt.
     rpc: { ...context.rpc, repeat: "safe", resource: "key" },
     deadline: context.deadline - answerReserveMs,
   };

@@ -67,8 +67,8 @@ function creationOf(
 }
 
 /**
- * The material of a created key. Key Protect may answer a creation before the material exists; it is
- * then read once.
+ * The material of a created key. Key Protect may answer a creation before the material exists; it
+ * is then read once.
  */
 async function materialOf(
   context: CallContext,

@@ -3,7 +3,9 @@ import type { KeyResource } from "../../keyprotect/resources.ts";
 import { isUuid } from "../../platform/uuid.ts";
 import { destroyedState } from "../key-protect.ts";
 
-/** The number as an `int32`; 0 if it is absent or no `int32`, because encoding would fail the call. */
+/**
+ * The number as an `int32`; 0 if it is absent or no `int32`, because encoding would fail the call.
+ */
 export const toInt32 = (value: number | undefined): number =>
   value !== undefined && (value | 0) === value ? value : 0;
 
@@ -30,7 +32,7 @@ function toType(extractable: boolean | undefined): KeyType {
   return extractable ? KeyType.STANDARD : KeyType.ROOT;
 }
 
-/** The message of a key, without its material. A state that the contract does not know becomes `UNSPECIFIED`. */
+/** The message of a key, without its material. An unknown state becomes `UNSPECIFIED`. */
 export function toKey(resource: KeyResource): Key {
   const { algorithm } = resource;
   return {
@@ -57,7 +59,7 @@ export function toKey(resource: KeyResource): Key {
   };
 }
 
-/** A key of which nothing but the ID is known. An alias is not an ID: there the key stays unset. */
+/** The message of a key of which only the ID is known. `undefined` for an alias. */
 export function toKeyOfId(keyId: string): Key | undefined {
   if (!isUuid(keyId)) return undefined;
   return {

@@ -1,17 +1,18 @@
 /**
- * Page tokens: where a list goes on, in a form that callers cannot mistake for something to compute with. A token grants
- * nothing that the list itself would not, so it is not signed; its checksum tells accidents from tokens.
+ * Page tokens: positions in a list, in an opaque form. A token grants nothing that the list itself
+ * would not, so it is not signed. Its checksum detects accidental damage.
  *
- * Layout, base64url: version (1 byte) · offset (4, big endian) · scope (8) · last ID (1 to 64, UTF-8) · checksum (4).
+ * Layout, base64url: version (1 byte) · offset (4, big endian) · scope (8) · last ID (1 to 64,
+ * UTF-8) · checksum (4).
  */
 import { hash } from "node:crypto";
 import { pageTokenInvalid } from "../errors/request-failures.ts";
 
-/** A place in a list. */
+/** A position in a list. */
 export interface ListPosition {
-  /** How many items lie before the place, when the token was made. */
+  /** Number of items before the position when the token was made. */
   readonly offset: number;
-  /** The item right before the place, as far as a token holds it (see `anchorOf`). */
+  /** The item directly before the position, in the form of `anchorOf`. */
   readonly anchor: string;
 }
 
@@ -24,14 +25,14 @@ const checksumBytes = 4;
 const digest = (value: string | Uint8Array, length: number): Buffer =>
   hash("sha256", value, "buffer").subarray(0, length);
 
-/** Length before each part, so that no two lists share a scope. */
+/** Each part follows its length, so that different lists have different scopes. */
 const scopeOf = (list: readonly string[]): Buffer =>
   digest(list.map((part) => `${part.length}:${part}`).join(""), anchorAt - scopeAt);
 
 const isUtf8Continuation = (byte: number | undefined): boolean =>
   byte !== undefined && (byte & 0xc0) === 0x80;
 
-/** What a token holds of an item's ID: all of it up to 64 bytes of UTF-8, which IDs do not reach. */
+/** The part of an item's ID that a token holds: up to 64 bytes of UTF-8. Real IDs are shorter. */
 export function anchorOf(id: string): string {
   if (id.length * 3 <= maxAnchorBytes) return id;
   const encoded = Buffer.from(id, "utf8");
@@ -42,8 +43,8 @@ export function anchorOf(id: string): string {
 }
 
 /**
- * Makes the token of a place. `list` names the list: the instance, the kind of its items and every filter; the token is
- * good for no other.
+ * Makes the token of a position. `list` identifies the list: the instance, the kind of its items
+ * and every filter. The token is valid for no other list.
  */
 export function toPageToken(position: ListPosition, list: readonly string[]): string {
   const anchor = Buffer.from(position.anchor, "utf8");
@@ -60,11 +61,14 @@ export function toPageToken(position: ListPosition, list: readonly string[]): st
 const minTokenBytes = anchorAt + 1 + checksumBytes;
 const maxTokenBytes = anchorAt + maxAnchorBytes + checksumBytes;
 
-/** Reads a token. Throws `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID` unless `toPageToken` made it for the same list. */
+/**
+ * Reads a token. Throws `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID` unless `toPageToken` made it for
+ * the same list.
+ */
 export function fromPageToken(text: string, list: readonly string[]): ListPosition {
   if (text.length > Math.ceil((maxTokenBytes * 4) / 3)) throw pageTokenInvalid();
   const token = Buffer.from(text, "base64url");
-  // Decoding is lenient; only the one spelling that encoding gives is a token.
+  // Decoding is lenient. Only the spelling that encoding produces is a token.
   if (token.length < minTokenBytes || token.toString("base64url") !== text)
     throw pageTokenInvalid();
   const end = token.length - checksumBytes;

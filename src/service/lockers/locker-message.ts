@@ -12,7 +12,7 @@ export const toLocker = (resource: LockerResource): Locker => ({
   remainingRetrievals: toInt32(resource.remainingRetrievals),
 });
 
-/** A locker with its transport key. What the instance's API generation does not have stays empty. */
+/** A locker with its transport key. Fields that the instance's API dialect lacks stay empty. */
 export const toRetrievedLocker = (resource: LockerKeyResource): RetrieveLockerResponse => ({
   locker: toLocker(resource),
   publicKey: resource.publicKey,

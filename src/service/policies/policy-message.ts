@@ -12,7 +12,7 @@ function toKind(kind: PolicyResource["kind"]): KeyPolicy["kind"] {
   return undefined;
 }
 
-/** The message of a policy; the kind stays unset where the contract has no name for it. */
+/** The message of a policy. A kind that the contract does not name stays unset. */
 export const toKeyPolicy = (resource: PolicyResource): KeyPolicy => ({
   crn: resource.crn ?? "",
   createTime: toTime(resource.creationDate),
@@ -22,7 +22,7 @@ export const toKeyPolicy = (resource: PolicyResource): KeyPolicy => ({
   kind: toKind(resource.kind),
 });
 
-/** The change that a policy of a request asks for; what is output only is passed over. `undefined` if no kind is set. */
+/** The change that a policy in a request asks for. `undefined` if no kind is set. */
 export function toPolicyChange({ kind }: KeyPolicy): PolicyChange | undefined {
   if (kind === undefined) return undefined;
   return kind.$case === "rotation"

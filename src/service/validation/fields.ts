@@ -1,4 +1,7 @@
-/** What single fields of the requests have to be. Limits are Key Protect's; where its generations differ, the looser one. */
+/**
+ * The rules of single request fields. The limits are those of Key Protect. Where its API dialects
+ * differ, the looser limit applies.
+ */
 import { ReturnPreference, KeyType } from "../../gen/keyprotect/v1/key.ts";
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import {
@@ -16,7 +19,7 @@ import {
 } from "./rules.ts";
 import { uuidPattern } from "../../platform/uuid.ts";
 
-/** Words that Key Protect forbids as aliases because they are parts of its paths. */
+/** Words that Key Protect does not allow as aliases, because its paths contain them. */
 const reservedWords: ReadonlySet<string> = new Set([
   "allowed_ip",
   "key",
@@ -39,19 +42,22 @@ const reservedWords: ReadonlySet<string> = new Set([
 const required: Rule<string> = (value) =>
   value === "" ? fault("REQUIRED", "required") : undefined;
 
-/** The ID or an alias of a key. Nothing that it admits means anything in a path or query. */
-export const keyId: Rule<string> = all(
-  required,
-  matching(
-    /^[A-Za-z0-9][A-Za-z0-9_-]{1,89}$/,
-    "FORMAT_INVALID",
-    "a key ID (UUID) or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
-  ),
-  (value) =>
-    reservedWords.has(value)
-      ? fault("RESERVED_WORD", "a reserved word, which no key can have as alias")
-      : undefined,
-);
+const keyIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{1,89}$/;
+
+/** The ID or an alias of a key. A valid one has no meaning of its own in a path or query. */
+export const keyId: Rule<string> = (value) => {
+  if (keyIdPattern.test(value)) {
+    return reservedWords.has(value)
+      ? fault("RESERVED_WORD", "a reserved word, which is not allowed as an alias")
+      : undefined;
+  }
+  return value === ""
+    ? fault("REQUIRED", "required")
+    : fault(
+        "FORMAT_INVALID",
+        "a key ID (UUID) or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
+      );
+};
 
 /** The ID of a locker. */
 export const lockerId: Rule<string> = all(
@@ -65,8 +71,10 @@ export const keyName: Rule<string> = all(
   notMatching(/\p{Cc}/u, "CHARACTER_FORBIDDEN", "no control characters"),
 );
 
+/** The description of a key. Optional. */
 export const description: Rule<string> = optional(text(2, 240));
 
+/** The tags of a key. */
 export const tags: Rule<readonly string[]> = each(
   all(
     text(1, 30),
@@ -75,54 +83,61 @@ export const tags: Rule<readonly string[]> = each(
   30,
 );
 
-/** `ROOT` or `STANDARD`: the upstream's own default would make a key exportable by omission. */
+/** `ROOT` or `STANDARD`. Required, because the upstream's default is an extractable key. */
 export const keyType: Rule<number> = known(KeyType, false);
 
-/** Unspecified means minimal. */
+/** The return preference. Default: minimal. */
 export const returnPreference: Rule<number> = known(ReturnPreference, true);
 
-/** The last moment that RFC 3339 can write. */
+/** The last time that RFC 3339 can express. */
 const lastMomentMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** Absent, or a moment after `wallNow` (milliseconds since the Unix epoch). */
+/** Absent, or a time after `wallNow` (milliseconds since the Unix epoch). */
 export const expireTime =
   (wallNow: number): Rule<Date | undefined> =>
   (value) => {
     if (value === undefined) return undefined;
     const at = value.getTime();
     if (Number.isNaN(at) || at > lastMomentMs) return fault("FORMAT_INVALID", "not a valid time");
-    // Key Protect keeps whole seconds, and the gateway cuts fractions off rather than letting a key live longer.
+    // Key Protect keeps whole seconds. The gateway rounds down, so that no key lives longer.
     const atSecond = Math.floor(at / 1_000) * 1_000;
     return atSecond > wallNow ? undefined : fault("NOT_IN_FUTURE", "a time in the future");
   };
 
-/** What is to be wrapped: 4,096 characters of base64. */
-export const plaintext: Rule<Uint8Array> = all(
-  (value) =>
-    value.length === 0
-      ? fault("REQUIRED", "required: 1 to 3072 bytes; to have a key generated, use GenerateDataKey")
-      : undefined,
-  bytes(1, 3072),
-);
+/** Largest plaintext of a wrap, in bytes: 4,096 characters of base64. */
+const maxPlaintextBytes = 3_072;
 
+/** The plaintext of a wrap. */
+export const plaintext: Rule<Uint8Array> = ({ length }) => {
+  if (length > maxPlaintextBytes) return fault("TOO_LONG", `at most ${maxPlaintextBytes} bytes`);
+  return length > 0
+    ? undefined
+    : fault("REQUIRED", "required: 1 to 3072 bytes; to generate a key, use GenerateDataKey");
+};
+
+/** The ciphertext of an unwrap. */
 export const ciphertext: Rule<Uint8Array> = bytes(1, 16_384);
 
+/** Additional authenticated data of a wrap or unwrap. */
 export const additionalAuthenticatedData: Rule<readonly string[]> = each(text(0, 255), 126);
 
-/** 0 means the default. */
+/** A page size. 0 means the default. */
 export const pageSize: Rule<number> = integer(0, 2 ** 31 - 1);
 
+/** The number of items to skip. */
 export const skip: Rule<number> = integer(0, 2 ** 31 - 1);
 
+/** The interval of a rotation policy, in months. */
 export const rotationInterval: Rule<number> = integer(1, 12);
 
-/** 0 means 1. */
+/** The number of retrievals of a locker. 0 means 1. */
 export const maxAllowedRetrievals: Rule<number> = integer(0, 500);
 
-/** Absent, or whole seconds from 5 minutes to 24 hours. */
+/** The lifetime of a locker: absent, or whole seconds from 5 minutes to 24 hours. */
 export const timeToLive: Rule<Duration | undefined> = (value) =>
   value === undefined || (value.nanos === 0 && value.seconds >= 300n && value.seconds <= 86_400n)
     ? undefined
     : fault("OUT_OF_RANGE", "whole seconds from 300 to 86400");
 
+/** A request ID. Optional. */
 export const requestId: Rule<string> = optional(matching(uuidPattern, "FORMAT_INVALID", "a UUID"));

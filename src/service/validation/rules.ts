@@ -1,26 +1,29 @@
-/** The means of validation: rules are pure, say everything that is wrong at once, and cost next to nothing if nothing is. */
+/**
+ * The building blocks of validation. A rule is a pure function that returns all faults of a value.
+ * A valid value costs no allocation.
+ */
 import { status } from "@grpc/grpc-js";
 import { StatusError, type FieldViolation } from "../../grpc/status/status-error.ts";
 
-/** One thing that is wrong with a value. */
+/** One fault of a value. */
 export interface Fault {
-  /** Where below the field: empty, or such as `[3]` or `.ciphertext`. */
+  /** Path below the field, such as `[3]` or `.ciphertext`. Empty for the field itself. */
   readonly at: string;
-  /** For a machine, such as `TOO_LONG`. */
+  /** Machine-readable reason, such as `TOO_LONG`. */
   readonly reason: string;
-  /** For a human; never contains the value. */
+  /** Text for humans. Never contains the value. */
   readonly description: string;
 }
 
-/** Says what is wrong with a value; `undefined` if nothing is. */
+/** Returns the faults of a value; `undefined` if it is valid. */
 export type Rule<T> = (value: T) => readonly Fault[] | undefined;
 
-/** One fault of the value itself. */
+/** A list of one fault. `at` is the path below the field; default: the field itself. */
 export const fault = (reason: string, description: string, at = ""): readonly Fault[] => [
   { at, reason, description },
 ];
 
-/** The faults of the first rule that finds any. */
+/** Applies rules in order and returns the faults of the first one that finds any. */
 export const all =
   <T>(...rules: readonly Rule<T>[]): Rule<T> =>
   (value) => {
@@ -31,7 +34,7 @@ export const all =
     return undefined;
   };
 
-/** The faults of every element. A list that is too long is not looked into. */
+/** Applies a rule to every element. The elements of a list that is too long are not checked. */
 export const each =
   <T>(rule: Rule<T>, maxItems: number): Rule<readonly T[]> =>
   (values) => {
@@ -45,25 +48,25 @@ export const each =
     return found;
   };
 
-/** Nothing is wrong with an absent value (the empty string); any other has to follow the rule. */
+/** Accepts the empty string, which stands for an absent value. Other values follow the rule. */
 export const optional =
   (rule: Rule<string>): Rule<string> =>
   (value) =>
     value === "" ? undefined : rule(value);
 
 /**
- * Lone surrogates, and what a decoder puts in the place of bytes that are not UTF-8: texts that differ on the wire would
- * otherwise become one.
+ * Lone surrogates, and the character that a decoder substitutes for bytes that are not UTF-8. With
+ * it, texts that differ on the wire would be equal.
  */
 const malformed = /[\p{Cs}\uFFFD]/u;
 
-/** Whether a text has code units that need a closer look; almost none has. */
+/** Finds the few texts for which `malformed` and `lengthOf` are worth their cost. */
 const unusual = /[\ud800-\udfff\ufffd]/;
 
-/** How many characters (code points) a well-formed text has: a pair of surrogates is one. */
+/** The number of code points of a well-formed text. A pair of surrogates is one. */
 const lengthOf = (value: string): number => value.replaceAll(/[\ud800-\udbff]/g, "").length;
 
-/** Well-formed Unicode of `min` to `max` characters (code points). */
+/** Accepts well-formed Unicode of `min` to `max` characters (code points). */
 export const text =
   (min: number, max: number): Rule<string> =>
   (value) => {
@@ -78,19 +81,19 @@ export const text =
     return undefined;
   };
 
-/** A text that the pattern matches. */
+/** Accepts a text that matches the pattern. */
 export const matching =
   (pattern: RegExp, reason: string, description: string): Rule<string> =>
   (value) =>
     pattern.test(value) ? undefined : fault(reason, description);
 
-/** A text that the pattern does not match. */
+/** Accepts a text that does not match the pattern. */
 export const notMatching =
   (pattern: RegExp, reason: string, description: string): Rule<string> =>
   (value) =>
     pattern.test(value) ? fault(reason, description) : undefined;
 
-/** An integer from `min` to `max`. */
+/** Accepts an integer from `min` to `max`. */
 export const integer =
   (min: number, max: number): Rule<number> =>
   (value) =>
@@ -98,7 +101,7 @@ export const integer =
       ? undefined
       : fault("OUT_OF_RANGE", `an integer from ${min} to ${max}`);
 
-/** From `min` to `max` bytes. */
+/** Accepts `min` to `max` bytes. */
 export const bytes =
   (min: number, max: number): Rule<Uint8Array> =>
   (value) => {
@@ -108,13 +111,16 @@ export const bytes =
     return undefined;
   };
 
-/** Exactly one of the given numbers of bytes. */
+/** Accepts exactly one of the given numbers of bytes. */
 export const bytesOf = (...lengths: readonly number[]): Rule<Uint8Array> => {
   const faults = fault("LENGTH_INVALID", `exactly ${lengths.join(" or ")} bytes`);
   return (value) => (lengths.includes(value.length) ? undefined : faults);
 };
 
-/** One of the values that a closed set of the contract names, other than its zero. */
+/**
+ * Accepts the values that an enum of the contract names. Its zero, `UNSPECIFIED`, is accepted if
+ * `isUnspecifiedAllowed`.
+ */
 export const known = (
   values: Readonly<Record<string, number>>,
   isUnspecifiedAllowed: boolean,
@@ -129,7 +135,7 @@ export const known = (
   };
 };
 
-/** Adds to `violations` what the rule finds wrong with the value of a field. */
+/** Adds the faults of a field to `violations`. */
 export function check<T>(
   violations: FieldViolation[],
   field: string,
@@ -143,7 +149,7 @@ export function check<T>(
   }
 }
 
-/** `INVALID_ARGUMENT` / `REQUEST_INVALID` with all violations, of which there is at least one. */
+/** `INVALID_ARGUMENT` / `REQUEST_INVALID` with all violations. Expects at least one. */
 export function validationError(violations: readonly FieldViolation[]): StatusError {
   const more = violations.length - 1;
   const rest = more === 0 ? "" : ` (and ${more} more ${more === 1 ? "violation" : "violations"})`;
