@@ -11,7 +11,7 @@ import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { KeyProtect } from "../service/key-protect.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
-import type { Origins } from "../upstream/host.ts";
+import type { UpstreamHosts } from "../upstream/host.ts";
 import { createUpstream } from "../upstream/pipeline.ts";
 
 /** An instance that calls can be made to. Disposing of it waits for requests under way. */
@@ -43,7 +43,7 @@ export interface InstanceDeps {
   /** Absent where nothing is kept in Redis. */
   readonly redis: RedisCommands | undefined;
   /** The hosts that instances are on. */
-  readonly origins: Origins;
+  readonly origins: UpstreamHosts;
 }
 
 /** Builds an instance. Nothing is connected yet. */

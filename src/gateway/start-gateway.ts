@@ -34,7 +34,7 @@ import { createIdempotency } from "./idempotency.ts";
 import { openRedis } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
 import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
-import { createOrigins } from "../upstream/host.ts";
+import { createUpstreamHosts } from "../upstream/host.ts";
 import { gatewayVersion } from "../platform/version.ts";
 
 /** What may be put in another's place, mostly by tests. */
@@ -74,7 +74,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   // First, so that it is closed last: what instances have done by then is still recorded.
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
   const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
-  const origins = createOrigins({
+  const origins = createUpstreamHosts({
     clock,
     random,
     logger,

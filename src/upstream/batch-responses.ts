@@ -14,7 +14,7 @@ interface Delivery {
  * and fro between the two costs a fifth of a call (`npm run bench`, with and without this layer). Nobody is late for it: no
  * timer fires before the end of a turn. Failures are handed on at once.
  */
-export function createGather(nextTurn: NextTurn = setImmediate): Layer {
+export function createBatchResponses(nextTurn: NextTurn = setImmediate): Layer {
   return (next) => {
     let gathered: Delivery[] = [];
     const deliver = (): void => {

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import {
-  createBreak,
+  createCircuitBreakers,
   type Break,
   type Circuits,
   type OperationClass,
@@ -11,24 +11,24 @@ import type { UpstreamError } from "./error.ts";
 import { createRetryBudget, type RetryBudget } from "./retry/retry-budget.ts";
 
 /** Told of what a circuit does. */
-export interface OriginListener {
+export interface HostListener {
   onOpen(operations: OperationClass, refusal: () => UpstreamError): void;
   onClose(operations: OperationClass): void;
 }
 
 /** One host. */
-export interface Origin {
+export interface UpstreamHost {
   /** Absent where nothing is broken off. */
   readonly breaks: Break | undefined;
   readonly budget: RetryBudget;
   /** Circuits that are not closed: 0 to 2. */
   readonly circuitsOpen: number;
   /** Adds a listener, for the life of the origin. */
-  listen(listener: OriginListener): void;
+  listen(listener: HostListener): void;
 }
 
 /** What origins are made of. */
-export interface OriginsOptions {
+export interface UpstreamHostsOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -39,22 +39,22 @@ export interface OriginsOptions {
   readonly repeatsPerSuccess?: number | undefined;
 }
 
-/** Origins by their URL, each made when first asked for. */
-export interface Origins {
-  of(origin: string): Origin;
+/** UpstreamHosts by their URL, each made when first asked for. */
+export interface UpstreamHosts {
+  of(origin: string): UpstreamHost;
   isAnyCircuitOpen(): boolean;
   close(): void;
 }
 
-export function createOrigins(options: OriginsOptions): Origins {
+export function createUpstreamHosts(options: UpstreamHostsOptions): UpstreamHosts {
   const { clock, random, logger, circuits, repeatsPerSuccess } = options;
-  const origins = new Map<string, Origin>();
-  const create = (origin: string): Origin => {
-    const listeners: OriginListener[] = [];
+  const origins = new Map<string, UpstreamHost>();
+  const create = (origin: string): UpstreamHost => {
+    const listeners: HostListener[] = [];
     const breaks =
       circuits === "off"
         ? undefined
-        : createBreak({
+        : createCircuitBreakers({
             origin,
             circuits,
             clock,

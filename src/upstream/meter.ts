@@ -1,11 +1,11 @@
 import type { UpstreamMeter } from "./observe.ts";
 import type { RateLimitMeter } from "./rate-limit/rate-limit.ts";
 import type { ConnectionMeter } from "./transport/pool.ts";
-import type { Repetition } from "./retry/retry-policy.ts";
+import type { RetryKind } from "./retry/retry-policy.ts";
 
 /** Counts everything on the way to an instance. */
 export interface PipelineMeter extends UpstreamMeter, RateLimitMeter, ConnectionMeter {
-  readonly upstreamRepeated: (kind: Exclude<Repetition, "none">) => void;
+  readonly upstreamRepeated: (kind: Exclude<RetryKind, "none">) => void;
   /** A request joined an identical one under way; `operation` is its RPC. */
   readonly upstreamShared: (operation: string) => void;
 }

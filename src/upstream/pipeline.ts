@@ -2,12 +2,12 @@ import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { Break } from "./circuit-breaker/breakers.ts";
 import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
-import { createGather } from "./batch-responses.ts";
+import { createBatchResponses } from "./batch-responses.ts";
 import { pipeline } from "./layer.ts";
 import type { Layer, Send } from "./layer.ts";
 import { guardMeter, type PipelineMeter } from "./meter.ts";
 import { createObserve } from "./observe.ts";
-import type { Origin } from "./host.ts";
+import type { UpstreamHost } from "./host.ts";
 import {
   createRateLimit,
   type RateLimit,
@@ -19,7 +19,7 @@ import { createPool } from "./transport/pool.ts";
 import type { PoolOptions } from "./transport/pool.ts";
 import { createRetry } from "./retry/retry.ts";
 import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
-import { createTransact } from "./transport/transport.ts";
+import { createTransport } from "./transport/transport.ts";
 
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
@@ -38,7 +38,7 @@ export interface UpstreamOptions {
   };
   readonly bearer: Layer;
   /** Shared by all instances on one host. */
-  readonly origin: Origin;
+  readonly origin: UpstreamHost;
   /** Absent: nothing bounds what is sent but the connections. */
   readonly quota?: RateLimitOptions["quota"];
   readonly share?: ShareWatch | undefined;
@@ -97,7 +97,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   });
   const layers: readonly Layer[] = [
     // Outermost, so that nothing inside waits for the end of a turn: places, permits and evidence count at once.
-    createGather(),
+    createBatchResponses(),
     // To see what the call sees: every wait and every attempt is inside.
     createObserve({ meter, logger, clock }),
     // Outside all that costs: those who share an exchange take one place, one permit and one token together.
@@ -130,7 +130,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     await pool.close();
   };
   return {
-    send: pipeline(layers, createTransact({ pool, clock, attemptTimeoutMs })),
+    send: pipeline(layers, createTransport({ pool, clock, attemptTimeoutMs })),
     rateLimit,
     state: () => readPipelineState({ rateLimit, pool, connections, origin, clock }),
     close,

@@ -5,7 +5,7 @@ import type { OperationClass } from "./circuit-breaker/breakers.ts";
 import type { Breaker } from "./circuit-breaker/circuit-breaker.ts";
 import type { RateLimit } from "./rate-limit/rate-limit.ts";
 import type { Pool } from "./transport/pool.ts";
-import type { Origin } from "./host.ts";
+import type { UpstreamHost } from "./host.ts";
 import type { RatePhase } from "./rate-limit/adaptive/rate-state.ts";
 
 /** A reading of one instance's outbound pipeline. */
@@ -46,7 +46,7 @@ export interface PipelineParts {
   readonly rateLimit: Pick<RateLimit, "scheduler" | "permits" | "tracker" | "rate">;
   readonly pool: Pick<Pool, "connected">;
   readonly connections: number;
-  readonly origin: Pick<Origin, "breaks" | "budget">;
+  readonly origin: Pick<UpstreamHost, "breaks" | "budget">;
   readonly clock: Pick<Clock, "now">;
 }
 

@@ -7,10 +7,13 @@ import { TokenExchangeError } from "../../src/iam/token-exchange-error.ts";
 import { createTokenSource } from "../../src/iam/token-source.ts";
 import { Secret } from "../../src/platform/secret.ts";
 import { createBearer } from "../../src/upstream/bearer-token.ts";
-import { createBreak, operationClassOf } from "../../src/upstream/circuit-breaker/breakers.ts";
+import {
+  createCircuitBreakers,
+  operationClassOf,
+} from "../../src/upstream/circuit-breaker/breakers.ts";
 import { UpstreamError } from "../../src/upstream/error.ts";
 import type { UpstreamCall } from "../../src/upstream/layer.ts";
-import type { Origin, OriginListener } from "../../src/upstream/host.ts";
+import type { UpstreamHost, HostListener } from "../../src/upstream/host.ts";
 import { createUpstream } from "../../src/upstream/pipeline.ts";
 import type { Upstream } from "../../src/upstream/pipeline.ts";
 import { createRetryBudget } from "../../src/upstream/retry/retry-budget.ts";
@@ -83,8 +86,8 @@ export async function runSchedule(
   // Openings at the newest probe of each circuit: there is one probe to each.
   const probedAt = { data: 0, management: 0 };
 
-  const listeners: OriginListener[] = [];
-  const breaks = createBreak({
+  const listeners: HostListener[] = [];
+  const breaks = createCircuitBreakers({
     origin: "https://upstream.test",
     clock,
     random,
@@ -98,7 +101,7 @@ export async function runSchedule(
     },
     onFault: (error) => breaches.push(`a listener failed: ${String(error)}`),
   });
-  const origin: Origin = {
+  const origin: UpstreamHost = {
     breaks,
     budget: createRetryBudget({ clock }),
     circuitsOpen: 0,

@@ -2,7 +2,7 @@ import { rpcTable } from "../../rpc-table.ts";
 import type { Anomaly } from "../../keyprotect/anomaly.ts";
 import type { OperationClass } from "../../upstream/circuit-breaker/breakers.ts";
 import type { UpstreamOutcome } from "../../upstream/observe.ts";
-import type { Repetition } from "../../upstream/retry/retry-policy.ts";
+import type { RetryKind } from "../../upstream/retry/retry-policy.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
 import type { Cell, Exposition, Series } from "./families.ts";
@@ -11,7 +11,7 @@ import type { Cell, Exposition, Series } from "./families.ts";
 export type IamRefreshResult = "ok" | "unavailable" | "rejected";
 
 /** Why an attempt is repeated, and after what wait. */
-export type RepeatKind = Exclude<Repetition, "none">;
+export type RepeatKind = Exclude<RetryKind, "none">;
 
 /** Counts what goes out and what comes back. */
 export interface UpstreamMetrics {
@@ -49,7 +49,12 @@ const anomalyKinds: readonly Anomaly[] = [
   "unreadable_rejection",
   "malformed_retry_after",
 ];
-const repeatKinds: readonly RepeatKind[] = ["atOnce", "backoff", "requeue"];
+/** Values of the label `kind`, which dashboards know. */
+const retryLabels = {
+  immediate: "atOnce",
+  backoff: "backoff",
+  requeue: "requeue",
+} as const satisfies Record<RepeatKind, string>;
 const circuits: readonly OperationClass[] = ["data", "management"];
 const iamResults: readonly IamRefreshResult[] = ["ok", "unavailable", "rejected"];
 
@@ -85,7 +90,7 @@ export function createUpstreamMetrics(
   const connected = connectedFamily.cell();
   const unconnected = unconnectedFamily.cell();
   const unknownReasons = unknownReasonFamily.cell();
-  for (const kind of repeatKinds) repeats.cell(kind);
+  for (const label of Object.values(retryLabels)) repeats.cell(label);
   for (const circuit of circuits) opened.cell(circuit);
   for (const kind of anomalyKinds) anomalies.cell(kind);
   for (const result of iamResults) iamRefresh.cell(result);
@@ -128,7 +133,7 @@ export function createUpstreamMetrics(
       cell.value += 1;
     },
     upstreamRepeated(kind) {
-      repeats.cell(kind).value += 1;
+      repeats.cell(retryLabels[kind]).value += 1;
     },
     circuitOpened(circuit) {
       opened.cell(circuit).value += 1;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
 import type { CircuitSettings } from "./opossum-circuit.ts";
-import { createBreaker } from "./circuit-breaker.ts";
+import { createCircuitBreaker } from "./circuit-breaker.ts";
 import type { Breaker } from "./circuit-breaker.ts";
 import type { UpstreamError } from "../error.ts";
 import type { Layer, UpstreamCall } from "../layer.ts";
@@ -33,7 +33,7 @@ export const defaultCircuits: Circuits = {
 };
 
 /** What the breakers of one origin are made of. */
-export interface BreakOptions {
+export interface CircuitBreakersOptions {
   readonly origin: string;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -61,10 +61,10 @@ export interface Break {
 }
 
 /** Creates the breakers of one origin, one per class of operations. */
-export function createBreak(options: BreakOptions): Break {
+export function createCircuitBreakers(options: CircuitBreakersOptions): Break {
   const { origin, clock, random, circuits = defaultCircuits, onOpen, onClose, onFault } = options;
   const open = (operations: OperationClass): Breaker => {
-    const breaker: Breaker = createBreaker({
+    const breaker: Breaker = createCircuitBreaker({
       name: `${origin}|${operations}`,
       settings: circuits[operations],
       clock,

@@ -2,13 +2,13 @@ import { CallEnded } from "../../platform/call-signal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { createCircuit } from "./opossum-circuit.ts";
 import type { CircuitListeners, CircuitSettings, CircuitState } from "./opossum-circuit.ts";
-import { evidenceOfError, evidenceOfResponse } from "./outcome.ts";
+import { outcomeOfError, outcomeOfResponse } from "./outcome.ts";
 import { sendProbe } from "./probe.ts";
 import { UpstreamError } from "../error.ts";
 import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 
 /** What a breaker is made of. */
-export interface BreakerOptions extends CircuitListeners {
+export interface CircuitBreakerOptions extends CircuitListeners {
   /** Names what is behind the breaker, such as `https://eu-de.kms.cloud.ibm.com|data`. */
   readonly name: string;
   readonly settings: CircuitSettings;
@@ -39,11 +39,11 @@ export interface Breaker {
 }
 
 /** Creates a breaker whose circuit is closed. */
-export function createBreaker(options: BreakerOptions): Breaker {
+export function createCircuitBreaker(options: CircuitBreakerOptions): Breaker {
   const { name, settings, clock, random } = options;
   const circuit = createCircuit(options);
-  let lifeline = new AbortController();
-  let verdictDueAt = 0;
+  let probeAbort = new AbortController();
+  let probeDeadline = 0;
 
   /** A probe may be lost. One that must not be executed twice is risked only when nothing else came for a second period. */
   const waitMs = (call: Candidate | undefined): number => {
@@ -51,7 +51,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     if (state === "closed") return 0;
     const now = clock.now();
     if (state === "open") return Math.max(1, circuit.halfOpenAt - now);
-    if (!circuit.wantsProbe) return Math.max(1, verdictDueAt - now);
+    if (!circuit.wantsProbe) return Math.max(1, probeDeadline - now);
     if (call === undefined || call.rpc.repeat === "safe") return 0;
     return Math.max(0, circuit.halfOpenAt + circuit.openForMs - now);
   };
@@ -70,12 +70,12 @@ export function createBreaker(options: BreakerOptions): Breaker {
   };
 
   const probe = (next: Send, request: UpstreamRequest): Promise<UpstreamResponse> => {
-    lifeline = new AbortController();
-    verdictDueAt = clock.now() + settings.probeMs;
+    probeAbort = new AbortController();
+    probeDeadline = clock.now() + settings.probeMs;
     return sendProbe(next, request, {
       clock,
       probeMs: settings.probeMs,
-      lifeline: lifeline.signal,
+      probeAbort: probeAbort.signal,
       decide: circuit.takeProbe(),
     });
   };
@@ -94,11 +94,11 @@ export function createBreaker(options: BreakerOptions): Breaker {
       response = await next(request);
     } catch (error) {
       const ranMs = clock.now() - startedAt;
-      const evidence = evidenceOfError(error, ranMs, call.rpc.attemptTimeoutMs);
+      const evidence = outcomeOfError(error, ranMs, call.rpc.attemptTimeoutMs);
       if (evidence !== "none") circuit.record(evidence === "failed", generation);
       throw error;
     }
-    circuit.record(evidenceOfResponse(response) === "failed", generation);
+    circuit.record(outcomeOfResponse(response) === "failed", generation);
     return response;
   };
 
@@ -114,7 +114,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     },
     close() {
       circuit.close();
-      lifeline.abort(new CallEnded("shutdown"));
+      probeAbort.abort(new CallEnded("shutdown"));
     },
   };
 }

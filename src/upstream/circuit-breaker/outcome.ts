@@ -40,7 +40,7 @@ function isObject(body: Buffer): boolean {
 }
 
 /** Judges an answer, by its status and, of a success, by whether its body can be Key Protect's. */
-export function evidenceOfResponse({ status, body }: UpstreamResponse): Evidence {
+export function outcomeOfResponse({ status, body }: UpstreamResponse): Evidence {
   const evidence = evidenceOfStatus(status);
   if (evidence === "failed" || status >= 300 || body.length === 0) return evidence;
   return isObject(body) ? "answered" : "failed";
@@ -52,7 +52,7 @@ export function evidenceOfResponse({ status, body }: UpstreamResponse): Evidence
  * A call that its caller gave up says nothing: if it did, callers with short deadlines could cut everybody off. It counts
  * only if the upstream had as long as an attempt may take.
  */
-export function evidenceOfError(error: unknown, ranMs: number, attemptTimeoutMs: number): Evidence {
+export function outcomeOfError(error: unknown, ranMs: number, attemptTimeoutMs: number): Evidence {
   try {
     if (!(error instanceof UpstreamError)) return "none";
     if (failures.has(error.code)) return "failed";

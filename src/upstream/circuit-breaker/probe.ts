@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import { evidenceOfError, evidenceOfResponse } from "./outcome.ts";
+import { outcomeOfError, outcomeOfResponse } from "./outcome.ts";
 import type { Evidence } from "./outcome.ts";
 import { UpstreamError } from "../error.ts";
 import { callEndedError } from "../error.ts";
@@ -11,7 +11,7 @@ export interface ProbeOptions {
   /** Without an answer after this many milliseconds the probe has failed. */
   readonly probeMs: number;
   /** Ends the probe when the gateway goes; nothing else does. */
-  readonly lifeline: AbortSignal;
+  readonly probeAbort: AbortSignal;
   /** To be told once how the probe went. */
   readonly decide: (hasFailed: boolean) => Promise<void>;
 }
@@ -35,7 +35,7 @@ async function onFreed(error: unknown, callback: () => void): Promise<void> {
 export function sendProbe(
   next: Send,
   request: UpstreamRequest,
-  { clock, probeMs, lifeline, decide }: ProbeOptions,
+  { clock, probeMs, probeAbort, decide }: ProbeOptions,
 ): Promise<UpstreamResponse> {
   const { call } = request;
   const startedAt = clock.now();
@@ -44,7 +44,7 @@ export function sendProbe(
   const detached: UpstreamRequest = {
     ...request,
     body,
-    call: { ...call, signal: lifeline, deadline: Number.POSITIVE_INFINITY },
+    call: { ...call, signal: probeAbort, deadline: Number.POSITIVE_INFINITY },
   };
 
   return new Promise((resolve, reject) => {
@@ -68,13 +68,13 @@ export function sendProbe(
     const run = async (): Promise<void> => {
       try {
         const response = await next(detached);
-        await finish(evidenceOfResponse(response));
+        await finish(outcomeOfResponse(response));
         if (isWaiting) resolve(response);
         else response.body.fill(0);
         free();
       } catch (error) {
         void onFreed(error, free);
-        await finish(evidenceOfError(error, clock.now() - startedAt, call.rpc.attemptTimeoutMs));
+        await finish(outcomeOfError(error, clock.now() - startedAt, call.rpc.attemptTimeoutMs));
         reject(error);
       }
     };

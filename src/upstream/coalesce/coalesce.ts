@@ -1,4 +1,4 @@
-import { Flight } from "./shared-request.ts";
+import { SharedRequest } from "./shared-request.ts";
 import { coalesceKey } from "./request-key.ts";
 import type { SharingScope } from "./request-key.ts";
 import type { Layer, Send, UpstreamRequest } from "../layer.ts";
@@ -30,12 +30,12 @@ const isChange = ({ method, call }: UpstreamRequest): boolean =>
 export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Layer {
   if (methods.size === 0) return (next) => next;
   return (next) => {
-    const flights = new Map<string, Flight>();
+    const underWay = new Map<string, SharedRequest>();
     const change: Send = async (request) => {
       try {
         return await next(request);
       } finally {
-        flights.clear();
+        underWay.clear();
       }
     };
     return (request) => {
@@ -45,21 +45,21 @@ export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Lay
       if (!methods.has(rpc.method) || signal.aborted) return next(request);
       const key = coalesceKey(request, scope);
       return new Promise((resolve, reject) => {
-        const underWay = flights.get(key);
-        if (underWay !== undefined) {
+        const existing = underWay.get(key);
+        if (existing !== undefined) {
           onJoin?.(rpc.method);
-          underWay.join(request, { resolve, reject });
+          existing.join(request, { resolve, reject });
           return;
         }
-        const flight = new Flight({
+        const shared = new SharedRequest({
           send: next,
           onEnd: () => {
-            if (flights.get(key) === flight) flights.delete(key);
+            if (underWay.get(key) === shared) underWay.delete(key);
           },
         });
-        flights.set(key, flight);
-        flight.join(request, { resolve, reject });
-        void flight.fly();
+        underWay.set(key, shared);
+        shared.join(request, { resolve, reject });
+        void shared.send();
       });
     };
   };

@@ -18,8 +18,8 @@ const personal: ReadonlySet<UpstreamErrorCode> = new Set([
   "DEADLINE_TOO_SHORT",
 ]);
 
-/** What a flight is made of. */
-export interface FlightOptions {
+/** What a shared is made of. */
+export interface SharedRequestOptions {
   readonly send: Send;
   /** Told once when nobody may join any more. */
   readonly onEnd: () => void;
@@ -31,17 +31,17 @@ export interface FlightOptions {
  * It is made in the name of the call that came first, the leader, but does not end with it: only when all its participants
  * have gone. Each gets an answer of its own, body included, because bodies are zeroed by their readers.
  */
-export class Flight {
-  /** The exchange's own. Not ended if the flight ended with an answer or error. */
+export class SharedRequest {
+  /** The exchange's own. Not ended if the shared ended with an answer or error. */
   readonly #lifetime = new CallLifetime();
-  readonly #options: FlightOptions;
+  readonly #options: SharedRequestOptions;
   readonly #participants = new Set<Participant>();
   readonly #attemptLog: AttemptLog = { attempts: 0, httpStatus: undefined };
   /** As long as the most patient of the participants waits; the layers inside read it as they go. */
   #call: { deadline: number } | undefined;
   #deadline = Number.NEGATIVE_INFINITY;
 
-  constructor(options: FlightOptions) {
+  constructor(options: SharedRequestOptions) {
     this.#options = options;
   }
 
@@ -65,7 +65,7 @@ export class Flight {
   }
 
   /** Makes the exchange. To be called once, when the leader has joined. Never rejects. */
-  async fly(): Promise<void> {
+  async send(): Promise<void> {
     for (const leader of this.#participants) {
       const request = this.#requestOf(leader);
       try {
@@ -125,14 +125,14 @@ const withOwnBody = (response: UpstreamResponse): UpstreamResponse => ({
   body: Buffer.from(response.body),
 });
 
-/** One call that waits for the answer of a flight. */
+/** One call that waits for the answer of a shared. */
 class Participant {
-  readonly #flight: Flight;
+  readonly #shared: SharedRequest;
   readonly #settle: Settle;
   readonly request: UpstreamRequest;
 
-  constructor(flight: Flight, request: UpstreamRequest, settle: Settle) {
-    this.#flight = flight;
+  constructor(shared: SharedRequest, request: UpstreamRequest, settle: Settle) {
+    this.#shared = shared;
     this.#settle = settle;
     this.request = request;
     request.call.signal.addEventListener("abort", this);
@@ -140,7 +140,7 @@ class Participant {
 
   /** The call ended: cancelled, out of time, or because the gateway goes. */
   handleEvent(): void {
-    this.#flight.leave(this);
+    this.#shared.leave(this);
   }
 
   /** Notes what was sent for the call and gives what its promise is settled with. */

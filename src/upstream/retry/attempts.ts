@@ -26,7 +26,7 @@ export async function attempt(next: Send, request: UpstreamRequest): Promise<Att
 }
 
 /** Replaces the outcome by that of another attempt. Nobody will read the body of the answer that is replaced. */
-export function supersede(attempts: Attempts, newer: AttemptOutcome): void {
+export function replaceOutcome(attempts: Attempts, newer: AttemptOutcome): void {
   const { outcome, request } = attempts;
   if (mayHaveExecuted(outcome)) {
     attempts.mayHaveExecuted = true;
@@ -39,7 +39,7 @@ export function supersede(attempts: Attempts, newer: AttemptOutcome): void {
 }
 
 /** Answers with the newest outcome. An error tells of all attempts whether any may have been executed. */
-export function conclude({ outcome, mayHaveExecuted: mayHave }: Attempts): UpstreamResponse {
+export function settle({ outcome, mayHaveExecuted: mayHave }: Attempts): UpstreamResponse {
   const { response, error } = outcome;
   if (response !== undefined) return response;
   if (!mayHave || !(error instanceof UpstreamError) || error.sent) throw error;
@@ -48,7 +48,7 @@ export function conclude({ outcome, mayHaveExecuted: mayHave }: Attempts): Upstr
 }
 
 /** The call ended between two attempts. */
-export function abandoned(attempts: Attempts): UpstreamError {
+export function callEnded(attempts: Attempts): UpstreamError {
   const { outcome, request } = attempts;
   outcome.response?.body.fill(0);
   return callEndedError(request.call.signal, {

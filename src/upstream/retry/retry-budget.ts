@@ -3,9 +3,9 @@ import type { Clock } from "../../platform/clock.ts";
 /** Bounds what repeats add to the load of an origin that is failing. */
 export interface RetryBudget {
   /** To be told of every exchange that went well. */
-  earn(): void;
+  deposit(): void;
   /** Takes what one repeat costs; `false` if there is not enough. */
-  spend(): boolean;
+  withdraw(): boolean;
   /** Repeats that could be made now. */
   readonly balance: number;
 }
@@ -35,10 +35,10 @@ export function createRetryBudget(options: RetryBudgetOptions): RetryBudget {
   };
 
   return {
-    earn() {
+    deposit() {
       balance = Math.min(capacity, balance + perSuccess);
     },
-    spend() {
+    withdraw() {
       if (count() < 1) return false;
       balance -= 1;
       return true;

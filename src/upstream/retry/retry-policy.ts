@@ -10,16 +10,16 @@ export type AttemptOutcome =
   | { readonly response?: undefined; readonly error: unknown };
 
 /**
- * What to do after an attempt: leave it at that, repeat after a backoff, repeat `atOnce`, or `requeue` what the upstream
+ * What to do after an attempt: leave it at that, repeat after a backoff, repeat `immediate`, or `requeue` what the upstream
  * did not take for want of quota.
  */
-export type Repetition = "none" | "backoff" | "atOnce" | "requeue";
+export type RetryKind = "none" | "backoff" | "immediate" | "requeue";
 
 /** Answers that another attempt may better. 429 is another matter: it is about the gateway's pace. */
 const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504]);
 
 /** Whether an answer may call for another attempt. */
-export const isRepeatableStatus = (status: number): boolean =>
+export const isRetryableStatus = (status: number): boolean =>
   status === 429 || transientStatuses.has(status);
 
 const transientCodes: ReadonlySet<UpstreamErrorCode> = new Set([
@@ -63,11 +63,11 @@ export const hasBroken = ({ error }: AttemptOutcome): boolean =>
   error instanceof UpstreamError && error.code === "RESET";
 
 /** What the outcome of an attempt calls for. `repeats` are those made so far, requeues not counted. */
-export function repetitionAfter(
+export function retryKindAfter(
   outcome: AttemptOutcome,
   repeat: RepeatClass,
   repeats: number,
-): Repetition {
+): RetryKind {
   const { response, error } = outcome;
   if (response !== undefined) {
     if (response.status === 429) return "requeue";
@@ -76,5 +76,5 @@ export function repetitionAfter(
   if (!(error instanceof UpstreamError) || !transientCodes.has(error.code)) return "none";
   if (repeat === "unsafe") return error.sent ? "none" : "backoff";
   // Most likely an idle connection that the upstream closed while the request was on its way: that is no overload.
-  return error.code === "RESET" && repeat === "safe" && repeats === 0 ? "atOnce" : "backoff";
+  return error.code === "RESET" && repeat === "safe" && repeats === 0 ? "immediate" : "backoff";
 }

@@ -2,11 +2,11 @@ import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/http-date.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
-import { abandoned, attempt, conclude, supersede } from "./attempts.ts";
+import { callEnded, attempt, settle, replaceOutcome } from "./attempts.ts";
 import type { Attempts } from "./attempts.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { hasBroken, isRefusal, isRepeatableStatus, repetitionAfter } from "./retry-policy.ts";
-import type { AttemptOutcome, Repetition } from "./retry-policy.ts";
+import { hasBroken, isRefusal, isRetryableStatus, retryKindAfter } from "./retry-policy.ts";
+import type { AttemptOutcome, RetryKind } from "./retry-policy.ts";
 import { sleep } from "../../platform/sleep.ts";
 
 /** What the retry layer works with. */
@@ -24,7 +24,7 @@ export interface RetryOptions {
   /** Attempts of one call, the first included and those after 429 not. Default 3. */
   readonly maxAttempts?: number | undefined;
   /** Told of every repeat before it is sent. Must not throw. */
-  readonly onRepeat?: ((call: UpstreamCall, repetition: Repetition) => void) | undefined;
+  readonly onRepeat?: ((call: UpstreamCall, repetition: RetryKind) => void) | undefined;
 }
 
 /** Further turns after 429 that a call may have. */
@@ -71,16 +71,16 @@ export function createRetry(options: RetryOptions): Layer {
   };
 
   /** Waits until it is time for the repeat; `false` if there will be none. */
-  const wait = async (attempts: Attempts, repetition: Repetition): Promise<boolean> => {
+  const wait = async (attempts: Attempts, repetition: RetryKind): Promise<boolean> => {
     if (repetition === "none") return false;
     if (repetition === "requeue") return requeue(attempts);
     if (attempts.repeats >= maxRepeats) return false;
-    const ms = repetition === "atOnce" ? 0 : delayMs(attempts);
+    const ms = repetition === "immediate" ? 0 : delayMs(attempts);
     const { call } = attempts.request;
     // Asked twice, lest a repeat be paid for that there is no time for.
     if (call.deadline - clock.now() <= ms + exchangeMs) return false;
     // A connection that had gone stale says nothing about the load, and there is one such repeat per call.
-    if (repetition !== "atOnce" && !budget.spend()) return false;
+    if (repetition !== "immediate" && !budget.withdraw()) return false;
     attempts.repeats += 1;
     return waitFor(ms, call);
   };
@@ -89,7 +89,7 @@ export function createRetry(options: RetryOptions): Layer {
   const toRetry = (
     request: UpstreamRequest,
     outcome: AttemptOutcome,
-    repetition: Repetition,
+    repetition: RetryKind,
   ): UpstreamRequest => {
     if (hasQueue && repetition === "requeue") return { ...request, isRequeued: true };
     return hasBroken(outcome) ? { ...request, onNewConnection: true } : request;
@@ -99,17 +99,17 @@ export function createRetry(options: RetryOptions): Layer {
     const { request } = attempts;
     const { call } = request;
     while (!call.signal.aborted) {
-      const repetition = repetitionAfter(attempts.outcome, call.rpc.repeat, attempts.repeats);
+      const repetition = retryKindAfter(attempts.outcome, call.rpc.repeat, attempts.repeats);
       const isTime = await wait(attempts, repetition);
-      if (repetition !== "none" && call.signal.aborted) throw abandoned(attempts);
+      if (repetition !== "none" && call.signal.aborted) throw callEnded(attempts);
       if (!isTime) break;
       onRepeat?.(call, repetition);
       const newer = await attempt(next, toRetry(request, attempts.outcome, repetition));
       if (isRefusal(newer)) break;
-      supersede(attempts, newer);
+      replaceOutcome(attempts, newer);
     }
-    const response = conclude(attempts);
-    if (!isRepeatableStatus(response.status)) budget.earn();
+    const response = settle(attempts);
+    if (!isRetryableStatus(response.status)) budget.deposit();
     return response;
   };
 
@@ -117,8 +117,8 @@ export function createRetry(options: RetryOptions): Layer {
     let outcome: AttemptOutcome;
     try {
       const response = await next(request);
-      if (!isRepeatableStatus(response.status)) {
-        budget.earn();
+      if (!isRetryableStatus(response.status)) {
+        budget.deposit();
         return response;
       }
       outcome = { response };

@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { Clock, Timer } from "../../platform/clock.ts";
-import { classify } from "./transport-error.ts";
+import { toUpstreamError } from "./transport-error.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import type { Dispatch } from "./pool.ts";
@@ -152,7 +152,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Controller | undefined, error: Error): void {
     this.#timer.cancel();
     this.#onFreed?.();
-    if (!this.#isSettled) this.#cutOff(classify(error, this.#controller !== undefined));
+    if (!this.#isSettled) this.#cutOff(toUpstreamError(error, this.#controller !== undefined));
   }
 
   #timedOut(): void {

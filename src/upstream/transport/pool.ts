@@ -1,4 +1,4 @@
-/** Connections to one origin. Origins share nothing: a slow region must not take the connections of another. */
+/** Connections to one origin. Hosts share nothing: a slow region must not take the connections of another. */
 import { Socket } from "node:net";
 import { buildConnector, errors, Pool as UndiciPool } from "undici";
 import type { Dispatcher } from "undici";

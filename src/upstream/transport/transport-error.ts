@@ -49,7 +49,7 @@ function upstreamCode(error: Error, isStarted: boolean): keyof typeof texts {
  * What a failure that undici reports means. `isStarted` says whether undici had begun to write the request. A request
  * that HTTP cannot express gives a plain `Error`: that is a defect of the gateway, which no repetition cures.
  */
-export function classify(error: Error, isStarted: boolean): Error {
+export function toUpstreamError(error: Error, isStarted: boolean): Error {
   if (defects.has(codeOf(error))) {
     return new Error("the gateway built a request that cannot be sent", { cause: error });
   }

@@ -5,7 +5,7 @@ import type { Send } from "../layer.ts";
 import type { Pool } from "./pool.ts";
 
 /** What `transact` works with. */
-export interface TransactOptions {
+export interface TransportOptions {
   readonly pool: Pick<Pool, "dispatch" | "fresh">;
   readonly clock: Clock;
   /** How long an exchange whose caller cancelled may still take before its connection is given up, in milliseconds. Default 250. */
@@ -21,7 +21,7 @@ export interface TransactOptions {
  * doing; `sent` tells whether the request may have reached the upstream. A request that HTTP cannot express is a plain
  * `Error`.
  */
-export function createTransact(options: TransactOptions): Send {
+export function createTransport(options: TransportOptions): Send {
   const { pool, clock, lingerMs = 250, attemptTimeoutMs } = options;
   return (request) =>
     new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Settle } from "../../../src/upstream/transport/exchange.ts";
-import { createGather } from "../../../src/upstream/batch-responses.ts";
+import { createBatchResponses } from "../../../src/upstream/batch-responses.ts";
 import type { UpstreamResponse } from "../../../src/upstream/layer.ts";
 import { openRequest } from "./requests.ts";
 import { nextTurn } from "../../support/next-turn.ts";
@@ -16,7 +16,7 @@ function gatherBefore() {
   const turns: (() => void)[] = [];
   const asked: Settle[] = [];
   const told: unknown[] = [];
-  const gather = createGather((callback) => void turns.push(callback));
+  const gather = createBatchResponses((callback) => void turns.push(callback));
   const send = gather(() => new Promise((resolve, reject) => void asked.push({ resolve, reject })));
   const tell = async (): Promise<void> => {
     try {

@@ -4,8 +4,8 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import type { OperationClass } from "../../../src/upstream/circuit-breaker/breakers.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { Send } from "../../../src/upstream/layer.ts";
-import { createOrigins } from "../../../src/upstream/host.ts";
-import type { Origin, Origins } from "../../../src/upstream/host.ts";
+import { createUpstreamHosts } from "../../../src/upstream/host.ts";
+import type { UpstreamHost, UpstreamHosts } from "../../../src/upstream/host.ts";
 import { openRequest } from "./requests.ts";
 
 const dead: Send = () => Promise.reject(new UpstreamError("UNREACHABLE", "refused"));
@@ -24,7 +24,7 @@ const requestOf = (operations: OperationClass) =>
   });
 
 /** Fails as often as it takes to open a circuit. */
-async function trip(origin: Origin, operations: OperationClass): Promise<void> {
+async function trip(origin: UpstreamHost, operations: OperationClass): Promise<void> {
   const send = origin.breaks?.layer(dead);
   for (let asked = 0; asked < 20; asked++) {
     await send?.(requestOf(operations)).catch(() => undefined);
@@ -32,7 +32,7 @@ async function trip(origin: Origin, operations: OperationClass): Promise<void> {
 }
 
 interface Fixture {
-  readonly origins: Origins;
+  readonly origins: UpstreamHosts;
   /** The lines of the log. */
   readonly log: unknown[];
 }
@@ -43,11 +43,11 @@ function fixture(): Fixture {
     { base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
     { write: (line) => void log.push(JSON.parse(line)) },
   );
-  return { origins: createOrigins({ clock: systemClock, random: () => 0.5, logger }), log };
+  return { origins: createUpstreamHosts({ clock: systemClock, random: () => 0.5, logger }), log };
 }
 
 /** A listener that writes down what it is told. */
-function listenTo(origin: Origin, name: string, told: string[]): void {
+function listenTo(origin: UpstreamHost, name: string, told: string[]): void {
   origin.listen({
     onOpen: (operations, refusal) => void told.push(`${name}: ${operations} ${refusal().code}`),
     onClose: (operations) => void told.push(`${name}: ${operations} closed`),
@@ -71,8 +71,8 @@ describe("a host", () => {
     await trip(here, "data");
     expect(here.breaks?.peek(requestOf("data").call)).toMatchObject({ code: "CIRCUIT_OPEN" });
     expect(there.breaks?.peek(requestOf("data").call)).toBeUndefined();
-    while (here.budget.spend());
-    expect(there.budget.spend()).toBe(true);
+    while (here.budget.withdraw());
+    expect(there.budget.withdraw()).toBe(true);
     origins.close();
   });
 

@@ -5,8 +5,8 @@ import { UpstreamError } from "../../../src/upstream/error.ts";
 import { pipeline } from "../../../src/upstream/layer.ts";
 import type { Layer, Send } from "../../../src/upstream/layer.ts";
 import type { OperationClass } from "../../../src/upstream/circuit-breaker/breakers.ts";
-import { createOrigins } from "../../../src/upstream/host.ts";
-import type { OriginListener } from "../../../src/upstream/host.ts";
+import { createUpstreamHosts } from "../../../src/upstream/host.ts";
+import type { HostListener } from "../../../src/upstream/host.ts";
 import { createUpstream } from "../../../src/upstream/pipeline.ts";
 import { httpAnswer, startRawServer } from "./raw-server.ts";
 import { openRequest, upstreamErrorOf } from "./requests.ts";
@@ -19,7 +19,7 @@ const random = (): number => 0.5;
 const shared = (origin: string) => {
   const logger = pino({ level: "silent" });
   const clock = systemClock;
-  const origins = createOrigins({ clock, random, logger });
+  const origins = createUpstreamHosts({ clock, random, logger });
   return {
     pool: { origin, connections: 2 },
     origin: origins.of(origin),
@@ -92,7 +92,7 @@ test.each<[OperationClass, number]>([
   ["management", 5],
 ])("after the circuit for %s closed, %d of five requests go out at once", async (closed, count) => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
-  const listeners: OriginListener[] = [];
+  const listeners: HostListener[] = [];
   const common = shared(server.origin);
   await using upstream = createUpstream({
     ...common,
@@ -117,7 +117,7 @@ test.each<[OperationClass, number]>([
 
 test("what waits for a permit is told that the circuit opened, each class by its own circuit", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
-  const listeners: OriginListener[] = [];
+  const listeners: HostListener[] = [];
   const common = shared(server.origin);
   await using upstream = createUpstream({
     ...common,

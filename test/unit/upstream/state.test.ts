@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { createOrigins, type OriginsOptions } from "../../../src/upstream/host.ts";
+import { createUpstreamHosts, type UpstreamHostsOptions } from "../../../src/upstream/host.ts";
 import { createUpstream, type UpstreamOptions } from "../../../src/upstream/pipeline.ts";
 import { httpAnswer, startRawServer } from "./raw-server.ts";
 import { openRequest, until } from "./requests.ts";
@@ -13,11 +13,11 @@ const ignore = (): void => {};
 const upstreamTo = (
   url: string,
   options: Partial<UpstreamOptions> = {},
-  circuits?: OriginsOptions["circuits"],
+  circuits?: UpstreamHostsOptions["circuits"],
 ) =>
   createUpstream({
     pool: { origin: url, connections: 2 },
-    origin: createOrigins({ clock: systemClock, random, logger, circuits }).of(url),
+    origin: createUpstreamHosts({ clock: systemClock, random, logger, circuits }).of(url),
     bearer: (next) => next,
     meter: { upstreamStarted: ignore, upstreamEnded: ignore, upstreamRepeated: ignore },
     logger,

@@ -5,7 +5,7 @@ import type {
   CircuitListeners,
   CircuitSettings,
 } from "../../../../src/upstream/circuit-breaker/opossum-circuit.ts";
-import { createBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
+import { createCircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import type { Breaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { Send, UpstreamResponse } from "../../../../src/upstream/layer.ts";
@@ -60,7 +60,7 @@ export function fixture(
   listeners: CircuitListeners & { random?: () => number } = {},
 ): Fixture {
   const { random = () => 0.5, ...told } = listeners;
-  const breaker = createBreaker({
+  const breaker = createCircuitBreaker({
     name: "https://upstream.test|data",
     settings: { ...settings, ...changes },
     clock: systemClock,

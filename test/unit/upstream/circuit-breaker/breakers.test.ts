@@ -2,22 +2,22 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { rpcTable } from "../../../../src/rpc-table.ts";
 import {
-  createBreak,
+  createCircuitBreakers,
   defaultCircuits,
   operationClassOf,
 } from "../../../../src/upstream/circuit-breaker/breakers.ts";
-import type { BreakOptions } from "../../../../src/upstream/circuit-breaker/breakers.ts";
+import type { CircuitBreakersOptions } from "../../../../src/upstream/circuit-breaker/breakers.ts";
 import {
-  evidenceOfError,
-  evidenceOfResponse,
+  outcomeOfError,
+  outcomeOfResponse,
 } from "../../../../src/upstream/circuit-breaker/outcome.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import { unreachable, pass, resultOf } from "./breaker-fixture.ts";
 import { openRequest } from "../requests.ts";
 
-const made = (options: Partial<BreakOptions> = {}) =>
-  createBreak({
+const made = (options: Partial<CircuitBreakersOptions> = {}) =>
+  createCircuitBreakers({
     origin: "https://upstream.test",
     clock: systemClock,
     random: () => 0.5,
@@ -85,7 +85,7 @@ test("the reset outlasts the longest attempt of its class and covers the window"
 describe("evidence", () => {
   test("an answer is a failure from 500 on, but for 501", () => {
     const failed = Array.from({ length: 500 }, (_, index) => index + 100).filter(
-      (status) => evidenceOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failed",
+      (status) => outcomeOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failed",
     );
     expect(failed).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 500).filter((status) => status !== 501),
@@ -111,19 +111,19 @@ describe("evidence", () => {
     ["CALLER_TOKEN_MISSING", "none"],
   ];
   test.each(expected)("%s counts as %s", (code, evidence) => {
-    expect(evidenceOfError(new UpstreamError(code, ""), 100, 3_000)).toBe(evidence);
+    expect(outcomeOfError(new UpstreamError(code, ""), 100, 3_000)).toBe(evidence);
   });
 
   test("a deadline counts if the upstream had as long as an attempt may take", () => {
     const error = new UpstreamError("DEADLINE", "");
-    expect(evidenceOfError(error, 2_999, 3_000)).toBe("none");
-    expect(evidenceOfError(error, 3_000, 3_000)).toBe("failed");
+    expect(outcomeOfError(error, 2_999, 3_000)).toBe("none");
+    expect(outcomeOfError(error, 3_000, 3_000)).toBe("failed");
   });
 
   test.each([undefined, null, "text", new Error("defect"), { code: "RESET" }])(
     "%s is none",
     (thrown) => {
-      expect(evidenceOfError(thrown, 10, 3_000)).toBe("none");
+      expect(outcomeOfError(thrown, 10, 3_000)).toBe("none");
     },
   );
 });

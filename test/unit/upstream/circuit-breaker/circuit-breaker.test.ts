@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
+import { createCircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { answer, fixture, pass, resultOf, settings, unreachable } from "./breaker-fixture.ts";
@@ -206,7 +206,7 @@ test("listeners that throw change nothing, and what they throw is reported", asy
 
 test("a window that outlasts the reset is refused", () => {
   expect(() =>
-    createBreaker({
+    createCircuitBreaker({
       name: "x",
       settings: { ...settings, windowMs: 5_001 },
       clock: systemClock,

@@ -10,7 +10,7 @@ import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callEndedError } from "../../../../src/upstream/error.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../../../../src/upstream/layer.ts";
 import { createPool } from "../../../../src/upstream/transport/pool.ts";
-import { createTransact } from "../../../../src/upstream/transport/transport.ts";
+import { createTransport } from "../../../../src/upstream/transport/transport.ts";
 import { openRequest, upstreamErrorOf } from "../requests.ts";
 import { nextTurn } from "../../../support/next-turn.ts";
 
@@ -400,7 +400,7 @@ test("a thousand identical requests through sockets reach the upstream once", as
   });
   try {
     const send = createCoalesce({ methods, scope: "instance" })(
-      createTransact({ pool, clock: systemClock }),
+      createTransport({ pool, clock: systemClock }),
     );
     const leader = openRequest();
     const left = upstreamErrorOf(send(leader));

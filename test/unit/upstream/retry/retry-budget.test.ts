@@ -6,37 +6,37 @@ import { createDrivenClock } from "../../../support/driven-clock.ts";
 test("allows as many repeats at once as it holds, and then none", () => {
   const budget = createRetryBudget({ clock: createDrivenClock() });
   let granted = 0;
-  while (budget.spend()) granted += 1;
+  while (budget.withdraw()) granted += 1;
   expect(granted).toBe(50);
-  expect(budget.spend()).toBe(false);
+  expect(budget.withdraw()).toBe(false);
 });
 
 test("earns one repeat by ten successes", () => {
   const budget = createRetryBudget({ clock: createDrivenClock(), capacity: 1 });
-  budget.spend();
-  for (let count = 0; count < 9; count++) budget.earn();
-  expect(budget.spend()).toBe(false);
-  budget.earn();
-  budget.earn();
-  expect(budget.spend()).toBe(true);
+  budget.withdraw();
+  for (let count = 0; count < 9; count++) budget.deposit();
+  expect(budget.withdraw()).toBe(false);
+  budget.deposit();
+  budget.deposit();
+  expect(budget.withdraw()).toBe(true);
 });
 
 test("earns one repeat a second without any success", async () => {
   const clock = createDrivenClock();
   const budget = createRetryBudget({ clock });
-  while (budget.spend());
+  while (budget.withdraw());
   await clock.advance(999);
-  expect(budget.spend()).toBe(false);
+  expect(budget.withdraw()).toBe(false);
   await clock.advance(1);
-  expect(budget.spend()).toBe(true);
-  expect(budget.spend()).toBe(false);
+  expect(budget.withdraw()).toBe(true);
+  expect(budget.withdraw()).toBe(false);
   expect(clock.pending).toBe(0);
 });
 
 test("never holds more than its capacity, and never grants more than was earned", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.oneof(fc.constant("earn"), fc.constant("spend"), fc.nat({ max: 5_000 }))),
+      fc.array(fc.oneof(fc.constant("deposit"), fc.constant("withdraw"), fc.nat({ max: 5_000 }))),
       async (steps) => {
         const clock = createDrivenClock();
         const budget = createRetryBudget({ clock, capacity: 5 });
@@ -46,10 +46,10 @@ test("never holds more than its capacity, and never grants more than was earned"
           if (typeof step === "number") {
             await clock.advance(step);
             earned += step / 1_000;
-          } else if (step === "earn") {
-            budget.earn();
+          } else if (step === "deposit") {
+            budget.deposit();
             earned += 0.1;
-          } else if (budget.spend()) granted += 1;
+          } else if (budget.withdraw()) granted += 1;
           expect(budget.balance).toBeLessThanOrEqual(5);
           expect(budget.balance).toBeGreaterThanOrEqual(0);
           expect(granted).toBeLessThanOrEqual(earned + 1e-9);

@@ -4,9 +4,9 @@ import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import {
   isRefusal,
-  isRepeatableStatus,
+  isRetryableStatus,
   mayHaveExecuted,
-  repetitionAfter,
+  retryKindAfter,
 } from "../../../../src/upstream/retry/retry-policy.ts";
 import type { AttemptOutcome } from "../../../../src/upstream/retry/retry-policy.ts";
 
@@ -35,7 +35,7 @@ const table: readonly [string, AttemptOutcome, Record<RepeatClass, string>][] = 
   [
     "reset after sending",
     failed("RESET", true),
-    { safe: "atOnce", conditional: "backoff", unsafe: "none" },
+    { safe: "immediate", conditional: "backoff", unsafe: "none" },
   ],
   [
     "timed out before sending",
@@ -68,19 +68,19 @@ describe("what an outcome calls for", () => {
   for (const [name, outcome, expected] of table) {
     for (const repeat of ["safe", "conditional", "unsafe"] as const) {
       test(`${name}, ${repeat}: ${expected[repeat]}`, () => {
-        expect(repetitionAfter(outcome, repeat, 0)).toBe(expected[repeat]);
+        expect(retryKindAfter(outcome, repeat, 0)).toBe(expected[repeat]);
       });
     }
   }
 
   test("only the first attempt after a broken connection is made at once", () => {
-    expect(repetitionAfter(failed("RESET", true), "safe", 1)).toBe("backoff");
+    expect(retryKindAfter(failed("RESET", true), "safe", 1)).toBe("backoff");
   });
 
   test("an answer is worth a second look if and only if some class repeats it", () => {
     for (let status = 200; status < 600; status++) {
-      expect(isRepeatableStatus(status)).toBe(
-        repetitionAfter(answered(status), "safe", 0) !== "none",
+      expect(isRetryableStatus(status)).toBe(
+        retryKindAfter(answered(status), "safe", 0) !== "none",
       );
     }
   });

@@ -4,7 +4,7 @@ import type { RepeatClass } from "../../../../src/rpc-table.ts";
 import { createPool } from "../../../../src/upstream/transport/pool.ts";
 import { createRetry } from "../../../../src/upstream/retry/retry.ts";
 import { createRetryBudget } from "../../../../src/upstream/retry/retry-budget.ts";
-import { createTransact } from "../../../../src/upstream/transport/transport.ts";
+import { createTransport } from "../../../../src/upstream/transport/transport.ts";
 import type { Send } from "../../../../src/upstream/layer.ts";
 import { startRawServer } from "../raw-server.ts";
 import { openRequest, upstreamErrorOf } from "../requests.ts";
@@ -24,7 +24,7 @@ async function withSend(
     budget: createRetryBudget({ clock: systemClock }),
   });
   try {
-    await work(retry(createTransact({ pool, clock: systemClock })));
+    await work(retry(createTransport({ pool, clock: systemClock })));
   } finally {
     await pool.close();
   }
@@ -61,18 +61,18 @@ test("after a reset the next attempt goes over a new connection, not over anothe
     else socket.write(ok);
     old.add(socket);
   });
-  const atOnce = 4;
+  const immediate = 4;
   await withSend(
     server.origin,
     async (send) => {
-      await Promise.all(Array.from({ length: atOnce }, () => send(request("safe"))));
-      expect(server.accepted).toBe(atOnce);
+      await Promise.all(Array.from({ length: immediate }, () => send(request("safe"))));
+      expect(server.accepted).toBe(immediate);
       const later = request("safe");
       expect((await send(later)).status).toBe(200);
       expect(later.call.attemptLog.attempts).toBe(2);
-      expect(server.accepted).toBe(atOnce + 1);
+      expect(server.accepted).toBe(immediate + 1);
     },
-    atOnce,
+    immediate,
   );
 });
 

@@ -114,7 +114,7 @@ describe("attempts", () => {
     const sent = made.send(request());
     await made.clock.advance(1_000);
     await sent;
-    expect(told).toEqual(["Any atOnce", "Any backoff"]);
+    expect(told).toEqual(["Any immediate", "Any backoff"]);
   });
 });
 
@@ -245,7 +245,7 @@ describe("budget", () => {
   test("an answer earns, a failure does not", async () => {
     const clock = createDrivenClock();
     const budget = createRetryBudget({ clock });
-    budget.spend();
+    budget.withdraw();
     await script([answered(404)], { budget }).send(request());
     expect(budget.balance).toBeCloseTo(49.1);
     await script([answered(503)], { budget }).send(request("unsafe"));

@@ -1,6 +1,6 @@
 import { createPool } from "../../../../src/upstream/transport/pool.ts";
 import type { Pool, PoolOptions } from "../../../../src/upstream/transport/pool.ts";
-import { createTransact } from "../../../../src/upstream/transport/transport.ts";
+import { createTransport } from "../../../../src/upstream/transport/transport.ts";
 import type { Send } from "../../../../src/upstream/layer.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import type { DrivenClock } from "../../../support/driven-clock.ts";
@@ -17,7 +17,7 @@ export function wayTo(origin: string, options: Partial<PoolOptions> = {}): Way {
   const clock = createDrivenClock();
   const pool = createPool({ origin, connections: 1, clock, ...options });
   return {
-    send: createTransact({ pool, clock }),
+    send: createTransport({ pool, clock }),
     pool,
     clock,
     async [Symbol.asyncDispose]() {

@@ -1,13 +1,13 @@
 import { assert, boolean, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { errors } from "undici";
-import { classify } from "../../../../src/upstream/transport/transport-error.ts";
+import { toUpstreamError } from "../../../../src/upstream/transport/transport-error.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 
 const withCode = (code: string, message = "SECRET"): Error =>
   Object.assign(new Error(message), { code });
 
-describe("classify", () => {
+describe("toUpstreamError", () => {
   test.each([
     ["ECONNREFUSED", "UNREACHABLE", "RESET"],
     ["ENOTFOUND", "UNREACHABLE", "RESET"],
@@ -40,8 +40,8 @@ describe("classify", () => {
     ["ERR_SSL_WRONG_VERSION_NUMBER", "TLS", "TLS"],
     ["EPROTO", "TLS", "TLS"],
   ])("reads %s as %s before and %s after writing began", (code, before, after) => {
-    expect(classify(withCode(code), false)).toMatchObject({ code: before, sent: false });
-    expect(classify(withCode(code), true)).toMatchObject({ code: after, sent: true });
+    expect(toUpstreamError(withCode(code), false)).toMatchObject({ code: before, sent: false });
+    expect(toUpstreamError(withCode(code), true)).toMatchObject({ code: after, sent: true });
   });
 
   test("knows a parser error by its class and takes the bytes from it", () => {
@@ -49,18 +49,18 @@ describe("classify", () => {
       data: "SECRET",
     });
 
-    expect(classify(parserError, true)).toMatchObject({ code: "BAD_RESPONSE", sent: true });
+    expect(toUpstreamError(parserError, true)).toMatchObject({ code: "BAD_RESPONSE", sent: true });
     expect(parserError.data).toBeUndefined();
   });
 
   test("knows an unexpected interim answer by its text", () => {
-    const error = classify(withCode("UND_ERR_SOCKET", "bad response"), true);
+    const error = toUpstreamError(withCode("UND_ERR_SOCKET", "bad response"), true);
 
     expect(error).toMatchObject({ code: "BAD_RESPONSE" });
   });
 
   test("never blames the upstream for a request that cannot be written", () => {
-    const error = classify(withCode("UND_ERR_INVALID_ARG"), false);
+    const error = toUpstreamError(withCode("UND_ERR_INVALID_ARG"), false);
 
     expect(error).not.toBeInstanceOf(UpstreamError);
     expect(error.message).not.toContain("SECRET");
@@ -70,7 +70,7 @@ describe("classify", () => {
     assert(
       property(string(), string({ minLength: 1 }), boolean(), (code, secret, isSent) => {
         const cause = withCode(code, `<<${secret}>>`);
-        const error = classify(cause, isSent);
+        const error = toUpstreamError(cause, isSent);
         expect(error.cause).toBe(cause);
         expect(error.message).not.toContain(`<<${secret}>>`);
         if (error instanceof UpstreamError) expect(error.sent).toBe(isSent);

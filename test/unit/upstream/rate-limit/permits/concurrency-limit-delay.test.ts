@@ -4,7 +4,7 @@ import { createDrivenClock } from "../../../../support/driven-clock.ts";
 import { createDrivenPermits } from "./driven-permits.ts";
 
 /** What comes free can be used in the same turn. */
-const atOnce = (callback: () => void): void => callback();
+const immediate = (callback: () => void): void => callback();
 
 test("the wait is that for connections too, while all are busy", async () => {
   const clock = createDrivenClock();
@@ -12,7 +12,7 @@ test("the wait is that for connections too, while all are busy", async () => {
     createDrivenPermits(clock, 1_000, 1_000),
     4,
     clock,
-    atOnce,
+    immediate,
   );
   expect(permits.delayMs(100)).toBe(0);
   for (let taken = 0; taken < 4; taken++) permits.tryTake();
@@ -47,7 +47,7 @@ test("connections that come free together do not make the wait seem long", async
     createDrivenPermits(clock, 1_000, 1_000),
     8,
     clock,
-    atOnce,
+    immediate,
   );
   const waits: number[] = [];
   for (let round = 0; round < 50; round++) {
