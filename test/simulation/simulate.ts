@@ -16,6 +16,8 @@ export type Network = (random: () => number) => number;
 
 export interface Scenario {
   readonly settings: QuotaSettings;
+  /** Default: the rate of a gateway by itself. */
+  readonly createRate?: typeof createAdaptiveRate;
   readonly upstream: SimulatedUpstream;
   readonly network: Network;
   /** Default: there is always something to send. */
@@ -66,9 +68,9 @@ const longestBacklog = 512;
 
 export function simulate(scenario: Scenario): Run {
   const { upstream, network, demand, retryAfterMs, stalls } = scenario;
-  const { connections = Number.POSITIVE_INFINITY } = scenario;
+  const { connections = Number.POSITIVE_INFINITY, createRate = createAdaptiveRate } = scenario;
   const random = createRandom(scenario.seed ?? 1);
-  const controller = createAdaptiveRate(scenario.settings, { now: 0, random });
+  const controller = createRate(scenario.settings, { now: 0, random });
   const pacer = createPacer(controller.rate);
   const events = createEventQueue<SimulationEvent>();
   const seconds = Array.from({ length: scenario.seconds }, (): Second => {

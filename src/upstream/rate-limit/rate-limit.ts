@@ -131,8 +131,8 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     const retryAfterMs =
       retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
     if (status === 429) {
-      tracker.onThrottled(now, retryAfterMs);
-      share?.throttled(now);
+      // The group does not lower its quota for refused recovery probes.
+      if (tracker.onThrottled(now, retryAfterMs)) share?.throttled(now);
     } else {
       tracker.onAccepted(now);
       share?.accepted(now);

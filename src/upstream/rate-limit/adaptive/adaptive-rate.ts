@@ -24,8 +24,11 @@ export interface AdaptiveRate {
   readonly pausedUntil: number;
   /** Records a response that is not 429. */
   onAccepted(now: number): void;
-  /** Records a 429, with its `Retry-After` in milliseconds if it had a usable one. */
-  onThrottled(now: number, retryAfterMs: number | undefined): void;
+  /**
+   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns false if
+   * the 429 answered a recovery probe: then it says nothing about the rate.
+   */
+  onThrottled(now: number, retryAfterMs: number | undefined): boolean;
   /**
    * Moves on to `now`; to be called at every event and at most 100 ms apart. Returns whether the
    * rate or the pause has changed since the last call.
@@ -171,13 +174,17 @@ export function createAdaptiveRate(
       answers += 1;
       responses.throttle(now);
       estimate?.throttle(now);
-      if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);
+      if (state.kind === "lockout") {
+        lockout.throttleProbe(now, retryAfterMs);
+        return false;
+      }
       const mayLower = !bounds.isFixed && state.kind !== "measuring";
       if (mayLower && now >= decrease.nextAt) refuse(now);
       if (lockout.throttle(now, retryAfterMs, applied())) {
         dispatch({ kind: "lockedOut" }, now);
         estimate = undefined;
       } else conclude(now);
+      return true;
     },
     advance(now) {
       if (estimate !== undefined) conclude(now);

@@ -31,6 +31,14 @@ describe("under a group's guidance", () => {
     expect(leased.rate).toBe(40);
   });
 
+  test("only a 429 outside a lockout is a reason for the group to lower its quota", () => {
+    const leased = created(guided(40));
+    expect(leased.onThrottled(1_000, 30_000)).toBe(true);
+    expect(leased.onThrottled(31_000, undefined)).toBe(false);
+    leased.onAccepted(31_500);
+    expect(leased.onThrottled(32_000, undefined)).toBe(true);
+  });
+
   test("no bound is no bound", () => {
     const leased = created(guided(Number.POSITIVE_INFINITY));
     expect(leased.rate).toBe(Number.POSITIVE_INFINITY);

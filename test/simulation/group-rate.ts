@@ -1,0 +1,102 @@
+/** The rate of a member that shares its quota with nobody: the law of the lease script by itself. */
+import { createDemandEstimate } from "../../src/quota-share/demand-estimate.ts";
+import { createFallbackShare } from "../../src/quota-share/fallback-share.ts";
+import { leaseMs } from "../../src/quota-share/lease.ts";
+import type { createAdaptiveRate } from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import { createLeasedRate } from "../../src/upstream/rate-limit/adaptive/leased-rate.ts";
+import { createModelGroup, lend } from "../support/lease-model.ts";
+
+const refusalGapMs = 300;
+const boundless = Number.POSITIVE_INFINITY;
+
+/**
+ * Does what `quota-share.ts` and `gateway/quota.ts` do, without the time that Redis takes. The model
+ * stands for the script; `test/redis/lease-script.test.ts` proves that they agree.
+ */
+export const createGroupRate: typeof createAdaptiveRate = (
+  settings,
+  { now: createdAt, random },
+) => {
+  const { ceilingPerSecond, longestHoldMs = 300_000 } = settings;
+  const initial = settings.mode === "adaptive" ? (settings.initialPerSecond ?? 20) : boundless;
+  const initialPerSecond = initial === boundless ? undefined : initial;
+  const share = createFallbackShare({ ceilingPerSecond, initialPerSecond, replicas: 1 }, createdAt);
+  const leased = createLeasedRate({
+    limit: { perSecond: ceilingPerSecond ?? initial, mayProbe: true },
+    isFixed: settings.mode === "fixed",
+    longestHoldMs,
+    now: createdAt,
+    random,
+  });
+  const demand = createDemandEstimate(createdAt);
+  const group = createModelGroup();
+  let renewAt = createdAt;
+  let refusedAt = Number.NEGATIVE_INFINITY;
+  let refusedEpoch: number | undefined;
+
+  function renew(now: number): void {
+    const known = share.lease?.quotaPerSecond ?? boundless;
+    const isFound = known < boundless;
+    const request = {
+      memberId: "only",
+      ...demand.read(now, 0),
+      wantsPerSecond: 1e6,
+      hasPerSecond: share.has(now),
+      ceilingPerSecond,
+      seedPerSecond: isFound && known !== ceilingPerSecond ? known : initialPerSecond,
+      isSearching: !isFound,
+      refusedEpoch,
+      longestHoldMs,
+    };
+    const lease = lend(group, request, 1_000_000 + Math.floor(now), leaseMs);
+    refusedEpoch = undefined;
+    renewAt = now + (lease.rate < 0.9 * lease.share ? 250 : 1_000 * (0.9 + 0.2 * random()));
+    const { rate: ratePerSecond, share: sharePerSecond, quota: quotaPerSecond } = lease;
+    const { members, epoch } = lease;
+    share.grant({ ratePerSecond, sharePerSecond, members, quotaPerSecond, epoch }, now, now);
+  }
+  function follow(now: number): void {
+    if (now >= renewAt) renew(now);
+    leased.followLease(share.limit(now), now);
+  }
+  follow(createdAt);
+
+  return {
+    get rate() {
+      return leased.rate;
+    },
+    get quotaRate() {
+      return leased.quotaRate;
+    },
+    get safeRate() {
+      return leased.safeRate;
+    },
+    get phase() {
+      return leased.phase;
+    },
+    get pausedUntil() {
+      return leased.pausedUntil;
+    },
+    onAccepted(now) {
+      leased.onAccepted(now);
+      demand.accepted(now);
+    },
+    onThrottled(now, retryAfterMs) {
+      if (!leased.onThrottled(now, retryAfterMs)) return false;
+      demand.throttled(now);
+      const isOver = now - refusedAt >= refusalGapMs && share.kind(now) === "lease";
+      if (settings.mode === "fixed" || !isOver) return true;
+      refusedAt = now;
+      refusedEpoch = share.lease?.epoch;
+      share.decrease();
+      renewAt = now;
+      follow(now);
+      return true;
+    },
+    advance(now) {
+      follow(now);
+      return leased.advance(now);
+    },
+    slowRestart: (now) => leased.slowRestart(now),
+  };
+};
