@@ -216,7 +216,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   keyprotect: ["../upstream/layer.ts"],
   upstream: ["undici"],
   iam: ["../upstream/error.ts", "undici"],
-  "emulator/keys": ["../iam/tokens.ts", "../http/route.ts", "../instance.ts"],
+  "emulator/keys": ["../iam/tokens.ts", "../api/route.ts", "../instance.ts"],
 };
 
 interface Finding {

@@ -2,7 +2,7 @@
 import type { Profile } from "./profile.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
 
-export interface Setting {
+export interface Environment {
   readonly profile: Profile;
   /** Appears in CRNs. */
   readonly region: string;

@@ -4,7 +4,7 @@ import type { Profile } from "./profile.ts";
 import type { QuotaRule } from "./control/quota.ts";
 import { generateTransportKeys } from "./lockers/transport-key.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
-import type { User } from "./iam/user.ts";
+import type { User } from "./user.ts";
 
 /** The instance there is if none is configured. It exists in emulators only. */
 export const defaultInstanceId = "e0a1b2c3-0000-4000-8000-000000000001";

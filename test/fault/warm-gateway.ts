@@ -1,6 +1,6 @@
 /** A gateway that has its token, a root key and a ciphertext, so that what a test counts is what the fault brought about. */
 import type { Fault, FaultAction } from "../../src/emulator/control/faults.ts";
-import type { LoggedRequest } from "../../src/emulator/http/request-log.ts";
+import type { LoggedRequest } from "../../src/emulator/control/request-log.ts";
 import { createKeyId, unwrapKeyRequest, wrapKeyRequest } from "../support/requests.ts";
 import {
   startTestGateway,

@@ -8,7 +8,7 @@ import { credentials, makeGenericClientConstructor, Metadata } from "@grpc/grpc-
 import { loadSync, type MethodDefinition } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import { describe, expect, test } from "vitest";
-import type { User } from "../../src/emulator/iam/user.ts";
+import type { User } from "../../src/emulator/user.ts";
 import { KeyType } from "../../src/gen/keyprotect/v1/key.ts";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";

@@ -1,5 +1,6 @@
 /** Every operation of Key Protect that the emulator plays: where it lives, who may call it, and what its refusals say. */
-import type { Role } from "../iam/user.ts";
+/** IAM service roles. Each of the first four includes the ones before it. */
+export type Role = "Reader" | "ReaderPlus" | "Writer" | "Manager" | "KeyPurge";
 
 interface OperationRow {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";

@@ -1,5 +1,6 @@
 /** Scripted misbehaviour: which requests it befalls, how often, and what then happens instead of a proper answer. */
-import type { JsonObject } from "../http/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
+import { globPattern } from "../api/route.ts";
 
 /** What a fault does. Without an action it only delays. */
 export type FaultAction =
@@ -147,9 +148,4 @@ function compileMatch(match: FaultMatch): (subject: FaultSubject) => boolean {
     (operation === undefined || operation === subject.operation) &&
     (instanceId === undefined || instanceId === subject.instanceId) &&
     (path === undefined || subject.path.search(path) >= 0);
-}
-
-function globPattern(glob: string): RegExp {
-  const literals = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literals.join(".*")}$`);
 }

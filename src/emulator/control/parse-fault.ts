@@ -1,7 +1,7 @@
 /** Reading faults that come as JSON over the control routes. */
 import type { Fault, FaultAction, FaultMatch } from "./faults.ts";
-import { isJsonObject } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
+import { isJsonObject } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 
 type Check = (value: unknown) => boolean;
 

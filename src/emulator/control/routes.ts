@@ -1,27 +1,53 @@
 /**
- * The emulator's own routes. They need no token, are never struck by faults and do not appear in the request log.
- *
- *   GET    /emulator                 this list
- *   GET    /emulator/state           instances, users' subjects, clock, faults, quotas
- *   POST   /emulator/clock           {"advanceSeconds": 3600} or {"advanceMs": 250}
- *   GET    /emulator/faults          the script, with how often each fault struck
- *   POST   /emulator/faults          a fault (or a list): {"match": {"operation": "wrapKey"}, "times": 2, "action": {…}}
- *   DELETE /emulator/faults[?id=1]   one fault, or all
- *   GET    /emulator/requests        the request log; ?operation= &service= &correlationId= narrow it
- *   DELETE /emulator/requests        clears the log
- *   POST   /emulator/tokens/revoke   makes every access token worthless
- *   PUT    /emulator/quota           {"ratePerSecond": 10, "burst": 5, "retryAfterSeconds": 1, "instanceId": "…"}
- *   DELETE /emulator/quota           lifts all quotas
- *   PUT    /emulator/latency         {"ms": 20}
- *   POST   /emulator/registrations   {"keyId": "…", "resourceCrn": "crn:…", "preventsDeletion": true}
- *   POST   /emulator/reset           back to the first state
+ * The control routes, which drive the emulator over HTTP. They need no token, no fault applies to
+ * them and they do not appear in the request log. `routeList` below describes each of them.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Emulator } from "../emulator.ts";
-import { booleanField, fieldOf, isJsonObject, stringField } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
-import { parseFault } from "./parse-fault.ts";
+import { booleanField, fieldOf, isJsonObject, stringField } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import { VendorError } from "../api/vendor-error.ts";
+import type { EmulatorClock } from "../clock.ts";
+import type { Tokens } from "../iam/tokens.ts";
+import type { User } from "../user.ts";
+import type { Faults } from "./faults.ts";
+import { parseFault } from "./parse-fault.ts";
+import type { Quota } from "./quota.ts";
+import type { RequestFilter, RequestLog } from "./request-log.ts";
+
+/** The parts of an emulator that tests read and change, in code or over the control routes. */
+export interface Controls {
+  /** Base URL of Key Protect and of IAM, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly instanceIds: readonly string[];
+  readonly users: readonly User[];
+  readonly clock: EmulatorClock;
+  readonly faults: Faults;
+  readonly quota: Quota;
+  readonly requests: RequestLog;
+  readonly tokens: Tokens;
+  /** Sets the shortest time, in real milliseconds, that an answer of Key Protect takes. */
+  setLatency(ms: number): void;
+  /** Registers a cloud resource with a key, as other IBM services do. */
+  register(registration: NewRegistration): void;
+  /** Connections that are open now. */
+  readonly openConnections: number;
+  /**
+   * Deletes keys, policies, rings, faults and logged requests, resets clock, quota and latency, and
+   * revokes all tokens.
+   */
+  reset(): void;
+}
+
+/** A cloud resource that a key is to protect. */
+export interface NewRegistration {
+  /** Default: the first instance. */
+  readonly instanceId?: string;
+  readonly keyId: string;
+  readonly resourceCrn: string;
+  /** Whether the resource has a retention policy, which blocks even a forced deletion. Default false. */
+  readonly preventsDeletion?: boolean;
+  readonly description?: string;
+}
 
 const routeList = {
   "GET /emulator": "this list",
@@ -45,14 +71,14 @@ const routeList = {
 
 type ControlRoute = (body: JsonObject | readonly unknown[], query: URLSearchParams) => unknown;
 
-/** Tells whether a request is for the emulator itself. */
+/** Tells whether a URL belongs to the control routes. */
 export function isControlPath(url: string | undefined): boolean {
   return url !== undefined && /^\/emulator(?:[/?]|$)/.test(url);
 }
 
-/** Creates the function that answers control requests. */
+/** Creates the function that answers requests to the control routes. Bad requests get 400, unknown routes 404. */
 export function createControl(
-  emulator: Emulator,
+  emulator: Controls,
 ): (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void> {
   const routes: Readonly<Record<keyof typeof routeList, ControlRoute>> = {
     "GET /emulator": () => ({ routes: routeList }),
@@ -148,7 +174,7 @@ export function createControl(
   };
 }
 
-function stateOf(emulator: Emulator): object {
+function stateOf(emulator: Controls): object {
   return {
     url: emulator.url,
     instanceIds: emulator.instanceIds,
@@ -162,7 +188,7 @@ function stateOf(emulator: Emulator): object {
   };
 }
 
-function putQuota(emulator: Emulator, fields: JsonObject): void {
+function putQuota(emulator: Controls, fields: JsonObject): void {
   const burst = numberField(fields, "burst");
   const retryAfterSeconds = numberField(fields, "retryAfterSeconds");
   const rule = {
@@ -173,7 +199,7 @@ function putQuota(emulator: Emulator, fields: JsonObject): void {
   emulator.quota.set(rule, stringField(fields, "instanceId"));
 }
 
-function filterOf(query: URLSearchParams): Parameters<Emulator["requests"]["list"]>[0] {
+function filterOf(query: URLSearchParams): RequestFilter {
   const service = query.get("service");
   const operation = query.get("operation");
   const correlationId = query.get("correlationId");

@@ -4,9 +4,8 @@ import type { IncomingMessage } from "node:http";
 import { isIamPath } from "../iam/routes.ts";
 import type { IamRequest } from "../iam/routes.ts";
 import type { RouteMatch, Router } from "./router.ts";
+import { isUuid } from "../api/route.ts";
 import { refusal } from "../api/vendor-error.ts";
-
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** A request that has come in whole. */
 export interface Arrival {
@@ -40,7 +39,7 @@ export function readArrival(request: IncomingMessage, body: Buffer, route: Route
     headers: request.headers,
     body,
     match: isIamPath(path) ? undefined : route(method, path, query),
-    correlationId: typeof given === "string" && uuidPattern.test(given) ? given : randomUUID(),
+    correlationId: typeof given === "string" && isUuid(given) ? given : randomUUID(),
   };
 }
 

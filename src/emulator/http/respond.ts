@@ -1,8 +1,8 @@
 /** Putting answers on the wire, properly and improperly. */
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import type { Answer } from "./route.ts";
+import type { Answer } from "../api/route.ts";
 import type { FaultAction } from "../control/faults.ts";
-import { isJsonObject } from "./json-fields.ts";
+import { isJsonObject } from "../api/json-fields.ts";
 
 /** An answer as bytes. */
 export interface Reply {

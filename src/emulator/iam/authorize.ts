@@ -3,13 +3,12 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Instance } from "../instance.ts";
 import { operations } from "../api/operations.ts";
 import type { Operation } from "../api/operations.ts";
+import { isUuid } from "../api/route.ts";
 import type { Profile } from "../profile.ts";
 import type { Tokens } from "./tokens.ts";
-import { hasRole } from "./user.ts";
-import type { User } from "./user.ts";
+import { hasRole } from "../user.ts";
+import type { User } from "../user.ts";
 import { plainRefusal, refusal } from "../api/vendor-error.ts";
-
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** The two parties of an authorized request. */
 export interface Grant {
@@ -38,7 +37,7 @@ export function createAuthorize(
     }
 
     const instanceId = headers["bluemix-instance"];
-    if (typeof instanceId !== "string" || !uuidPattern.test(instanceId)) {
+    if (typeof instanceId !== "string" || !isUuid(instanceId)) {
       throw plainRefusal(
         400,
         "Request requires valid Bluemix-Instance Header containing a valid UUID",

@@ -1,8 +1,8 @@
 /** IBM's identity service, as far as an API key needs it: `POST /identity/token` and its older name `/oidc/token`. */
 import { randomUUID } from "node:crypto";
-import type { Answer } from "../http/route.ts";
+import type { Answer } from "../api/route.ts";
 import type { Tokens } from "./tokens.ts";
-import type { User } from "./user.ts";
+import type { User } from "../user.ts";
 
 /** A request to the identity service. */
 export interface IamRequest {

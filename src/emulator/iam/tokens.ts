@@ -1,6 +1,6 @@
 /** Access tokens: minting, checking and revoking them. JWTs, because clients read `iat` and `exp` out of them. */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import type { User } from "./user.ts";
+import type { User } from "../user.ts";
 
 /** A token as IAM hands it out. */
 export interface IssuedToken {

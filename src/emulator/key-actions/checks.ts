@@ -1,9 +1,9 @@
 /** What every action on a key checks first: that the key is there, of the right kind, and in a state that allows it. */
-import type { Call } from "../http/route.ts";
-import { isJsonObject } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
+import type { Call } from "../api/route.ts";
+import { isJsonObject } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import type { KeyRecord } from "../keys/record.ts";
-import { keyOf } from "../keys/routes.ts";
+import { keyOf } from "../keys/query.ts";
 import { obstacleTo, stateOf } from "../keys/state.ts";
 import type { KeyAction } from "../keys/state.ts";
 import type { Profile } from "../profile.ts";

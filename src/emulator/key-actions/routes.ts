@@ -1,16 +1,15 @@
 /** What is done to a key itself: rotating it, and the switches of its life. */
 import { randomBytes } from "node:crypto";
 import { bodyOf, checkState, readyKey } from "./checks.ts";
-import { noContent } from "../http/route.ts";
-import type { Answer, Call, Route } from "../http/route.ts";
-import { readMaterial } from "./import-material.ts";
+import { noContent } from "../api/route.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
+import { readMaterial } from "../lockers/import-material.ts";
 import type { KeyRecord } from "../keys/record.ts";
-import { keyOf } from "../keys/routes.ts";
+import { keyOf } from "../keys/query.ts";
 import { timersMs } from "../keys/state.ts";
 import { addKeyVersion } from "../keys/store.ts";
-import { liveTransportKey } from "../lockers/routes.ts";
 import type { Operation } from "../api/operations.ts";
-import type { Setting } from "../environment.ts";
+import type { Environment } from "../environment.ts";
 import { invalidQuery, refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
@@ -25,11 +24,11 @@ type ActionOperation = Extract<
 >;
 
 /** Creates the routes of the actions that change a key. */
-export function createActionRoutes({ profile }: Setting): Record<ActionOperation, Route> {
+export function createActionRoutes({ profile }: Environment): Record<ActionOperation, Route> {
   function rotateKey(call: Call): Answer {
     const key = readyKey(call, "rotate", profile);
     const { instance, now } = call;
-    const brought = readMaterial(bodyOf(call) ?? {}, true, () => liveTransportKey(instance, now));
+    const brought = readMaterial(bodyOf(call) ?? {}, true, instance, now);
     if (key.imported && brought === undefined) {
       throw refusal("KEY_PAYLOAD_REQ_ERR", {
         detail: "Key material is required to perform a 'rotate' action",

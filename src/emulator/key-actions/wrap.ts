@@ -2,14 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { bodyOf, readyKey } from "./checks.ts";
 import { createIvSource, parseWrappedKey, unwrap, wrap } from "./cipher.ts";
-import type { Answer, Call, Route } from "../http/route.ts";
-import { decodeBase64, stringField, stringsField } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
+import { decodeBase64, stringField, stringsField } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import { newestVersion } from "../keys/record.ts";
 import type { KeyRecord, KeyVersion } from "../keys/record.ts";
 import type { Operation } from "../api/operations.ts";
 import type { Profile } from "../profile.ts";
-import type { Setting } from "../environment.ts";
+import type { Environment } from "../environment.ts";
 import { invalidField, refusal } from "../api/vendor-error.ts";
 
 type WrapOperation = Extract<Operation, "wrapKey" | "unwrapKey" | "rewrapKey">;
@@ -23,7 +23,7 @@ const dekBytes = 32;
 const answer = (body: object): Answer => ({ status: 200, mediaType: actionType, body });
 
 /** Creates the routes of wrapping. */
-export function createWrapRoutes({ profile }: Setting): Record<WrapOperation, Route> {
+export function createWrapRoutes({ profile }: Environment): Record<WrapOperation, Route> {
   const nextIv = createIvSource();
   const versionName = (version: KeyVersion): object | undefined =>
     profile.showsKeyVersions ? { id: version.id } : undefined;

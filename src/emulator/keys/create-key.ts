@@ -1,28 +1,27 @@
 /** Creating a key from a request: checks, defaults, material and policies. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { checkNewAlias, maxAliasesPerKey } from "./alias-rules.ts";
-import type { Call } from "../http/route.ts";
+import { checkNewAlias, maxAliasesPerKey } from "./alias-routes.ts";
+import type { Call } from "../api/route.ts";
 import {
   booleanField,
   objectField,
   resourcesOf,
   stringField,
   stringsField,
-} from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
-import { readMaterial } from "../key-actions/import-material.ts";
-import type { BroughtMaterial } from "../key-actions/import-material.ts";
+} from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
+import { readMaterial } from "../lockers/import-material.ts";
+import type { BroughtMaterial } from "../lockers/import-material.ts";
 import type { Instance } from "../instance.ts";
-import { liveTransportKey } from "../lockers/routes.ts";
 import type { KeyRecord } from "./record.ts";
-import { newRotationPolicy, newDualAuthPolicy, readRotation } from "../policies/records.ts";
-import type { Setting } from "../environment.ts";
+import { newRotationPolicy, newDualAuthPolicy, readRotation } from "./policy-record.ts";
+import type { Environment } from "../environment.ts";
 import { invalidField, refusal } from "../api/vendor-error.ts";
 
 const forbiddenInTags = /[<>,:&|]/;
 
 /** Adds the key that a request describes to its instance. `hasOverrides`: policies come with the request, not from the instance. */
-export function createKey(call: Call, setting: Setting, hasOverrides: boolean): KeyRecord {
+export function createKey(call: Call, environment: Environment, hasOverrides: boolean): KeyRecord {
   const { instance, user, now } = call;
   const resources = resourcesOf(call.body);
   const fields = resources[0];
@@ -32,17 +31,17 @@ export function createKey(call: Call, setting: Setting, hasOverrides: boolean): 
   const extractable = booleanField(fields, "extractable") ?? true;
   const ringId = ringOf(call);
   const description = readDescription(fields);
-  const name = readName(fields, setting.profile.nameMaxLength);
+  const name = readName(fields, environment.profile.nameMaxLength);
   const tags = readTags(fields);
   const aliases = readAliases(fields, instance);
   const expiresAt = readExpiration(fields, now);
-  const brought = readMaterial(fields, !extractable, () => liveTransportKey(instance, now));
+  const brought = readMaterial(fields, !extractable, instance, now);
   checkAccess(instance, extractable, brought);
 
   const id = randomUUID();
   const key: KeyRecord = {
     id,
-    crn: `crn:v1:bluemix:public:kms:${setting.region}:a/${setting.accountId}:${instance.id}:key:${id}`,
+    crn: `crn:v1:bluemix:public:kms:${environment.region}:a/${environment.accountId}:${instance.id}:key:${id}`,
     name,
     description,
     tags,

@@ -1,6 +1,6 @@
-/** Which keys a list or a count is about: state, kind, ring, search, order, page. */
-import { integerQuery } from "../http/route.ts";
-import type { Call } from "../http/route.ts";
+/** Finds the keys that a request names: one by its path, or many by state, kind, ring and search. */
+import { pagination } from "../api/route.ts";
+import type { Call } from "../api/route.ts";
 import { filterKeys } from "./filter.ts";
 import type { KeyRecord } from "./record.ts";
 import { keyState, stateOf } from "./state.ts";
@@ -8,19 +8,23 @@ import { invalidQuery } from "../api/vendor-error.ts";
 
 interface Selection {
   readonly page: readonly KeyRecord[];
-  /** Keys that match, whatever the page. */
+  /** Number of keys that match, on all pages. */
   readonly total: number;
-  /** What the collection's metadata says beyond its type and total. */
+  /** Fields of the collection's metadata besides `collectionType` and `collectionTotal`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-const maxLimit = 5000;
+/** Finds the key that the path names, in the ring that the `x-kms-key-ring` header names. */
+export function keyOf(call: Call): KeyRecord {
+  const ring = call.headers["x-kms-key-ring"];
+  const ringId = typeof ring === "string" && ring !== "" ? ring : undefined;
+  return call.instance.keys.get(call.params["id"] ?? "", ringId, call.now);
+}
 
-/** Selects the keys that a request asks for. Deleted keys are left out unless their state is asked for. */
+/** Selects the keys of a list or a count. Omits deleted keys unless the request asks for a state. */
 export function selectKeys(call: Call, defaultLimit: number): Selection {
   const { query, now } = call;
-  const limit = integerQuery(query, "limit", defaultLimit, 1, maxLimit, invalidQuery);
-  const offset = integerQuery(query, "offset", 0, 0, Number.MAX_SAFE_INTEGER, invalidQuery);
+  const pageOf = pagination(query, defaultLimit);
   const states = statesOf(query.get("state"));
   const extractable = booleanQuery(query, "extractable");
   const ring = call.headers["x-kms-key-ring"];
@@ -39,12 +43,12 @@ export function selectKeys(call: Call, defaultLimit: number): Selection {
   const search = searchOf(query.get("search"));
   if (search !== undefined) keys = keys.filter(search.matches);
 
-  const isTotalWanted = query.get("totalCount") === "true";
+  const { items, metadata } = pageOf(sortKeys(keys, query.get("sort"), now));
   return {
-    page: sortKeys(keys, query.get("sort"), now).slice(offset, offset + limit),
+    page: items,
     total: keys.length,
     metadata: {
-      ...(isTotalWanted ? { totalCount: keys.length } : {}),
+      ...metadata,
       ...(search === undefined ? {} : { searchQuery: search.description }),
     },
   };
@@ -69,7 +73,7 @@ function booleanQuery(query: URLSearchParams, name: string): boolean | undefined
 function searchOf(
   text: string | null,
 ): { readonly matches: (key: KeyRecord) => boolean; readonly description: object } | undefined {
-  // The Go client appends a comma to what it searches for.
+  // The Go client appends a comma to its search text.
   let rest = (text ?? "").replace(/,$/, "");
   if (rest === "") return undefined;
   const scopes: string[] = [];

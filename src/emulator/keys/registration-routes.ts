@@ -1,11 +1,13 @@
-/** Registrations: which cloud resources a key protects. Other services make them; callers only read them. */
-import { collection, integerQuery } from "../http/route.ts";
-import type { Answer, Call, Route } from "../http/route.ts";
+/**
+ * The routes of registrations. A registration names a cloud resource that a key protects. Other IBM
+ * services create registrations; callers of Key Protect can only read them.
+ */
+import { collection, globPattern, pagination } from "../api/route.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
 import type { KeyRecord } from "./record.ts";
 import { newestVersion } from "./record.ts";
-import { keyOf } from "./routes.ts";
+import { keyOf } from "./query.ts";
 import type { Operation } from "../api/operations.ts";
-import { invalidQuery } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type RegistrationOperation = Extract<Operation, "getRegistrations" | "getRegistrationsAllKeys">;
@@ -21,11 +23,10 @@ export function createRegistrationRoutes(): Record<RegistrationOperation, Route>
 }
 
 function registrationsAnswer({ query }: Call, keys: readonly KeyRecord[]): Answer {
-  const limit = integerQuery(query, "limit", 200, 1, 5000, invalidQuery);
-  const offset = integerQuery(query, "offset", 0, 0, Number.MAX_SAFE_INTEGER, invalidQuery);
+  const pageOf = pagination(query, 200);
   const prevents = query.get("preventKeyDeletion");
   const crn = query.get("urlEncodedResourceCRNQuery") ?? "";
-  const pattern = new RegExp(`^${crn.split("*").map(escapePattern).join(".*")}$`);
+  const pattern = globPattern(crn);
   const matching = keys.flatMap((key) =>
     key.registrations
       .filter(({ resourceCrn }) => crn === "" || pattern.test(resourceCrn))
@@ -45,15 +46,10 @@ function registrationsAnswer({ query }: Call, keys: readonly KeyRecord[]): Answe
         },
       })),
   );
-  const metadata = query.get("totalCount") === "true" ? { totalCount: matching.length } : {};
-  const page = matching.slice(offset, offset + limit);
+  const { items, metadata } = pageOf(matching);
   return {
     status: 200,
     mediaType: registrationType,
-    body: collection(registrationType, page, metadata),
+    body: collection(registrationType, items, metadata),
   };
-}
-
-function escapePattern(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

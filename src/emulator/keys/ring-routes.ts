@@ -1,8 +1,8 @@
-/** Key rings. */
-import { collection, integerQuery, noContent } from "../http/route.ts";
-import type { Call, Route } from "../http/route.ts";
+/** The routes of key rings. */
+import { collection, noContent, pagination } from "../api/route.ts";
+import type { Call, Route } from "../api/route.ts";
 import type { Operation } from "../api/operations.ts";
-import { VendorError, invalidField, invalidQuery, refusal } from "../api/vendor-error.ts";
+import { VendorError, invalidField, refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type RingOperation = Extract<Operation, "listKeyRings" | "createKeyRing" | "deleteKeyRing">;
@@ -15,15 +15,7 @@ const maxRings = 50;
 export function createRingRoutes(): Record<RingOperation, Route> {
   return {
     listKeyRings: (call) => {
-      const limit = integerQuery(call.query, "limit", 100, 1, 5000, invalidQuery);
-      const offset = integerQuery(
-        call.query,
-        "offset",
-        0,
-        0,
-        Number.MAX_SAFE_INTEGER,
-        invalidQuery,
-      );
+      const pageOf = pagination(call.query, 100);
       const rings = [
         { id: "default" },
         ...[...call.instance.rings.values()].map(({ id, createdAt, createdBy }) => ({
@@ -32,8 +24,8 @@ export function createRingRoutes(): Record<RingOperation, Route> {
           createdBy,
         })),
       ];
-      const metadata = call.query.get("totalCount") === "true" ? { totalCount: rings.length } : {};
-      const body = collection(ringType, rings.slice(offset, offset + limit), metadata);
+      const { items, metadata } = pageOf(rings);
+      const body = collection(ringType, items, metadata);
       return { status: 200, mediaType: ringType, body };
     },
     createKeyRing: ({ params, instance, user, now }) => {

@@ -1,8 +1,8 @@
-/** Keys as resources: creating, reading, deleting, restoring and purging them. */
+/** The routes that create, read, delete, restore and purge keys. */
 import { createKey } from "./create-key.ts";
-import { collection, integerQuery, noContent, preferenceOf } from "../http/route.ts";
-import type { Answer, Call, Route } from "../http/route.ts";
-import { isJsonObject, stringField } from "../http/json-fields.ts";
+import { collection, noContent, pagination, preferenceOf } from "../api/route.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
+import { isJsonObject, stringField } from "../api/json-fields.ts";
 import type { KeyRecord } from "./record.ts";
 import {
   keyResource,
@@ -11,11 +11,11 @@ import {
   liveDeletionAuthorization,
   minimalKeyResource,
 } from "./resource.ts";
-import { selectKeys } from "./query.ts";
+import { keyOf, selectKeys } from "./query.ts";
 import { keyState, obstacleTo, stateOf, timersMs } from "./state.ts";
 import type { Operation } from "../api/operations.ts";
-import type { Setting } from "../environment.ts";
-import { invalidQuery, refusal } from "../api/vendor-error.ts";
+import type { Environment } from "../environment.ts";
+import { refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type KeyOperation = Extract<
@@ -35,13 +35,6 @@ type KeyOperation = Extract<
 
 const versionType = "application/vnd.ibm.kms.key.version+json";
 
-/** Finds the key that the path names, in the ring that the header names. */
-export function keyOf(call: Call): KeyRecord {
-  const ring = call.headers["x-kms-key-ring"];
-  const ringId = typeof ring === "string" && ring !== "" ? ring : undefined;
-  return call.instance.keys.get(call.params["id"] ?? "", ringId, call.now);
-}
-
 const keyAnswer = (status: number, resource: object): Answer => ({
   status,
   mediaType: keyType,
@@ -49,11 +42,11 @@ const keyAnswer = (status: number, resource: object): Answer => ({
 });
 
 /** Creates the routes of the key resource. */
-export function createKeyRoutes(setting: Setting): Record<KeyOperation, Route> {
-  const { profile } = setting;
+export function createKeyRoutes(environment: Environment): Record<KeyOperation, Route> {
+  const { profile } = environment;
 
   function create(call: Call, hasOverrides: boolean): Answer {
-    const key = createKey(call, setting, hasOverrides);
+    const key = createKey(call, environment, hasOverrides);
     const resource =
       preferenceOf(call.headers) === "representation"
         ? keyResourceWithPayload(key, call.now, profile)
@@ -179,17 +172,14 @@ function versions(call: Call): Answer {
   if (state !== keyState.active && call.query.get("allKeyStates") !== "true") {
     throw refusal("KEY_ACTION_INVALID_STATE_ERR");
   }
-  const limit = integerQuery(call.query, "limit", 200, 1, 5000, invalidQuery);
-  const offset = integerQuery(call.query, "offset", 0, 0, Number.MAX_SAFE_INTEGER, invalidQuery);
-  const page = key.versions.toReversed().slice(offset, offset + limit);
-  const isTotalWanted = call.query.get("totalCount") === "true";
+  const { items, metadata } = pagination(call.query, 200)(key.versions.toReversed());
   return {
     status: 200,
     mediaType: versionType,
     body: collection(
       versionType,
-      page.map(({ id, createdAt }) => ({ id, creationDate: toVendorDate(createdAt) })),
-      isTotalWanted ? { totalCount: key.versions.length } : {},
+      items.map(({ id, createdAt }) => ({ id, creationDate: toVendorDate(createdAt) })),
+      metadata,
     ),
   };
 }

@@ -1,11 +1,10 @@
 /** Transport keys: lockers in the words of 2019, import tokens today. An instance has one; a new one replaces it. */
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Answer, Call, Route } from "../http/route.ts";
-import { integerField, isJsonObject } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
-import type { Instance } from "../instance.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
+import { integerField, isJsonObject } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import type { Operation } from "../api/operations.ts";
-import type { Setting } from "../environment.ts";
+import type { Environment } from "../environment.ts";
 import type { TransportKey } from "./transport-key.ts";
 import { VendorError, plainRefusal, refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
@@ -20,20 +19,11 @@ const lockerMetadataType = "application/vnd.ibm.kms.locker_metadata+json";
 const lockerType = "application/vnd.ibm.kms.locker+json";
 const maxTokenRetrievals = 500;
 
-/** Gives the transport key that encrypted material may still come in with. Refuses with IMPORT_TOKEN_EXPIRED_ERR. */
-export function liveTransportKey(instance: Instance, now: number): TransportKey {
-  const { transportKey } = instance;
-  if (transportKey === undefined || transportKey.expiresAt <= now) {
-    throw refusal("IMPORT_TOKEN_EXPIRED_ERR");
-  }
-  return transportKey;
-}
-
 /** Creates the routes of lockers and import tokens. */
 export function createLockerRoutes({
   profile,
   transportKeys,
-}: Setting): Record<LockerOperation, Route> {
+}: Environment): Record<LockerOperation, Route> {
   async function create(call: Call, maxRetrievalsLimit: number): Promise<TransportKey> {
     const body: JsonObject = isJsonObject(call.body) ? call.body : {};
     const lifetimeSeconds = integerField(body, "expiration", 300, 86_400) ?? 600;

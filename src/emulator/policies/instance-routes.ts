@@ -1,6 +1,6 @@
 /** Policies of a whole instance. */
-import { collection, noContent } from "../http/route.ts";
-import type { Call, Route } from "../http/route.ts";
+import { collection, noContent } from "../api/route.ts";
+import type { Call, Route } from "../api/route.ts";
 import {
   booleanField,
   integerField,
@@ -8,10 +8,10 @@ import {
   rejectUnknownFields,
   resourcesOf,
   stringField,
-} from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
+} from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import type { InstancePolicySetting } from "../instance.ts";
-import { setPolicy } from "./records.ts";
+import { setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
 import { invalidField, invalidQuery, plainRefusal, refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";

@@ -1,17 +1,17 @@
 /** The policies of a key. */
-import { collection, noContent, preferenceOf } from "../http/route.ts";
-import type { Answer, Call, Route } from "../http/route.ts";
+import { collection, noContent, preferenceOf } from "../api/route.ts";
+import type { Answer, Call, Route } from "../api/route.ts";
 import {
   booleanField,
   fieldOf,
   objectField,
   rejectUnknownFields,
   resourcesOf,
-} from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
+} from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
 import type { KeyRecord, PolicyRecord } from "../keys/record.ts";
-import { keyOf } from "../keys/routes.ts";
-import { readRotation, setPolicy } from "./records.ts";
+import { keyOf } from "../keys/query.ts";
+import { readRotation, setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
 import { invalidField, invalidQuery, refusal } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";

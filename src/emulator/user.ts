@@ -1,7 +1,5 @@
-/** Who may call the emulated service. */
-
-/** IAM service roles. Each of the first four includes the ones before it. */
-export type Role = "Reader" | "ReaderPlus" | "Writer" | "Manager" | "KeyPurge";
+/** The identities that may call the emulated service. */
+import type { Role } from "./api/operations.ts";
 
 /** An identity with an API key. */
 export interface User {

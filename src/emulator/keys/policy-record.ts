@@ -5,8 +5,8 @@ import {
   integerField,
   isJsonObject,
   rejectUnknownFields,
-} from "../http/json-fields.ts";
-import type { KeyRecord, PolicyRecord, RotationSetting } from "../keys/record.ts";
+} from "../api/json-fields.ts";
+import type { KeyRecord, PolicyRecord, RotationSetting } from "./record.ts";
 import { refusal } from "../api/vendor-error.ts";
 
 interface Author {

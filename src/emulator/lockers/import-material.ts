@@ -1,8 +1,9 @@
 /** Taking in key material that callers bring along, plain or encrypted with the instance's transport key. */
 import { constants, createDecipheriv, privateDecrypt } from "node:crypto";
-import { decodeBase64, stringField } from "../http/json-fields.ts";
-import type { JsonObject } from "../http/json-fields.ts";
-import type { TransportKey } from "../lockers/transport-key.ts";
+import { decodeBase64, stringField } from "../api/json-fields.ts";
+import type { JsonObject } from "../api/json-fields.ts";
+import type { Instance } from "../instance.ts";
+import type { TransportKey } from "./transport-key.ts";
 import { invalidField, refusal } from "../api/vendor-error.ts";
 
 const maxStandardBytes = 7500;
@@ -21,7 +22,8 @@ export interface BroughtMaterial {
 export function readMaterial(
   fields: JsonObject,
   isRootKey: boolean,
-  liveTransportKey: () => TransportKey,
+  instance: Instance,
+  now: number,
 ): BroughtMaterial | undefined {
   const payload = stringField(fields, "payload");
   const encryptedNonce = stringField(fields, "encryptedNonce");
@@ -48,7 +50,7 @@ export function readMaterial(
   }
 
   if (!isRootKey) throw refusal("KEY_ROOT_REQ_ERR");
-  const transportKey = liveTransportKey();
+  const transportKey = liveTransportKey(instance, now);
   const material = openWithTransportKey(transportKey, bytes, algorithm);
   checkRootLength(material);
   if (importToken !== undefined) {
@@ -62,6 +64,13 @@ export function readMaterial(
     checkNonce(transportKey.nonce, material, encryptedNonce, iv);
   }
   return { material, isEncrypted };
+}
+
+function liveTransportKey({ transportKey }: Instance, now: number): TransportKey {
+  if (transportKey === undefined || transportKey.expiresAt <= now) {
+    throw refusal("IMPORT_TOKEN_EXPIRED_ERR");
+  }
+  return transportKey;
 }
 
 function checkRootLength(material: Buffer): void {

@@ -1,5 +1,5 @@
 /** Reading of JSON bodies the way the service does: a Go decoder, which ignores the case of names and takes `null` for absent. */
-import { invalidField, refusal } from "../api/vendor-error.ts";
+import { invalidField, refusal } from "./vendor-error.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
