@@ -1,12 +1,12 @@
-/** What the routes need to know of the emulator they run in. */
 import type { Profile } from "./profile.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
 
+/** The settings of an emulator that its routes depend on. */
 export interface Environment {
   readonly profile: Profile;
-  /** Appears in CRNs. */
+  /** Region in CRNs. */
   readonly region: string;
-  /** Appears in CRNs and tokens. */
+  /** Account in CRNs and tokens. */
   readonly accountId: string;
   readonly transportKeys: TransportKeySource;
 }

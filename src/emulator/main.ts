@@ -1,6 +1,7 @@
 /**
- * Runs the emulator by itself: `npm run emulator`. EMULATOR_PORT and EMULATOR_HOST say where it listens (default 127.0.0.1:8080),
- * EMULATOR_PROFILE (2019 or current, the default) which year's service it plays.
+ * Runs the emulator alone: `npm run emulator`. EMULATOR_PORT and EMULATOR_HOST set where it listens
+ * (default 127.0.0.1:8080). EMULATOR_PROFILE sets the version of the service: `current` (default)
+ * or `2019`. Exits with 78 if a variable is invalid.
  */
 import { startEmulator } from "./emulator.ts";
 

@@ -1,4 +1,4 @@
-/** How an emulator is set up. */
+/** The options of an emulator and their defaults. */
 import { currentProfile, profileOf2019 } from "./profile.ts";
 import type { Profile } from "./profile.ts";
 import type { QuotaRule } from "./control/quota.ts";
@@ -6,51 +6,58 @@ import { generateTransportKeys } from "./lockers/transport-key.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
 import type { User } from "./user.ts";
 
-/** The instance there is if none is configured. It exists in emulators only. */
+/** GUID of the default instance. It exists in emulators only. */
 export const defaultInstanceId = "e0a1b2c3-0000-4000-8000-000000000001";
 
-/** The API key there is if none is configured. It opens emulators only. */
+/** API key of the first default user. It is valid in emulators only. */
 export const defaultApiKey = "emulator-api-key-of-alice";
 
-/** The second default user's API key, for dual authorization. It opens emulators only. */
+/** API key of the second default user, for dual authorization. It is valid in emulators only. */
 export const secondApiKey = "emulator-api-key-of-bob";
 
 const allRoles = ["Manager", "KeyPurge"] as const;
 
-/** The users there are if none are configured. Both may do everything. */
+/** The default users. Both have all roles. */
 export const defaultUsers: readonly User[] = [
   { apiKey: defaultApiKey, subject: "IBMid-EMULATOR0A", roles: allRoles },
   { apiKey: secondApiKey, subject: "IBMid-EMULATOR0B", roles: allRoles },
 ];
 
+/** Options of `startEmulator`. All are optional. */
 export interface EmulatorOptions {
-  /** Default 127.0.0.1. */
+  /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string;
-  /** Default 0: any free port. */
+  /** Port to listen on. Default 0: any free port. */
   readonly port?: number;
-  /** GUIDs of the service instances, each isolated from the others. Default: `defaultInstanceId` alone. */
+  /** GUIDs of the service instances. Default: `defaultInstanceId` alone. */
   readonly instanceIds?: readonly string[];
-  /** Who may call. Default: `defaultUsers`. */
+  /** Users that can get a token. Default: `defaultUsers`. */
   readonly users?: readonly User[];
-  /** The year the service is played of, or single readings on top of today's. Default `current`. Both dialects answer in either. */
+  /**
+   * The version of the service: `2019`, `current` (default), or single values that replace those of
+   * `current`. Each version answers both dialects.
+   */
   readonly profile?: "current" | "2019" | Partial<Profile>;
-  /** Default `us-south`. */
+  /** Region in CRNs. Default `us-south`. */
   readonly region?: string;
-  /** Default: an emulator-only account. */
+  /** Account in CRNs and tokens. Default: an account that exists in emulators only. */
   readonly accountId?: string;
   /** Life of access tokens in seconds. Default 3600. */
   readonly tokenLifetimeSeconds?: number;
-  /** Real milliseconds that every answer of Key Protect (not of IAM) takes at least. Default 0. */
+  /** Shortest time of an answer of Key Protect (not of IAM), in real milliseconds. Default 0. */
   readonly latencyMs?: number;
   /** Requests per second and instance. Default: unlimited. */
   readonly quota?: QuotaRule;
-  /** Gives RSA-4096 pairs for lockers and import tokens. Default: a fresh pair each time, which takes up to some seconds. */
+  /**
+   * Source of the RSA-4096 pairs for lockers and import tokens. Default: a new pair each time,
+   * which can take some seconds.
+   */
   readonly transportKeys?: TransportKeySource;
-  /** How many requests the log remembers. Default 20,000. */
+  /** Number of requests that the log keeps. Default 20,000. */
   readonly requestLogCapacity?: number;
-  /** Decides about the probabilities of faults. Default `Math.random`. */
+  /** Random numbers from 0 to 1 for the probabilities of faults. Default `Math.random`. */
   readonly random?: () => number;
-  /** Wall time in milliseconds since the epoch. Default: the machine's. */
+  /** Wall clock, in milliseconds since the Unix epoch. Default: the machine's. */
   readonly wallNow?: () => number;
 }
 

@@ -1,28 +1,34 @@
-/** Where public sources about Key Protect disagree, or the service changed over the years, a profile says which reading is played. */
+/**
+ * The behaviour of the emulator where public sources about Key Protect disagree, or where the
+ * service has changed over the years.
+ */
 export interface Profile {
-  /** `reasons`: error bodies carry `reasons[]` (2020 and later); `text`: `errorMsg` alone (2019). */
+  /** `reasons`: error bodies have `reasons[]` (2020 and later). `text`: `errorMsg` alone (2019). */
   readonly errorStyle: "reasons" | "text";
-  /** Status for a well-formed ciphertext that this key did not wrap, or with another AAD. Documents say 422; 400 was seen. */
+  /**
+   * Status for a well-formed ciphertext that was wrapped by another key or with other additional
+   * data. IBM documents 422; 400 was observed.
+   */
   readonly wrongCiphertextStatus: 422 | 400;
-  /** Keys per list answer if the request names no `limit`. */
+  /** Keys per page if a list request has no `limit`. */
   readonly listDefaultLimit: number;
   /** `metadata.collectionType` of key lists. */
   readonly listCollectionType: string;
-  /** Longest allowed key name, in characters. */
+  /** Maximum length of a key name, in characters. */
   readonly nameMaxLength: number;
-  /** Whether answers name key versions. */
+  /** Whether answers contain key versions. */
   readonly showsKeyVersions: boolean;
-  /** Whether a key that was only created has a `lastUpdateDate`. */
+  /** Whether a key that has not changed since its creation has a `lastUpdateDate`. */
   readonly freshKeyHasLastUpdateDate: boolean;
-  /** Whether an expired key still unwraps, rewraps and rotates. */
+  /** Whether an expired key can unwrap, rewrap and rotate. */
   readonly isUsableWhenDeactivated: boolean;
   /** `algorithmType` and the mode in `algorithmMetadata`. */
   readonly algorithm: { readonly type: string; readonly mode: string };
-  /** Status of reading a locker whose retrievals are used up. */
+  /** Status of reading a locker that has no retrievals left. */
   readonly usedUpLockerStatus: 404 | 409;
 }
 
-/** The service of today. */
+/** The current service. */
 export const currentProfile: Profile = {
   errorStyle: "reasons",
   wrongCiphertextStatus: 422,

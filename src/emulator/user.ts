@@ -4,10 +4,10 @@ import type { Role } from "./api/operations.ts";
 /** An identity with an API key. */
 export interface User {
   readonly apiKey: string;
-  /** IAM subject, such as `IBMid-270000ABCD`. Dual authorization tells users apart by it. */
+  /** IAM subject, such as `IBMid-270000ABCD`. Dual authorization compares subjects. */
   readonly subject: string;
   readonly roles: readonly Role[];
-  /** Instances that the user can reach. Absent: all. */
+  /** IDs of the instances that the user can reach. Default: all. */
   readonly instanceIds?: readonly string[];
 }
 

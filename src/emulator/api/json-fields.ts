@@ -1,14 +1,18 @@
-/** Reading of JSON bodies the way the service does: a Go decoder, which ignores the case of names and takes `null` for absent. */
-import { invalidField, refusal } from "./vendor-error.ts";
+/**
+ * Reads JSON bodies as the service does. Its Go decoder ignores the case of field names and treats
+ * `null` as absent. Values of a wrong type are rejected with BAD_BODY_ERR.
+ */
+import { invalidField, rejection } from "./vendor-error.ts";
 
+/** A decoded JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Tells whether a JSON value is an object (and no array). */
+/** Tells whether a JSON value is an object. An array is not. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Finds a field under any spelling of its case. `null` counts as absent. */
+/** Finds a field, ignoring the case of its name. `null` counts as absent. */
 export function fieldOf(object: JsonObject, name: string): unknown {
   const exact = object[name];
   if (exact !== undefined) return exact ?? undefined;
@@ -20,7 +24,7 @@ export function fieldOf(object: JsonObject, name: string): unknown {
 }
 
 function wrongType(name: string, type: string): Error {
-  return refusal("BAD_BODY_ERR", {
+  return rejection("BAD_BODY_ERR", {
     detail: `json: cannot unmarshal field ${name} into type ${type}`,
   });
 }
@@ -39,7 +43,7 @@ export function booleanField(object: JsonObject, name: string): boolean | undefi
   throw wrongType(name, "bool");
 }
 
-/** Reads an optional integer within bounds. */
+/** Reads an optional integer from `min` to `max`. Rejects others with INVALID_FIELD_ERR. */
 export function integerField(
   object: JsonObject,
   name: string,
@@ -55,7 +59,7 @@ export function integerField(
   return value;
 }
 
-/** Reads an optional list of strings. Absent is the empty list. */
+/** Reads an optional list of strings. An absent list is empty. */
 export function stringsField(object: JsonObject, name: string): readonly string[] {
   const value = fieldOf(object, name);
   if (value === undefined) return [];
@@ -73,35 +77,35 @@ export function objectField(object: JsonObject, name: string): JsonObject | unde
   throw wrongType(name, "object");
 }
 
-/** Refuses fields that the service does not know in this place. */
+/** Rejects an object that has fields other than `known`. */
 export function rejectUnknownFields(object: JsonObject, known: readonly string[]): void {
   for (const key of Object.keys(object)) {
     if (!known.includes(key)) {
-      throw refusal("BAD_BODY_ERR", { detail: `json: unknown field "${key}"` });
+      throw rejection("BAD_BODY_ERR", { detail: `json: unknown field "${key}"` });
     }
   }
 }
 
-/** Takes the resources out of a collection body, after checking its metadata. */
+/** Returns the resources of a collection body. Rejects a body with missing or wrong metadata. */
 export function resourcesOf(body: unknown): readonly JsonObject[] {
-  if (body === undefined) throw refusal("NO_BODY_ERR");
-  if (!isJsonObject(body)) throw refusal("BAD_BODY_ERR", { detail: "not a collection" });
+  if (body === undefined) throw rejection("NO_BODY_ERR");
+  if (!isJsonObject(body)) throw rejection("BAD_BODY_ERR", { detail: "not a collection" });
   const metadata = objectField(body, "metadata");
   if (metadata === undefined || Object.keys(metadata).length === 0) {
-    throw refusal("BAD_BODY_ERR", { detail: "CollectionMetadata is empty" });
+    throw rejection("BAD_BODY_ERR", { detail: "CollectionMetadata is empty" });
   }
   const resources = fieldOf(body, "resources");
   if (!Array.isArray(resources) || !resources.every(isJsonObject)) {
-    throw refusal("BAD_BODY_ERR", { detail: "resources is not a list of objects" });
+    throw rejection("BAD_BODY_ERR", { detail: "resources is not a list of objects" });
   }
   const total = fieldOf(metadata, "collectionTotal");
-  if (total !== resources.length) throw refusal("COLLECTION_TOTAL_MISMATCH_ERR");
+  if (total !== resources.length) throw rejection("COLLECTION_TOTAL_MISMATCH_ERR");
   return resources;
 }
 
 const illegalBase64 = /[^A-Za-z0-9+/]/;
 
-/** Decodes standard, padded base64. `rule` completes "must be: " in the refusal. */
+/** Decodes standard base64 with padding. `rule` completes "must be: " in the error. */
 export function decodeBase64(name: string, text: string, rule: string): Buffer {
   const compact = text.replace(/[\r\n]/g, "");
   const padding = compact.endsWith("==") ? 2 : compact.endsWith("=") ? 1 : 0;

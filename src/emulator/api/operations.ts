@@ -1,14 +1,17 @@
-/** Every operation of Key Protect that the emulator plays: where it lives, who may call it, and what its refusals say. */
+/**
+ * The operations of Key Protect that the emulator implements, with path, required role and the text
+ * of their errors.
+ */
 /** IAM service roles. Each of the first four includes the ones before it. */
 export type Role = "Reader" | "ReaderPlus" | "Writer" | "Manager" | "KeyPurge";
 
 interface OperationRow {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** Below `/api/v2`. Names in braces match one segment. */
+  /** Path below `/api/v2`. Names in braces match one segment. */
   readonly path: string;
-  /** The least role that is enough. */
+  /** The lowest role that may call the operation. */
   readonly role: Role;
-  /** The phrase in `errorMsg`. */
+  /** The text in `errorMsg` of a rejected call. */
   readonly failure: string;
 }
 
@@ -22,7 +25,10 @@ const row = (
 const onKey = "Action could not be performed on key";
 const policyFailure = "Instance policy could not be created";
 
-/** The operations by the names that IBM's API documentation gives them (lockers: by their verbs). */
+/**
+ * The operations, named as in IBM's API documentation. Operations on lockers are named by their
+ * verbs.
+ */
 export const operations = {
   createKey: row("POST", "/keys", "Writer", "Key could not be created"),
   createKeyWithPoliciesOverrides: row(
@@ -116,7 +122,7 @@ export const operations = {
 /** The name of an operation of Key Protect. */
 export type Operation = keyof typeof operations;
 
-/** The operations that `POST /keys/{id}?action=` leads to. */
+/** Values of `action` in `POST /keys/{id}?action=…` (2019), with the operation of each. */
 export const operationsByAction: ReadonlyMap<string, Operation> = new Map([
   ["wrap", "wrapKey"],
   ["unwrap", "unwrapKey"],

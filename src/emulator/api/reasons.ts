@@ -1,4 +1,6 @@
-/** Every reason code of Key Protect that the emulator gives, with its usual status and text. */
+/**
+ * The reason codes of Key Protect that the emulator uses, each with its usual HTTP status and text.
+ */
 export const reasonCatalogue = {
   AUTHORIZATIONS_NOT_MET: [409, "Number of authorizations required to delete is not met"],
   BAD_BODY_ERR: [
@@ -64,5 +66,5 @@ export const reasonCatalogue = {
   UNPROCESSABLE_CIPHERTEXT_ERR: [422, "The provided ciphertext is invalid or corrupted"],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 
-/** A reason code that the emulator gives. */
+/** A reason code of Key Protect that the emulator uses. */
 export type ReasonCode = keyof typeof reasonCatalogue;

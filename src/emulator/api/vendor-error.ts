@@ -1,40 +1,40 @@
-/** Refusals in the words and the shape of Key Protect. */
+/** Errors with the texts and the format of Key Protect. */
 import { STATUS_CODES } from "node:http";
 import type { Profile } from "../profile.ts";
 import { reasonCatalogue } from "./reasons.ts";
 import type { ReasonCode } from "./reasons.ts";
 
-/** The part of a request that a refusal points at. */
-export interface RefusalTarget {
+/** The part of a request that caused an error. */
+export interface RejectionTarget {
   readonly type: "field" | "query_param";
   readonly name: string;
 }
 
-/** What a refusal says beyond its code. */
-export interface RefusalOptions {
-  /** Follows the catalogue's text of the code. */
+/** Details of an error besides its reason code. */
+export interface RejectionOptions {
+  /** Appended to the text that the catalogue has for the code. */
   readonly detail?: string;
-  /** Stands between the status and what could not be done, such as the state that is in the way. */
+  /** Inserted in `errorMsg` after the status, such as the state that forbids the action. */
   readonly state?: string;
-  readonly target?: RefusalTarget;
+  readonly target?: RejectionTarget;
   /** Replaces the catalogue's status. */
   readonly status?: number;
 }
 
-/** An answer that Key Protect refuses a request with. */
+/** A rejection of a request by Key Protect. Routes throw it; the dispatcher sends it. */
 export class VendorError extends Error {
   override readonly name = "VendorError";
   readonly status: number;
-  /** Absent where the service gives `errorMsg` alone. */
+  /** Absent if the service sends `errorMsg` without `reasons`. */
   readonly code: ReasonCode | undefined;
   readonly state: string | undefined;
-  readonly target: RefusalTarget | undefined;
+  readonly target: RejectionTarget | undefined;
 
   constructor(
     status: number,
     code: ReasonCode | undefined,
     message: string,
-    options: RefusalOptions = {},
+    options: RejectionOptions = {},
   ) {
     super(message);
     this.status = status;
@@ -44,21 +44,21 @@ export class VendorError extends Error {
   }
 }
 
-/** Creates the refusal with reason code `code`. */
-export function refusal(code: ReasonCode, options: RefusalOptions = {}): VendorError {
+/** Creates the error with reason code `code`. */
+export function rejection(code: ReasonCode, options: RejectionOptions = {}): VendorError {
   const [status, text] = reasonCatalogue[code];
   const message = options.detail === undefined ? text : `${text}: ${options.detail}`;
   return new VendorError(options.status ?? status, code, message, options);
 }
 
-/** Creates the refusal of a body field: `rule` completes "must be: ". */
+/** Creates the error of a body field. `rule` completes "must be: ". */
 export function invalidField(name: string, rule: string): VendorError {
   return new VendorError(400, "INVALID_FIELD_ERR", `The field \`${name}\` must be: ${rule}`, {
     target: { type: "field", name },
   });
 }
 
-/** Creates the refusal of a query parameter: `rule` completes "must be: ". */
+/** Creates the error of a query parameter. `rule` completes "must be: ". */
 export function invalidQuery(name: string, rule: string): VendorError {
   return new VendorError(
     400,
@@ -68,7 +68,7 @@ export function invalidQuery(name: string, rule: string): VendorError {
   );
 }
 
-// The misspelling in the text for 404 is the vendor's.
+// IBM's own text for 404 has the misspelling "They".
 const plainTexts: Readonly<Record<number, string>> = {
   400: "The key is missing a required field.",
   401: "Either the user does not have access to the specified resource, the resource does not exist, or the region is incorrectly set",
@@ -80,8 +80,10 @@ const plainTexts: Readonly<Record<number, string>> = {
   429: "Please wait a few minutes and try again.",
 };
 
-/** Creates the refusal that carries no reason code, with the service's general text for `status` unless `message` is given. */
-export function plainRefusal(status: number, message?: string): VendorError {
+/**
+ * Creates an error without a reason code. Default text: the service's general text for `status`.
+ */
+export function plainRejection(status: number, message?: string): VendorError {
   const text =
     message ??
     plainTexts[status] ??
@@ -89,7 +91,10 @@ export function plainRefusal(status: number, message?: string): VendorError {
   return new VendorError(status, undefined, text);
 }
 
-/** Renders the body of a refusal. `what` says what could not be done, such as "Key could not be created". */
+/**
+ * Creates the body of an error answer. `what` names the failure, such as "Key could not be
+ * created".
+ */
 export function errorBody(error: VendorError, what: string, profile: Profile): object {
   const statusText = STATUS_CODES[error.status] ?? "Error";
   const metadata = { collectionType: "application/vnd.ibm.kms.error+json", collectionTotal: 1 };

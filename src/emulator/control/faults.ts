@@ -1,12 +1,12 @@
-/** Scripted misbehaviour: which requests it befalls, how often, and what then happens instead of a proper answer. */
+/** Scripted faults: the requests that a fault applies to, how often, and its effect. */
 import type { JsonObject } from "../api/json-fields.ts";
 import { globPattern } from "../api/route.ts";
 
-/** What a fault does. Without an action it only delays. */
+/** The effect of a fault. A fault without an action only delays. */
 export type FaultAction =
   /**
-   * Answers without executing the request. `body`: text is sent as it is, an object as JSON, "" means empty; absent means the
-   * service's own error body for the status.
+   * Answers without executing the request. A `body` that is text is sent as it is ("" sends no
+   * body), an object is sent as JSON. Default: the service's own error body for the status.
    */
   | {
       readonly kind: "respond";
@@ -15,23 +15,29 @@ export type FaultAction =
       readonly body?: string | JsonObject;
       readonly contentType?: string;
     }
-  /** Cuts the connection with a TCP reset, before the request is executed or after. */
+  /** Closes the connection with a TCP reset, before or after executing the request. */
   | { readonly kind: "reset"; readonly when: "before-processing" | "after-processing" }
-  /** Never answers; the request is not executed. */
+  /** Never answers and does not execute the request. */
   | { readonly kind: "hang" }
-  /** Executes, sends the head and `afterBytes` of the body (default: half), then falls silent. */
+  /** Executes, sends the head and `afterBytes` of the body (default: half), then sends nothing. */
   | { readonly kind: "stall"; readonly afterBytes?: number }
-  /** Executes, then sends the body in pieces. */
+  /** Executes, then sends the body in pieces of `chunkBytes`, with a pause after each. */
   | { readonly kind: "drip"; readonly chunkBytes: number; readonly intervalMs: number }
   /** Executes, then sends the head of the answer one character at a time. */
   | { readonly kind: "drip-head"; readonly intervalMs: number }
-  /** Executes, announces the full length, sends `afterBytes` (default: half) and closes. */
+  /** Executes, declares the full length, sends `afterBytes` (default: half) and closes. */
   | { readonly kind: "truncate"; readonly afterBytes?: number }
   /** Executes, then answers with JSON that does not parse. */
   | { readonly kind: "garble" }
-  /** Executes, then answers with a body of at least `bytes`; `isChunked`: without announcing the length. */
+  /**
+   * Executes, then answers with a body of at least `bytes`. `isChunked` (default false) sends it
+   * without a Content-Length.
+   */
   | { readonly kind: "oversize"; readonly bytes: number; readonly isChunked?: boolean }
-  /** Executes, then changes the answer: a merge patch (RFC 7396), or a function in code. May change status and headers too. */
+  /**
+   * Executes, then changes the body by a merge patch (RFC 7396) or, in code, by a function. Can
+   * change status and headers too.
+   */
   | {
       readonly kind: "rewrite";
       readonly patch?: JsonObject | ((body: unknown) => unknown);
@@ -39,31 +45,35 @@ export type FaultAction =
       readonly headers?: Readonly<Record<string, string>>;
     };
 
-/** Which requests a fault befalls. Every given field has to fit; an empty match fits all but the control routes. */
+/**
+ * The requests that a fault applies to. Every given field must match. An empty match applies to all
+ * requests except those to the control routes.
+ */
 export interface FaultMatch {
   readonly service?: "iam" | "keyprotect";
   readonly method?: string;
-  /** The path without its query. In text, `*` stands for any characters. */
+  /** The path without the query. In a string, `*` stands for any characters. */
   readonly path?: string | RegExp;
   /** Name of the operation, such as `wrapKey`, in both dialects. */
   readonly operation?: string;
   readonly instanceId?: string;
 }
 
+/** A scripted fault. */
 export interface Fault {
   readonly match?: FaultMatch;
-  /** How often it strikes. Default: until it is removed. */
+  /** How many requests the fault applies to. Default: unlimited. */
   readonly times?: number;
-  /** Matching requests that pass unharmed before it strikes. Default 0. */
+  /** Number of matching requests to leave alone first. Default 0. */
   readonly skip?: number;
-  /** Chance that a matching request is struck, from 0 to 1. Default 1. */
+  /** Probability, from 0 to 1, that the fault applies to a matching request. Default 1. */
   readonly probability?: number;
-  /** Real milliseconds that pass before anything else happens. Default 0. */
+  /** Delay before the action or the normal answer, in real milliseconds. Default 0. */
   readonly delayMs?: number;
   readonly action?: FaultAction;
 }
 
-/** What a fault is matched against. */
+/** The properties of a request that a `FaultMatch` is compared with. */
 export interface FaultSubject {
   readonly service: "iam" | "keyprotect";
   readonly method: string;
@@ -72,21 +82,24 @@ export interface FaultSubject {
   readonly instanceId: string | undefined;
 }
 
-/** A fault in the script. */
+/** A fault that has been added, with its ID. */
 export interface ScriptedFault {
   readonly id: number;
   readonly fault: Fault;
-  /** How often it struck. */
+  /** How often the fault was applied. */
   readonly struck: number;
 }
 
+/** The faults of an emulator, in the order in which they were added. */
 export interface Faults {
-  /** Adds a fault behind the others; the first that fits a request strikes. Returns its ID. */
+  /** Adds a fault at the end and returns its ID. The first fault that matches is applied. */
   add(fault: Fault): number;
+  /** Removes a fault. Returns `false` if the ID is unknown. */
   remove(id: number): boolean;
+  /** Removes all faults. */
   clear(): void;
   list(): readonly ScriptedFault[];
-  /** Picks the fault for a request and counts it. */
+  /** Returns the fault for a request and counts the application. */
   take(subject: FaultSubject): Fault | undefined;
 }
 
@@ -98,7 +111,7 @@ interface Entry {
   struck: number;
 }
 
-/** Creates an empty script. `random` decides about probabilities. */
+/** Creates an empty list of faults. `random` gives numbers from 0 to 1 for the probabilities. */
 export function createFaults(random: () => number): Faults {
   let entries: readonly Entry[] = [];
   let lastId = 0;

@@ -1,4 +1,4 @@
-/** Reading faults that come as JSON over the control routes. */
+/** Validates faults that arrive as JSON over the control routes. */
 import type { Fault, FaultAction, FaultMatch } from "./faults.ts";
 import { isJsonObject } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
@@ -14,7 +14,7 @@ const isOneOf =
   (value) =>
     allowed.includes(value);
 
-// A trailing `?` marks fields that may be left out.
+// A trailing `?` marks optional fields.
 const actionFields: Readonly<Record<FaultAction["kind"], Readonly<Record<string, Check>>>> = {
   respond: {
     status: isAmount,
@@ -50,7 +50,7 @@ const faultFields: Readonly<Record<string, Check>> = {
   "action?": (value) => isAction(value),
 };
 
-/** Checks that a JSON value is a fault. Throws a RangeError that names the first field that is not right. */
+/** Checks that a JSON value is a fault. Throws a RangeError that names the first invalid field. */
 export function parseFault(value: unknown): Fault {
   if (!isFault(value)) throw new RangeError("a fault is an object");
   return value;

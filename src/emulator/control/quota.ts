@@ -1,21 +1,27 @@
-/** How many requests per second an instance is granted, as a token bucket. */
+/** Request quotas of instances, as token buckets. */
 
+/** The quota of an instance. */
 export interface QuotaRule {
-  /** Tokens that flow in per second. */
+  /** Tokens added per second. */
   readonly ratePerSecond: number;
-  /** Tokens that the bucket holds. Default: `ratePerSecond`, at least 1. */
+  /** Capacity of the bucket, in tokens. Default: `ratePerSecond`, at least 1. */
   readonly burst?: number;
-  /** `Retry-After` of the refusals, in seconds. Absent: refusals carry none. */
+  /** `Retry-After` of 429 answers, in seconds. Default: no such header. */
   readonly retryAfterSeconds?: number;
 }
 
+/** The quotas of an emulator. */
 export interface Quota {
-  /** Sets the rule of one instance, or of every instance without a rule of its own. `undefined` lifts it. Buckets start full. */
+  /**
+   * Sets the rule of one instance, or of every instance without a rule of its own. `undefined`
+   * removes the rule. Buckets start full.
+   */
   set(rule: QuotaRule | undefined, instanceId?: string): void;
-  /** Takes a token; returns the rule if there is none left, `undefined` if the request may pass. */
-  refusing(instanceId: string, now: number): QuotaRule | undefined;
-  /** The rules that are set; the key `*` is for all instances without their own. */
+  /** Takes a token. Returns the exceeded rule if no token is left, otherwise `undefined`. */
+  exceeded(instanceId: string, now: number): QuotaRule | undefined;
+  /** The rules by instance ID. The key `*` holds the rule for all other instances. */
   rules(): Readonly<Record<string, QuotaRule>>;
+  /** Removes all rules. */
   clear(): void;
 }
 
@@ -26,7 +32,7 @@ interface Bucket {
 
 const anyInstance = "*";
 
-/** Creates a quota that refuses nothing. */
+/** Creates quotas without a rule: no request is rejected. */
 export function createQuota(): Quota {
   const rules = new Map<string, QuotaRule>();
   const buckets = new Map<string, Bucket>();
@@ -41,7 +47,7 @@ export function createQuota(): Quota {
       if (instanceId === anyInstance) buckets.clear();
       else buckets.delete(instanceId);
     },
-    refusing(instanceId, now) {
+    exceeded(instanceId, now) {
       const rule = rules.get(instanceId) ?? rules.get(anyInstance);
       if (rule === undefined) return undefined;
       const burst = burstOf(rule);

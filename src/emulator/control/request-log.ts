@@ -1,38 +1,38 @@
-/** What was asked of the emulator, for tests to look at afterwards. No bodies and no credentials are kept. */
+/** A log of the requests to the emulator, for tests. It contains no bodies and no credentials. */
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 
-/** A request as it came in, and how it ended. */
+/** A request and its result. */
 export interface LoggedRequest {
-  /** Counts from 1 and never starts over, even if the log is cleared. */
+  /** Counts from 1. Clearing the log does not reset it. */
   readonly sequence: number;
   readonly service: "iam" | "keyprotect";
   readonly method: string;
   readonly path: string;
-  /** Without the question mark. */
+  /** The undecoded query, without the question mark. */
   readonly query: string;
-  /** The operation's name; `getToken` for IAM; `unknown` if the path leads nowhere. */
+  /** Name of the operation; `getToken` for IAM; `unknown` if no operation matches. */
   readonly operation: string;
   readonly instanceId: string | undefined;
   readonly correlationId: string | undefined;
-  /** Header names in lower case. The authorization is shortened to a fingerprint. */
+  /** Header names are in lower case. The authorization is replaced by a fingerprint. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly bodyBytes: number;
   /** Emulated time, in milliseconds since the epoch. */
   readonly receivedAt: number;
-  /** `undefined` while no status line was sent. */
+  /** `undefined` until the status line is sent. */
   readonly status: number | undefined;
-  /** Real milliseconds until the exchange was over; `undefined` while it is not. */
+  /** Real milliseconds until the response was closed; `undefined` until then. */
   readonly durationMs: number | undefined;
-  /** Whether the operation was executed, and not refused by a fault or by the quota before. */
+  /** Whether the operation was executed: neither a fault nor the quota rejected it before. */
   readonly isExecuted: boolean;
-  /** The action of the fault that struck; `delay` for one that only delayed. */
+  /** Action of the fault that was applied; `delay` for a fault without an action. */
   readonly fault: string | undefined;
-  /** Number of the connection it came over, counted from 1. */
+  /** Number of the connection that the request came over, counted from 1. */
   readonly connection: number;
 }
 
-/** Tells requests apart. */
+/** A condition on logged requests. Every given field must be equal. */
 export interface RequestFilter {
   readonly service?: "iam" | "keyprotect";
   readonly operation?: string;
@@ -42,32 +42,34 @@ export interface RequestFilter {
   readonly status?: number;
 }
 
+/** The log as tests read it. */
 export interface RequestLog {
-  /** The logged requests that fit, oldest first. */
+  /** The matching requests, oldest first. Default: all. */
   list(filter?: RequestFilter): readonly LoggedRequest[];
-  /** How many logged requests fit. */
+  /** Number of matching requests. Default: all. */
   count(filter?: RequestFilter): number;
   clear(): void;
 }
 
-/** The same entry while its request is under way. */
+/** A log entry whose request is still in progress. */
 export type OpenRequest = { -readonly [Field in keyof LoggedRequest]: LoggedRequest[Field] };
 
-/** The log as the emulator itself writes it. */
+/** The log as the dispatcher writes it. */
 export interface RequestRecorder extends RequestLog {
+  /** Adds an entry. The caller fills in the result. */
   open(
     entry: Omit<LoggedRequest, "sequence" | "status" | "durationMs" | "isExecuted" | "fault">,
   ): OpenRequest;
 }
 
-/** Creates a log that remembers the latest `capacity` requests. */
+/** Creates a log that keeps the latest `capacity` requests. */
 export function createRequestLog(capacity: number): RequestRecorder {
   let entries: OpenRequest[] = [];
   let lastSequence = 0;
 
   return {
     open(entry) {
-      // Cut in large steps, so that a full log costs nothing per request.
+      // Trims in steps of `capacity`, so that a full log adds almost no cost per request.
       if (entries.length >= capacity * 2) entries = entries.slice(-capacity);
       lastSequence += 1;
       const opened: OpenRequest = {
@@ -100,9 +102,12 @@ function fits(entry: LoggedRequest, filter: RequestFilter): boolean {
   );
 }
 
-/** Creates the function that copies headers for the log, with a fingerprint in place of the authorization. */
+/**
+ * Creates the function that copies headers for the log and replaces the authorization by a
+ * fingerprint.
+ */
 export function createHeaderCopy(): (headers: IncomingHttpHeaders) => LoggedRequest["headers"] {
-  // One caller sends the same token over and over.
+  // Remembers one fingerprint, because a caller usually sends the same token again.
   let lastAuthorization: string | undefined;
   let lastFingerprint = "";
   return (headers) => {
@@ -116,7 +121,7 @@ export function createHeaderCopy(): (headers: IncomingHttpHeaders) => LoggedRequ
   };
 }
 
-/** Shortens an authorization to its scheme and the beginning of its SHA-256: enough to tell tokens apart. */
+/** The scheme and the first 12 hex digits of the SHA-256: enough to tell tokens apart. */
 function fingerprint(authorization: string): string {
   const scheme = authorization.slice(0, authorization.indexOf(" ") + 1);
   const digest = createHash("sha256").update(authorization).digest("hex").slice(0, 12);

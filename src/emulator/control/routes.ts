@@ -44,7 +44,10 @@ export interface NewRegistration {
   readonly instanceId?: string;
   readonly keyId: string;
   readonly resourceCrn: string;
-  /** Whether the resource has a retention policy, which blocks even a forced deletion. Default false. */
+  /**
+   * Whether the resource has a retention policy, which blocks even a forced deletion. Default
+   * false.
+   */
   readonly preventsDeletion?: boolean;
   readonly description?: string;
 }
@@ -53,20 +56,20 @@ const routeList = {
   "GET /emulator": "this list",
   "GET /emulator/state": "instances, users, clock, faults and quotas",
   "POST /emulator/clock": '{"advanceSeconds": 3600} or {"advanceMs": 250}',
-  "GET /emulator/faults": "the script, with how often each fault struck",
+  "GET /emulator/faults": "the faults, with how often each was applied (struck)",
   "POST /emulator/faults":
     '{"match": {"service", "method", "path", "operation", "instanceId"}, "times", "skip", "probability", "delayMs", "action": {"kind", …}}',
   "DELETE /emulator/faults": "all faults, or ?id= of one",
-  "GET /emulator/requests": "the request log; ?operation= ?service= ?correlationId= narrow it",
+  "GET /emulator/requests": "the request log; ?operation= ?service= ?correlationId= select requests",
   "DELETE /emulator/requests": "clears the request log",
-  "POST /emulator/tokens/revoke": "makes every access token worthless",
+  "POST /emulator/tokens/revoke": "revokes every access token",
   "PUT /emulator/quota":
     '{"ratePerSecond": 10, "burst": 5, "retryAfterSeconds": 1, "instanceId": "…"}',
-  "DELETE /emulator/quota": "lifts all quotas",
+  "DELETE /emulator/quota": "removes all quotas",
   "PUT /emulator/latency": '{"ms": 20}',
   "POST /emulator/registrations":
     '{"keyId": "…", "resourceCrn": "crn:…", "preventsDeletion": false}',
-  "POST /emulator/reset": "back to the first state",
+  "POST /emulator/reset": "resets the emulator to its first state",
 } as const;
 
 type ControlRoute = (body: JsonObject | readonly unknown[], query: URLSearchParams) => unknown;
@@ -76,7 +79,10 @@ export function isControlPath(url: string | undefined): boolean {
   return url !== undefined && /^\/emulator(?:[/?]|$)/.test(url);
 }
 
-/** Creates the function that answers requests to the control routes. Bad requests get 400, unknown routes 404. */
+/**
+ * Creates the function that answers requests to the control routes. Bad requests get 400, unknown
+ * routes 404.
+ */
 export function createControl(
   emulator: Controls,
 ): (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void> {

@@ -1,11 +1,11 @@
-/** The way of a request through the emulator: log, fault, authorization, quota, route, answer. */
+/** Handles requests: log entry, fault, authorization, quota, route, answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { iamRequestOf, operationName, parseBody, readArrival } from "./read-request.ts";
-import type { Arrival } from "./read-request.ts";
+import { iamRequestOf, operationName, parseBody, readRequest } from "./read-request.ts";
+import type { ReceivedRequest } from "./read-request.ts";
 import type { Grant } from "../iam/authorize.ts";
 import type { Answer, Route } from "../api/route.ts";
 import type { FaultAction, Faults } from "../control/faults.ts";
-import { iamRefusal } from "../iam/routes.ts";
+import { iamRejection } from "../iam/routes.ts";
 import type { IamRequest } from "../iam/routes.ts";
 import { operations } from "../api/operations.ts";
 import type { Operation } from "../api/operations.ts";
@@ -15,9 +15,10 @@ import { createHeaderCopy } from "../control/request-log.ts";
 import type { OpenRequest, RequestRecorder } from "../control/request-log.ts";
 import { sendFaulty, sendReply, toReply } from "./respond.ts";
 import type { Router } from "./router.ts";
-import { VendorError, errorBody, plainRefusal } from "../api/vendor-error.ts";
+import { VendorError, errorBody, plainRejection } from "../api/vendor-error.ts";
 import type { EmulatorClock } from "../clock.ts";
 
+/** The parts of the emulator that the dispatcher uses. */
 export interface DispatchDeps {
   readonly profile: Profile;
   readonly clock: EmulatorClock;
@@ -28,7 +29,7 @@ export interface DispatchDeps {
   readonly authorize: (headers: IncomingMessage["headers"], operation: Operation) => Grant;
   readonly routes: Readonly<Record<Operation, Route>>;
   readonly iam: (request: IamRequest) => Answer;
-  /** Real time that every answer of Key Protect takes at least, in milliseconds. */
+  /** Shortest time of an answer of Key Protect, in real milliseconds. */
   readonly latencyMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
   readonly connectionOf: (request: IncomingMessage) => number;
@@ -36,7 +37,7 @@ export interface DispatchDeps {
 
 const errorType = "application/vnd.ibm.kms.error+json";
 
-/** Creates the function that answers one request, whose body has been read. */
+/** Creates the function that answers a request whose body has been read. */
 export function createDispatch(
   deps: DispatchDeps,
 ): (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void> {
@@ -45,8 +46,8 @@ export function createDispatch(
 
   return async (request, response, body) => {
     const startedAt = performance.now();
-    const arrival = readArrival(request, body, deps.route);
-    const { method, path, headers, match } = arrival;
+    const received = readRequest(request, body, deps.route);
+    const { method, path, headers, match } = received;
     const instanceId = headers["bluemix-instance"];
     const sentCorrelationId = headers["correlation-id"];
     const subject = {
@@ -58,7 +59,7 @@ export function createDispatch(
     };
     const entry = log.open({
       ...subject,
-      query: arrival.queryText,
+      query: received.queryText,
       correlationId: typeof sentCorrelationId === "string" ? sentCorrelationId : undefined,
       headers: copyHeaders(headers),
       bodyBytes: body.length,
@@ -78,25 +79,25 @@ export function createDispatch(
     const latencyMs = match === undefined ? 0 : deps.latencyMs();
     if (latencyMs > 0) await deps.pause(latencyMs);
     if (fault?.action !== undefined) {
-      await strike(arrival, response, entry, fault.action);
+      await applyFault(received, response, entry, fault.action);
       return;
     }
-    sendReply(response, toReply(await execute(arrival, entry)));
+    sendReply(response, toReply(await execute(received, entry)));
   };
 
-  async function execute(arrival: Arrival, entry: OpenRequest): Promise<Answer> {
-    if (arrival.match === undefined) {
+  async function execute(received: ReceivedRequest, entry: OpenRequest): Promise<Answer> {
+    if (received.match === undefined) {
       entry.isExecuted = true;
-      return deps.iam(iamRequestOf(arrival));
+      return deps.iam(iamRequestOf(received));
     }
-    const { match } = arrival;
+    const { match } = received;
     const what =
       match.kind === "operation"
         ? operations[match.operation].failure
         : "Request could not be performed";
     let answer: Answer;
     try {
-      answer = await perform(arrival, entry);
+      answer = await perform(received, entry);
     } catch (error) {
       if (!(error instanceof VendorError)) throw error;
       answer = {
@@ -105,22 +106,22 @@ export function createDispatch(
         body: errorBody(error, what, profile),
       };
     }
-    const correlated = { ...answer.headers, "Correlation-Id": arrival.correlationId };
+    const correlated = { ...answer.headers, "Correlation-Id": received.correlationId };
     return { ...answer, headers: correlated };
   }
 
-  function perform(arrival: Arrival, entry: OpenRequest): Answer | Promise<Answer> {
-    const { match, headers, query } = arrival;
+  function perform(received: ReceivedRequest, entry: OpenRequest): Answer | Promise<Answer> {
+    const { match, headers, query } = received;
     if (match === undefined || match.kind === "not-found")
-      throw plainRefusal(404, "The requested path does not exist.");
+      throw plainRejection(404, "The requested path does not exist.");
     if (match.kind === "wrong-method")
-      throw plainRefusal(405, "The method is not allowed for this path.");
+      throw plainRejection(405, "The method is not allowed for this path.");
     if (match.kind === "unknown-action") {
-      throw plainRefusal(400, "The query_param 'action' must be: the name of a key action");
+      throw plainRejection(400, "The query_param 'action' must be: the name of a key action");
     }
     const { user, instance } = deps.authorize(headers, match.operation);
     const now = clock.now();
-    const exceeded = deps.quota.refusing(instance.id, now);
+    const exceeded = deps.quota.exceeded(instance.id, now);
     if (exceeded !== undefined) return throttled(exceeded.retryAfterSeconds);
     entry.isExecuted = true;
     const route = deps.routes[match.operation];
@@ -130,7 +131,7 @@ export function createDispatch(
       params: match.params,
       query,
       headers,
-      body: parseBody(arrival.body),
+      body: parseBody(received.body),
       now,
     });
   }
@@ -142,24 +143,24 @@ export function createDispatch(
       status: 429,
       mediaType: errorType,
       headers,
-      body: errorBody(plainRefusal(429), "", profile),
+      body: errorBody(plainRejection(429), "", profile),
     };
   }
 
-  async function strike(
-    arrival: Arrival,
+  async function applyFault(
+    received: ReceivedRequest,
     response: ServerResponse,
     entry: OpenRequest,
     action: FaultAction,
   ): Promise<void> {
     switch (action.kind) {
       case "respond":
-        sendReply(response, toReply(scriptedAnswer(arrival, action)));
+        sendReply(response, toReply(scriptedAnswer(received, action)));
         return;
       case "hang":
         return;
       case "reset":
-        if (action.when === "after-processing") await execute(arrival, entry);
+        if (action.when === "after-processing") await execute(received, entry);
         response.socket?.resetAndDestroy();
         return;
       case "stall":
@@ -169,28 +170,28 @@ export function createDispatch(
       case "garble":
       case "oversize":
       case "rewrite":
-        await sendFaulty(response, await execute(arrival, entry), action, deps.pause);
+        await sendFaulty(response, await execute(received, entry), action, deps.pause);
     }
   }
 
   function scriptedAnswer(
-    arrival: Arrival,
+    received: ReceivedRequest,
     action: Extract<FaultAction, { kind: "respond" }>,
   ): Answer {
     const { status } = action;
     const headers: Record<string, string> = { ...action.headers };
-    if (arrival.match !== undefined) headers["Correlation-Id"] ??= arrival.correlationId;
+    if (received.match !== undefined) headers["Correlation-Id"] ??= received.correlationId;
     if (action.body === undefined) {
-      if (arrival.match === undefined) {
-        const refused = iamRefusal(
-          iamRequestOf(arrival),
+      if (received.match === undefined) {
+        const rejected = iamRejection(
+          iamRequestOf(received),
           status,
           "BXNIM0100E",
           "The request failed",
         );
-        return { ...refused, headers: { ...refused.headers, ...headers } };
+        return { ...rejected, headers: { ...rejected.headers, ...headers } };
       }
-      const body = errorBody(plainRefusal(status), "", profile);
+      const body = errorBody(plainRejection(status), "", profile);
       return { status, headers, mediaType: errorType, body };
     }
     const mediaType =

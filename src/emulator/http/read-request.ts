@@ -1,29 +1,33 @@
-/** A request as the emulator reads it off the wire. */
+/** Parses received requests. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIamPath } from "../iam/routes.ts";
 import type { IamRequest } from "../iam/routes.ts";
 import type { RouteMatch, Router } from "./router.ts";
 import { isUuid } from "../api/route.ts";
-import { refusal } from "../api/vendor-error.ts";
+import { rejection } from "../api/vendor-error.ts";
 
-/** A request that has come in whole. */
-export interface Arrival {
+/** A parsed request with its whole body. */
+export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The query as it came, without its question mark. */
+  /** The undecoded query, without the question mark. */
   readonly queryText: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
-  /** `undefined`: the request is for the identity service. */
+  /** `undefined` if the request is for the identity service. */
   readonly match: RouteMatch | undefined;
-  /** The caller's, if it is a UUID; otherwise a fresh one. */
+  /** The caller's correlation ID if it is a UUID, otherwise a new one. */
   readonly correlationId: string;
 }
 
-/** Reads a request line, its headers and the body that came with it. */
-export function readArrival(request: IncomingMessage, body: Buffer, route: Router): Arrival {
+/** Parses the request line and the headers, and routes the request. */
+export function readRequest(
+  request: IncomingMessage,
+  body: Buffer,
+  route: Router,
+): ReceivedRequest {
   const url = request.url ?? "/";
   const queryAt = url.indexOf("?");
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
@@ -43,18 +47,21 @@ export function readArrival(request: IncomingMessage, body: Buffer, route: Route
   };
 }
 
-/** Names the operation that a request is for. */
+/** Returns the name of the matched operation, `getToken` for IAM, or `unknown`. */
 export function operationName(match: RouteMatch | undefined): string {
   if (match === undefined) return "getToken";
   return match.kind === "operation" ? match.operation : "unknown";
 }
 
-/** Shows a request as the identity service sees it. */
-export function iamRequestOf({ method, headers, body }: Arrival): IamRequest {
+/** Selects the parts of a request that the identity service uses. */
+export function iamRequestOf({ method, headers, body }: ReceivedRequest): IamRequest {
   return { method, userAgent: headers["user-agent"], body };
 }
 
-/** Decodes a JSON body; `undefined` for none and for `null`. Refuses what is no JSON with BAD_BODY_ERR. */
+/**
+ * Decodes a JSON body. Returns `undefined` for an empty body and for `null`. Rejects text that is
+ * no JSON with BAD_BODY_ERR.
+ */
 export function parseBody(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   const text = body.toString("utf8");
@@ -63,6 +70,6 @@ export function parseBody(body: Buffer): unknown {
     const value: unknown = JSON.parse(text);
     return value ?? undefined;
   } catch {
-    throw refusal("BAD_BODY_ERR", { detail: "the body is not JSON" });
+    throw rejection("BAD_BODY_ERR", { detail: "the body is not JSON" });
   }
 }

@@ -1,10 +1,10 @@
-/** Putting answers on the wire, properly and improperly. */
+/** Sends answers, correct ones and ones that a fault has changed. */
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Answer } from "../api/route.ts";
 import type { FaultAction } from "../control/faults.ts";
 import { isJsonObject } from "../api/json-fields.ts";
 
-/** An answer as bytes. */
+/** A serialized answer. */
 export interface Reply {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
@@ -13,7 +13,7 @@ export interface Reply {
 
 const empty = Buffer.alloc(0);
 
-/** Writes an answer down as bytes. */
+/** Serializes an answer. */
 export function toReply(answer: Answer): Reply {
   const { status, body } = answer;
   const headers: OutgoingHttpHeaders = { ...answer.headers };
@@ -23,13 +23,13 @@ export function toReply(answer: Answer): Reply {
   return { status, headers, body: Buffer.from(text) };
 }
 
-/** Sends a reply with its length announced. */
+/** Sends a reply with a Content-Length. */
 export function sendReply(response: ServerResponse, { status, headers, body }: Reply): void {
   if (status !== 204) headers["Content-Length"] = body.length;
   response.writeHead(status, headers).end(body);
 }
 
-/** Changes an answer as RFC 7396 merges JSON. */
+/** Applies a JSON merge patch (RFC 7396). */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isJsonObject(patch)) return patch;
   const merged: Record<string, unknown> = isJsonObject(target) ? { ...target } : {};
@@ -45,7 +45,7 @@ type WireAction = Extract<
   { kind: "stall" | "drip" | "drip-head" | "truncate" | "garble" | "oversize" | "rewrite" }
 >;
 
-/** Sends what is left of an answer after a fault had its way with it. */
+/** Sends an answer in the way that a fault prescribes. */
 export async function sendFaulty(
   response: ServerResponse,
   answer: Answer,
@@ -119,7 +119,7 @@ export async function sendFaulty(
 
 const paddingBytes = 64 * 1024;
 
-// Whitespace before the JSON: the body is large, and would be valid if it were read to its end.
+// Pads with whitespace before the JSON, so that the large body is valid if it is read to its end.
 async function sendOversize(
   response: ServerResponse,
   { status, headers, body }: Reply,

@@ -1,8 +1,8 @@
-/** Finds the operation that a request line names. */
+/** Maps request lines to operations. */
 import { operations, operationsByAction } from "../api/operations.ts";
 import type { Operation } from "../api/operations.ts";
 
-/** The outcome of routing. */
+/** The result of routing a request. */
 export type RouteMatch =
   | {
       readonly kind: "operation";
@@ -25,10 +25,10 @@ function isOperation(name: string): name is Operation {
   return Object.hasOwn(operations, name);
 }
 
-/** Maps a method, a path and its query to an operation. */
+/** Finds the operation for a method, a path and a query. */
 export type Router = (method: string, path: string, query: URLSearchParams) => RouteMatch;
 
-/** Creates the router over all operations. */
+/** Creates the router for all operations. */
 export function createRouter(): Router {
   const byLength = new Map<number, Pattern[]>();
   for (const [operation, { method, path }] of Object.entries(operations)) {
@@ -50,7 +50,7 @@ export function createRouter(): Router {
         return { kind: "operation", operation: pattern.operation, params };
       }
       isKnownPath = true;
-      // The 2019 form of an action: the same path as the key, told apart by its query.
+      // In the API of 2019 an action has the path of its key and is named by the query.
       if (pattern.operation === "getKey" && method === "POST") {
         const operation = operationsByAction.get(query.get("action") ?? "");
         if (operation === undefined) return { kind: "unknown-action" };

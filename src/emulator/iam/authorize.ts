@@ -1,4 +1,4 @@
-/** Whether a request may be made at all: whose token, which instance, which role. */
+/** Authorizes requests to Key Protect by their token, instance and role. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Instance } from "../instance.ts";
 import { operations } from "../api/operations.ts";
@@ -8,17 +8,18 @@ import type { Profile } from "../profile.ts";
 import type { Tokens } from "./tokens.ts";
 import { hasRole } from "../user.ts";
 import type { User } from "../user.ts";
-import { plainRefusal, refusal } from "../api/vendor-error.ts";
+import { plainRejection, rejection } from "../api/vendor-error.ts";
 
-/** The two parties of an authorized request. */
+/** The user and the instance of an authorized request. */
 export interface Grant {
   readonly user: User;
   readonly instance: Instance;
 }
 
 /**
- * Creates the check of a request's headers for an operation. A missing role, an unknown instance and a bad token all give the
- * same 401, as the service does; only a bearer that is no JWT, and an instance that is no UUID, give a 400.
+ * Creates the function that authorizes a request by its headers. Like the service, it answers 401
+ * to a missing role, an unknown instance and a bad token alike. A bearer token that is no JWT and
+ * an instance that is no UUID get 400; in the profile of 2019 such a token gets 401.
  */
 export function createAuthorize(
   instances: ReadonlyMap<string, Instance>,
@@ -27,27 +28,27 @@ export function createAuthorize(
 ): (headers: IncomingHttpHeaders, operation: Operation) => Grant {
   return (headers, operation) => {
     const { authorization } = headers;
-    if (authorization === undefined) throw plainRefusal(401);
+    if (authorization === undefined) throw plainRejection(401);
     const [, bearer] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
-    const verdict = bearer === undefined ? undefined : tokens.check(bearer);
-    if (verdict === undefined || verdict.kind === "malformed") {
+    const check = bearer === undefined ? undefined : tokens.check(bearer);
+    if (check === undefined || check.kind === "malformed") {
       throw profile.errorStyle === "text"
-        ? plainRefusal(401)
-        : refusal("BEARER_SUB_EXTRACTION_ERR");
+        ? plainRejection(401)
+        : rejection("BEARER_SUB_EXTRACTION_ERR");
     }
 
     const instanceId = headers["bluemix-instance"];
     if (typeof instanceId !== "string" || !isUuid(instanceId)) {
-      throw plainRefusal(
+      throw plainRejection(
         400,
         "Request requires valid Bluemix-Instance Header containing a valid UUID",
       );
     }
     const instance = instances.get(instanceId.toLowerCase());
-    if (verdict.kind === "rejected" || instance === undefined) throw plainRefusal(401);
-    const { user } = verdict;
+    if (check.kind === "rejected" || instance === undefined) throw plainRejection(401);
+    const { user } = check;
     const isReachable = user.instanceIds === undefined || user.instanceIds.includes(instance.id);
-    if (!isReachable || !hasRole(user, operations[operation].role)) throw plainRefusal(401);
+    if (!isReachable || !hasRole(user, operations[operation].role)) throw plainRejection(401);
     return { user, instance };
   };
 }

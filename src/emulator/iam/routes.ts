@@ -1,4 +1,7 @@
-/** IBM's identity service, as far as an API key needs it: `POST /identity/token` and its older name `/oidc/token`. */
+/**
+ * The route of IBM's identity service that exchanges an API key for a token: `POST /identity/token`
+ * and its older name `/oidc/token`.
+ */
 import { randomUUID } from "node:crypto";
 import type { Answer } from "../api/route.ts";
 import type { Tokens } from "./tokens.ts";
@@ -22,7 +25,7 @@ export function isIamPath(path: string): boolean {
   return path === "/identity/token" || path === "/oidc/token";
 }
 
-/** Creates the token route over the users that have an API key. */
+/** Creates the token route. It knows the API keys of `users`. */
 export function createIamRoute(
   users: readonly User[],
   tokens: Tokens,
@@ -30,32 +33,32 @@ export function createIamRoute(
   const byApiKey = new Map(users.map((user) => [user.apiKey, user]));
 
   return (request) => {
-    const refuse = (status: number, code: string, message: string, details?: string): Answer =>
-      iamRefusal(request, status, code, message, details);
+    const reject = (status: number, code: string, message: string, details?: string): Answer =>
+      iamRejection(request, status, code, message, details);
     if (request.method !== "POST") {
-      return refuse(405, "BXNIM0060E", "HTTP method not allowed", "HTTP 405 Method Not Allowed");
+      return reject(405, "BXNIM0060E", "HTTP method not allowed", "HTTP 405 Method Not Allowed");
     }
     const form = new URLSearchParams(request.body.toString("utf8"));
     const grant = form.get("grant_type") ?? "";
-    if (grant === "") return refuse(400, "BXNIM0109E", "Property missing or empty: 'grant_type'");
+    if (grant === "") return reject(400, "BXNIM0109E", "Property missing or empty: 'grant_type'");
     if (grant === "refresh_token") {
-      return refuse(400, "BXNIM0407E", "The passed refresh token is invalid");
+      return reject(400, "BXNIM0407E", "The passed refresh token is invalid");
     }
     if (profileGrants.includes(grant)) {
-      return refuse(400, "BXNIM0398E", "Selected trusted profile not eligible");
+      return reject(400, "BXNIM0398E", "Selected trusted profile not eligible");
     }
     if (grant !== apiKeyGrant) {
-      return refuse(400, "BXNIM0106E", "Unsupported value for property 'grant_type'");
+      return reject(400, "BXNIM0106E", "Unsupported value for property 'grant_type'");
     }
     const responseType = form.get("response_type");
     if (responseType !== null && responseType !== "cloud_iam") {
-      return refuse(400, "BXNIM0106E", "Unsupported value for property 'response_type'");
+      return reject(400, "BXNIM0106E", "Unsupported value for property 'response_type'");
     }
     const apiKey = form.get("apikey") ?? "";
-    if (apiKey === "") return refuse(400, "BXNIM0109E", "Property missing or empty: 'apikey'");
+    if (apiKey === "") return reject(400, "BXNIM0109E", "Property missing or empty: 'apikey'");
     const user = byApiKey.get(apiKey);
     if (user === undefined) {
-      return refuse(400, "BXNIM0415E", "Provided API key could not be found.");
+      return reject(400, "BXNIM0415E", "Provided API key could not be found.");
     }
     const { accessToken, expiration, expiresIn } = tokens.issue(user);
     return {
@@ -75,8 +78,8 @@ export function createIamRoute(
 
 const transactionId = (): string => randomUUID().replaceAll("-", "");
 
-/** Creates a refusal in the words and the shape of the identity service. */
-export function iamRefusal(
+/** Creates an error answer in the format of the identity service. */
+export function iamRejection(
   request: { readonly userAgent: string | undefined },
   status: number,
   errorCode: string,

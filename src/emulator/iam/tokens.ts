@@ -1,39 +1,44 @@
-/** Access tokens: minting, checking and revoking them. JWTs, because clients read `iat` and `exp` out of them. */
+/**
+ * Issues, checks and revokes access tokens. Tokens are JWTs, because clients read the claims `iat`
+ * and `exp`.
+ */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import type { User } from "../user.ts";
 
-/** A token as IAM hands it out. */
+/** An access token in the answer of IAM. */
 export interface IssuedToken {
   readonly accessToken: string;
-  /** Seconds since the epoch. */
+  /** End of the token's life, in seconds since the Unix epoch. */
   readonly expiration: number;
-  /** Seconds. */
+  /** Life of the token, in seconds. */
   readonly expiresIn: number;
 }
 
 /** The outcome of checking a bearer token. */
-export type TokenVerdict =
+export type TokenCheck =
   | { readonly kind: "valid"; readonly user: User }
-  /** Not a JWT at all. */
+  /** The text is not a JWT. */
   | { readonly kind: "malformed" }
-  /** Expired, revoked or signed by somebody else. */
+  /** The token has expired, was revoked or has a foreign signature. */
   | { readonly kind: "rejected" };
 
+/** The token authority of an emulator. */
 export interface Tokens {
-  /** Mints a token. Default life: the emulator's. */
+  /** Issues a token. `lifetimeSeconds` defaults to the value of `setLifetime`. */
   issue(user: User, lifetimeSeconds?: number): IssuedToken;
-  check(accessToken: string): TokenVerdict;
-  /** Makes every token minted so far worthless, as an administrator who locks an identity does. */
+  /** Checks a bearer token. */
+  check(accessToken: string): TokenCheck;
+  /** Revokes every token issued so far, as IAM does when an administrator locks an identity. */
   revokeAll(): void;
-  /** Makes one token worthless. */
+  /** Revokes one token. */
   revoke(accessToken: string): void;
-  /** Sets the life of tokens minted from now on, in seconds. */
+  /** Sets the life of tokens issued from now on, in seconds. */
   setLifetime(seconds: number): void;
-  /** How many tokens were minted. */
+  /** Number of tokens issued since the start. */
   readonly issued: number;
 }
 
-interface Minted {
+interface TokenRecord {
   readonly user: User;
   readonly expiresAtMs: number;
   isRevoked: boolean;
@@ -42,7 +47,7 @@ interface Minted {
 const base64url = (value: object): string =>
   Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** Creates the token authority of one emulator. Its signing secret is random and never leaves it. */
+/** Creates the token authority of one emulator, with a random signing secret. */
 export function createTokens(options: {
   readonly now: () => number;
   readonly accountId: string;
@@ -51,7 +56,7 @@ export function createTokens(options: {
   const { now, accountId } = options;
   const secret = randomBytes(32);
   const header = base64url({ kid: "emulator", typ: "JWT", alg: "HS256" });
-  const minted = new Map<string, Minted>();
+  const records = new Map<string, TokenRecord>();
   let lifetimeSeconds = options.lifetimeSeconds;
   let issued = 0;
 
@@ -59,8 +64,8 @@ export function createTokens(options: {
 
   function forgetExpired(): void {
     const current = now();
-    for (const [token, { expiresAtMs }] of minted) {
-      if (expiresAtMs <= current) minted.delete(token);
+    for (const [token, { expiresAtMs }] of records) {
+      if (expiresAtMs <= current) records.delete(token);
     }
   }
 
@@ -88,12 +93,12 @@ export function createTokens(options: {
       });
       const signature = sign(`${header}.${claims}`).toString("base64url");
       const accessToken = `${header}.${claims}.${signature}`;
-      minted.set(accessToken, { user, expiresAtMs: expiration * 1000, isRevoked: false });
+      records.set(accessToken, { user, expiresAtMs: expiration * 1000, isRevoked: false });
       issued += 1;
       return { accessToken, expiration, expiresIn: seconds };
     },
     check(accessToken) {
-      const known = minted.get(accessToken);
+      const known = records.get(accessToken);
       if (known !== undefined) {
         const isGood = !known.isRevoked && now() < known.expiresAtMs;
         return isGood ? { kind: "valid", user: known.user } : { kind: "rejected" };
@@ -108,14 +113,14 @@ export function createTokens(options: {
         return { kind: "malformed" };
       }
       if (!hasSubject(claims)) return { kind: "malformed" };
-      // Every token of this emulator is remembered until it has expired, so this one is expired or foreign.
+      // Each issued token is kept until it expires, so an unknown token is expired or foreign.
       return { kind: "rejected" };
     },
     revokeAll() {
-      for (const token of minted.values()) token.isRevoked = true;
+      for (const token of records.values()) token.isRevoked = true;
     },
     revoke(accessToken) {
-      const known = minted.get(accessToken);
+      const known = records.get(accessToken);
       if (known !== undefined) known.isRevoked = true;
     },
     setLifetime(seconds) {

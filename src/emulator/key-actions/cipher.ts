@@ -1,11 +1,11 @@
-/** Wrapping with real cryptography: AES-GCM with the material of a key version, over additional authenticated data. */
+/** Wraps and unwraps with AES-GCM under a key version, with additional authenticated data (AAD). */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { KeyVersion } from "../keys/record.ts";
 
 const ivBytes = 12;
 const tagBytes = 16;
 
-/** What a wrapped key looks like inside its base64. The handle names the key version. */
+/** The JSON inside the base64 of a wrapped key. The handle is the ID of the key version. */
 interface Envelope {
   readonly ciphertext: string;
   readonly iv: string;
@@ -13,8 +13,9 @@ interface Envelope {
   readonly handle: string;
 }
 
-/** A wrapped key, taken apart. */
+/** A decoded wrapped key. */
 export interface WrappedKey {
+  /** Ciphertext, followed by the tag of 16 bytes. */
   readonly sealed: Buffer;
   readonly iv: Buffer;
   readonly handle: string;
@@ -33,7 +34,7 @@ function algorithmFor(material: Buffer): "aes-128-gcm" | "aes-192-gcm" | "aes-25
   }
 }
 
-/** Encodes the list of AAD strings so that no two lists share an encoding: each string is preceded by its length. */
+/** Encodes a list of AAD strings. A length before each string makes the encoding unambiguous. */
 export function encodeAad(aad: readonly string[]): Buffer {
   const parts: Buffer[] = [];
   for (const item of aad) {
@@ -45,7 +46,10 @@ export function encodeAad(aad: readonly string[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Creates a source of fresh initialization vectors. Randomness is drawn in bulk: one system call serves hundreds of wraps. */
+/**
+ * Creates a source of random initialization vectors. One call of the system generator gives 341 of
+ * them.
+ */
 export function createIvSource(): () => Buffer {
   let pool = Buffer.alloc(0);
   let used = 0;
@@ -59,7 +63,10 @@ export function createIvSource(): () => Buffer {
   };
 }
 
-/** Wraps `plaintext` under a fresh `iv` and returns the base64 text that the service calls ciphertext. */
+/**
+ * Wraps `plaintext` and returns the base64 text that the service calls ciphertext. Default `iv`:
+ * random.
+ */
 export function wrap(
   version: KeyVersion,
   plaintext: Buffer,
@@ -78,7 +85,7 @@ export function wrap(
   return Buffer.from(JSON.stringify(envelope)).toString("base64");
 }
 
-/** Takes a decoded ciphertext apart; `undefined` if it is none. */
+/** Parses a ciphertext after its base64 is decoded. Returns `undefined` if it is no wrapped key. */
 export function parseWrappedKey(decoded: Buffer): WrappedKey | undefined {
   let value: unknown;
   try {
@@ -115,8 +122,9 @@ function open(
 }
 
 /**
- * Unwraps with whichever version fits; `undefined` if none does. The version that the handle names is tried first, then
- * all others: two root keys with identical imported material unwrap each other's ciphertexts.
+ * Unwraps with the first version that works; returns `undefined` if none does. Tries the version
+ * that the handle names, then all others: two root keys with the same imported material can unwrap
+ * each other's ciphertexts.
  */
 export function unwrap(
   versions: readonly KeyVersion[],

@@ -1,4 +1,6 @@
-/** What is done to a key itself: rotating it, and the switches of its life. */
+/**
+ * The routes of the actions that change a key: rotate, enable, disable, authorize deletion, sync.
+ */
 import { randomBytes } from "node:crypto";
 import { bodyOf, checkState, readyKey } from "./checks.ts";
 import { noContent } from "../api/route.ts";
@@ -10,7 +12,7 @@ import { timersMs } from "../keys/state.ts";
 import { addKeyVersion } from "../keys/store.ts";
 import type { Operation } from "../api/operations.ts";
 import type { Environment } from "../environment.ts";
-import { invalidQuery, refusal } from "../api/vendor-error.ts";
+import { invalidQuery, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type ActionOperation = Extract<
@@ -30,7 +32,7 @@ export function createActionRoutes({ profile }: Environment): Record<ActionOpera
     const { instance, now } = call;
     const brought = readMaterial(bodyOf(call) ?? {}, true, instance, now);
     if (key.imported && brought === undefined) {
-      throw refusal("KEY_PAYLOAD_REQ_ERR", {
+      throw rejection("KEY_PAYLOAD_REQ_ERR", {
         detail: "Key material is required to perform a 'rotate' action",
         target: { type: "field", name: "payload" },
       });
@@ -42,10 +44,10 @@ export function createActionRoutes({ profile }: Environment): Record<ActionOpera
     const isTokenNeeded =
       policy?.isEnabled === true && policy.attributes?.["enforce_token"] === true;
     if (isTokenNeeded && brought?.isEncrypted === false) {
-      throw refusal("KEY_CREATE_IMPORT_ACCESS_ERR");
+      throw rejection("KEY_CREATE_IMPORT_ACCESS_ERR");
     }
     if (key.rotatedAt !== undefined && now < key.rotatedAt + timersMs.rotation) {
-      throw refusal("KEY_ROTATION_NOT_PERMITTED");
+      throw rejection("KEY_ROTATION_NOT_PERMITTED");
     }
     addKeyVersion(key, brought?.material ?? randomBytes(32), now);
     return noContent;
@@ -54,25 +56,25 @@ export function createActionRoutes({ profile }: Environment): Record<ActionOpera
   function disableKey(call: Call): Answer {
     const key = readyKey(call, "disable", profile);
     key.suspendedAt = call.now;
-    noteEvent(key, call.now);
+    recordLifecycleEvent(key, call.now);
     return noContent;
   }
 
   function enableKey(call: Call): Answer {
     const key = readyKey(call, "enable", profile);
     if (key.suspendedAt !== undefined && call.now < key.suspendedAt + timersMs.settle) {
-      throw refusal("REQ_TOO_EARLY_ERR");
+      throw rejection("REQ_TOO_EARLY_ERR");
     }
     key.suspendedAt = undefined;
-    noteEvent(key, call.now);
+    recordLifecycleEvent(key, call.now);
     return noContent;
   }
 
-  // Dual authorization is open to standard keys too.
+  // Standard keys can have dual authorization too.
   function authorizableKey(call: Call): KeyRecord {
     const key = keyOf(call);
     checkState(key, "authorize-deletion", call.now, profile);
-    if (key.dualAuthDelete?.setting !== true) throw refusal("NOT_DUAL_AUTH_ERR");
+    if (key.dualAuthDelete?.setting !== true) throw rejection("NOT_DUAL_AUTH_ERR");
     return key;
   }
 
@@ -100,7 +102,7 @@ function sync(call: Call): Answer {
   const key = keyOf(call);
   const earliest = (key.lifecycleEventAt ?? Number.NEGATIVE_INFINITY) + timersMs.sync;
   if (call.now < earliest) {
-    throw refusal("REQ_TOO_EARLY_ERR", {
+    throw rejection("REQ_TOO_EARLY_ERR", {
       detail: `Sync cannot be performed until at least ${toVendorDate(earliest)}`,
     });
   }
@@ -108,7 +110,7 @@ function sync(call: Call): Answer {
   return noContent;
 }
 
-function noteEvent(key: KeyRecord, now: number): void {
+function recordLifecycleEvent(key: KeyRecord, now: number): void {
   key.updatedAt = now;
   key.lifecycleEventAt = now;
 }

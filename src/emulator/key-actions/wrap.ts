@@ -1,4 +1,4 @@
-/** Wrapping, unwrapping and rewrapping of other keys. */
+/** The routes that wrap, unwrap and rewrap data keys. */
 import { randomBytes } from "node:crypto";
 import { bodyOf, readyKey } from "./checks.ts";
 import { createIvSource, parseWrappedKey, unwrap, wrap } from "./cipher.ts";
@@ -10,7 +10,7 @@ import type { KeyRecord, KeyVersion } from "../keys/record.ts";
 import type { Operation } from "../api/operations.ts";
 import type { Profile } from "../profile.ts";
 import type { Environment } from "../environment.ts";
-import { invalidField, refusal } from "../api/vendor-error.ts";
+import { invalidField, rejection } from "../api/vendor-error.ts";
 
 type WrapOperation = Extract<Operation, "wrapKey" | "unwrapKey" | "rewrapKey">;
 
@@ -22,7 +22,7 @@ const dekBytes = 32;
 
 const answer = (body: object): Answer => ({ status: 200, mediaType: actionType, body });
 
-/** Creates the routes of wrapping. */
+/** Creates the routes of wrap, unwrap and rewrap. */
 export function createWrapRoutes({ profile }: Environment): Record<WrapOperation, Route> {
   const nextIv = createIvSource();
   const versionName = (version: KeyVersion): object | undefined =>
@@ -97,7 +97,7 @@ function openCiphertext(
   profile: Profile,
 ): { readonly plaintext: Buffer; readonly version: KeyVersion; readonly aad: readonly string[] } {
   const body = bodyOf(call);
-  if (body === undefined) throw refusal("NO_BODY_ERR");
+  if (body === undefined) throw rejection("NO_BODY_ERR");
   const rule = "the original base64 encoded ciphertext from the wrap operation";
   const ciphertext = stringField(body, "ciphertext");
   if (ciphertext === undefined || ciphertext === "") throw invalidField("ciphertext", rule);
@@ -107,5 +107,5 @@ function openCiphertext(
   const opened = unwrap(key.versions, wrapped, aad);
   if (opened !== undefined) return { ...opened, aad };
   if (profile.wrongCiphertextStatus === 400) throw invalidField("ciphertext", rule);
-  throw refusal("UNPROCESSABLE_CIPHERTEXT_ERR");
+  throw rejection("UNPROCESSABLE_CIPHERTEXT_ERR");
 }

@@ -4,7 +4,7 @@ import type { Route } from "../api/route.ts";
 import { keyOf } from "./query.ts";
 import type { KeyStore } from "./store.ts";
 import type { Operation } from "../api/operations.ts";
-import { invalidField, refusal } from "../api/vendor-error.ts";
+import { invalidField, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type AliasOperation = Extract<Operation, "createKeyAlias" | "deleteKeyAlias">;
@@ -26,17 +26,17 @@ export function checkNewAlias(alias: string, keys: KeyStore): void {
   if (!aliasPattern.test(alias) || isUuid(alias) || reserved.includes(alias)) {
     throw invalidField("alias", "2 to 90 characters of letters, digits, - and _, and no UUID");
   }
-  if (keys.keyIdOfAlias(alias) !== undefined) throw refusal("KEY_ALIAS_NOT_UNIQUE_ERR");
+  if (keys.keyIdOfAlias(alias) !== undefined) throw rejection("KEY_ALIAS_NOT_UNIQUE_ERR");
 }
 
-/** Creates the routes of aliases. */
+/** Creates the routes that create and delete aliases. */
 export function createAliasRoutes(): Record<AliasOperation, Route> {
   return {
     createKeyAlias: (call) => {
       const key = keyOf(call);
       const { now, user, instance } = call;
       const alias = call.params["alias"] ?? "";
-      if (key.deletion !== undefined) throw refusal("KEY_DELETED_ERR");
+      if (key.deletion !== undefined) throw rejection("KEY_DELETED_ERR");
       checkNewAlias(alias, instance.keys);
       if (key.aliases.length >= maxAliasesPerKey) {
         throw invalidField("alias", `one of at most ${maxAliasesPerKey} for a key`);
@@ -53,7 +53,7 @@ export function createAliasRoutes(): Record<AliasOperation, Route> {
     deleteKeyAlias: (call) => {
       const key = keyOf(call);
       if (!call.instance.keys.removeAlias(key, call.params["alias"] ?? "")) {
-        throw refusal("KEY_ALIAS_NOT_FOUND_ERR");
+        throw rejection("KEY_ALIAS_NOT_FOUND_ERR");
       }
       return noContent;
     },

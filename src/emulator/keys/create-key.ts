@@ -1,4 +1,4 @@
-/** Creating a key from a request: checks, defaults, material and policies. */
+/** Creates keys from requests: validation, defaults, material and policies. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { checkNewAlias, maxAliasesPerKey } from "./alias-routes.ts";
 import type { Call } from "../api/route.ts";
@@ -11,22 +11,27 @@ import {
 } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import { readMaterial } from "../lockers/import-material.ts";
-import type { BroughtMaterial } from "../lockers/import-material.ts";
+import type { ImportedMaterial } from "../lockers/import-material.ts";
 import type { Instance } from "../instance.ts";
 import type { KeyRecord } from "./record.ts";
 import { newRotationPolicy, newDualAuthPolicy, readRotation } from "./policy-record.ts";
 import type { Environment } from "../environment.ts";
-import { invalidField, refusal } from "../api/vendor-error.ts";
+import { invalidField, rejection } from "../api/vendor-error.ts";
 
 const forbiddenInTags = /[<>,:&|]/;
 
-/** Adds the key that a request describes to its instance. `hasOverrides`: policies come with the request, not from the instance. */
+/**
+ * Creates the key that a request describes and adds it to the instance. With `hasOverrides` its
+ * policies come from the request, otherwise from the policies of the instance.
+ */
 export function createKey(call: Call, environment: Environment, hasOverrides: boolean): KeyRecord {
   const { instance, user, now } = call;
   const resources = resourcesOf(call.body);
   const fields = resources[0];
   if (fields === undefined || resources.length !== 1) {
-    throw refusal("BAD_BODY_ERR", { detail: "Only creation of one key per request is supported" });
+    throw rejection("BAD_BODY_ERR", {
+      detail: "Only creation of one key per request is supported",
+    });
   }
   const extractable = booleanField(fields, "extractable") ?? true;
   const ringId = ringOf(call);
@@ -74,7 +79,7 @@ export function createKey(call: Call, environment: Environment, hasOverrides: bo
 function ringOf({ headers, instance }: Call): string {
   const ring = headers["x-kms-key-ring"];
   if (typeof ring !== "string" || ring === "" || ring === "default") return "default";
-  if (!instance.rings.has(ring)) throw refusal("KEY_RING_NOT_FOUND_ERR");
+  if (!instance.rings.has(ring)) throw rejection("KEY_RING_NOT_FOUND_ERR");
   return ring;
 }
 
@@ -127,7 +132,7 @@ function readExpiration(fields: JsonObject, now: number): number | undefined {
 function checkAccess(
   instance: Instance,
   extractable: boolean,
-  brought: BroughtMaterial | undefined,
+  brought: ImportedMaterial | undefined,
 ): void {
   const policy = instance.policies.get("keyCreateImportAccess")?.setting;
   if (policy?.isEnabled !== true) return;
@@ -135,7 +140,7 @@ function checkAccess(
   const isForbidden = policy.attributes?.[action] === false;
   const lacksToken =
     policy.attributes?.["enforce_token"] === true && brought !== undefined && !brought.isEncrypted;
-  if (isForbidden || lacksToken) throw refusal("KEY_CREATE_IMPORT_ACCESS_ERR");
+  if (isForbidden || lacksToken) throw rejection("KEY_CREATE_IMPORT_ACCESS_ERR");
 }
 
 function applyOverrides(key: KeyRecord, fields: JsonObject, call: Call): void {

@@ -1,4 +1,7 @@
-/** The `filter` parameter of key lists: `property=value`, `property=op:value`, separated by spaces. */
+/**
+ * The `filter` parameter of key lists: terms `property=value` or `property=op:value`, separated by
+ * spaces.
+ */
 import type { KeyRecord } from "./record.ts";
 import { stateOf } from "./state.ts";
 import { invalidQuery } from "../api/vendor-error.ts";
@@ -20,7 +23,10 @@ const comparisons: Readonly<Record<string, (a: number, b: number) => boolean>> =
 
 const malformed = (): Error => invalidQuery("filter", "a valid filter query");
 
-/** Keeps the keys that satisfy every term of a filter. Refuses a property that has a parameter of its own in `query`. */
+/**
+ * Returns the keys that satisfy every term of a filter, and whether a term is about the state.
+ * Rejects a property that is also a parameter of `query`.
+ */
 export function filterKeys(
   keys: KeyRecord[],
   filter: string,
@@ -68,7 +74,7 @@ function termFilter(property: string, text: string, now: number): (key: KeyRecor
   if (compare === undefined) throw malformed();
   return (key) => {
     const value = valueOf(key);
-    // Dates are shown in whole seconds, so they are compared in whole seconds.
+    // Answers contain dates in whole seconds, so the filter compares whole seconds.
     return value !== undefined && compare(Math.floor(value / 1000), Math.floor(at / 1000));
   };
 }

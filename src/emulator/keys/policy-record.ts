@@ -1,4 +1,4 @@
-/** Key policies: reading them from requests and recording who set them. */
+/** Records of key policies: creating, changing and reading them from requests. */
 import { randomUUID } from "node:crypto";
 import {
   booleanField,
@@ -7,7 +7,7 @@ import {
   rejectUnknownFields,
 } from "../api/json-fields.ts";
 import type { KeyRecord, PolicyRecord, RotationSetting } from "./record.ts";
-import { refusal } from "../api/vendor-error.ts";
+import { rejection } from "../api/vendor-error.ts";
 
 interface Author {
   readonly user: { readonly subject: string };
@@ -33,7 +33,7 @@ export const newRotationPolicy = (setting: RotationSetting, author: Author) =>
 export const newDualAuthPolicy = (isEnabled: boolean, author: Author) =>
   newPolicy(isEnabled, author);
 
-/** Sets a policy anew or changes the one there is, which keeps its ID and its creator. */
+/** Creates a policy, or changes `previous`, which keeps its ID and its creator. */
 export function setPolicy<Setting>(
   previous: PolicyRecord<Setting> | undefined,
   setting: Setting,
@@ -46,28 +46,32 @@ export function setPolicy<Setting>(
   return previous;
 }
 
-/** Reads `{"enabled"?, "interval_month"?}`. What is left out keeps its previous value. */
+/**
+ * Reads `{"enabled"?, "interval_month"?}`. `enabled` defaults to true, the interval to its previous
+ * value.
+ */
 export function readRotation(
   value: unknown,
   previous: RotationSetting | undefined,
   key: Pick<KeyRecord, "extractable" | "imported">,
 ): RotationSetting {
-  if (!isJsonObject(value)) throw refusal("BAD_BODY_ERR", { detail: "rotation is not an object" });
+  if (!isJsonObject(value))
+    throw rejection("BAD_BODY_ERR", { detail: "rotation is not an object" });
   rejectUnknownFields(value, ["enabled", "interval_month"]);
   if (key.extractable) {
-    throw refusal("KEY_ROOT_REQ_ERR", {
+    throw rejection("KEY_ROOT_REQ_ERR", {
       detail: "Rotation policy cannot be set on a standard key",
     });
   }
   if (key.imported) {
-    throw refusal("KEY_PAYLOAD_REQ_ERR", {
+    throw rejection("KEY_PAYLOAD_REQ_ERR", {
       detail: "Rotation policy cannot be set on an imported key",
     });
   }
   const intervalMonths = integerField(value, "interval_month", 1, 12) ?? previous?.intervalMonths;
   const isEnabled = booleanField(value, "enabled") ?? true;
   if (intervalMonths === undefined) {
-    throw refusal("BAD_BODY_ERR", { detail: "interval_month is missing" });
+    throw rejection("BAD_BODY_ERR", { detail: "interval_month is missing" });
   }
   return { isEnabled, intervalMonths };
 }

@@ -1,4 +1,6 @@
-/** Finds the keys that a request names: one by its path, or many by state, kind, ring and search. */
+/**
+ * Finds the keys that a request names: one by its path, or many by state, kind, ring and search.
+ */
 import { pagination } from "../api/route.ts";
 import type { Call } from "../api/route.ts";
 import { filterKeys } from "./filter.ts";
@@ -21,7 +23,9 @@ export function keyOf(call: Call): KeyRecord {
   return call.instance.keys.get(call.params["id"] ?? "", ringId, call.now);
 }
 
-/** Selects the keys of a list or a count. Omits deleted keys unless the request asks for a state. */
+/**
+ * Selects the keys of a list or a count. Omits deleted keys unless the request asks for a state.
+ */
 export function selectKeys(call: Call, defaultLimit: number): Selection {
   const { query, now } = call;
   const pageOf = pagination(query, defaultLimit);

@@ -1,13 +1,13 @@
-/** A key as the emulated service stores it. Times are emulated milliseconds since the epoch. */
+/** Keys as the emulator stores them. Times are in emulated milliseconds since the Unix epoch. */
 
-/** One generation of a key's material. */
+/** One version of a key's material. */
 export interface KeyVersion {
   readonly id: string;
   readonly createdAt: number;
   readonly material: Buffer;
 }
 
-/** Who set a policy, and when. */
+/** A policy with its authors and times. */
 export interface PolicyRecord<Setting> {
   readonly id: string;
   setting: Setting;
@@ -17,6 +17,7 @@ export interface PolicyRecord<Setting> {
   updatedAt: number;
 }
 
+/** The content of a rotation policy. */
 export interface RotationSetting {
   readonly isEnabled: boolean;
   readonly intervalMonths: number;
@@ -31,6 +32,7 @@ export interface Registration {
   readonly createdAt: number;
 }
 
+/** A key with its policies and registrations. */
 export interface KeyRecord {
   readonly id: string;
   readonly crn: string;
@@ -39,7 +41,7 @@ export interface KeyRecord {
   readonly tags: readonly string[];
   /** In the order of their creation. */
   readonly aliases: string[];
-  /** `true`: standard key; `false`: root key. */
+  /** `true` for a standard key, `false` for a root key. */
   readonly extractable: boolean;
   readonly imported: boolean;
   ringId: string;
@@ -50,18 +52,18 @@ export interface KeyRecord {
   rotatedAt: number | undefined;
   suspendedAt: number | undefined;
   deletion: { readonly at: number; readonly by: string } | undefined;
-  /** The latest change that services using the key would be told about. */
+  /** Time of the latest change that other IBM services are notified of. */
   lifecycleEventAt: number | undefined;
-  /** Oldest first; never empty. A standard key has exactly one. */
+  /** Oldest first, never empty. A standard key has exactly one. */
   readonly versions: KeyVersion[];
   rotation: PolicyRecord<RotationSetting> | undefined;
   dualAuthDelete: PolicyRecord<boolean> | undefined;
-  /** The first of the two authorizations that a dual-authorization key needs for its deletion. */
+  /** The first of the two authorizations to delete a key that needs dual authorization. */
   deletionAuthorization: { readonly at: number; readonly by: string } | undefined;
   registrations: Registration[];
 }
 
-/** The newest version of a key. */
+/** Returns the newest version of a key. */
 export function newestVersion(key: KeyRecord): KeyVersion {
   const version = key.versions.at(-1);
   if (version === undefined) throw new Error("a key has at least one version");

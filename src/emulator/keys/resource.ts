@@ -1,4 +1,4 @@
-/** Keys as the service shows them. Fields that are `undefined` vanish when the JSON is written. */
+/** The JSON of keys in answers. JSON.stringify omits fields that are `undefined`. */
 import type { KeyRecord } from "./record.ts";
 import { newestVersion } from "./record.ts";
 import { keyState, stateOf, timersMs } from "./state.ts";
@@ -8,13 +8,13 @@ import { toVendorDate } from "../clock.ts";
 /** The media type of keys. */
 export const keyType = "application/vnd.ibm.kms.key+json";
 
-/** The code of a deleted key. The meaning of the vendor's other codes is not published. */
+/** `nonactiveStateReason` of a deleted key. IBM does not publish the meaning of the other codes. */
 const deletedStateReason = 2;
 
 const optionalDate = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : toVendorDate(ms);
 
-/** Shows a key without its material. */
+/** Returns the JSON of a key without its material. */
 export function keyResource(key: KeyRecord, now: number, profile: Profile): object {
   const state = stateOf(key, now);
   const isRootKey = !key.extractable;
@@ -61,14 +61,14 @@ export function keyResource(key: KeyRecord, now: number, profile: Profile): obje
   };
 }
 
-/** Shows a key with its material, if it is a standard key that still has some. */
+/** Returns the JSON of a key, with the material of a standard key that is not deleted. */
 export function keyResourceWithPayload(key: KeyRecord, now: number, profile: Profile): object {
   const resource = keyResource(key, now, profile);
   if (!key.extractable || key.deletion !== undefined) return resource;
   return { ...resource, payload: newestVersion(key).material.toString("base64") };
 }
 
-/** Shows the few fields that an answer without full representation has. */
+/** Returns the fields of a key in an answer without full representation. */
 export function minimalKeyResource(key: KeyRecord, now: number): object {
   return {
     type: keyType,
@@ -81,7 +81,7 @@ export function minimalKeyResource(key: KeyRecord, now: number): object {
   };
 }
 
-/** The first authorization to delete a key, if it is still good. */
+/** Returns the first authorization to delete a key, unless it has expired (after 7 days). */
 export function liveDeletionAuthorization(
   key: KeyRecord,
   now: number,

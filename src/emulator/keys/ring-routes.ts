@@ -2,7 +2,7 @@
 import { collection, noContent, pagination } from "../api/route.ts";
 import type { Call, Route } from "../api/route.ts";
 import type { Operation } from "../api/operations.ts";
-import { VendorError, invalidField, refusal } from "../api/vendor-error.ts";
+import { VendorError, invalidField, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type RingOperation = Extract<Operation, "listKeyRings" | "createKeyRing" | "deleteKeyRing">;
@@ -48,12 +48,12 @@ export function createRingRoutes(): Record<RingOperation, Route> {
 
 function deleteRing({ params, query, instance, now }: Call): void {
   const id = params["ring"] ?? "";
-  if (!instance.rings.has(id)) throw refusal("KEY_RING_NOT_FOUND_ERR");
+  if (!instance.rings.has(id)) throw rejection("KEY_RING_NOT_FOUND_ERR");
   const keys = instance.keys.all(now).filter(({ ringId }) => ringId === id);
   if (keys.length > 0) {
-    if (query.get("force") !== "true") throw refusal("KEY_RING_NOT_EMPTY_ERR");
+    if (query.get("force") !== "true") throw rejection("KEY_RING_NOT_EMPTY_ERR");
     if (keys.some(({ deletion }) => deletion === undefined)) {
-      throw refusal("KEY_RING_KEYS_NOT_DELETED_ERR");
+      throw rejection("KEY_RING_KEYS_NOT_DELETED_ERR");
     }
     for (const key of keys) key.ringId = "default";
   }

@@ -15,7 +15,7 @@ import { keyOf, selectKeys } from "./query.ts";
 import { keyState, obstacleTo, stateOf, timersMs } from "./state.ts";
 import type { Operation } from "../api/operations.ts";
 import type { Environment } from "../environment.ts";
-import { refusal } from "../api/vendor-error.ts";
+import { rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type KeyOperation = Extract<
@@ -58,13 +58,13 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
     const key = keyOf(call);
     const { now, user } = call;
     if (obstacleTo("delete", stateOf(key, now), profile.isUsableWhenDeactivated) !== undefined) {
-      throw refusal("KEY_DELETED_ERR");
+      throw rejection("KEY_DELETED_ERR");
     }
     checkRegistrations(key, call.query.get("force") === "true");
     if (key.dualAuthDelete?.setting === true) {
       const first = liveDeletionAuthorization(key, now);
       if (first === undefined || first.by === user.subject) {
-        throw refusal("AUTHORIZATIONS_NOT_MET", {
+        throw rejection("AUTHORIZATIONS_NOT_MET", {
           state: "1 prior authorization(s) are required for deletion",
         });
       }
@@ -79,9 +79,9 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
 
   function purge(call: Call): Answer {
     const key = keyOf(call);
-    if (key.deletion === undefined) throw refusal("KEY_ACTION_INVALID_STATE_ERR");
+    if (key.deletion === undefined) throw rejection("KEY_ACTION_INVALID_STATE_ERR");
     if (call.now < key.deletion.at + timersMs.purgeAllowed) {
-      throw refusal("REQ_TOO_EARLY_ERR", {
+      throw rejection("REQ_TOO_EARLY_ERR", {
         detail: "Purge operation is allowed 4h0m0s after key is deleted",
       });
     }
@@ -95,15 +95,15 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
     const key = keyOf(call);
     const { now } = call;
     if (key.deletion === undefined) {
-      throw refusal("KEY_ACTION_INVALID_STATE_ERR", { state: "Key is not in destroyed state" });
+      throw rejection("KEY_ACTION_INVALID_STATE_ERR", { state: "Key is not in destroyed state" });
     }
     if (key.expiresAt !== undefined && key.expiresAt <= now) {
-      throw refusal("KEY_EXPIRED_ERR", {
+      throw rejection("KEY_EXPIRED_ERR", {
         state: `The key expired on ${toVendorDate(key.expiresAt)}`,
       });
     }
-    if (now >= key.deletion.at + timersMs.restoreAllowed) throw refusal("KEY_RESTORE_EXPIRED");
-    if (now < key.deletion.at + timersMs.settle) throw refusal("REQ_TOO_EARLY_ERR");
+    if (now >= key.deletion.at + timersMs.restoreAllowed) throw rejection("KEY_RESTORE_EXPIRED");
+    if (now < key.deletion.at + timersMs.settle) throw rejection("REQ_TOO_EARLY_ERR");
     key.deletion = undefined;
     key.suspendedAt = undefined;
     key.updatedAt = now;
@@ -127,10 +127,10 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
 
   function patch(call: Call): Answer {
     const key = keyOf(call);
-    if (!isJsonObject(call.body)) throw refusal("NO_BODY_ERR");
+    if (!isJsonObject(call.body)) throw rejection("NO_BODY_ERR");
     const ringId = stringField(call.body, "keyRingID");
     if (ringId === undefined || (ringId !== "default" && !call.instance.rings.has(ringId))) {
-      throw refusal("KEY_RING_NOT_FOUND_ERR");
+      throw rejection("KEY_RING_NOT_FOUND_ERR");
     }
     key.ringId = ringId;
     key.updatedAt = call.now;
@@ -158,19 +158,19 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
 function checkRegistrations({ registrations }: KeyRecord, isForced: boolean): void {
   if (registrations.length === 0) return;
   if (!isForced) {
-    throw refusal("PROTECTED_RESOURCE_ERR", { target: { type: "query_param", name: "force" } });
+    throw rejection("PROTECTED_RESOURCE_ERR", { target: { type: "query_param", name: "force" } });
   }
   if (registrations.some(({ preventsDeletion }) => preventsDeletion)) {
-    throw refusal("PREV_KEY_DEL_ERR");
+    throw rejection("PREV_KEY_DEL_ERR");
   }
 }
 
 function versions(call: Call): Answer {
   const key = keyOf(call);
-  if (key.extractable) throw refusal("KEY_ROOT_REQ_ERR");
+  if (key.extractable) throw rejection("KEY_ROOT_REQ_ERR");
   const state = stateOf(key, call.now);
   if (state !== keyState.active && call.query.get("allKeyStates") !== "true") {
-    throw refusal("KEY_ACTION_INVALID_STATE_ERR");
+    throw rejection("KEY_ACTION_INVALID_STATE_ERR");
   }
   const { items, metadata } = pagination(call.query, 200)(key.versions.toReversed());
   return {

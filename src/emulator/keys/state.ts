@@ -1,12 +1,13 @@
-/** The life of a key: which action is allowed in which state, and how long the timers run. */
+/** Key states: the actions that each state allows, and the timers of a key. */
 import type { KeyRecord } from "./record.ts";
 
-/** Key states as Key Protect numbers them. 0 (pre-activation) and 4 never occur. */
+/** Key states with the numbers of Key Protect. 0 (pre-activation) and 4 never occur. */
 export const keyState = { active: 1, suspended: 2, deactivated: 3, destroyed: 5 } as const;
 
+/** The number of a key state. */
 export type KeyState = (typeof keyState)[keyof typeof keyState];
 
-/** What can be asked of a key beyond reading it. */
+/** The actions on a key whose permission depends on its state. */
 export type KeyAction =
   | "wrap"
   | "unwrap"
@@ -23,34 +24,34 @@ const secondMs = 1000;
 const hourMs = 3600 * secondMs;
 const dayMs = 24 * hourMs;
 
-/** The timers of a key's life, in milliseconds. */
+/** The timers of a key, in milliseconds. */
 export const timersMs = {
-  /** Between disable and enable, and between delete and restore. */
+  /** Shortest time between disable and enable, and between delete and restore. */
   settle: 30 * secondMs,
-  /** Between two rotations. */
+  /** Shortest time between two rotations. */
   rotation: hourMs,
-  /** Between a lifecycle event and a sync. */
+  /** Shortest time between a lifecycle event and a sync. */
   sync: hourMs,
-  /** From the deletion until a purge is allowed. */
+  /** Time from the deletion until a purge is allowed. */
   purgeAllowed: 4 * hourMs,
-  /** From the deletion until it can no longer be restored. */
+  /** Time from the deletion until a restore is no longer allowed. */
   restoreAllowed: 30 * dayMs,
-  /** From the deletion until the service purges by itself. */
+  /** Time from the deletion until the service purges the key. */
   purgeScheduled: 90 * dayMs,
-  /** Life of the first authorization to delete. */
+  /** Life of the first authorization to delete a key. */
   deletionAuthorization: 7 * dayMs,
-  /** What a rotation policy calls a month. */
+  /** A month in a rotation policy. */
   month: 30 * dayMs,
 } as const;
 
-/** Tells the state of a key at a time. */
+/** Returns the state of a key at a time. */
 export function stateOf(key: KeyRecord, now: number): KeyState {
   if (key.deletion !== undefined) return keyState.destroyed;
   if (key.expiresAt !== undefined && key.expiresAt <= now) return keyState.deactivated;
   return key.suspendedAt === undefined ? keyState.active : keyState.suspended;
 }
 
-/** Tells whether the service has shredded a key by itself. */
+/** Tells whether the service has purged a key because its deletion is 90 days old. */
 export function isPurgedByAge(key: KeyRecord, now: number): boolean {
   return key.deletion !== undefined && now >= key.deletion.at + timersMs.purgeScheduled;
 }
@@ -71,8 +72,9 @@ const allowedStates: Readonly<Record<KeyAction, readonly KeyState[]>> = {
 };
 
 /**
- * Tells why a state stands in the way of an action: the key is deleted, or its state is another than the action needs.
- * Documents disagree whether an expired (deactivated) key still unwraps, rewraps and rotates: `isUsableWhenDeactivated`.
+ * Returns why a state forbids an action: the key is deleted, or the action needs another state.
+ * Returns `undefined` if the action is allowed. IBM's documents disagree on whether an expired
+ * (deactivated) key can unwrap, rewrap and rotate; `isUsableWhenDeactivated` decides.
  */
 export function obstacleTo(
   action: KeyAction,

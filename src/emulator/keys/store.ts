@@ -3,21 +3,23 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { KeyRecord } from "./record.ts";
 import { newestVersion } from "./record.ts";
 import { isPurgedByAge, timersMs } from "./state.ts";
-import { refusal } from "../api/vendor-error.ts";
+import { rejection } from "../api/vendor-error.ts";
 
+/** The keys of an instance. Reading applies rotations and purges that are due. */
 export interface KeyStore {
+  /** Adds a new key. */
   add(key: KeyRecord): void;
-  /** Finds a key by ID or alias, in the given ring if one is named. Refuses with KEY_NOT_FOUND_ERR. */
+  /** Finds a key by ID or alias, in ring `ringId` if given. Rejects with KEY_NOT_FOUND_ERR. */
   get(idOrAlias: string, ringId: string | undefined, now: number): KeyRecord;
-  /** All keys that are not purged, in no particular order. */
+  /** Returns all keys that are not purged, in no particular order. */
   all(now: number): KeyRecord[];
-  /** The ID of the key that has an alias. */
+  /** Returns the ID of the key that has an alias. */
   keyIdOfAlias(alias: string): string | undefined;
-  /** Gives a key one more alias. */
+  /** Adds an alias to a key. */
   addAlias(key: KeyRecord, alias: string): void;
-  /** Takes an alias away; `false` if the key does not have it. */
+  /** Removes an alias. Returns `false` if the key does not have it. */
   removeAlias(key: KeyRecord, alias: string): boolean;
-  /** Shreds a key. */
+  /** Removes a key and overwrites its material. */
   purge(key: KeyRecord): void;
 }
 
@@ -48,8 +50,8 @@ export function createKeyStore(): KeyStore {
     },
     get(idOrAlias, ringId, now) {
       const key = keys.get(idOrAlias) ?? keys.get(keyIds.get(idOrAlias) ?? "");
-      if (key === undefined || !isPresent(key, now)) throw refusal("KEY_NOT_FOUND_ERR");
-      if (ringId !== undefined && ringId !== key.ringId) throw refusal("KEY_NOT_FOUND_ERR");
+      if (key === undefined || !isPresent(key, now)) throw rejection("KEY_NOT_FOUND_ERR");
+      if (ringId !== undefined && ringId !== key.ringId) throw rejection("KEY_NOT_FOUND_ERR");
       return key;
     },
     all: (now) => [...keys.values()].filter((key) => isPresent(key, now)),
@@ -68,7 +70,7 @@ export function createKeyStore(): KeyStore {
   };
 }
 
-/** Adds a version to a key, dated `at`. */
+/** Adds a version to a key, created at time `at`. */
 export function addKeyVersion(key: KeyRecord, material: Buffer, at: number): void {
   key.versions.push({ id: randomUUID(), createdAt: at, material });
   key.rotatedAt = at;
@@ -76,7 +78,7 @@ export function addKeyVersion(key: KeyRecord, material: Buffer, at: number): voi
   key.lifecycleEventAt = at;
 }
 
-// Catches up with every rotation that the policy would have brought since the key was last looked at.
+// Applies every rotation that became due by the policy since the last access to the key.
 function rotateByPolicy(key: KeyRecord, now: number): void {
   if (key.rotation?.setting.isEnabled !== true || key.deletion !== undefined) return;
   const intervalMs = key.rotation.setting.intervalMonths * timersMs.month;

@@ -1,30 +1,31 @@
-/** Taking in key material that callers bring along, plain or encrypted with the instance's transport key. */
+/** Reads imported key material, plain or encrypted with the instance's transport key. */
 import { constants, createDecipheriv, privateDecrypt } from "node:crypto";
 import { decodeBase64, stringField } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import type { Instance } from "../instance.ts";
 import type { TransportKey } from "./transport-key.ts";
-import { invalidField, refusal } from "../api/vendor-error.ts";
+import { invalidField, rejection } from "../api/vendor-error.ts";
 
 const maxStandardBytes = 7500;
 const materialRule = "a base64 encoded key material";
 
-/** Material that came with a request. */
-export interface BroughtMaterial {
+/** Key material from a request. */
+export interface ImportedMaterial {
   readonly material: Buffer;
   readonly isEncrypted: boolean;
 }
 
 /**
- * Reads the material fields of a key or of a rotation; `undefined` if the request brings none.
- * `liveTransportKey` gives the transport key or refuses because there is none that is still good.
+ * Reads the material fields of a key or of a rotation. Returns `undefined` if the request contains
+ * no material. Rejects encrypted material with IMPORT_TOKEN_EXPIRED_ERR if the instance has no
+ * transport key or its transport key has expired.
  */
 export function readMaterial(
   fields: JsonObject,
   isRootKey: boolean,
   instance: Instance,
   now: number,
-): BroughtMaterial | undefined {
+): ImportedMaterial | undefined {
   const payload = stringField(fields, "payload");
   const encryptedNonce = stringField(fields, "encryptedNonce");
   const iv = stringField(fields, "iv");
@@ -49,7 +50,7 @@ export function readMaterial(
     return { material: bytes, isEncrypted };
   }
 
-  if (!isRootKey) throw refusal("KEY_ROOT_REQ_ERR");
+  if (!isRootKey) throw rejection("KEY_ROOT_REQ_ERR");
   const transportKey = liveTransportKey(instance, now);
   const material = openWithTransportKey(transportKey, bytes, algorithm);
   checkRootLength(material);
@@ -68,7 +69,7 @@ export function readMaterial(
 
 function liveTransportKey({ transportKey }: Instance, now: number): TransportKey {
   if (transportKey === undefined || transportKey.expiresAt <= now) {
-    throw refusal("IMPORT_TOKEN_EXPIRED_ERR");
+    throw rejection("IMPORT_TOKEN_EXPIRED_ERR");
   }
   return transportKey;
 }
@@ -102,11 +103,11 @@ function checkNonce(nonce: Buffer, material: Buffer, encryptedNonce: string, ivT
   const sealed = decodeBase64("encryptedNonce", encryptedNonce, "a base64 encoded nonce");
   const iv = decodeIv(ivText);
   const opened = iv.length === 16 ? openCbc(material, iv, sealed) : openGcm(material, iv, sealed);
-  if (opened === undefined) throw refusal("INCORRECT_NONCE_IV_ERR");
-  if (!opened.equals(nonce)) throw refusal("INCORRECT_NONCE_ERR");
+  if (opened === undefined) throw rejection("INCORRECT_NONCE_IV_ERR");
+  if (!opened.equals(nonce)) throw rejection("INCORRECT_NONCE_ERR");
 }
 
-// The Go client sends an IV that its caller chose as raw characters instead of base64.
+// The Go client sends an IV that its caller chose as 12 raw characters instead of base64.
 function decodeIv(text: string): Buffer {
   const raw = Buffer.from(text, "latin1");
   if (raw.length === 12) return raw;

@@ -1,4 +1,7 @@
-/** Transport keys: lockers in the words of 2019, import tokens today. An instance has one; a new one replaces it. */
+/**
+ * The routes of transport keys, which the API of 2019 calls lockers and the current API calls
+ * import tokens. An instance has at most one transport key; a new one replaces it.
+ */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { Answer, Call, Route } from "../api/route.ts";
 import { integerField, isJsonObject } from "../api/json-fields.ts";
@@ -6,7 +9,7 @@ import type { JsonObject } from "../api/json-fields.ts";
 import type { Operation } from "../api/operations.ts";
 import type { Environment } from "../environment.ts";
 import type { TransportKey } from "./transport-key.ts";
-import { VendorError, plainRefusal, refusal } from "../api/vendor-error.ts";
+import { VendorError, plainRejection, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type LockerOperation = Extract<
@@ -46,11 +49,11 @@ export function createLockerRoutes({
   function getLocker(call: Call): Answer {
     const locker = liveLocker(call);
     if (locker.id !== call.params["id"]) {
-      throw plainRefusal(404, "The transport key could not be found.");
+      throw plainRejection(404, "The transport key could not be found.");
     }
     if (locker.remainingRetrievals === 0) {
       throw profile.usedUpLockerStatus === 404
-        ? plainRefusal(404, "The transport key could not be found.")
+        ? plainRejection(404, "The transport key could not be found.")
         : new VendorError(409, "IMPORT_TOKEN_EXPIRED_ERR", "The import token has expired.");
     }
     locker.remainingRetrievals -= 1;
@@ -89,7 +92,7 @@ export function createLockerRoutes({
 function liveLocker(call: Call): TransportKey {
   const locker = call.instance.transportKey;
   if (locker === undefined || locker.expiresAt <= call.now) {
-    throw plainRefusal(404, "The transport key could not be found.");
+    throw plainRejection(404, "The transport key could not be found.");
   }
   return locker;
 }
@@ -97,10 +100,10 @@ function liveLocker(call: Call): TransportKey {
 function getImportToken(call: Call): Answer {
   const { transportKey } = call.instance;
   if (transportKey === undefined) {
-    throw plainRefusal(404, "The import token could not be found.");
+    throw plainRejection(404, "The import token could not be found.");
   }
   if (transportKey.expiresAt <= call.now || transportKey.remainingRetrievals === 0) {
-    throw refusal("IMPORT_TOKEN_EXPIRED_ERR");
+    throw rejection("IMPORT_TOKEN_EXPIRED_ERR");
   }
   transportKey.remainingRetrievals -= 1;
   const pem = transportKey.publicKey.export({ type: "spki", format: "pem" });

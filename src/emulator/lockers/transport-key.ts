@@ -1,4 +1,4 @@
-/** The RSA pairs that encrypt key material on its way into the service, and the slot that an instance keeps one in. */
+/** Transport keys: RSA pairs that encrypt key material for its import into the service. */
 import { generateKeyPair } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
@@ -8,10 +8,10 @@ export interface TransportKeyPair {
   readonly privateKey: KeyObject;
 }
 
-/** Gives a pair for a new locker or import token. */
+/** Returns a key pair for a new locker or import token. */
 export type TransportKeySource = () => Promise<TransportKeyPair>;
 
-/** Generates a fresh RSA-4096 pair, off the event loop. Takes up to some seconds. */
+/** Generates a new RSA-4096 pair, outside the event loop. Can take some seconds. */
 export const generateTransportKeys: TransportKeySource = () =>
   new Promise((resolve, reject) => {
     generateKeyPair("rsa", { modulusLength: 4096 }, (error, publicKey, privateKey) => {
@@ -21,8 +21,8 @@ export const generateTransportKeys: TransportKeySource = () =>
   });
 
 /**
- * The one transport key of an instance. It is a locker in the words of 2019 and an import token today; the emulator shows the
- * same key under both names.
+ * The transport key of an instance. The API of 2019 calls it a locker, the current API an import
+ * token. The emulator shows the same key under both names. Times are in emulated milliseconds.
  */
 export interface TransportKey extends TransportKeyPair {
   readonly id: string;
@@ -30,8 +30,8 @@ export interface TransportKey extends TransportKeyPair {
   readonly expiresAt: number;
   readonly maxRetrievals: number;
   remainingRetrievals: number;
-  /** Comes back encrypted with the material, to prove that whoever imports knew the material. */
+  /** The importer returns it encrypted with the material, which proves that it has the material. */
   readonly nonce: Buffer;
-  /** 2019: opaque text that comes back with the material. */
+  /** API of 2019: opaque text that the importer returns with the material. */
   readonly importToken: string;
 }

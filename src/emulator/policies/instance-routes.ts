@@ -1,4 +1,4 @@
-/** Policies of a whole instance. */
+/** The routes of policies that apply to a whole instance. */
 import { collection, noContent } from "../api/route.ts";
 import type { Call, Route } from "../api/route.ts";
 import {
@@ -13,7 +13,7 @@ import type { JsonObject } from "../api/json-fields.ts";
 import type { InstancePolicySetting } from "../instance.ts";
 import { setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
-import { invalidField, invalidQuery, plainRefusal, refusal } from "../api/vendor-error.ts";
+import { invalidField, invalidQuery, plainRejection, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type InstancePolicyOperation = Extract<
@@ -69,7 +69,7 @@ export function createInstancePolicyRoutes(): Record<InstancePolicyOperation, Ro
     },
     getAllowedIPPort: ({ instance }) => {
       if (instance.policies.get("allowedIP")?.setting.isEnabled !== true) {
-        throw plainRefusal(404, "No allowed IP policy is active for this instance.");
+        throw plainRejection(404, "No allowed IP policy is active for this instance.");
       }
       const resource = { private_endpoint_port: allowedIpPort };
       return { status: 200, mediaType: allowedIpType, body: collection(allowedIpType, [resource]) };
@@ -88,7 +88,7 @@ function putPolicies(call: Call): void {
   const requested = requestedPolicy(call.query);
   const resources = resourcesOf(call.body);
   if (requested !== undefined && resources.length !== 1) {
-    throw refusal("NUM_COLLECTION_RESOURCE_ERR");
+    throw rejection("NUM_COLLECTION_RESOURCE_ERR");
   }
   const changes = resources.map((fields) => readChange(fields, requested));
   for (const { name, setting } of changes) {
@@ -104,11 +104,12 @@ function readChange(
   rejectUnknownFields(fields, ["policy_type", "policy_data"]);
   const name = stringField(fields, "policy_type") ?? "";
   if (!isPolicyName(name)) throw invalidField("policy_type", "the name of an instance policy");
-  if (requested !== undefined && requested !== name) throw refusal("BODY_QUERY_PARAM_MISMATCH_ERR");
+  if (requested !== undefined && requested !== name)
+    throw rejection("BODY_QUERY_PARAM_MISMATCH_ERR");
   const content = objectField(fields, "policy_data");
   const isEnabled = content === undefined ? undefined : booleanField(content, "enabled");
   if (content === undefined || isEnabled === undefined) {
-    throw refusal("BAD_BODY_ERR", { detail: "policy_data.enabled is missing" });
+    throw rejection("BAD_BODY_ERR", { detail: "policy_data.enabled is missing" });
   }
   rejectUnknownFields(content, ["enabled", "attributes"]);
   const attributes = objectField(content, "attributes");
@@ -116,7 +117,7 @@ function readChange(
   if (name === "rotation" && isEnabled) {
     const months = integerField(attributes ?? {}, "interval_month", 1, 12);
     if (months === undefined)
-      throw refusal("BAD_BODY_ERR", { detail: "interval_month is missing" });
+      throw rejection("BAD_BODY_ERR", { detail: "interval_month is missing" });
   }
   return { name, setting: { isEnabled, attributes } };
 }

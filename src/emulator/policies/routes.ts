@@ -1,4 +1,4 @@
-/** The policies of a key. */
+/** The routes of key policies: rotation and dual authorization. */
 import { collection, noContent, preferenceOf } from "../api/route.ts";
 import type { Answer, Call, Route } from "../api/route.ts";
 import {
@@ -13,7 +13,7 @@ import type { KeyRecord, PolicyRecord } from "../keys/record.ts";
 import { keyOf } from "../keys/query.ts";
 import { readRotation, setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
-import { invalidField, invalidQuery, refusal } from "../api/vendor-error.ts";
+import { invalidField, invalidQuery, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 
 type PolicyOperation = Extract<Operation, "getPolicy" | "putPolicy">;
@@ -28,7 +28,7 @@ export function createPolicyRoutes(): Record<PolicyOperation, Route> {
     getPolicy: (call) => policiesAnswer(keyOf(call), requestedPolicy(call.query)),
     putPolicy: (call) => {
       const key = keyOf(call);
-      if (key.deletion !== undefined) throw refusal("KEY_DELETED_ERR");
+      if (key.deletion !== undefined) throw rejection("KEY_DELETED_ERR");
       const requested = requestedPolicy(call.query);
       putPolicies(key, call, requested);
       key.updatedAt = call.now;
@@ -48,11 +48,12 @@ function requestedPolicy(query: URLSearchParams): PolicyName | undefined {
 
 function putPolicies(key: KeyRecord, call: Call, requested: PolicyName | undefined): void {
   const resources = resourcesOf(call.body);
-  if (requested !== undefined && resources.length > 1) throw refusal("NUM_COLLECTION_RESOURCE_ERR");
+  if (requested !== undefined && resources.length > 1)
+    throw rejection("NUM_COLLECTION_RESOURCE_ERR");
   if (resources.length === 0 || resources.length > policyNames.length) {
-    throw refusal("BAD_BODY_ERR", { detail: "one or two policies are expected" });
+    throw rejection("BAD_BODY_ERR", { detail: "one or two policies are expected" });
   }
-  // Everything is read before anything is set, so that a refused request changes nothing.
+  // Reads all policies before it sets one, so that a rejected request changes nothing.
   const changes = resources.map((fields) => readChange(key, call, fields, requested));
   for (const change of changes) change();
 }
@@ -67,9 +68,10 @@ function readChange(
   const named = policyNames.filter((name) => fieldOf(fields, name) !== undefined);
   const [name] = named;
   if (name === undefined || named.length > 1) {
-    throw refusal("BAD_BODY_ERR", { detail: "each resource holds exactly one policy" });
+    throw rejection("BAD_BODY_ERR", { detail: "each resource holds exactly one policy" });
   }
-  if (requested !== undefined && requested !== name) throw refusal("BODY_QUERY_PARAM_MISMATCH_ERR");
+  if (requested !== undefined && requested !== name)
+    throw rejection("BODY_QUERY_PARAM_MISMATCH_ERR");
 
   if (name === "rotation") {
     const rotation = readRotation(fieldOf(fields, name), key.rotation?.setting, key);
@@ -79,7 +81,7 @@ function readChange(
   }
   const dualAuth = objectField(fields, name);
   const isEnabled = dualAuth === undefined ? undefined : booleanField(dualAuth, "enabled");
-  if (isEnabled === undefined) throw refusal("BAD_BODY_ERR", { detail: "enabled is missing" });
+  if (isEnabled === undefined) throw rejection("BAD_BODY_ERR", { detail: "enabled is missing" });
   if (key.dualAuthDelete?.setting === true && !isEnabled) {
     throw invalidField("enabled", "true: dual authorization cannot be turned off for a key");
   }

@@ -121,6 +121,6 @@ export function one(resource: Readonly<Record<string, unknown>>): object {
 }
 
 /** Status and reason code of a refusal. */
-export function refusalIn({ status, body }: RestAnswer): readonly [number, unknown] {
+export function rejectionIn({ status, body }: RestAnswer): readonly [number, unknown] {
   return [status, body.at("resources", 0, "reasons", 0, "code")];
 }

@@ -2,7 +2,7 @@ import { constants, createPublicKey, publicEncrypt, randomBytes, randomUUID } fr
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, one, refusalIn } from "../rest-client.ts";
+import { createRestClient, one, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
 let emulator: Emulator;
@@ -91,7 +91,7 @@ test("a locker is created, shown, opened once and then used up", async () => {
   expect((await client.call("GET", "/lockers")).body.value).toEqual(created.body.value);
   const opened = await client.call("GET", `/lockers/${id}`);
   expect(opened.body.at("remainingRetrievals")).toBe(0);
-  expect(refusalIn(await client.call("GET", `/lockers/${id}`))).toEqual([
+  expect(rejectionIn(await client.call("GET", `/lockers/${id}`))).toEqual([
     409,
     "IMPORT_TOKEN_EXPIRED_ERR",
   ]);
@@ -118,7 +118,7 @@ test("a token of a replaced locker is refused", async () => {
     "/keys",
     one({ name: "late", extractable: false, ...secure }),
   );
-  expect(refusalIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
+  expect(rejectionIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
 test("an expired locker lets no more material in", async () => {
@@ -129,7 +129,7 @@ test("an expired locker lets no more material in", async () => {
     "/keys",
     one({ name: "late", extractable: false, ...secure }),
   );
-  expect(refusalIn(refused)).toEqual([409, "IMPORT_TOKEN_EXPIRED_ERR"]);
+  expect(rejectionIn(refused)).toEqual([409, "IMPORT_TOKEN_EXPIRED_ERR"]);
 });
 
 test.each([
@@ -137,7 +137,7 @@ test.each([
   ["expiration too long", { expiration: 86_401 }],
   ["no retrievals", { maxAllowedRetrievals: 0 }],
 ])("a locker with %s is refused", async (_, body) => {
-  expect(refusalIn(await client.call("POST", "/lockers", body))).toEqual([
+  expect(rejectionIn(await client.call("POST", "/lockers", body))).toEqual([
     400,
     "INVALID_FIELD_ERR",
   ]);
@@ -170,5 +170,5 @@ test("a profile may answer 400 for a ciphertext of another key", async () => {
   const refused = await lenientClient.call("POST", actionPath.current(other, "unwrap"), {
     ciphertext,
   });
-  expect(refusalIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
+  expect(rejectionIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
 });

@@ -16,7 +16,7 @@ test("no more pass in any span of time than the burst and what flowed in", () =>
       let now = 1000;
       for (const wait of waits) {
         now += wait;
-        if (quota.refusing("instance", now) === undefined) passedAt.push(now);
+        if (quota.exceeded("instance", now) === undefined) passedAt.push(now);
       }
       for (const [from, start] of passedAt.entries()) {
         for (const [to, end] of passedAt.entries()) {
@@ -34,12 +34,12 @@ test("each instance has its own bucket, and a rule of its own goes before the ge
   const quota = createQuota();
   quota.set({ ratePerSecond: 1, burst: 1 });
   quota.set({ ratePerSecond: 1, burst: 2 }, "large");
-  expect([quota.refusing("a", 0), quota.refusing("b", 0)]).toEqual([undefined, undefined]);
-  expect(quota.refusing("a", 0)).toBeDefined();
-  expect([quota.refusing("large", 0), quota.refusing("large", 0)]).toEqual([undefined, undefined]);
-  expect(quota.refusing("large", 0)).toBeDefined();
+  expect([quota.exceeded("a", 0), quota.exceeded("b", 0)]).toEqual([undefined, undefined]);
+  expect(quota.exceeded("a", 0)).toBeDefined();
+  expect([quota.exceeded("large", 0), quota.exceeded("large", 0)]).toEqual([undefined, undefined]);
+  expect(quota.exceeded("large", 0)).toBeDefined();
   quota.clear();
-  expect(quota.refusing("a", 0)).toBeUndefined();
+  expect(quota.exceeded("a", 0)).toBeUndefined();
 });
 
 test("requests beyond the quota are refused with 429 and executed no further", async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, one, refusalIn } from "../rest-client.ts";
+import { createRestClient, one, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
 let emulator: Emulator;
@@ -57,7 +57,7 @@ test.each<[string, unknown, string]>([
   ],
 ])("a key is not created from %s", async (_, body, code) => {
   const refused = await client.call("POST", "/keys", body);
-  expect(refusalIn(refused)).toEqual([400, code]);
+  expect(rejectionIn(refused)).toEqual([400, code]);
   expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("0");
 });
 
@@ -70,7 +70,7 @@ test("names of fields are read in any case", async () => {
 test("an alias that is taken is refused with 409", async () => {
   await client.createKey({ aliases: ["mine"] });
   const refused = await client.call("POST", "/keys", one({ ...root, aliases: ["mine"] }));
-  expect(refusalIn(refused)).toEqual([409, "KEY_ALIAS_NOT_UNIQUE_ERR"]);
+  expect(rejectionIn(refused)).toEqual([409, "KEY_ALIAS_NOT_UNIQUE_ERR"]);
 });
 
 test.each<[string, unknown]>([
@@ -81,7 +81,7 @@ test.each<[string, unknown]>([
 ])("wrap refuses %s", async (_, body) => {
   const id = await client.createKey();
   const refused = await client.call("POST", `/keys/${id}/actions/wrap`, body);
-  expect(refusalIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
+  expect(rejectionIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
 test("wrap takes plaintext up to its limit and without any body", async () => {
@@ -100,7 +100,7 @@ test("unwrap names the first byte that is not base64", async () => {
     name: "ciphertext",
   });
   const empty = await client.call("POST", `/keys/${id}/actions/unwrap`);
-  expect(refusalIn(empty)).toEqual([400, "NO_BODY_ERR"]);
+  expect(rejectionIn(empty)).toEqual([400, "NO_BODY_ERR"]);
 });
 
 test.each<[string, string[]]>([
@@ -114,7 +114,7 @@ test.each<[string, string[]]>([
   ["filter=creationDate", []],
   ["filter=state%3D1&state=1", []],
 ])("a list with %s is refused", async (query) => {
-  expect(refusalIn(await client.call("GET", `/keys?${query}`))).toEqual([
+  expect(rejectionIn(await client.call("GET", `/keys?${query}`))).toEqual([
     400,
     "INVALID_QUERY_PARAM_ERR",
   ]);
@@ -167,7 +167,7 @@ test("policies are refused with the code for what is wrong with them", async () 
   const standard = await client.createKey({ extractable: true });
   const imported = await client.createKey({ payload: bytes(32) });
   const put = async (key: string, resource: Readonly<Record<string, unknown>>, query = "") =>
-    refusalIn(await client.call("PUT", `/keys/${key}/policies${query}`, one(resource)));
+    rejectionIn(await client.call("PUT", `/keys/${key}/policies${query}`, one(resource)));
   const rotation = { rotation: { interval_month: 1 } };
   expect(await put(id, { rotation: { interval_month: 0 } })).toEqual([400, "INVALID_FIELD_ERR"]);
   expect(await put(id, { rotation: { interval_month: 1, extra: 1 } })).toEqual([

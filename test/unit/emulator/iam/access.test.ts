@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
-import { createRestClient, refusalIn, send } from "../rest-client.ts";
+import { createRestClient, rejectionIn, send } from "../rest-client.ts";
 import type { RestAnswer } from "../rest-client.ts";
 
 const grantType = "urn:ibm:params:oauth:grant-type:apikey";
@@ -70,7 +70,7 @@ test("requests without proper credentials or instance are refused", async () => 
   const good = `Bearer ${emulator.tokens.issue(user).accessToken}`;
   const instance = emulator.instanceId;
   const get = async (headers: Readonly<Record<string, string>>) =>
-    refusalIn(await send(`${emulator.url}/api/v2/keys`, "GET", headers, undefined));
+    rejectionIn(await send(`${emulator.url}/api/v2/keys`, "GET", headers, undefined));
   expect(await get({ "bluemix-instance": instance })).toEqual([401, undefined]);
   const garbled = { authorization: "Bearer Bearer", "bluemix-instance": instance };
   expect(await get(garbled)).toEqual([400, "BEARER_SUB_EXTRACTION_ERR"]);

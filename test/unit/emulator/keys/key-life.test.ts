@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, refusalIn } from "../rest-client.ts";
+import { createRestClient, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
 /** What a key's life ought to be, written down a second time and more simply: seconds and states. */
@@ -210,7 +210,7 @@ test.each<[string, string[], number, string, number, string | undefined, number]
       await request(second, step);
     }
     emulator.clock.advance(ms - 1);
-    expect(refusalIn(await request(first, name))).toEqual([early, reason]);
+    expect(rejectionIn(await request(first, name))).toEqual([early, reason]);
     emulator.clock.advance(1);
     expect((await request(second, name)).status).toBe(onTime);
   },
