@@ -60,7 +60,8 @@ const routeList = {
   "POST /emulator/faults":
     '{"match": {"service", "method", "path", "operation", "instanceId"}, "times", "skip", "probability", "delayMs", "action": {"kind", …}}',
   "DELETE /emulator/faults": "all faults, or ?id= of one",
-  "GET /emulator/requests": "the request log; ?operation= ?service= ?correlationId= select requests",
+  "GET /emulator/requests":
+    "the request log; ?operation= ?service= ?correlationId= select requests",
   "DELETE /emulator/requests": "clears the request log",
   "POST /emulator/tokens/revoke": "revokes every access token",
   "PUT /emulator/quota":
