@@ -1,22 +1,25 @@
-/** The one ID that ties together what caller, gateway and Key Protect know of a call. */
+/** The ID by which caller, gateway and Key Protect identify the same call. */
 import type { Metadata } from "@grpc/grpc-js";
 import { isUuid } from "../../platform/uuid.ts";
 
 /** The metadata key that carries the correlation ID in both directions. */
 export const correlationKey = "x-correlation-id";
 
-/** Accepted on the way in for callers that send Key Protect's own header name on. */
-const alternativeKey = "correlation-id";
-
-function uuidAt(metadata: Metadata, key: string): string | undefined {
-  const value = metadata.get(key)[0];
-  return typeof value === "string" && isUuid(value) ? value : undefined;
-}
+/**
+ * Metadata keys that are read, in order of preference. `correlation-id` is Key Protect's own header,
+ * for callers that forward it.
+ */
+const acceptedKeys = [correlationKey, "correlation-id"];
 
 /**
- * The caller's correlation ID, as it is, if it is a UUID of any version, else a new one from `createId`. Anything
- * but a UUID is replaced: the ID goes into log lines and into a header of the upstream request.
+ * The caller's correlation ID if it is a UUID of any version, otherwise a new one from `createId`.
+ * Other texts are replaced, because the ID is written to log lines and to a header of the upstream
+ * request.
  */
 export function correlationIdOf(metadata: Metadata, createId: () => string): string {
-  return uuidAt(metadata, correlationKey) ?? uuidAt(metadata, alternativeKey) ?? createId();
+  for (const key of acceptedKeys) {
+    const [value] = metadata.get(key);
+    if (typeof value === "string" && isUuid(value)) return value;
+  }
+  return createId();
 }

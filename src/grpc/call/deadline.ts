@@ -1,21 +1,21 @@
 import type { Deadline } from "@grpc/grpc-js";
 
-/** How much of a caller's time the gateway takes for itself. */
+/** How much of a caller's time the gateway reserves for its response. */
 export interface DeadlineRules {
-  /** Longest time any call gets, in milliseconds. */
+  /** Longest time that any call gets, in milliseconds. */
   readonly maxMs: number;
-  /** Least margin before the caller's own deadline, in milliseconds. */
+  /** Minimum margin before the caller's own deadline, in milliseconds. */
   readonly leastMarginMs: number;
-  /** Share of the remaining time that the margin grows to, from 0 to 1. */
+  /** The margin as a share of the remaining time, from 0 to 1. */
   readonly marginShare: number;
-  /** Where that growth ends, in milliseconds. */
+  /** Maximum of that share, in milliseconds. */
   readonly mostMarginMs: number;
 }
 
 /**
- * The measured rules. An answer that leaves less than 20 ms before the caller's deadline arrives too late in some
- * calls; and a caller that expires first resets its stream, and enough resets in a row close the connection for all
- * its calls.
+ * The measured rules. A response less than 20 ms before the caller's deadline arrives too late in
+ * some calls. A caller whose deadline passes resets its stream, and enough resets in a row close the
+ * connection for all its calls.
  */
 export const defaultDeadlineRules: DeadlineRules = {
   maxMs: 60_000,
@@ -24,14 +24,17 @@ export const defaultDeadlineRules: DeadlineRules = {
   mostMarginMs: 100,
 };
 
-/** Milliseconds from `wallNow` until the deadline as grpc-js gives it; `Infinity` if the caller sent none. */
+/**
+ * Milliseconds from `wallNow` until a deadline of grpc-js; `Infinity` if the caller sent none.
+ */
 export function remainingMs(deadline: Deadline, wallNow: number): number {
   return (typeof deadline === "number" ? deadline : deadline.getTime()) - wallNow;
 }
 
 /**
- * How long the gateway may work on a call, in milliseconds: a margin less than `remaining`, or `defaultMs` for a caller
- * that sent no deadline, and never more than the rules allow. Zero or negative: there is no time to even try.
+ * Time that the gateway may work on a call, in milliseconds: `remaining` minus a margin, or
+ * `defaultMs` if the caller sent no deadline, and at most `maxMs` of the rules. Zero or negative
+ * means that the time is too short to start.
  */
 export function allowedMs(remaining: number, defaultMs: number, rules: DeadlineRules): number {
   if (remaining === Infinity) return Math.min(defaultMs, rules.maxMs);

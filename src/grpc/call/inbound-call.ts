@@ -1,8 +1,6 @@
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { CallEnded, type CallEnd, CallLifetime } from "../../platform/call-signal.ts";
 import type { Timer } from "../../platform/clock.ts";
-import type { Rpc } from "../../rpc-table.ts";
-import type { InterceptedHandler } from "../interceptors/interceptor.ts";
 import {
   callEndedStatus,
   deadlineTooShortStatus,
@@ -12,31 +10,12 @@ import {
 } from "../status/call-ended-status.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
 import { withTrailers } from "../status/status-trailers.ts";
-import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
-import {
-  type CallContextDeps,
-  createCallContext,
-  type MutableCallContext,
-} from "./call-context.ts";
-import type { CallObserver } from "./call-observer.ts";
+import type { ActiveCall } from "./active-calls.ts";
+import { createCallContext, type MutableCallContext } from "./call-context.ts";
 import { correlationKey } from "./correlation-id.ts";
 import { remainingMs } from "./deadline.ts";
+import type { UnaryMethod } from "./unary-method.ts";
 import { zeroize } from "./zeroize.ts";
-
-/** Encodes a response. Must copy its bytes: the response is zeroed afterwards. */
-export type Encode<Res> = (response: Res) => Buffer;
-
-/** Dependencies of a call; the same for all calls. */
-export interface CallDeps extends CallContextDeps {
-  readonly activeCalls: ActiveCalls;
-  /** Notified of the start and end of every call. One that throws is logged and skipped. */
-  readonly observers: readonly CallObserver[];
-  /**
-   * Largest encoded response in bytes. The call itself rejects a larger one, because grpc-js would
-   * do so without details and without an observer noticing.
-   */
-  readonly maxSendBytes: number;
-}
 
 /** With less than this left, in milliseconds, the caller's own deadline counts as passed. */
 const deadlineToleranceMs = 5;
@@ -50,12 +29,11 @@ const deadlineToleranceMs = 5;
  */
 export class InboundCall<Req, Res> implements ActiveCall {
   index: number | undefined;
-  readonly #deps: CallDeps;
+  readonly #method: UnaryMethod<Req, Res>;
   /** The call of grpc-js: source of request, metadata and `cancelled`; sends the headers. */
   readonly #call: ServerUnaryCall<Req, Buffer>;
   /** Sends message and status. Called at most once. */
   readonly #callback: sendUnaryData<Buffer>;
-  readonly #encode: Encode<Res>;
   readonly #context: MutableCallContext;
   /** The `signal` of the context, with the means to abort it. */
   readonly #lifetime = new CallLifetime();
@@ -75,27 +53,25 @@ export class InboundCall<Req, Res> implements ActiveCall {
   #message: Buffer | undefined;
 
   constructor(
-    deps: CallDeps,
-    rpc: Rpc,
-    encode: Encode<Res>,
+    method: UnaryMethod<Req, Res>,
     call: ServerUnaryCall<Req, Buffer>,
     callback: sendUnaryData<Buffer>,
   ) {
-    this.#deps = deps;
+    const { clock, rpc } = method;
+    this.#method = method;
     this.#call = call;
     this.#callback = callback;
-    this.#encode = encode;
-    this.#startedAt = deps.clock.now();
-    this.#remainingMs = remainingMs(call.getDeadline(), deps.clock.wallNow());
-    this.#context = createCallContext(deps, rpc, call, this.#remainingMs, this.#lifetime);
+    this.#startedAt = clock.now();
+    this.#remainingMs = remainingMs(call.getDeadline(), clock.wallNow());
+    this.#context = createCallContext(method, rpc, call, this.#remainingMs, this.#lifetime);
   }
 
   /** Runs the handler and answers the call, or rejects it. Called once; never rejects. */
-  async run(handler: InterceptedHandler<Req, Res>): Promise<void> {
-    const { clock, activeCalls, deadlines, observers } = this.#deps;
+  async run(): Promise<void> {
+    const { rpc, handler, clock, activeCalls, deadlines, observers } = this.#method;
     for (const observer of observers) {
       try {
-        observer.callStarted?.(this.#context.rpc);
+        observer.callStarted?.(rpc);
       } catch (error) {
         this.#logError(error, "observer failed");
       }
@@ -127,8 +103,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
     if (this.#isAnswered || this.#lifetime.aborted) return;
     this.#abort(end);
     if (this.#isAtCallersDeadline()) {
-      // The event loop was blocked: grpc-js' own timer would answer in the next turn, without
-      // details.
+      // The event loop was blocked. In the next turn grpc-js would answer, without details.
       this.#answerEnded();
     } else {
       // The handler's reaction to the abort is the better answer; it has until the next turn.
@@ -142,7 +117,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
   }
 
   #isAtCallersDeadline(): boolean {
-    const elapsedMs = this.#deps.clock.now() - this.#startedAt;
+    const elapsedMs = this.#method.clock.now() - this.#startedAt;
     return this.#remainingMs - elapsedMs < deadlineToleranceMs;
   }
 
@@ -154,31 +129,27 @@ export class InboundCall<Req, Res> implements ActiveCall {
     this.#isSettled = true;
     if (this.#isAnswered) {
       zeroize(response);
-      this.#logLateSuccess();
+      const { correlationId, logger, rpc } = this.#context;
+      // The caller was told that the change may have happened; now it is known that it has.
+      if (rpc.repeat !== "safe") {
+        const method = rpc.path.slice(1);
+        logger.warn({ method, correlationId }, "succeeded after it was answered");
+      }
       this.#zeroizeWhenDone();
       return;
     }
     let failure: StatusError | undefined;
     try {
-      this.#message = this.#encode(response);
+      this.#message = this.#method.encode(response);
       const { length } = this.#message;
-      const { maxSendBytes } = this.#deps;
-      if (length > maxSendBytes) {
-        failure = responseTooLargeStatus(length, maxSendBytes, this.#context);
-      }
+      const { maxSendBytes, rpc } = this.#method;
+      if (length > maxSendBytes) failure = responseTooLargeStatus(length, maxSendBytes, rpc);
     } catch (error) {
       failure = statusErrorOf(error, this.#context);
     } finally {
       zeroize(response);
     }
     this.#answer(failure);
-  }
-
-  /** The caller was told that the change may have happened; the log now says that it has. */
-  #logLateSuccess(): void {
-    const { correlationId, logger, rpc } = this.#context;
-    if (rpc.repeat === "safe") return;
-    logger.warn({ method: rpc.path.slice(1), correlationId }, "succeeded after it was answered");
   }
 
   #failed(error: unknown): void {
@@ -203,17 +174,13 @@ export class InboundCall<Req, Res> implements ActiveCall {
       if (failure === undefined && this.#message !== undefined) {
         const metadata = new Metadata();
         metadata.set(correlationKey, correlationId);
-        // Headers commit a call: after them the client does not retry it. So they are sent together
-        // with the message, never earlier.
+        // After headers a client no longer retries, so they are sent only with the message.
         this.#call.sendMetadata(metadata);
         this.#callback(null, this.#message, metadata);
       } else if (failure !== undefined) {
-        const answer = withTrailers(failure, {
-          correlationId,
-          method: rpc.path.slice(1),
-          attempts: attemptLog.attempts,
-          httpStatus: attemptLog.httpStatus,
-        });
+        const { attempts, httpStatus } = attemptLog;
+        const method = rpc.path.slice(1);
+        const answer = withTrailers(failure, { correlationId, method, attempts, httpStatus });
         ({ code } = answer);
         this.#callback(answer);
       }
@@ -231,7 +198,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
 
   /** Removes the call from the active ones and notifies the observers. Called once. */
   #ended(code: status, error: StatusError | undefined, reason: Reason | undefined): void {
-    const { clock, activeCalls, observers } = this.#deps;
+    const { clock, activeCalls, observers } = this.#method;
     activeCalls.remove(this);
     const outcome = {
       context: this.#context,
@@ -251,18 +218,14 @@ export class InboundCall<Req, Res> implements ActiveCall {
     this.#zeroizeWhenDone();
   }
 
-  /**
-   * grpc-js raises `cancelled` at the end of every call. Before the answer it means that the caller
-   * is gone.
-   */
+  /** grpc-js raises `cancelled` when a call ends; before the answer it means the caller is gone. */
   #close(): void {
     this.#isClosed = true;
     if (this.#isAnswered) {
       this.#zeroizeWhenDone();
       return;
     }
-    // A caller whose deadline passes resets its stream too, and its clock may differ from ours by
-    // some milliseconds.
+    // A caller whose deadline passes resets its stream too; its clock may differ by some ms.
     const end = this.#isAtCallersDeadline() ? "deadline" : "cancelled";
     this.#isAnswered = true;
     this.#timer?.cancel();

@@ -3,7 +3,7 @@ import { KeysServiceService } from "../../gen/keyprotect/v1/keys_service.ts";
 import { LockersServiceService } from "../../gen/keyprotect/v1/lockers_service.ts";
 import { PoliciesServiceService } from "../../gen/keyprotect/v1/policies_service.ts";
 
-/** The service definitions of the contract, under names without the generator's second `Service`. */
+/** The service definitions of the contract; the generator's names end in a second `Service`. */
 export const services = {
   keys: KeysServiceService,
   keyActions: KeyActionsServiceService,

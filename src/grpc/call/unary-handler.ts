@@ -1,7 +1,8 @@
 import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { Rpc } from "../../rpc-table.ts";
 import { chain, type Interceptor, type UnaryHandler } from "../interceptors/interceptor.ts";
-import { type CallDeps, type Encode, InboundCall } from "./inbound-call.ts";
+import { InboundCall } from "./inbound-call.ts";
+import type { CallDeps, Encode } from "./unary-method.ts";
 
 /** Options of `createUnary`. */
 export interface UnaryOptions extends CallDeps {
@@ -24,9 +25,9 @@ export type Unary = <Req, Res>(
 export function createUnary({ interceptors, ...deps }: UnaryOptions): Unary {
   const intercept = chain(interceptors);
   return (rpc, handler, encode) => {
-    const intercepted = intercept(handler);
+    const method = { ...deps, rpc, encode, handler: intercept(handler) };
     return (call, callback) => {
-      void new InboundCall(deps, rpc, encode, call, callback).run(intercepted);
+      void new InboundCall(method, call, callback).run();
     };
   };
 }

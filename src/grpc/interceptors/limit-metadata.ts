@@ -18,10 +18,6 @@ export const defaultMetadataLimits: MetadataLimits = { maxBytes: 16_384, maxEntr
 
 const entryOverheadBytes = 32;
 
-/** Binary values are sent as base64. */
-const sentLength = (value: string | Buffer): number =>
-  typeof value === "string" ? value.length : Math.ceil(value.length / 3) * 4;
-
 function sizeOf(metadata: Metadata): { bytes: number; entries: number } {
   let bytes = 0;
   let entries = 0;
@@ -30,7 +26,11 @@ function sizeOf(metadata: Metadata): { bytes: number; entries: number } {
   values.push(["__proto__", metadata.get("__proto__")]);
   for (const [key, valuesOfKey] of values) {
     entries += valuesOfKey.length;
-    for (const value of valuesOfKey) bytes += key.length + sentLength(value) + entryOverheadBytes;
+    for (const value of valuesOfKey) {
+      // Binary values are sent as base64.
+      const length = typeof value === "string" ? value.length : Math.ceil(value.length / 3) * 4;
+      bytes += key.length + length + entryOverheadBytes;
+    }
   }
   return { bytes, entries };
 }

@@ -99,9 +99,10 @@ export function divertDeadline(call: DivertedCall, to: DeadlineReceiver): void {
   call.sendStatus = sendUnlessDeadline;
 }
 
-/** Sends a status of a diverted call unchanged. */
+/** Sends a status through a call's own `sendStatus`, whether it is diverted or not. */
 export function sendOriginal(call: DivertedCall, outcome: StatusToSend): void {
-  if (call[original] !== undefined) Reflect.apply(call[original], call, [outcome]);
+  if (call[original] === undefined) call.sendStatus(outcome);
+  else Reflect.apply(call[original], call, [outcome]);
 }
 
 /**

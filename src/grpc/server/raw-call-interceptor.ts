@@ -125,7 +125,7 @@ class RawCall extends ServerInterceptingCall implements Listener, QueuedCall, De
   }
 
   override sendStatus(outcome: StatusToSend): void {
-    this.#call.sendStatus(outcome);
+    sendOriginal(this.#call, outcome);
   }
 
   onReceiveMetadata(metadata: Metadata): void {

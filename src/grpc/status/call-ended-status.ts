@@ -5,6 +5,7 @@
  */
 import { status } from "@grpc/grpc-js";
 import { callEnd, type CallEnd, CallEnded } from "../../platform/call-signal.ts";
+import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext } from "../call/call-context.ts";
 import { StatusError, type StatusDetails } from "./status-error.ts";
 
@@ -62,11 +63,7 @@ export const internalStatus = (details?: StatusDetails): StatusError =>
  * `UPSTREAM_BAD_RESPONSE`: the encoded response has `bytes` bytes, and more than `maxBytes` may not
  * be sent.
  */
-export const responseTooLargeStatus = (
-  bytes: number,
-  maxBytes: number,
-  { rpc }: CallContext,
-): StatusError =>
+export const responseTooLargeStatus = (bytes: number, maxBytes: number, rpc: Rpc): StatusError =>
   new StatusError(
     status.INTERNAL,
     "UPSTREAM_BAD_RESPONSE",

@@ -1,13 +1,19 @@
 /** The statuses of calls that broke on the wire are in `wire-traps.test.ts`; here is what is counted and what is not. */
 import * as grpc from "@grpc/grpc-js";
+import { mkdtemp, rm } from "node:fs/promises";
 import http2 from "node:http2";
-import { expect, test } from "vitest";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.ts";
 import { KeysServiceService } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
 import { createRawCallInterceptor } from "../../../../src/grpc/server/raw-call-interceptor.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { statusDetails } from "../../../support/status-details.ts";
 import { connectRaw, frame } from "../../../support/raw-grpc.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { startTestServer } from "../../../support/test-server.ts";
 import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.ts";
 
 const { status } = grpc;
@@ -129,6 +135,24 @@ test("calls whose deadlines all pass while the process is held up have details, 
     });
   }
   expect(server.endedByLibrary).toEqual([]);
+  session.destroy();
+});
+
+test("a call over a Unix socket whose message comes too late has details too", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "kp-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "s");
+  await using server = await startTestServer({
+    listeners: [{ kind: "unix", path }],
+    interceptors: [createRawCallInterceptor({ endedByLibrary: () => {}, clock: systemClock })],
+  });
+  const session = http2.connect("http://localhost", { createConnection: () => connect({ path }) });
+  const stream = begin(session, { "x-correlation-id": correlationId });
+  const answer = await new Promise<http2.IncomingHttpHeaders>((resolve) =>
+    stream.on("response", resolve),
+  );
+  expect(errorInfoOf(answer)).toMatchObject({ correlationId, reason: "DEADLINE_IN_QUEUE" });
+  expect(server.contexts).toEqual([]);
   session.destroy();
 });
 
