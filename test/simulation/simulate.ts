@@ -7,7 +7,7 @@ import type { RatePhase } from "../../src/upstream/rate-limit/adaptive/rate-stat
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 import type { Demand } from "./demands.ts";
 import { createEventQueue } from "./event-queue.ts";
-import { createPacer } from "./pacer.ts";
+import { createRateLimitModel } from "./rate-limit-model.ts";
 import { createRandom } from "./random.ts";
 import type { SimulatedUpstream } from "./upstreams.ts";
 
@@ -71,7 +71,7 @@ export function simulate(scenario: Scenario): Run {
   const { connections = Number.POSITIVE_INFINITY, createRate = createAdaptiveRate } = scenario;
   const random = createRandom(scenario.seed ?? 1);
   const controller = createRate(scenario.settings, { now: 0, random });
-  const pacer = createPacer(controller.rate);
+  const rateLimit = createRateLimitModel(controller.rate);
   const events = createEventQueue<SimulationEvent>();
   const seconds = Array.from({ length: scenario.seconds }, (): Second => {
     return { wanted: 0, accepted: 0, refused: 0, rate: 0, safeRate: 0, phase: "hold" };
@@ -89,12 +89,12 @@ export function simulate(scenario: Scenario): Run {
 
   function send(now: number): void {
     while (waiting > 0 && underWay < connections) {
-      const readyAt = pacer.readyAt(now);
+      const readyAt = rateLimit.readyAt(now);
       if (readyAt > now) {
         if (readyAt < wakesAt) events.push({ at: (wakesAt = readyAt), kind: "wake" });
         return;
       }
-      pacer.take(now);
+      rateLimit.take(now);
       sends.push(now);
       waiting -= 1;
       underWay += 1;
@@ -104,8 +104,8 @@ export function simulate(scenario: Scenario): Run {
 
   function follow(now: number): void {
     if (!controller.advance(now)) return;
-    pacer.setRate(controller.rate, controller.quotaRate, now);
-    pacer.pauseUntil(controller.pausedUntil);
+    rateLimit.setRate(controller.rate, controller.quotaRate, now);
+    rateLimit.pauseUntil(controller.pausedUntil);
     wakesAt = Number.POSITIVE_INFINITY;
   }
 

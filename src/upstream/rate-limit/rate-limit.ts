@@ -11,15 +11,13 @@ import {
   type NextTurn,
 } from "./permits/concurrency-limit.ts";
 import { outcomeOfStatus, type UpstreamOutcome } from "../observe.ts";
-import type { Permits } from "./permits/permits.ts";
-import { createQuotaPermits } from "./permits/_quota-permits.ts";
+import { createRateLimiter } from "./permits/rate-limiter.ts";
 import { createAdaptiveRate, type AdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { QuotaSettings } from "./adaptive/settings.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
 import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
 import type { ShedReason } from "./queue/rejections.ts";
 import { createLatencyEstimate } from "./latency-estimate.ts";
-import { createUnlimitedPermits } from "./permits/unlimited-permits.ts";
 
 /** Counts what attempts come to. Must not throw. */
 export interface RateLimitMeter {
@@ -86,11 +84,8 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     quota !== undefined && "mode" in quota
       ? createAdaptiveRate(quota, { now: clock.now(), random })
       : quota;
-  const source: Permits =
-    tracker === undefined
-      ? createUnlimitedPermits(clock)
-      : createQuotaPermits({ clock, rate: tracker.rate });
-  const permits = createConcurrencyLimit(source, connections, clock, options.nextTurn);
+  const limiter = createRateLimiter({ clock, rate: tracker?.rate ?? Number.POSITIVE_INFINITY });
+  const permits = createConcurrencyLimit(limiter, connections, clock, options.nextTurn);
   const latency = createLatencyEstimate();
   const scheduler = createScheduler({
     permits,

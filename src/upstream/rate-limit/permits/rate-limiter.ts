@@ -1,14 +1,13 @@
 import type { Clock, Timer } from "../../../platform/clock.ts";
-import { createTokenBucket } from "./token-bucket.ts";
-import { bucketSizeFor } from "./bucket-size.ts";
 import { createBottleneckRefill } from "./bottleneck-refill.ts";
 import type { Permits } from "./permits.ts";
-import { createSlidingWindow } from "./sliding-window.ts";
+import { createSlidingWindow, type SlidingWindow } from "./sliding-window.ts";
+import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 
-/** What permits are minted from. */
+/** How a rate limiter is created. */
 export interface RateLimiterOptions {
   readonly clock: Clock;
-  /** Permits per second at the start. */
+  /** Permits per second at the start; `Infinity` for no limit. */
   readonly rate: number;
   /** The rate's share of the upstream's quota; the sliding window holds `rate / margin` sends. Default 0.985. */
   readonly margin?: number | undefined;
@@ -16,177 +15,176 @@ export interface RateLimiterOptions {
   readonly guardMs?: number | undefined;
 }
 
+/** What bounds the permits of a finite rate. */
+interface Limits {
+  readonly bucket: TokenBucket;
+  readonly window: SlidingWindow;
+}
+
+const unlimited = Number.POSITIVE_INFINITY;
+
 const assertRate = (rate: number): void => {
-  if (!(rate > 0 && Number.isFinite(rate))) throw new RangeError(`not a rate: ${rate}`);
+  if (!(rate > 0)) throw new RangeError(`not a rate: ${rate}`);
 };
 
 /**
- * Mints permits at a rate. Bottleneck grants them, a few dozen times per second, into a stock; a meter lets them out of it
- * at exactly the rate, with a small burst, so that an idle gateway waits for nothing; and no second sees more than the
- * quota. No job is ordered, and no timer set, while the stock suffices and nobody waits. Throws a `RangeError` unless the
- * rate is positive and finite.
+ * Creates permits at a rate. A token bucket gives them out at exactly the rate, with a small burst, so
+ * that an idle gateway adds no wait. A sliding window keeps every second within the quota. A timer and
+ * Bottleneck's refill jobs wake the waiter; without a waiter there is no timer and no job.
+ *
+ * At the rate `Infinity` only a pause holds permits back. A change to a finite rate starts with an empty
+ * bucket, since the sends before it are not recorded. Throws a `RangeError` unless the rate is positive.
  */
 export function createRateLimiter(options: RateLimiterOptions): Permits {
-  const { clock, rate, margin = 0.985, guardMs = 12 } = options;
+  const { clock, margin = 0.985, guardMs = 12 } = options;
+  let { rate } = options;
   assertRate(rate);
-  let pace = bucketSizeFor(rate);
-  const window = createSlidingWindow({ quota: rate / margin, guardMs });
-  const meter = createTokenBucket({
-    now: clock.now(),
-    pace,
-    // More than this the window would not let through for long.
-    catchUpFactor: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
-  });
-  let stock = pace.grant + pace.burst;
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let waiter: (() => void) | undefined;
   let timer: Timer | undefined;
   let isCalling = false;
   let isClosed = false;
 
-  const press = createBottleneckRefill({
-    clock,
-    pace,
-    onGrant(permits) {
-      const now = clock.now();
-      stock += permits;
-      replenish(now);
-      callWhenDue(now);
-    },
+  const createLimits = (quotaPerSecond: number): Limits => ({
+    bucket: createTokenBucket({
+      now: clock.now(),
+      rate,
+      // The window would not let a higher rate through for long.
+      catchUpFactor: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
+    }),
+    window: createSlidingWindow({ quota: quotaPerSecond / margin, guardMs }),
+  });
+  /** Absent: unlimited. */
+  let limits = rate === unlimited ? undefined : createLimits(rate);
+
+  const refill = createBottleneckRefill(() => {
+    const now = clock.now();
+    limits?.bucket.refill(now);
+    wake(now);
   });
 
-  const wantsJob = (): boolean =>
-    waiter === undefined
-      ? stock + press.deficit <= pace.leastStock
-      : stock + press.deficit < pace.mostStock;
-  const replenish = (now: number): void => {
-    if (isClosed || now < pausedUntil) return;
-    while (wantsJob() && press.order(now));
-  };
-
-  const spendableInMs = (now: number): number => Math.max(window.waitMs(now), meter.waitMs(now));
-  /** Milliseconds until the waiter has to be called or looked after. */
-  const dueInMs = (now: number): number => {
-    if (now < pausedUntil) return pausedUntil - now;
-    // While that depends on a job alone, the timer sees to the job.
-    return stock > 0 ? spendableInMs(now) : press.checkInMs(now);
-  };
+  /** Milliseconds until `count` permits can be taken. The bucket's wait includes a pause. */
+  const waitMs = (now: number, count = 1): number =>
+    limits === undefined
+      ? Math.max(0, pausedUntil - now)
+      : Math.max(limits.window.waitMs(now, count), limits.bucket.waitMs(now, count));
   const setTimer = (ms: number | undefined): void => {
     timer?.cancel();
     timer = ms === undefined ? undefined : clock.after(ms, onTimer);
   };
   const onTimer = (): void => {
     timer = undefined;
-    const now = clock.now();
-    replenish(now);
-    callWhenDue(now);
+    wake(clock.now());
+  };
+  const onMicrotask = (): void => {
+    isCalling = false;
+    wake(clock.now());
   };
   const setWaiter = (now: number, next: (() => void) | undefined): void => {
     waiter = next;
-    meter.setAwaited(now, next !== undefined);
+    limits?.bucket.setAwaited(now, next !== undefined);
+    if (next === undefined) setTimer(undefined);
   };
   const callWaiter = (now: number): void => {
     const callback = waiter;
     setWaiter(now, undefined);
-    setTimer(undefined);
     callback?.();
   };
-  const callWhenDue = (now: number): void => {
+  /** Calls the waiter back, now if a permit is there. */
+  const wake = (now: number): void => {
     if (waiter === undefined) return;
-    const ms = dueInMs(now);
-    if (ms === 0 && stock > 0) callWaiter(now);
-    else setTimer(ms);
+    const ms = waitMs(now);
+    if (ms === 0) callWaiter(now);
+    else wakeIn(ms, now);
   };
-  const onMicrotask = (): void => {
-    isCalling = false;
-    callWhenDue(clock.now());
+  const wakeIn = (ms: number, now: number): void => {
+    setTimer(ms);
+    if (limits !== undefined && now >= pausedUntil) refill.request(now);
   };
-  /** As `callWhenDue`, but never calls back by itself. */
-  const lookAfterWaiter = (now: number): void => {
+  /** As `wake`, but a waiter that is due is called after the caller of this function returned. */
+  const wakeLater = (now: number): void => {
     if (waiter === undefined) return;
-    if (stock > 0 && dueInMs(now) === 0) {
-      // A timer would leave a connection unused for a millisecond.
-      if (!isCalling) queueMicrotask(onMicrotask);
-      isCalling = true;
-    } else {
-      replenish(now);
-      setTimer(dueInMs(now));
+    const ms = waitMs(now);
+    if (ms > 0) {
+      wakeIn(ms, now);
+      return;
     }
+    // A timer would leave a connection unused for a millisecond.
+    if (!isCalling) queueMicrotask(onMicrotask);
+    isCalling = true;
   };
 
   return {
     tryTake() {
-      if (isClosed || stock === 0) return false;
+      if (isClosed) return false;
       const now = clock.now();
-      if (now < pausedUntil || spendableInMs(now) > 0) return false;
-      stock -= 1;
-      meter.take(now);
-      window.take(now);
-      replenish(now);
+      if (now < pausedUntil) return false;
+      if (limits === undefined) return true;
+      if (limits.window.waitMs(now) > 0 || !limits.bucket.tryTake(now)) return false;
+      limits.window.take(now);
       return true;
     },
     refund() {
+      if (limits === undefined) return;
       const now = clock.now();
-      // What comes back during a pause is discarded like what lay ready: the pause has to end with one request, not a burst.
-      if (now >= pausedUntil) {
-        stock += 1;
-        meter.giveBack(now);
-      }
-      window.giveBack();
-      lookAfterWaiter(now);
+      // A pause ends with one request, so a permit that comes back during it is discarded.
+      if (now >= pausedUntil) limits.bucket.giveBack(now);
+      limits.window.giveBack();
+      wakeLater(now);
     },
-    recordSentAt: (takenAt, time) => window.moveLatest(takenAt, time),
+    recordSentAt: (takenAt, time) => limits?.window.moveLatest(takenAt, time),
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);
-      if (waiter === undefined) setTimer(undefined);
-      else lookAfterWaiter(now);
+      wakeLater(now);
     },
     get ready() {
       const now = clock.now();
       if (isClosed || now < pausedUntil) return 0;
-      let count = Math.min(stock, meter.ready(now));
-      while (count > 0 && window.waitMs(now, count) > 0) count -= 1;
+      if (limits === undefined) return Number.POSITIVE_INFINITY;
+      let count = limits.bucket.ready(now);
+      while (count > 0 && limits.window.waitMs(now, count) > 0) count -= 1;
       return count;
     },
-    delayMs(count) {
-      const now = clock.now();
-      const toMint = Math.max(0, count - stock);
-      const mintMs = Math.max(0, pausedUntil - now) + (toMint * 1_000) / pace.rate;
-      return Math.max(mintMs, meter.waitMs(now, count), window.waitMs(now, count));
-    },
+    delayMs: (count) => waitMs(clock.now(), count),
     setRate(perSecond, quotaPerSecond = perSecond) {
       assertRate(perSecond);
       assertRate(quotaPerSecond);
       if (isClosed) return;
-      window.resize(quotaPerSecond / margin);
-      if (perSecond === pace.rate) return;
       const now = clock.now();
-      pace = bucketSizeFor(perSecond);
-      meter.setPace(now, pace);
-      press.setPace(now, pace);
-      lookAfterWaiter(now);
+      if (limits !== undefined && perSecond !== unlimited) {
+        limits.window.resize(quotaPerSecond / margin);
+        if (perSecond === rate) return;
+        limits.bucket.setRate(now, perSecond);
+      }
+      const wasUnlimited = limits === undefined;
+      rate = perSecond;
+      if (rate === unlimited) limits = undefined;
+      else if (wasUnlimited) {
+        limits = createLimits(quotaPerSecond);
+        limits.bucket.pauseUntil(Math.max(now, pausedUntil));
+        limits.bucket.setAwaited(now, waiter !== undefined);
+      }
+      wakeLater(now);
     },
     get rate() {
-      return pace.rate;
+      return rate;
     },
     pauseUntil(time) {
       const now = clock.now();
       if (isClosed || time <= pausedUntil || time <= now) return;
       pausedUntil = time;
-      stock = 0;
-      meter.pauseUntil(time);
-      press.discard();
+      limits?.bucket.pauseUntil(time);
       callWaiter(now);
     },
     get pausedUntil() {
       return pausedUntil;
     },
     close() {
+      if (isClosed) return;
       isClosed = true;
-      waiter = undefined;
-      setTimer(undefined);
-      press.close();
+      setWaiter(clock.now(), undefined);
+      refill.close();
     },
   };
 }

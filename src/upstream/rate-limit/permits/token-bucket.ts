@@ -1,103 +1,137 @@
-import type { BucketSize } from "./bucket-size.ts";
-
-/** When minted permits may be spent: at the rate, with a small burst. */
+/**
+ * A token bucket with a deficit. Times are monotonic milliseconds. Tokens are computed from the elapsed
+ * time, so a late refill loses nothing.
+ */
 export interface TokenBucket {
-  /** Milliseconds until `count` permits more (default 1) may be spent; 0 if now. */
+  /** Adds the tokens that fell due until `now`. All methods that are given the time do this first. */
+  refill(now: number): void;
+  /** Takes one token if there is one. */
+  tryTake(now: number): boolean;
+  /** Milliseconds until the bucket holds `count` tokens (default 1); 0 if it does now. */
   waitMs(now: number, count?: number): number;
-  /** Whole permits that may be spent now. */
+  /** Whole tokens in the bucket. */
   ready(now: number): number;
-  /** Records that one is spent. */
-  take(now: number): void;
-  /** Takes back that one was spent. */
+  /** Puts one token back. */
   giveBack(now: number): void;
-  /** Says that somebody waits at this moment, or no longer. */
+  /** Sets whether a call waits for a token. */
   setAwaited(now: number, isAwaited: boolean): void;
-  /** Lets nothing through before that time, and a single permit then. */
+  /** Empties the bucket. The refill starts again at `time`. */
   pauseUntil(time: number): void;
-  /** Another pace from now on. */
-  setPace(now: number, pace: BucketSize): void;
+  /** Sets the tokens per second. */
+  setRate(now: number, rate: number): void;
 }
 
-/** What a meter works with. */
+/** How a token bucket is created. */
 export interface TokenBucketOptions {
   readonly now: number;
-  readonly pace: BucketSize;
-  /** How much faster than the rate it may be while it makes up for delays; at least 1. */
+  /** Tokens per second. */
+  readonly rate: number;
+  /** The rate is multiplied by this while the bucket pays a deficit off; at least 1. */
   readonly catchUpFactor: number;
 }
 
-/** Who waited a moment ago still counts: between two callers, or while all connections are busy, nobody waits here. */
+/** How many tokens a bucket holds at most; fractions count. */
+export interface BucketSize {
+  /** While no call waits: 50 ms of the rate, between 1 and 10. */
+  readonly burst: number;
+  /** After a delay during which a call waited: 50 ms of the rate, at least the burst. */
+  readonly catchUp: number;
+}
+
+/** What a bucket holds, in seconds of the rate. */
+const sizeSeconds = 0.05;
+/**
+ * Where the burst is a single token, a token that was taken late lets the next one come sooner by as
+ * much, up to this many seconds. Timers are late by 1 or 2 ms, which would lower the rate otherwise.
+ */
+const soonerSeconds = 0.025;
+/**
+ * A call that waited up to this many milliseconds ago counts as waiting: between two calls, or while
+ * all connections are busy, no call waits here.
+ */
 const awaitedForMs = 250;
-/** The most that is made up for later, in seconds of the rate. */
-const mostOwedSeconds = 0.25;
+/** The largest deficit, in seconds of the rate. */
+const mostDeficitSeconds = 0.25;
 /** Sums of fractions are a little off. */
 const tolerance = 1e-6;
 
+/** The size of a bucket with a rate in tokens per second. */
+export function bucketSizeFor(rate: number): BucketSize {
+  const burst = Math.min(10, Math.max(1, Math.round(sizeSeconds * rate)));
+  return { burst, catchUp: Math.max(burst, sizeSeconds * rate, 1 + soonerSeconds * rate) };
+}
+
 /**
- * A meter with a full burst. Over any time in which somebody waits it lets through exactly the rate, however late it is
- * asked: what fell due meanwhile comes at once, up to the catch-up of the pace; the rest is owed and comes little by
- * little, since an upstream that refills a bucket would answer a larger burst with 429.
+ * Creates a bucket with a full burst. While a call waits it yields exactly the rate, however late it is
+ * asked. After a delay it yields `catchUp` tokens at once and counts the rest as the deficit. It pays
+ * the deficit off slowly, since an upstream with a token bucket of its own would answer a larger burst
+ * with 429.
  */
 export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
   const { catchUpFactor } = options;
-  let { pace, now: at } = options;
-  /** Permits that may be spent at `at`; fractions count. */
-  let tokens = pace.burst;
+  let { rate, now: at } = options;
+  let { burst, catchUp } = bucketSizeFor(rate);
+  /** The tokens at the time `at`; fractions count. */
+  let tokens = burst;
   let deficit = 0;
   let isAwaited = false;
   let awaitedAt = Number.NEGATIVE_INFINITY;
 
-  const advance = (now: number): void => {
+  const refill = (now: number): void => {
     if (isAwaited) awaitedAt = now;
+    // `at` is later than `now` during a pause.
     if (now <= at) return;
     const isBusy = now - awaitedAt <= awaitedForMs;
-    const due = ((now - at) * pace.rate) / 1_000;
+    const due = ((now - at) * rate) / 1_000;
     at = now;
     if (isBusy) {
       const repaid = Math.min(deficit, due * (catchUpFactor - 1));
       deficit -= repaid;
       tokens += due + repaid;
-      if (tokens <= pace.catchUp) return;
-      deficit = Math.min(deficit + tokens - pace.catchUp, pace.rate * mostOwedSeconds);
-      tokens = pace.catchUp;
+      if (tokens <= catchUp) return;
+      deficit = Math.min(deficit + tokens - catchUp, rate * mostDeficitSeconds);
+      tokens = catchUp;
     } else {
       deficit = 0;
-      tokens = Math.min(tokens + due, pace.burst);
+      tokens = Math.min(tokens + due, burst);
     }
   };
   return {
+    refill,
+    tryTake(now) {
+      refill(now);
+      if (at > now || 1 - tokens > tolerance) return false;
+      tokens -= 1;
+      return true;
+    },
     waitMs(now, count = 1) {
-      advance(now);
+      refill(now);
       const missing = count - tokens;
-      // `at` is ahead of `now` only in a pause.
-      return missing > tolerance ? at - now + (missing * 1_000) / pace.rate : at - now;
+      return missing > tolerance ? at - now + (missing * 1_000) / rate : at - now;
     },
     ready(now) {
-      advance(now);
+      refill(now);
       return at > now ? 0 : Math.max(0, Math.floor(tokens + tolerance));
     },
-    take(now) {
-      advance(now);
-      tokens -= 1;
-    },
     giveBack(now) {
-      advance(now);
-      tokens = Math.min(tokens + 1, pace.catchUp);
+      refill(now);
+      tokens = Math.min(tokens + 1, catchUp);
     },
     setAwaited(now, next) {
-      advance(now);
+      refill(now);
       isAwaited = next;
     },
     pauseUntil(time) {
       at = time;
-      tokens = 1;
+      tokens = 0;
       deficit = 0;
     },
-    setPace(now, next) {
-      advance(now);
-      pace = next;
-      tokens = Math.min(tokens, pace.catchUp);
-      deficit = Math.min(deficit, pace.rate * mostOwedSeconds);
+    setRate(now, next) {
+      refill(now);
+      rate = next;
+      ({ burst, catchUp } = bucketSizeFor(rate));
+      tokens = Math.min(tokens, catchUp);
+      deficit = Math.min(deficit, rate * mostDeficitSeconds);
     },
   };
 }

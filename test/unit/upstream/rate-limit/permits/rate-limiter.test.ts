@@ -4,10 +4,10 @@ import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permit
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-const mint = (rate: number, guardMs?: number): Permits =>
+const limiter = (rate: number, guardMs?: number): Permits =>
   createRateLimiter({ clock: systemClock, rate, guardMs });
 
-describe("the permit mint", () => {
+describe("the rate limiter", () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -15,15 +15,15 @@ describe("the permit mint", () => {
     vi.useRealTimers();
   });
 
-  test("gives the permits of a full bucket at once, without any timer", () => {
-    const permits = mint(100);
+  test("a limiter gives the permits of a full bucket at once and sets no timer", () => {
+    const permits = limiter(100);
     expect([permits.tryTake(), permits.tryTake()]).toEqual([true, true]);
     expect(vi.getTimerCount()).toBe(0);
     permits.close();
   });
 
-  test("tells how many could be spent, which is as many as can be", async () => {
-    const permits = mint(100);
+  test("the number of ready permits is the number that can be taken", async () => {
+    const permits = limiter(100);
     const spend = (): number => {
       let taken = 0;
       while (permits.tryTake()) taken += 1;
@@ -41,8 +41,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("fills the bucket again and is then at rest", async () => {
-    const permits = mint(100);
+  test("the bucket fills again after it was emptied, and no timer is left then", async () => {
+    const permits = limiter(100);
     for (let taken = 0; taken < 5; taken++) expect(permits.tryTake()).toBe(true);
     expect(permits.tryTake()).toBe(false);
     await vi.advanceTimersByTimeAsync(200);
@@ -52,8 +52,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("keeps a burst after idleness within the quota of its second", async () => {
-    const permits = mint(98.5);
+  test("a burst after an idle time stays within the quota of its second", async () => {
+    const permits = limiter(98.5);
     await vi.advanceTimersByTimeAsync(10_000);
     const times = spendAll(permits);
     expect(times.length).toBe(5);
@@ -62,8 +62,8 @@ describe("the permit mint", () => {
     expect(densestSecond(times)).toBe(100);
   });
 
-  test("follows a new rate, up and down", async () => {
-    const permits = mint(100);
+  test("the limiter follows a new rate, up and down", async () => {
+    const permits = limiter(100);
     const times = spendAll(permits);
     for (const rate of [400, 50, 200]) {
       permits.setRate(rate);
@@ -77,8 +77,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("keeps the second of the quota full while little is sent for another reason", async () => {
-    const permits = mint(100);
+  test("the sliding window keeps the size of the quota while the rate is low for another reason", async () => {
+    const permits = limiter(100);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(1_000);
     permits.setRate(4, 100);
@@ -93,8 +93,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("a request that arrived late counts from then on", async () => {
-    const permits = mint(100, 0);
+  test("a request that was sent late counts from the time at which it was sent", async () => {
+    const permits = limiter(100, 0);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(60);
     const first = times.length;
@@ -105,8 +105,8 @@ describe("the permit mint", () => {
     expect(densestSecond(heldUp)).toBeLessThanOrEqual(102);
   });
 
-  test("requests that all arrive late by the same time are not counted twice", async () => {
-    const permits = mint(100);
+  test("requests that are all late by the same time are not counted twice", async () => {
+    const permits = limiter(100);
     const times = spendAll(permits);
     let told = 0;
     for (let ms = 0; ms < 6_000; ms += 5) {
@@ -119,8 +119,8 @@ describe("the permit mint", () => {
     expect(times.filter((at) => at - (times[0] ?? 0) > 1_000).length).toBeGreaterThan(485);
   });
 
-  test("follows a rise from a very low rate without waiting out the old pace", async () => {
-    const permits = mint(0.5);
+  test("a rise from a very low rate takes effect before the next permit of the old rate", async () => {
+    const permits = limiter(0.5);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(100);
     permits.setRate(100);
@@ -130,8 +130,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("takes up the last of many changes of the rate within 100 ms", async () => {
-    const permits = mint(10);
+  test("the last of many changes of the rate is in force within 300 ms", async () => {
+    const permits = limiter(10);
     const times = spendAll(permits);
     for (let rate = 11; rate <= 200; rate++) permits.setRate(rate);
     await vi.advanceTimersByTimeAsync(300);
@@ -141,8 +141,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("gives nothing during a pause, and a single permit when it is over", async () => {
-    const permits = mint(100);
+  test("the limiter gives no permit during a pause, and one at a time when it is over", async () => {
+    const permits = limiter(100);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(505);
     const before = times.length;
@@ -160,8 +160,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("discards at a pause what an idle gateway held ready", async () => {
-    const permits = mint(100);
+  test("a pause empties the full bucket of an idle limiter", async () => {
+    const permits = limiter(100);
     permits.pauseUntil(systemClock.now() + 1_000);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(permits.tryTake()).toBe(false);
@@ -169,8 +169,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("discards at a pause what is given back during it", async () => {
-    const permits = mint(100);
+  test("a permit that is refunded during a pause is discarded", async () => {
+    const permits = limiter(100);
     for (let taken = 0; taken < 5; taken++) permits.tryTake();
     permits.pauseUntil(systemClock.now() + 1_000);
     for (let given = 0; given < 5; given++) permits.refund();
@@ -179,8 +179,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("never shortens a pause", () => {
-    const permits = mint(100);
+  test("a later, shorter pause does not shorten the present one", () => {
+    const permits = limiter(100);
     permits.pauseUntil(systemClock.now() + 500);
     const until = permits.pausedUntil;
     permits.pauseUntil(systemClock.now() + 100);
@@ -188,8 +188,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("tells the one who waits that a pause begins", () => {
-    const permits = mint(100);
+  test("the waiter is called when a pause begins", () => {
+    const permits = limiter(100);
     while (permits.tryTake());
     const waiter = vi.fn();
     permits.whenAvailable(waiter);
@@ -199,8 +199,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("calls back once, only the newest waiter, and nobody who cancelled", async () => {
-    const permits = mint(100);
+  test("only the newest waiter is called, once, and a cancelled one is not", async () => {
+    const permits = limiter(100);
     while (permits.tryTake());
     const [first, second] = [vi.fn(), vi.fn()];
     permits.whenAvailable(first);
@@ -215,8 +215,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("calls a waiter back, though not before it returns, when a permit is there already, without a timer", async () => {
-    const permits = mint(100);
+  test("a waiter for a permit that is there is called by a microtask, without a timer", async () => {
+    const permits = limiter(100);
     const [older, newer, cancelled] = [vi.fn(), vi.fn(), vi.fn()];
     permits.whenAvailable(older);
     permits.whenAvailable(newer);
@@ -232,8 +232,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("hands a refunded permit to the one who waits", async () => {
-    const permits = mint(1);
+  test("a refunded permit goes to the waiter", async () => {
+    const permits = limiter(1);
     expect(permits.tryTake()).toBe(true);
     const waiter = vi.fn(() => permits.tryTake());
     permits.whenAvailable(waiter);
@@ -243,8 +243,8 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test("leaves no timer behind and calls nobody once closed", async () => {
-    const permits = mint(100);
+  test("a closed limiter leaves no timer, gives no permit and calls no waiter", async () => {
+    const permits = limiter(100);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(500);
     permits.close();
@@ -256,15 +256,15 @@ describe("the permit mint", () => {
     permits.close();
   });
 
-  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("refuses %d as a rate", (rate) => {
-    expect(() => mint(rate)).toThrow(RangeError);
-    const permits = mint(1);
+  test.each([0, -1, Number.NaN])("the rate %d is rejected with a RangeError", (rate) => {
+    expect(() => limiter(rate)).toThrow(RangeError);
+    const permits = limiter(1);
     expect(() => permits.setRate(rate)).toThrow(RangeError);
     permits.close();
   });
 
-  test("tells how long several permits take", () => {
-    const permits = mint(100);
+  test("the delay of several permits is the time until the last of them", () => {
+    const permits = limiter(100);
     expect(permits.delayMs(5)).toBe(0);
     expect(permits.delayMs(25)).toBe(200);
     permits.close();
