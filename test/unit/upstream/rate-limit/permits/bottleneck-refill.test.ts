@@ -5,7 +5,7 @@ import { createBottleneckRefill } from "../../../../../src/upstream/rate-limit/p
 import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-const now = systemClock.now;
+const now = (): number => systemClock.now();
 
 // Bottleneck has its own timers: faked ones drive it, a driven clock would not.
 describe("the refill by Bottleneck", () => {
