@@ -19,9 +19,9 @@ export type ShareKind = "lease" | "kept" | "slice" | "static";
 /** What is known without a group. */
 export interface ShareBounds {
   /** The quota of all members together in requests per second, if the operator knows it. */
-  readonly ceilingPerSecond: number | undefined;
+  readonly ceilingPerSecond?: number | undefined;
   /** Requests per second at which the search for an unknown quota starts. */
-  readonly initialPerSecond: number | undefined;
+  readonly initialPerSecond?: number | undefined;
   /** Configured number of members. */
   readonly replicas: number;
 }
@@ -29,8 +29,8 @@ export interface ShareBounds {
 /** The rate of one member. Times are milliseconds of the monotonic clock and never go back. */
 export interface FallbackShare {
   /**
-   * Takes over a lease that was asked for at `askedAt`. The lease counts from then, so that it never
-   * outlives the group's own count.
+   * Takes over a lease that was asked for at `askedAt`. Its time counts from then, so that it
+   * never outlives the group's own count.
    */
   grant(lease: Lease, askedAt: number, now: number): void;
   /** Records that the group did not reply. */

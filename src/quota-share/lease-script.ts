@@ -15,8 +15,8 @@ const constants = Object.entries({ ...rateConstants, ...groupConstants, highestP
 
 /**
  * One hash holds a group: `m:<member>` is "expires wants has accepted throttled", the other fields
- * are numbers of the group. The names of the fields stay as they are: replicas of different versions
- * share a group during an update.
+ * are numbers of the group. Do not rename fields: replicas of different versions share a group
+ * during an update.
  *
  * - Shares are max-min fair: no member gets less than an equal part in favour of a member that
  *   wants more than one. What no member wants is spread evenly, so that a burst can begin at once.

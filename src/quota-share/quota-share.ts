@@ -1,4 +1,4 @@
-/** Replicas on one quota. Redis is asked once a second, never by a call, and no call ever waits for it. */
+/** Shares a quota among replicas. Each renews its lease once a second; no call waits for Redis. */
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
@@ -8,92 +8,88 @@ import { leaseScript, leaveScript } from "./lease-script.ts";
 import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
 import { createFallbackShare, joinMs, type ShareKind } from "./fallback-share.ts";
 
-/** The quota that is shared. */
+/** The shared quota. */
 export interface SharedQuota {
-  /** The quota of all members together, if the operator knows it. */
+  /** The quota of all members together in requests per second, if the operator knows it. */
   readonly ceilingPerSecond?: number | undefined;
-  /** Where the search for an unknown quota starts. Default: without a bound, until the first 429. */
+  /** Requests per second at which the search starts. Default: no limit until the first 429. */
   readonly initialPerSecond?: number | undefined;
-  /** Whether the quota is kept whatever Key Protect answers. */
+  /** Whether no 429 lowers the quota. */
   readonly isFixed: boolean;
-  /** Longest time without trying whether the quota has grown, in milliseconds. */
+  /** Longest time without a probe for a larger quota, in milliseconds. */
   readonly longestHoldMs: number;
 }
 
-/** What a share of a quota is made of. */
+/** Settings and dependencies of a quota share. */
 export interface QuotaShareOptions {
   readonly redis: Pick<RedisCommands, "eval" | "isReady">;
-  /** Names the quota among all that share this Redis, such as `kp:{<instance ID>}`; the braces keep its keys together in a cluster. */
+  /**
+   * Name of the quota in this Redis, such as `kp:{<instance ID>}`. The braces keep its keys on one
+   * node of a cluster.
+   */
   readonly instanceKey: string;
-  /** Unique among the members: up to 64 letters, digits and `._:-`. */
+  /** Unique among the members: 1 to 64 letters, digits and `._:-`. */
   readonly memberId: string;
   readonly quota: SharedQuota;
-  /** Members that there are meant to be; 1 or more. */
+  /** Configured number of members, 1 or more. */
   readonly replicas: number;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
-  /** Asked once per renewal. */
+  /** Read at each renewal. */
   readonly demand: () => Demand;
-  /** Called at the start and with each change. The rate is what may really be sent: the margin is taken off already. */
+  /** Called at the start and at each change. */
   readonly apply: (limit: QuotaLimit) => void;
 }
 
-/** What there is to see of a share. */
+/** Present state of a share, for `/state` and metrics. */
 export interface QuotaShareState {
   readonly kind: ShareKind;
   readonly ratePerSecond: number;
-  /** As of the last lease; 1 without any. */
+  /** Members at the last lease; 1 without any. */
   readonly members: number;
   readonly epoch: number | undefined;
-  /** Since the last lease was asked for. */
+  /** Milliseconds since the last lease was asked for. */
   readonly ageMs: number | undefined;
 }
 
 /** One member's part of a quota that several gateways share. */
 export interface QuotaShare {
-  /** Applies the first limit and begins to ask for leases. Waits for nothing. */
+  /** Applies the first limit and begins to ask for leases. Does not wait. */
   start(): void;
-  /** Takes note of a 429. */
+  /** Records a 429. */
   onThrottled(): void;
-  /** Takes note that calls wait: asks soon if the lease is less than what is due. */
+  /** Records that calls wait. Renews soon if the lease is less than what is due. */
   onBacklog(): void;
-  /** What there will be within about a second if calls wait, in requests per second; never less than the rate. */
+  /** Requests per second that the member can have within about a second; at least the rate. */
   readonly duePerSecond: number;
   readonly state: QuotaShareState;
-  /** Gives its part back, if Redis can be told, and ends. Takes 400 ms at most. */
+  /** Ends, and gives the lease back if Redis can be reached. Takes 400 ms at most. */
   close(): Promise<void>;
 }
 
 const renewMs = 1_000;
-/** While the others have not yet made room for all that is due. */
+/** While the other members have not yet made room for the whole share. */
 const waitingRenewMs = 250;
-/** The others hear of what a member needs when they ask themselves, so asking more often helps nobody. */
+/** The other members learn of a demand when they renew, so renewing more often gains nothing. */
 const backlogRenewMs = 100;
-/** While there is no connection; and how a ramp is walked up. */
-const lookMs = 100;
-const joinLookMs = 20;
-/** The refusals of one event come within the time of a few answers. */
+/** Interval of the loop: it looks for a connection, and raises the rate after a fallback. */
+const tickMs = 100;
+const joinTickMs = 20;
+/** 429s of one event come within the time of a few responses. */
 const refusalGapMs = 300;
 
-/** Starts idle. Throws a RangeError for a member ID or a number of replicas that make no sense. */
+/** Creates an idle share. Throws a RangeError for a bad member ID or number of replicas. */
 export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   const { redis, clock, random, logger, quota, memberId, replicas } = options;
   if (!/^[\w.:-]{1,64}$/.test(memberId)) throw new RangeError("not a usable member ID");
   if (!(replicas >= 1)) throw new RangeError(`replicas must be 1 or more, not ${replicas}`);
   const keys = [`${options.instanceKey}:quota`];
   const startedAt = clock.now();
-  const fallback = createFallbackShare(
-    {
-      ceilingPerSecond: quota.ceilingPerSecond,
-      initialPerSecond: quota.initialPerSecond,
-      replicas,
-    },
-    startedAt,
-  );
+  const fallback = createFallbackShare({ ...quota, replicas }, startedAt);
   let applied: QuotaLimit | undefined;
-  let said: ShareKind | undefined;
+  let loggedKind: ShareKind | undefined;
   let timer: Timer | undefined;
   let isAsking = false;
   let isClosed = false;
@@ -102,7 +98,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   let refusedAt = Number.NEGATIVE_INFINITY;
   let refusedEpoch: number | undefined;
 
-  /** Puts the present limit into force and says where it comes from, if that has changed. */
+  /** Applies the present limit and logs where it comes from, if that has changed. */
   function follow(now: number): void {
     const limit = fallback.limit(now);
     if (limit.perSecond !== applied?.perSecond || limit.mayProbe !== applied.mayProbe) {
@@ -110,9 +106,10 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       options.apply(limit);
     }
     const kind = fallback.kind(now);
-    // What the first answer will be is not known yet.
-    if (kind === said || (said === undefined && kind === "static" && isJoining(now))) return;
-    said = kind;
+    // The first reply of Redis may still come.
+    if (kind === loggedKind || (loggedKind === undefined && kind === "static" && isJoining(now)))
+      return;
+    loggedKind = kind;
     const line = { kind, ratePerSecond: limit.perSecond, members: fallback.lease?.members };
     if (kind === "lease") logger.info(line, "the quota is shared by lease");
     else logger.warn(line, "the quota is shared without Redis");
@@ -120,12 +117,12 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
 
   const isJoining = (now: number): boolean => now - startedAt < joinMs;
 
-  function turn(): void {
+  function tick(): void {
     if (isClosed) return;
     const now = clock.now();
     timer?.cancel();
-    // Set first: whatever is thrown below, the next turn comes.
-    timer = clock.after(restMsAt(now), turn);
+    // Set first, so that an error below does not end the loop.
+    timer = clock.after(restMsAt(now), tick);
     if (now >= renewAt && !isAsking) {
       if (redis.isReady) ask(now).catch(report);
       else if (!isJoining(now)) missed();
@@ -133,11 +130,11 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     follow(now);
   }
 
-  /** Until the next thing that is due, or until it is time to look whether there is a connection. */
+  /** Milliseconds until the next tick. */
   function restMsAt(now: number): number {
-    const lookAt = now + (isJoining(now) ? joinLookMs : lookMs);
+    const tickAt = now + (isJoining(now) ? joinTickMs : tickMs);
     const due = [renewAt, fallback.endsAt].filter((at) => at > now);
-    return Math.min(lookAt, ...due) - now;
+    return Math.min(tickAt, ...due) - now;
   }
 
   const report = (error: unknown): void =>
@@ -145,7 +142,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
 
   function missed(): void {
     fallback.miss();
-    // A refusal that is told late would be taken for a new one.
+    // If it were reported late, the group would take it for a new 429.
     refusedEpoch = undefined;
   }
 
@@ -170,7 +167,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     askedAt = now;
     refusedEpoch = undefined;
     isAsking = true;
-    const lease = await lend(request);
+    const lease = await requestLease(request);
     isAsking = false;
     if (isClosed) return;
     const answeredAt = clock.now();
@@ -180,24 +177,24 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       missed();
     } else {
       fallback.grant(lease, now, answeredAt);
-      // Refused while the answer was on its way.
+      // A 429 came while the reply was on its way.
       if (refusedEpoch !== undefined) renewAt = answeredAt;
     }
     follow(answeredAt);
   }
 
-  async function lend(request: LeaseRequest): Promise<Lease | undefined> {
+  async function requestLease(request: LeaseRequest): Promise<Lease | undefined> {
     try {
       return parseLease(await redis.eval(leaseScript, keys, toLeaseArgs(request)));
     } catch {
-      // The connection has said why.
+      // The connection logs the reason.
       return undefined;
     }
   }
 
   return {
     start() {
-      if (timer === undefined && !isClosed) turn();
+      if (timer === undefined && !isClosed) tick();
     },
     onThrottled() {
       const now = clock.now();
@@ -208,7 +205,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       refusedEpoch = epoch;
       fallback.decrease();
       renewAt = now;
-      turn();
+      tick();
     },
     onBacklog() {
       const now = clock.now();
@@ -216,7 +213,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       if (fallback.kind(now) !== "lease" || fallback.limit(now).perSecond >= fallback.due(now))
         return;
       renewAt = now;
-      turn();
+      tick();
     },
     get duePerSecond() {
       return fallback.due(clock.now());
@@ -238,7 +235,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       try {
         await redis.eval(leaveScript, keys, [memberId]);
       } catch {
-        // The part falls back to the others when its lease ends.
+        // The other members get the part when the lease ends.
       }
     },
   };

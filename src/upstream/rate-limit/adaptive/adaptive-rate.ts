@@ -34,7 +34,7 @@ export interface AdaptiveRate {
    * rate or the pause has changed since the last call.
    */
   advance(now: number): boolean;
-  /** Starts at a quarter of the rate and grows by a quarter each second, for use after an outage. */
+  /** After an outage: starts at a quarter of the rate and grows by a quarter each second. */
   slowRestart(now: number): void;
 }
 

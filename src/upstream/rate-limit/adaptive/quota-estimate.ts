@@ -1,20 +1,17 @@
 /**
- * Estimates a quota while more is sent than it allows: what one second accepts is the quota, however
- * the upstream counts. Less than a second, or a second from before the drop, would say nothing.
+ * Estimates a quota while more is sent than it allows: what one second accepts is the quota,
+ * however the upstream counts. A shorter time, or one from before the drop, would say nothing.
  */
 import { rateConstants } from "./rate-constants.ts";
 import type { LastSecond } from "./response-counter.ts";
 
 const secondMs = 1_000;
-/**
- * Where more than half is refused, or more than a hundred requests, 600 ms with at least 25 accepted
- * requests suffice.
- */
+/** If more than half, or more than 100 requests, is refused, 600 ms with 25 accepted suffice. */
 const shortMs = 600;
 const mostRefusedShare = 0.5;
 const mostRefused = 100;
 const leastOfShort = 25;
-/** A used-up window refuses everything: this many refusals in a row, for this time, are no chance. */
+/** A used-up window refuses everything: so many refusals in a row, for so long, are no chance. */
 const usedUpRefusals = 5;
 const usedUpMs = 30;
 /** Refusals that show a used-up window where the one before was used up as well. */

@@ -47,7 +47,7 @@ export const singleConstants = {
 
 /** Values of a group, where they differ from those of a gateway by itself. */
 export const groupConstants = {
-  /** Longer, because each member hears of a lower rate only when it renews its lease, once a second. */
+  /** Longer, because a member hears of a lower rate when it renews its lease, once a second. */
   firstDecreaseGapMs: 1_100,
   /** Lower, because the first refusal of a group may come before all members have reported. */
   leastSearchStart: 5,

@@ -176,9 +176,10 @@ export function createRateSearch(bounds: QuotaBounds): RateSearch {
   }
 
   const unknown = { retries: 0, passed: undefined, doubtedUntil: -never } as const;
-  const first = bounds.isSearching
-    ? search(startPerSecond, steady, unknown)
-    : hold(startPerSecond, 0, unknown);
+  const first =
+    startPerSecond < mostPerSecond
+      ? search(startPerSecond, steady, unknown)
+      : hold(startPerSecond, 0, unknown);
   return {
     initial: first.rate < never ? first : { ...first, kind: "unlimited" },
     reduce(state, event, now) {

@@ -23,25 +23,15 @@ export interface Knowledge {
   readonly doubtedUntil: number;
 }
 
-interface Active extends Rates {
-  readonly known: Knowledge;
-}
-
 /** How fast a search grows, and how long each step must last, in milliseconds. */
 export interface Growth {
   readonly factor: number;
   readonly periodMs: number;
 }
 
-/** The quota is unknown and nothing was refused yet. */
-interface Unlimited extends Active {
-  readonly kind: "unlimited";
-}
-
-/** The rate grows quickly until something is refused. */
-interface Searching extends Active {
-  readonly kind: "searching";
-  readonly growth: Growth;
+/** Fields of the states in which requests are sent at `rate`. */
+interface Active extends Rates {
+  readonly known: Knowledge;
 }
 
 /** A rate that works is kept until the next probe. `rate` and `safe` are equal. */
@@ -53,31 +43,22 @@ export interface Holding extends Active {
   readonly probeMs: number;
 }
 
-/** A little more than `safe` is tried. */
-interface Probing extends Active {
-  readonly kind: "probing";
-  /** Index of the step. */
-  readonly step: number;
-  /** The state to return to if the step is not used. */
-  readonly held: Holding;
-}
-
-/** The quota has dropped. The rate is kept until a second of answers shows the new quota. */
-interface Measuring extends Active {
-  readonly kind: "measuring";
-}
-
-/** The upstream refuses everything. A recovery probe is sent now and then. */
-interface Lockout extends Rates {
-  readonly kind: "lockout";
-  /** The state in which the lockout began. */
-  readonly interrupted: ActiveState;
-}
-
 /** The states in which requests are sent at `rate`. */
-export type ActiveState = Unlimited | Searching | Holding | Probing | Measuring;
+export type ActiveState =
+  /** The quota is unknown and nothing was refused yet. */
+  | (Active & { readonly kind: "unlimited" })
+  /** The rate grows quickly until something is refused. */
+  | (Active & { readonly kind: "searching"; readonly growth: Growth })
+  | Holding
+  /** A little more than `safe` is tried. If the step is not used, the state is `held` again. */
+  | (Active & { readonly kind: "probing"; readonly step: number; readonly held: Holding })
+  /** The quota has dropped. The rate is kept until a second of responses shows the new quota. */
+  | (Active & { readonly kind: "measuring" });
 
-export type RateState = ActiveState | Lockout;
+export type RateState =
+  | ActiveState
+  /** The upstream refuses everything. A recovery probe is sent now and then. */
+  | (Rates & { readonly kind: "lockout"; readonly interrupted: ActiveState });
 
 /** The only place that maps states to the phases that users see. */
 export const phaseOf = {

@@ -1,42 +1,46 @@
+/** Settings of an instance's rate, with defaults and bounds. */
 import { leastPerSecond, rateConstants } from "./rate-constants.ts";
 
-/** How the rate of one instance is found; what is not given falls to the constants of the law. */
+/** How the rate of one instance is found. */
 export type QuotaSettings = KnownQuota | UnknownQuota;
 
 /** The operator knows the quota. */
 export interface KnownQuota {
   /**
-   * `fixed` sends at 98.5 % of the ceiling whatever is answered; only pauses interrupt it. `down-only` starts there, goes
-   * down when the upstream refuses, and comes back, up to the ceiling, by probing.
+   * `fixed` sends at 98.5 % of the ceiling whatever the responses are; only pauses interrupt it.
+   * `down-only` starts there, goes down when the upstream refuses, and comes back by probing.
    */
   readonly mode: "fixed" | "down-only";
-  /** The quota, in requests per second. The rate never exceeds 98.5 % of it. */
+  /** The quota in requests per second. The rate never exceeds 98.5 % of it. */
   readonly ceilingPerSecond: number;
-  /** Longest time without a probe, in milliseconds. Default 300,000; shorter finds a grown quota sooner, at the price of more 429s. */
+  /**
+   * Longest time without a probe, in milliseconds. Default 300,000. A shorter time finds a grown
+   * quota sooner and causes more 429s.
+   */
   readonly longestHoldMs?: number;
 }
 
 /** The quota has to be found. */
 export interface UnknownQuota {
   readonly mode: "adaptive";
-  /** What the search must not exceed, in requests per second (the rate stays at 98.5 % of it). Default: no bound. */
+  /** As with a known quota. Default: no bound. */
   readonly ceilingPerSecond?: number;
   /**
-   * Where the search starts, in requests per second. Default 20. `Infinity`: at no bound but the ceiling's; without a
-   * ceiling nothing is paced until the upstream refuses for the first time, which says where the search starts.
+   * Requests per second at which the search starts. Default 20. `Infinity`: at the ceiling or,
+   * without one, without a limit until the first 429.
    */
   readonly initialPerSecond?: number;
   /** As with a known quota. */
   readonly longestHoldMs?: number;
 }
 
-/** What one member may send. */
+/** What one member of a group may send. */
 export interface QuotaLimit {
   /** Most requests per second, margin included; `Infinity` for no bound. */
   readonly perSecond: number;
   /**
-   * Whether this gateway itself answers a 429, by an adaptive rate below `perSecond`. Otherwise the
-   * group lowers the quota, and only the pauses that Key Protect asks for are left to the gateway.
+   * Whether this gateway itself responds to a 429, by an adaptive rate below `perSecond`. Otherwise
+   * the group lowers the quota, and the gateway only keeps the pauses that Key Protect asks for.
    */
   readonly mayProbe: boolean;
 }
@@ -44,7 +48,6 @@ export interface QuotaLimit {
 /** Settings with every default applied. */
 export interface QuotaBounds {
   readonly isFixed: boolean;
-  readonly isSearching: boolean;
   readonly startPerSecond: number;
   /** The highest rate ever applied; `Infinity` for none. */
   readonly mostPerSecond: number;
@@ -54,29 +57,18 @@ export interface QuotaBounds {
 /** Applies the defaults. Throws a RangeError for a rate or a time that is not a positive number. */
 export function toQuotaBounds(settings: QuotaSettings): QuotaBounds {
   const { mode, ceilingPerSecond, longestHoldMs = 300_000 } = settings;
+  const { initialPerSecond = 20 } =
+    mode === "adaptive" ? settings : { initialPerSecond: Number.POSITIVE_INFINITY };
   if (ceilingPerSecond !== undefined) requirePositive("ceilingPerSecond", ceilingPerSecond);
   requirePositive("longestHoldMs", longestHoldMs);
-  const mostPerSecond =
-    ceilingPerSecond === undefined
-      ? Number.POSITIVE_INFINITY
-      : Math.max(ceilingPerSecond * rateConstants.margin, leastPerSecond);
-  if (mode !== "adaptive") {
-    const isFixed = mode === "fixed";
-    return {
-      isFixed,
-      isSearching: false,
-      startPerSecond: mostPerSecond,
-      mostPerSecond,
-      longestHoldMs,
-    };
-  }
-  const { initialPerSecond = 20 } = settings;
-  if (initialPerSecond !== Number.POSITIVE_INFINITY) {
+  if (initialPerSecond !== Number.POSITIVE_INFINITY)
     requirePositive("initialPerSecond", initialPerSecond);
-  }
+  const mostPerSecond = Math.max(
+    (ceilingPerSecond ?? Number.POSITIVE_INFINITY) * rateConstants.margin,
+    leastPerSecond,
+  );
   const startPerSecond = Math.min(Math.max(initialPerSecond, leastPerSecond), mostPerSecond);
-  const isSearching = startPerSecond < mostPerSecond;
-  return { isFixed: false, isSearching, startPerSecond, mostPerSecond, longestHoldMs };
+  return { isFixed: mode === "fixed", startPerSecond, mostPerSecond, longestHoldMs };
 }
 
 function requirePositive(name: string, value: number): void {
