@@ -1,6 +1,7 @@
 /**
- * The main job, once through: the embedded Key Protect, the gateway in front of it, and a client that does over gRPC what
- * a service does with its keys. Nothing is faked on the way: every line below is a call over a socket.
+ * A tour of the gateway: `npm run demo`. It starts the embedded Key Protect and a gateway, makes
+ * gRPC calls through the gateway as a service would, and explains each step. Every call goes over
+ * sockets.
  */
 import {
   createCipheriv,
@@ -22,11 +23,8 @@ import { PoliciesServiceClient } from "../src/gen/keyprotect/v1/policies_service
 import { createNarrator } from "./narrator.ts";
 import { startLocalGateway } from "./local-gateway.ts";
 
-const hex = (bytes: Buffer): string =>
-  `${bytes.toString("hex").slice(0, 16)}… (${bytes.length} bytes)`;
-
 await using local = await startLocalGateway({ listen: "127.0.0.1:0", logLevel: "silent" });
-const { say, show, call, callThatFails } = createNarrator();
+const { say, step, heading, show, call, callThatFails } = createNarrator();
 
 const channel = credentials.createInsecure();
 const keys = new KeysServiceClient(local.address, channel);
@@ -34,9 +32,18 @@ const actions = new KeyActionsServiceClient(local.address, channel);
 const policies = new PoliciesServiceClient(local.address, channel);
 const lockers = new LockersServiceClient(local.address, channel);
 
-say(`embedded Key Protect at ${local.emulator.url}, gateway at ${local.address}`);
+say(`Embedded Key Protect at ${local.emulator.url}, gateway at ${local.address}.
+IBM Key Protect stores and manages encryption keys for other services. This demo calls the gateway
+over gRPC, and the gateway calls Key Protect. Each line with a status is one call. The correlation ID
+finds a call in the logs of the gateway and of Key Protect.`);
+heading();
 
-say("A root key, and a data key of ours wrapped by it");
+step(
+  "1. Envelope encryption",
+  `A root key encrypts other keys and never leaves Key Protect. A service encrypts its data with a data
+key of its own and has the root key encrypt ("wrap") the data key. It stores the wrapped data key
+with the data. To read the data, it has the data key decrypted ("unwrapped") again.`,
+);
 const created = await call(keys, "createKey", {
   name: "orders at rest",
   type: KeyType.ROOT,
@@ -48,7 +55,7 @@ const created = await call(keys, "createKey", {
   requestId: "",
 });
 const keyId = created.key?.id ?? "";
-show("key", keyId);
+show("root key", keyId);
 
 const dataKey = randomBytes(32);
 const context = ["orders", "2026"];
@@ -57,16 +64,20 @@ const wrapped = await call(actions, "wrapKey", {
   plaintext: dataKey,
   additionalAuthenticatedData: context,
 });
-show("ciphertext", hex(wrapped.ciphertext));
+show("wrapped data key", `${wrapped.ciphertext.length} bytes`);
 
 const unwrapped = await call(actions, "unwrapKey", {
   keyId,
   ciphertext: wrapped.ciphertext,
   additionalAuthenticatedData: context,
 });
-show("the same 32 bytes came back", String(unwrapped.plaintext.equals(dataKey)));
+show("the unwrapped data key equals the original", String(unwrapped.plaintext.equals(dataKey)));
 
-say("Rotation: old ciphertexts stay readable, and come back wrapped by the newest version");
+step(
+  "2. Rotation",
+  `Rotating a root key gives it a new version. Data keys wrapped by an older version can still be
+unwrapped. The answer then also contains the data key wrapped by the new version, to be stored.`,
+);
 await call(actions, "rotateKey", {
   keyId,
   material: undefined,
@@ -78,10 +89,13 @@ const afterRotation = await call(actions, "unwrapKey", {
   ciphertext: wrapped.ciphertext,
   additionalAuthenticatedData: context,
 });
-show("new ciphertext", hex(afterRotation.rewrappedCiphertext));
-show("of key version", afterRotation.rewrappedKeyVersionId);
+show("rewrapped data key", `${afterRotation.rewrappedCiphertext.length} bytes`);
+show("wrapped by key version", afterRotation.rewrappedKeyVersionId);
 
-say("A policy: rotate every three months from now on");
+step(
+  "3. Policies",
+  "A rotation policy makes Key Protect rotate a root key by itself, here every three months.",
+);
 await call(policies, "replaceKeyPolicies", {
   keyId,
   policies: [
@@ -98,7 +112,12 @@ await call(policies, "replaceKeyPolicies", {
 const inForce = await call(policies, "getKeyPolicies", { keyId });
 show("policies in force", inForce.policies.map((policy) => policy.kind?.$case).join(", "));
 
-say("Secure import: our own key material, encrypted for the locker before it leaves us");
+step(
+  "4. Secure import",
+  `A root key can also be made from key material of your own. A locker (an import token in the current
+API of Key Protect) holds a public key. Material that is encrypted with it can be decrypted only
+inside Key Protect. GenerateDataKey has Key Protect make a new data key and wrap it.`,
+);
 const locker = await call(lockers, "createLocker", { ttl: undefined, maxAllowedRetrievals: 1 });
 const transport = await call(lockers, "retrieveLocker", { lockerId: locker.locker?.id ?? "" });
 const material = randomBytes(32);
@@ -135,35 +154,51 @@ const imported = await call(keys, "createKey", {
   returnPreference: ReturnPreference.UNSPECIFIED,
   requestId: "",
 });
-show("imported", String(imported.key?.imported));
+show("root key from imported material", String(imported.key?.imported));
 const underImported = await call(actions, "generateDataKey", {
   keyId: imported.key?.id ?? "",
   additionalAuthenticatedData: [],
   omitPlaintext: false,
 });
-show("a new data key under it", hex(underImported.ciphertext));
+show(
+  "new data key",
+  `${underImported.plaintext.length} bytes, wrapped: ${underImported.ciphertext.length} bytes`,
+);
 
-say("What is there");
+step("5. Lists", "Lists and counts contain metadata only, never key material.");
 const listed = await call(keys, "listKeys", { pageSize: 10, pageToken: "", skip: 0 });
 show("keys", listed.keys.map((key) => key.name).join(", "));
 const counted = await call(keys, "countKeys", {});
-show("counted", String(counted.totalSize));
+show("number of keys", String(counted.totalSize));
 
-say("Errors say what happened and what to do: another context than the one it was wrapped with");
+step(
+  "6. Errors",
+  `Wrap and unwrap take additional authenticated data, which is not secret but must be equal in both
+calls. The data key was wrapped for "orders", so unwrapping it for "payments" fails. The reason is a
+code for programs. Each error tells whether Key Protect may have executed the call.`,
+);
 await callThatFails(actions, "unwrapKey", {
   keyId,
   ciphertext: wrapped.ciphertext,
   additionalAuthenticatedData: ["payments"],
 });
 
-say("Everything that is wrong with a request, at once, before anything is sent");
+step(
+  "7. Validation",
+  `The gateway checks a request before it sends anything, and reports all errors at once. Here the key
+ID is a path, the plaintext is empty and the additional data is too long.`,
+);
 await callThatFails(actions, "wrapKey", {
   keyId: "../instance/policies",
   plaintext: Buffer.alloc(0),
   additionalAuthenticatedData: ["x".repeat(256)],
 });
 
-say("Deleting, and what a deleted key answers");
+step(
+  "8. Deletion",
+  `Data keys can no longer be wrapped or unwrapped by a deleted root key. The gateway says so in a typed
+error.`,
+);
 await call(keys, "deleteKey", {
   keyId,
   returnPreference: ReturnPreference.UNSPECIFIED,
@@ -176,4 +211,4 @@ await callThatFails(actions, "wrapKey", {
 });
 
 for (const client of [keys, actions, policies, lockers]) client.close();
-say("Done: all but the invalid request went client → gateway → Key Protect and back.");
+say("Done: every call except the invalid one went client → gateway → Key Protect and back.");

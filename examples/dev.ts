@@ -1,4 +1,7 @@
-/** The embedded Key Protect and the gateway, until Ctrl-C: something to point clients at. */
+/**
+ * Runs the embedded Key Protect and a gateway until Ctrl-C: `npm run dev`. Prints their addresses
+ * and commands that call them. GATEWAY_LISTEN, GATEWAY_ADMIN_LISTEN and GATEWAY_LOG_LEVEL apply.
+ */
 import { startLocalGateway } from "./local-gateway.ts";
 
 const local = await startLocalGateway({
@@ -9,13 +12,23 @@ const local = await startLocalGateway({
 const { admin } = local.gateway;
 
 console.error(`gateway      ${local.address} (gRPC, plaintext, with reflection)
-admin        http://${admin.host}:${admin.port} (/metrics, /livez, /readyz)
-Key Protect  ${local.emulator.url} (embedded; GET /emulator tells how to script it)
+admin        http://${admin.host}:${admin.port} (/metrics, /livez, /readyz, /state)
+Key Protect  ${local.emulator.url} (embedded; GET /emulator lists its control routes)
+
+List the services, create a root key, and have it make and wrap a data key:
 
   grpcurl -plaintext ${local.address} list
-  grpcurl -plaintext -d '{"name":"demo","type":"KEY_TYPE_ROOT"}' ${local.address} keyprotect.v1.KeysService/CreateKey
+  grpcurl -plaintext -d '{"name":"demo","type":"KEY_TYPE_ROOT"}' \\
+    ${local.address} keyprotect.v1.KeysService/CreateKey
+  grpcurl -plaintext -d '{"key_id":"<the ID that CreateKey returned>"}' \\
+    ${local.address} keyprotect.v1.KeyActionsService/GenerateDataKey
 
-Ctrl-C ends both.`);
+Make the next two wraps fail with HTTP 503, so that the gateway retries:
+
+  curl -s ${local.emulator.url}/emulator/faults \\
+    -d '{"match":{"operation":"wrapKey"},"times":2,"action":{"kind":"respond","status":503}}'
+
+More calls: examples/grpcurl.md and examples/python. Ctrl-C ends both.`);
 
 await new Promise((resolve) => {
   process.once("SIGINT", resolve);

@@ -1,4 +1,4 @@
-/** The embedded Key Protect and a gateway in front of it, in this process. */
+/** Starts the embedded Key Protect and a gateway that uses it, in this process. */
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import {
   generateTransportKeys,
@@ -8,18 +8,21 @@ import { formatListenAddress } from "../src/config/listen-address.ts";
 import { loadConfig } from "../src/config/load-config.ts";
 import { startGateway, type Gateway } from "../src/gateway/start-gateway.ts";
 
-/** Where the local gateway listens and what it says. */
+/** Addresses and log level of the local gateway. */
 export interface LocalGatewayOptions {
-  /** As in `GATEWAY_LISTEN`. */
+  /** Address for gRPC, in the format of `GATEWAY_LISTEN`. */
   readonly listen: string;
-  /** As in `GATEWAY_ADMIN_LISTEN`. Default: any free port of loopback. */
+  /**
+   * Address for admin, in the format of `GATEWAY_ADMIN_LISTEN`. Default: a free port of loopback.
+   */
   readonly adminListen?: string;
+  /** As in `GATEWAY_LOG_LEVEL`. */
   readonly logLevel: string;
-  /** Default: any free port. */
+  /** Port of the emulator. Default: any free port. */
   readonly emulatorPort?: number;
 }
 
-/** A gateway that needs nothing from outside. */
+/** A running gateway with its own Key Protect. Disposal drains the gateway and stops both. */
 export interface LocalGateway extends AsyncDisposable {
   /** Address of the first gRPC listener. */
   readonly address: string;
@@ -27,9 +30,11 @@ export interface LocalGateway extends AsyncDisposable {
   readonly gateway: Gateway;
 }
 
-/** Starts both. The gateway is configured as any other: by its environment variables. */
+/**
+ * Starts both. The gateway gets its configuration as environment variables, like any other gateway.
+ */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
-  // An HSM has key pairs in stock; here the first one is made ahead, since making one takes seconds on a busy machine.
+  // Generates the first key pair ahead, because that can take seconds on a busy machine.
   let inStock: TransportKeyPair | undefined = await generateTransportKeys();
   const emulator = await startEmulator({
     ...(options.emulatorPort === undefined ? {} : { port: options.emulatorPort }),

@@ -1,12 +1,27 @@
-/** Makes calls and prints each as one line: status, RPC, time, correlation ID; an error with its details below. */
+/**
+ * Makes calls and prints each as one line: status, RPC, time and correlation ID. The details of an
+ * error follow below its line.
+ */
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../src/gen/google/rpc/error_details.ts";
 import { Status } from "../src/gen/google/rpc/status.ts";
 import { unaryCall, type MethodOf, type RequestOf, type ResponseOf } from "./unary-call.ts";
 
-/** Prints to standard output. */
+const columns = (code: string, rpc: string, time: string, correlationId: string): string =>
+  `  ${code.padEnd(20)} ${rpc.padEnd(19)} ${time.padStart(10)}   ${correlationId}`;
+
+/** Creates the functions that print and call. Default output: standard output. */
 export function createNarrator(write: (line: string) => void = (line) => console.log(line)) {
+  /** Prints a paragraph. */
   const say = (text: string): void => write(`\n${text}`);
+  /** Prints the title and the explanation of the calls that follow. */
+  const step = (title: string, explanation: string): void => {
+    say(title);
+    write(explanation);
+  };
+  /** Prints the heading of the columns. */
+  const heading = (): void => say(columns("status", "RPC", "time", "correlation ID"));
+  /** Prints a result of the last call. */
   const show = (name: string, value: string): void => write(`      ${name}: ${value}`);
 
   async function attempt<C extends object, M extends MethodOf<C>>(
@@ -20,7 +35,7 @@ export function createNarrator(write: (line: string) => void = (line) => console
     const code = status[outcome.error?.code ?? status.OK] ?? "?";
     const name = method.charAt(0).toUpperCase() + method.slice(1);
     const correlationId = String(outcome.trailers.get("x-correlation-id")[0] ?? "");
-    write(`  ${code.padEnd(20)} ${name.padEnd(19)} ${ms.padStart(7)} ms   ${correlationId}`);
+    write(columns(code, name, `${ms} ms`, correlationId));
     return outcome;
   }
 
@@ -31,23 +46,22 @@ export function createNarrator(write: (line: string) => void = (line) => console
     for (const { typeUrl, value } of Status.decode(encoded).details) {
       if (typeUrl.endsWith("/google.rpc.ErrorInfo")) {
         const { reason, metadata } = ErrorInfo.decode(value);
-        show(
-          "reason",
-          `${reason} (HTTP ${metadata["httpStatus"] || "none"}, may have executed: ${metadata["mayHaveExecuted"]})`,
-        );
+        const { httpStatus = "", mayHaveExecuted = "" } = metadata;
+        const upstream = httpStatus === "" ? "no answer from Key Protect" : `HTTP ${httpStatus}`;
+        show("reason", `${reason} (${upstream}, may have executed: ${mayHaveExecuted})`);
       }
       if (typeUrl.endsWith("/google.rpc.RetryInfo")) {
         show("retry after", `${RetryInfo.decode(value).retryDelay?.seconds ?? 0n} s`);
       }
       if (typeUrl.endsWith("/google.rpc.BadRequest")) {
         for (const violation of BadRequest.decode(value).fieldViolations) {
-          show(violation.field, violation.description);
+          show(`field ${violation.field}`, violation.description);
         }
       }
     }
   }
 
-  /** Makes a call that has to succeed. */
+  /** Makes a call that must succeed. Throws if it fails. */
   const call = async <C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
@@ -59,7 +73,7 @@ export function createNarrator(write: (line: string) => void = (line) => console
     return response;
   };
 
-  /** Makes a call that has to fail, and shows how. */
+  /** Makes a call that must fail, and prints the error. Throws if it succeeds. */
   const callThatFails = async <C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
@@ -70,5 +84,5 @@ export function createNarrator(write: (line: string) => void = (line) => console
     showError(error);
   };
 
-  return { say, show, call, callThatFails };
+  return { say, step, heading, show, call, callThatFails };
 }

@@ -1,3 +1,4 @@
+/** Promises for the callbacks of grpc-js clients, with headers and trailers. */
 import { Metadata, type CallOptions, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
 
 type UnaryMethod<Req, Res> = (
@@ -25,18 +26,18 @@ export type ResponseOf<C, M extends keyof C> = C[M] extends (
   ? Res
   : never;
 
-/** How a call ended. */
+/** The result of a call. */
 export interface Outcome<Res> {
   /** `null` for status OK. */
   readonly error: ServiceError | null;
   /** Only if `error` is `null`. */
   readonly response: Res | undefined;
   readonly headers: Metadata;
-  /** Trailers, also of a failed call. */
+  /** The trailers, of failed calls too. */
   readonly trailers: Metadata;
 }
 
-/** Calls a unary method of a generated client and resolves however it ends. */
+/** Calls a unary method of a generated client. Resolves for successful and failed calls. */
 export function unaryCall<C extends object, M extends MethodOf<C>>(
   client: C,
   method: M,
