@@ -1,19 +1,22 @@
 /**
- * The one table of RPCs. Everything that differs between RPCs other than their message mapping is read from here: how
- * they may be repeated, who is served first, how long they may take, and the name that authorization rules use.
- * Start-up fails if an RPC of the contract has no row (`assertTableCovers`).
+ * The table of RPCs. It holds everything that differs between RPCs except their message mapping:
+ * whether they may be retried, their priority, their time limits, whether they are coalesced, and
+ * whether wildcards in access rules include them. Start-up fails if an RPC of the contract has no
+ * row (`assertTableCovers`).
  */
 
 /**
- * What repeating the upstream request may do.
+ * The effect of sending the upstream request again.
  *
- * - `safe`: repeating harms nobody.
- * - `conditional`: repeating is harmless, but the second answer may say "already done" (404, 410) and has to be read so.
- * - `unsafe`: a second execution has an effect of its own; repeat only what provably was not executed.
+ * - `safe`: a retry has no effect of its own.
+ * - `conditional`: a retry is harmless, but its response may be "already done" (404, 410) and
+ *   must be read as a success.
+ * - `unsafe`: a second execution has an effect of its own, so only a request that certainly was
+ *   not executed may be retried.
  */
 export type RepeatClass = "safe" | "conditional" | "unsafe";
 
-/** Who is served first when the upstream quota is short. */
+/** Queueing priority, from the first served to the last, when the upstream quota is short. */
 export type PriorityClass = "interactive" | "management" | "bulk";
 
 /**
@@ -25,7 +28,7 @@ export type PriorityClass = "interactive" | "management" | "bulk";
  */
 export type CoalesceClass = "read" | "unwrap" | "never";
 
-/** What the path of the upstream request names; decides how a 404 is read. */
+/** The resource in the path of the upstream request; determines how a 404 is read. */
 export type ResourceKind = "key" | "locker" | "none";
 
 /** One row of the table. */
@@ -38,15 +41,15 @@ export interface Rpc {
   readonly path: string;
   readonly repeat: RepeatClass;
   readonly priority: PriorityClass;
-  /** Deadline given to a caller that sent none, in milliseconds. */
+  /** Deadline for callers that send none, in milliseconds. */
   readonly defaultDeadlineMs: number;
-  /** Longest time one upstream exchange may take, in milliseconds. */
+  /** Time-out of one upstream request, in milliseconds. */
   readonly attemptTimeoutMs: number;
   readonly resource: ResourceKind;
   readonly coalesce: CoalesceClass;
   /**
-   * Whether the RPC destroys or discloses something that cannot be taken back. A wildcard in an authorization rule does
-   * not cover such an RPC: the rule has to name it.
+   * Whether the RPC irreversibly destroys or discloses something. A wildcard in an access rule does
+   * not include such an RPC; the rule must name it.
    */
   readonly sensitive: boolean;
 }
@@ -70,7 +73,7 @@ const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
     ...row,
   }));
 
-/** What can be repeated is given up early, so that time for another attempt is left. */
+/** A request that may be retried times out early, which leaves time for another attempt. */
 const repeatable = {
   repeat: "safe",
   attemptTimeoutMs: 3_000,
@@ -79,14 +82,14 @@ const repeatable = {
 } as const;
 const read = { ...repeatable, priority: "interactive", defaultDeadlineMs: 10_000 } as const;
 const action = { ...repeatable, priority: "interactive", defaultDeadlineMs: 5_000 } as const;
-/** Up to 1,002 keys in one answer. */
+/** Up to 1,002 keys in one response. */
 const bulk = {
   ...repeatable,
   priority: "bulk",
   defaultDeadlineMs: 15_000,
   attemptTimeoutMs: 8_000,
 } as const;
-/** Giving up early would only make the outcome unknown; and generating an RSA-4096 pair takes its time. */
+/** An early time-out would make the outcome unknown, and generating an RSA-4096 pair is slow. */
 const change = {
   repeat: "unsafe",
   priority: "management",
@@ -96,6 +99,7 @@ const change = {
   sensitive: false,
 } as const;
 
+/** The rows, in the order of the contract. */
 export const rpcTable: readonly Rpc[] = [
   ...rows("keyprotect.v1.KeysService", {
     CreateKey: { ...change, resource: "none" },
@@ -125,14 +129,14 @@ export const rpcTable: readonly Rpc[] = [
 /** Rows by gRPC path. */
 export const rpcByPath: ReadonlyMap<string, Rpc> = new Map(rpcTable.map((rpc) => [rpc.path, rpc]));
 
-/** The row of an RPC. Throws if there is none: an RPC without a row is a defect of the gateway. */
+/** The row of an RPC. Throws if there is none, which is a defect of the gateway. */
 export function rpcOf(path: string): Rpc {
   const rpc = rpcByPath.get(path);
   if (rpc === undefined) throw new Error(`no row in rpc-table.ts for ${path}`);
   return rpc;
 }
 
-/** Throws unless the table and the given gRPC paths (those of the contract) are the same set. */
+/** Throws unless the rows and the given gRPC paths, those of the contract, are the same set. */
 export function assertTableCovers(paths: readonly string[]): void {
   const missing = paths.filter((path) => !rpcByPath.has(path));
   const surplus = [...rpcByPath.keys()].filter((path) => !paths.includes(path));

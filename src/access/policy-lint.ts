@@ -1,19 +1,22 @@
-/** Checks rules at start-up: a rule that can never match is a misspelt rule, and the caller it was meant for is locked out. */
+/**
+ * Checks access rules at start-up. A rule that can never match is misspelt, and locks out the
+ * caller that it is meant for.
+ */
 import { rpcTable } from "../rpc-table.ts";
 import { shortServiceName } from "./policy.ts";
 import type { AccessRule } from "./policy.ts";
 import { isTrustDomain, trustDomainOf } from "./spiffe-id.ts";
 
-/** One thing that is wrong with a list of rules. */
+/** One problem in a list of rules. */
 export interface RuleProblem {
   /** Index of the rule. */
   readonly rule: number;
   readonly list: keyof AccessRule;
-  /** What is wrong, to be read after the name of the list. */
+  /** The problem, as a text that follows the name of the list. */
   readonly what: string;
 }
 
-/** What is wrong with rules; empty if nothing is. */
+/** Finds the problems of a list of rules; `aliases` are those of the configured instances. */
 export function findRuleProblems(
   rules: readonly AccessRule[],
   aliases: readonly string[],

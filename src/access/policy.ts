@@ -1,14 +1,16 @@
-/** Who may call what: rules compiled once into a decision that takes a few map look-ups per call. */
+/** Access rules, compiled once into a decision that takes a few map look-ups per call. */
 import { rpcTable } from "../rpc-table.ts";
 import type { Rpc } from "../rpc-table.ts";
 
-/** Allows some callers some methods on some instances. What no rule allows is denied. */
+/** Allows some callers some methods on some instances. Calls that no rule allows are denied. */
 export interface AccessRule {
-  /** SPIFFE IDs, exact or as `spiffe://domain/path/*` (everything below), `unix`, `anonymous`, or `*` for everybody. */
+  /**
+   * SPIFFE IDs, exact or with a wildcard: `spiffe://domain/path/*`; `unix`, `anonymous`, or `*`.
+   */
   readonly callers: readonly string[];
   /**
-   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard leaves out the RPCs that destroy or disclose (`sensitive`
-   * in the RPC table): they have to be named.
+   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard does not include RPCs that
+   * destroy or disclose (`sensitive` in the RPC table); they must be named.
    */
   readonly methods: readonly string[];
   /** Aliases of instances, or `*`. */
@@ -19,19 +21,20 @@ export interface AccessRule {
 export type Policy = (caller: string, rpc: Rpc, instance: string) => boolean;
 
 /**
- * The policy where none is configured. Whoever reaches a listener may call it, but from beyond this machine nobody may destroy or
- * disclose (`sensitive` in the RPC table): that takes a rule. `isLocal` says that every listener is on loopback or a Unix socket.
+ * The policy if none is configured. Callers on loopback or a Unix socket may use all RPCs. Callers
+ * over a network may use all except those that destroy or disclose (`sensitive` in the RPC table).
+ * `isLocal` means that every listener is on loopback or a Unix socket.
  */
 export const defaultPolicy = (isLocal: boolean): Policy =>
   isLocal ? () => true : (caller, rpc) => !rpc.sensitive || caller === "unix";
 
-/** Instances by caller pattern; the pattern is stored without its `*`. */
+/** Allowed instances by caller: exact ones, and prefixes without their `*`. */
 interface Grants {
   readonly exact: Map<string, Set<string>>;
   readonly below: Map<string, Set<string>>;
 }
 
-/** Compiles rules into a policy that denies whatever no rule allows. Check the rules with `findRuleProblems` first. */
+/** Compiles rules into a policy. Check the rules with `findRuleProblems` first. */
 export function compilePolicy(rules: readonly AccessRule[]): Policy {
   const byPath = new Map<string, Grants>();
   for (const rule of rules) {
@@ -49,7 +52,8 @@ export function compilePolicy(rules: readonly AccessRule[]): Policy {
     if (covers(grants.exact.get(caller), instance)) return true;
     if (grants.below.size === 0) return false;
     if (covers(grants.below.get(""), instance)) return true;
-    // "spiffe://a/b/c" is below "spiffe://a/b/" and "spiffe://a/": one look-up for each "/" that is not the last character.
+    // "spiffe://a/b/c" is below "spiffe://a/b/" and "spiffe://a/": one look-up per "/", except a
+    // "/" at the end.
     for (let end = caller.indexOf("/"); end !== -1; end = caller.indexOf("/", end + 1)) {
       if (end === caller.length - 1) break;
       if (covers(grants.below.get(caller.slice(0, end + 1)), instance)) return true;
@@ -58,7 +62,7 @@ export function compilePolicy(rules: readonly AccessRule[]): Policy {
   };
 }
 
-/** The name of a service in rules: without its package. */
+/** The name of a service in rules: its name without the package. */
 export const shortServiceName = (rpc: Rpc): string =>
   rpc.service.slice(rpc.service.lastIndexOf(".") + 1);
 

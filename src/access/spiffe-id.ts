@@ -1,9 +1,9 @@
-/** What a SPIFFE ID may look like (SPIFFE-ID standard, section 2), as far as an X.509-SVID of a workload may carry it. */
+/** SPIFFE IDs of workloads (SPIFFE-ID standard, section 2), as X.509-SVIDs carry them. */
 const maxBytes = 2048;
 const maxTrustDomainBytes = 255;
 const spiffeId = /^spiffe:\/\/(?<trustDomain>[a-z0-9._-]+)(?:\/[A-Za-z0-9._-]+)+$/;
 
-/** A trust domain: lower-case letters, digits, dots, dashes and underscores. */
+/** Whether a text is a trust domain: lower-case letters, digits, dots, dashes and underscores. */
 export const isTrustDomain = (text: string): boolean =>
   text.length <= maxTrustDomainBytes && /^[a-z0-9._-]+$/.test(text);
 
@@ -12,7 +12,7 @@ export function trustDomainOf(uri: string): string | undefined {
   if (uri.length > maxBytes) return undefined;
   const trustDomain = spiffeId.exec(uri)?.groups?.["trustDomain"];
   if (trustDomain === undefined || !isTrustDomain(trustDomain)) return undefined;
-  // "." and ".." are no path segments (section 2.2), else one identity had several spellings.
+  // Section 2.2 forbids "." and ".." as segments; otherwise an identity would have several forms.
   return uri.split("/").some((segment) => segment === "." || segment === "..")
     ? undefined
     : trustDomain;

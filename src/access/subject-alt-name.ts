@@ -1,11 +1,11 @@
 /**
- * Takes the URI names out of `subjectaltname` as Node prints it: `URI:spiffe://a/b, DNS:c`. Node writes a value that holds
- * a comma, quote or control character as a JSON string, so that a crafted name cannot pass for two; splitting at every
- * comma would undo that.
+ * Parses `subjectaltname` as Node prints it: `URI:spiffe://a/b, DNS:c`. Node prints a value that
+ * contains a comma, a quote or a control character as a JSON string, so that a crafted name does
+ * not look like two. Splitting at every comma would defeat that.
  */
 const entry = /(?:^|(?!^), )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?=, |$)/y;
 
-/** The values of all URI names, in order; `undefined` if the text is not as Node writes it. */
+/** The values of all URI names, in order; `undefined` if the text has another format. */
 export function uriNames(subjectAltName: string): readonly string[] | undefined {
   const uris: string[] = [];
   entry.lastIndex = 0;

@@ -8,7 +8,10 @@ import { createLockersHandlers } from "../service/lockers/handlers.ts";
 import { createPoliciesHandlers } from "../service/policies/handlers.ts";
 import type { ServiceDeps } from "../service/service-deps.ts";
 
-/** Binds all services of the contract to their handlers. Throws if an RPC has no handler or no row in the table. */
+/**
+ * Binds all services of the contract to their handlers. Throws if an RPC has no handler or no row
+ * in `rpc-table.ts`.
+ */
 export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundService[] {
   const bound = [
     bindService(services.keys, createKeysHandlers(deps), unary),

@@ -44,8 +44,8 @@ const asEncoded: AnyMethod["responseSerialize"] = (message) => {
 
 /**
  * Binds handlers to a service definition. Throws if a method has no handler, a handler has no
- * method, an RPC has no row in `rpc-table.ts`, or a method streams. Each of these is a defect of the
- * gateway, to be found at start-up.
+ * method, an RPC has no row in `rpc-table.ts`, or a method streams. Each of these is a defect of
+ * the gateway, to be found at start-up.
  */
 export function bindService<Definition extends ServiceDefinition>(
   definition: Definition,

@@ -6,8 +6,8 @@ import { isUuid } from "../../platform/uuid.ts";
 export const correlationKey = "x-correlation-id";
 
 /**
- * Metadata keys that are read, in order of preference. `correlation-id` is Key Protect's own header,
- * for callers that forward it.
+ * Metadata keys that are read, in order of preference. `correlation-id` is Key Protect's own
+ * header, for callers that forward it.
  */
 const acceptedKeys = [correlationKey, "correlation-id"];
 

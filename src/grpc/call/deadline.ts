@@ -14,8 +14,8 @@ export interface DeadlineRules {
 
 /**
  * The measured rules. A response less than 20 ms before the caller's deadline arrives too late in
- * some calls. A caller whose deadline passes resets its stream, and enough resets in a row close the
- * connection for all its calls.
+ * some calls. A caller whose deadline passes resets its stream, and enough resets in a row close
+ * the connection for all its calls.
  */
 export const defaultDeadlineRules: DeadlineRules = {
   maxMs: 60_000,

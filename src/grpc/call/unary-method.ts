@@ -1,4 +1,4 @@
-/** What one RPC consists of between its row in the RPC table and its calls. */
+/** The parts of one RPC that all its calls share. */
 import type { Rpc } from "../../rpc-table.ts";
 import type { InterceptedHandler } from "../interceptors/interceptor.ts";
 import type { ActiveCalls } from "./active-calls.ts";

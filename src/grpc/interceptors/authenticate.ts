@@ -15,12 +15,12 @@ export interface AuthenticateOptions {
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
- * Creates the interceptor that writes `caller` and `callerToken` into the context. The caller is the
- * SPIFFE ID of the client certificate, `unix` on a Unix socket, and `anonymous` otherwise. Rejects
- * with `UNAUTHENTICATED` if the certificate does not identify the caller.
+ * Creates the interceptor that writes `caller` and `callerToken` into the context. The caller is
+ * the SPIFFE ID of the client certificate, `unix` on a Unix socket, and `anonymous` otherwise.
+ * Rejects with `UNAUTHENTICATED` if the certificate does not identify the caller.
  *
- * The bearer token in `authorization` is accepted only over TLS, a Unix socket or loopback. A token
- * that crossed a network in plaintext is ignored.
+ * The bearer token in `authorization` is accepted only over TLS, a Unix socket or loopback. A
+ * token that crossed a network in plaintext is ignored.
  */
 export function createAuthenticate(options: AuthenticateOptions): Interceptor {
   const loopback = new BlockList();

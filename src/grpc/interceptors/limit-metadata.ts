@@ -37,8 +37,8 @@ function sizeOf(metadata: Metadata): { bytes: number; entries: number } {
 
 /**
  * Creates the interceptor that rejects calls whose request metadata exceeds the limits, with
- * `RESOURCE_EXHAUSTED` / `METADATA_TOO_LARGE`. grpc-js has no limit below the one at which it closes
- * the connection.
+ * `RESOURCE_EXHAUSTED` / `METADATA_TOO_LARGE`. grpc-js has no limit below the one at which it
+ * closes the connection.
  */
 export const limitMetadata =
   ({ maxBytes, maxEntries }: MetadataLimits): Interceptor =>

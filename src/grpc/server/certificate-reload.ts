@@ -1,7 +1,7 @@
 /**
- * Certificates of the TCP listeners: read from files, checked as a set, replaced when the files change. grpc-js has a file watcher
- * of its own, but there one failed read leaves the listener without credentials, and its updates drop the TLS version and the
- * ciphers that were set.
+ * Certificates of the TCP listeners. They are read from files, checked as a set, and replaced when
+ * the files change. The file watcher of grpc-js is not used: after one failed read it leaves the
+ * listener without credentials, and its updates drop the configured TLS version and ciphers.
  */
 import { ServerCredentials } from "@grpc/grpc-js";
 import { stat } from "node:fs/promises";
@@ -11,25 +11,28 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import { readCertificates } from "./certificates.ts";
 import type { CertificateFiles, CertificateSet } from "./certificates.ts";
 
-/** What `startCertificates` works with. */
+/** Options of `startCertificates`. */
 export interface CertificatesOptions extends CertificateFiles {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How often the files are looked at, in milliseconds. Default 10,000. */
+  /** Interval at which the files are checked, in milliseconds. Default 10,000. */
   readonly pollMs?: number;
 }
 
-/** Certificates that follow their files. Disposing of them stops that. */
+/** Certificates that are reloaded when their files change. Disposing of them stops that. */
 export interface Certificates extends Disposable {
-  /** For `Server.bindAsync`. With a client CA, callers without a certificate issued by it are refused in the handshake. */
+  /**
+   * Argument of `Server.bindAsync`. With a client CA, the handshake rejects callers without a
+   * certificate issued by it.
+   */
   readonly credentials: ServerCredentials;
   /** When the certificate in use expires, in milliseconds since the Unix epoch. */
   readonly expiresAt: number;
 }
 
 /**
- * AEAD with forward secrecy only: HTTP/2 forbids the other TLS 1.2 suites (RFC 9113, appendix A), and clients may end the
- * connection if one is chosen.
+ * AEAD suites with forward secrecy. HTTP/2 forbids the other TLS 1.2 suites (RFC 9113 appendix A),
+ * and clients may close a connection that uses one.
  */
 const ciphers = [
   "TLS_AES_128_GCM_SHA256",
@@ -43,12 +46,13 @@ const ciphers = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-/** A connection that has not finished its handshake by then is closed: it would hold up a shutdown. */
+/** Handshake time-out. An unfinished handshake would delay a shutdown. */
 const handshakeTimeoutMs = 10_000;
 
 /**
- * Reads the certificates and follows their files. Rejects if they cannot be used. Afterwards a set that cannot be used is
- * logged and changes nothing; a good one holds for new connections, while those that are open live on.
+ * Reads the certificates and reloads them when their files change. Rejects if the first set is
+ * unusable. A later unusable set is logged and changes nothing. A usable one applies to new
+ * connections; open connections continue.
  */
 export async function startCertificates(options: CertificatesOptions): Promise<Certificates> {
   const { clock, logger, pollMs = 10_000 } = options;
@@ -63,7 +67,7 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
   const refresh = async (): Promise<void> => {
     let found: string | undefined;
     try {
-      // Taken before the files are read: what changes while they are read is noticed next time.
+      // Taken before the files are read, so a change during the read is noticed next time.
       found = await versionOf(options);
       if (found === version) return;
       const next = await readCertificates(options, clock.wallNow());
@@ -71,7 +75,7 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
       [current, version, refused] = [next, found, undefined];
       logger.info({ expiresAt: new Date(next.expiresAt).toISOString() }, "certificates replaced");
     } catch (error) {
-      // Tried again each time, as it may be a certificate from the near future, but said once.
+      // Retried each time, because the certificate may become valid soon, but logged once.
       const attempt = found ?? "unreadable";
       if (attempt !== refused) {
         logger.error(
@@ -106,7 +110,7 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
   };
 }
 
-/** Every option that is to hold has to be here: Node takes what is left out for "back to the default". */
+/** All options of a secure context. Node resets options that are left out to their defaults. */
 const contextOf = (set: CertificateSet): SecureContextOptions => ({
   cert: set.cert,
   key: set.key,
@@ -115,7 +119,9 @@ const contextOf = (set: CertificateSet): SecureContextOptions => ({
   ciphers,
 });
 
-/** Changes whenever one of the files is written or replaced, also through a symbolic link. */
+/**
+ * A text that changes when one of the files is written or replaced, also behind a symbolic link.
+ */
 async function versionOf({ certFile, keyFile, clientCaFile }: CertificateFiles): Promise<string> {
   const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
   const versions = paths.map(async (path) => {

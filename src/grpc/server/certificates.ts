@@ -5,14 +5,14 @@ import { SetupError } from "../../platform/errors.ts";
 
 /** Paths of PEM files. */
 export interface CertificateFiles {
-  /** The certificate and, after it, what leads to its root. */
+  /** The certificate, followed by its intermediate certificates. */
   readonly certFile: string;
   readonly keyFile: string;
-  /** Present: callers have to show a certificate issued by one of these authorities. */
+  /** If present, callers must present a certificate issued by one of these authorities. */
   readonly clientCaFile: string | undefined;
 }
 
-/** Certificates that belong together, checked. */
+/** A checked set of certificates. */
 export interface CertificateSet {
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -22,8 +22,9 @@ export interface CertificateSet {
 }
 
 /**
- * Reads a set of certificates. Rejects if a file cannot be read or parsed, the key is not the certificate's, the certificate is
- * not valid at `wallNow`, or an authority is none. The texts name files, never what is in them.
+ * Reads a set of certificates. Rejects if a file cannot be read or parsed, the key does not belong
+ * to the certificate, the certificate is not valid at `wallNow`, or a client CA is not an
+ * authority. The error texts name files, never their contents.
  */
 export async function readCertificates(
   files: CertificateFiles,
@@ -41,18 +42,21 @@ export async function readCertificates(
     throw new SetupError(`the key in ${keyFile} is not that of the certificate in ${certFile}`);
   }
   const expiresAt = Date.parse(certificate.validTo);
-  // Written so that a date that cannot be parsed counts as not valid.
+  // Negated so that an unparsable date, which is NaN, counts as invalid.
   if (!(Date.parse(certificate.validFrom) <= wallNow && wallNow < expiresAt)) {
     throw new SetupError(`the certificate in ${certFile} is not valid now`);
   }
   const authorities =
     clientCaFile === undefined ? undefined : authoritiesIn(clientCaFile, clientCa);
-  // Finds what is left to find, such as a broken certificate further down the chain, before a listener does.
+  // Finds other defects, such as a broken intermediate certificate, before a listener does.
   parsed(certFile, "certificate chain", () => createSecureContext({ cert, key }));
   return { cert, key, clientCa: authorities, expiresAt };
 }
 
-/** An empty list would mean Node's own list of public authorities: anybody could then get a client certificate. */
+/**
+ * The certificates in a client CA file. An empty list would select Node's public authorities, so
+ * that anyone could obtain an accepted client certificate.
+ */
 function authoritiesIn(file: string, text: string | undefined): string[] {
   const blocks = text?.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new SetupError(`there is no certificate in ${file}`);

@@ -5,40 +5,44 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import type { ActiveCalls } from "../call/active-calls.ts";
 import type { Health } from "./health.ts";
 
-/** How long a server takes to stop. */
+/** Durations of a graceful shutdown (settings `GATEWAY_DRAIN_*`). */
 export interface DrainTimes {
-  /** Serving goes on for this long after health has turned NOT_SERVING, in milliseconds. */
+  /** Time during which the server still serves after health is NOT_SERVING, in milliseconds. */
   readonly delayMs: number;
-  /** Calls in flight are ended after this long, in milliseconds, counted from the end of `delayMs`. */
+  /** Time after `delayMs` until active calls are ended, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** What a drain works on. */
+/** Options of `createDrain`. */
 export interface DrainOptions extends DrainTimes {
   readonly server: Pick<Server, "tryShutdown" | "forceShutdown">;
   readonly health: Pick<Health, "shutdown">;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
-  /** Ends the long-lived streams other than health watches. */
+  /** Ends long-lived streams other than health watches. */
   readonly endStreams: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** The one way down of a server. */
+/** The shutdown of a server. It runs once. */
 export interface Drain {
-  /** Stops the server and resolves when it has stopped. A second call joins the first. */
+  /** Shuts down gracefully. Resolves when the server has stopped. A second call joins the first. */
   drain(): Promise<void>;
-  /** Cuts the delay and the grace short, or drains without either. */
+  /** Shuts down without delay and grace period, or ends those that have begun. */
   close(): Promise<void>;
 }
 
-/** For the answers of calls that have been ended to get onto the wire, in milliseconds. */
+/** Time to send the answers of ended calls, in milliseconds. */
 const flushMs = 1_000;
 
 /**
- * Creates the drain of a server: health turns NOT_SERVING and its watchers are ended; serving goes on while load balancers
- * take notice; the listeners close and new calls are refused while calls in flight finish; calls that outlast the grace are
- * ended with a typed answer; what is then still connected is cut off.
+ * Creates the graceful shutdown of a server. Its steps:
+ *
+ * 1. Health becomes NOT_SERVING and its watches end.
+ * 2. The server still serves for `delayMs`, so that load balancers can react.
+ * 3. The listeners close, new calls are rejected, and active calls have `graceMs` to finish.
+ * 4. Remaining calls are ended with a typed answer.
+ * 5. Remaining connections are destroyed.
  */
 export function createDrain(options: DrainOptions): Drain {
   const { server, health, activeCalls, clock, logger } = options;
@@ -67,7 +71,8 @@ export function createDrain(options: DrainOptions): Drain {
       activeCalls.cancelAll("shutdown");
       await settlesWithin(clock, flushMs, closed);
       server.forceShutdown();
-      // A connection in the middle of its TLS handshake is no session yet, and would be waited for until the handshake times out.
+      // A connection during its TLS handshake is not a session yet. Without this limit the shutdown
+      // would wait until the handshake times out.
       await settlesWithin(clock, flushMs, closed);
     }
     logger.info("drained");
@@ -83,7 +88,7 @@ export function createDrain(options: DrainOptions): Drain {
   };
 }
 
-/** Resolves when a promise that never rejects settles, or after `ms` milliseconds. */
+/** Resolves when `promise`, which never rejects, settles, or after `ms` milliseconds. */
 async function settlesWithin(clock: Clock, ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: Timer | undefined;
   const late = new Promise<void>((resolve) => {

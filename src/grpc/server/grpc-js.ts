@@ -37,10 +37,11 @@ export function assertGrpcVersion(version: string): void {
 }
 
 /**
- * Silences the log of grpc-js for the process. At its default verbosity it prints the whole value of
- * an invalid metadata entry, such as a malformed `authorization`; with `GRPC_VERBOSITY=DEBUG` it
- * prints the headers of every request. The gateway reports the relevant events itself: addresses
- * that cannot be bound, certificates that cannot be used, and calls that the library ended.
+ * Silences the log of grpc-js for the process. At its default verbosity it prints the whole value
+ * of an invalid metadata entry, such as a malformed `authorization`; with `GRPC_VERBOSITY=DEBUG`
+ * it prints the headers of every request. The gateway reports the relevant events itself:
+ * addresses that cannot be bound, certificates that cannot be used, and calls that the library
+ * ended.
  */
 export function silenceGrpcLog(): void {
   setLogVerbosity(logVerbosity.NONE);

@@ -1,6 +1,7 @@
 /**
- * The standard health service (grpc.health.v1). The package `grpc-health-check` brings the contract; its implementation cannot
- * end a Watch, and an open Watch keeps a server from ever shutting down.
+ * The standard health service (grpc.health.v1). Only the contract is taken from the package
+ * `grpc-health-check`: its implementation cannot end a Watch, and an open Watch prevents a server
+ * from shutting down.
  */
 import { status } from "@grpc/grpc-js";
 import type {
@@ -23,31 +24,34 @@ interface HealthCheckResponse {
 
 type WatchCall = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 
-/** Health by name, and the service that tells it. */
+/** Health by name, and the gRPC service that reports it. */
 export interface Health {
   readonly definition: typeof definition;
   readonly implementation: UntypedServiceImplementation;
-  /** Sets the health of a name and tells its watchers. Throws for a name that was not given. Does nothing after `shutdown`. */
+  /**
+   * Sets the health of a name and notifies its watchers. Throws for a name that is not in the
+   * options. Does nothing after `shutdown`.
+   */
   setServing(name: string, isServing: boolean): void;
   /** Whether a name is SERVING. */
   isServing(name: string): boolean;
-  /** Sets all names to NOT_SERVING for good, tells the watchers and ends them. */
+  /** Sets all names to NOT_SERVING permanently, notifies the watchers and ends their calls. */
   shutdown(): void;
-  /** Watches that are open. */
+  /** Number of open Watch calls. */
   readonly watcherCount: number;
 }
 
-/** What `createHealth` starts from. */
+/** Options of `createHealth`. */
 export interface HealthOptions {
-  /** Names and whether each is serving at first. */
+  /** Names, and whether each is serving initially. */
   readonly names: Readonly<Record<string, boolean>>;
-  /** How many Watch calls may be open at a time; one more is refused with `RESOURCE_EXHAUSTED`. Default 1,000. */
+  /** Maximum number of open Watch calls; more get `RESOURCE_EXHAUSTED`. Default 1,000. */
   readonly maxWatchers?: number;
 }
 
 /**
- * Creates the health service. Check answers `NOT_FOUND` for an unknown name; Watch answers `SERVICE_UNKNOWN` and stays open,
- * as the protocol wants it.
+ * Creates the health service. For an unknown name Check answers `NOT_FOUND`, and Watch answers
+ * `SERVICE_UNKNOWN` and stays open, as the protocol requires.
  */
 export function createHealth(options: HealthOptions): Health {
   const statuses = new Map<string, ServingStatus>();
@@ -86,13 +90,13 @@ export function createHealth(options: HealthOptions): Health {
     }
     const name = call.request.service;
     const watcher = createWatcher(call, () => statusOf(name));
-    watcher.tell();
+    watcher.notify();
     if (isShutDown) {
       call.end();
       return;
     }
     watchers.add(watcher);
-    // "cancelled" comes after every way a call can end, the ordinary one included.
+    // grpc-js raises "cancelled" however a call ends.
     call.on("cancelled", () => watchers.delete(watcher));
   };
 
@@ -103,7 +107,7 @@ export function createHealth(options: HealthOptions): Health {
       if (!statuses.has(name)) throw new Error(`the health service knows no name "${name}"`);
       if (isShutDown) return;
       statuses.set(name, isServing ? "SERVING" : "NOT_SERVING");
-      for (const watcher of watchers) watcher.tell();
+      for (const watcher of watchers) watcher.notify();
     },
     isServing: (name) => statuses.get(name) === "SERVING",
     shutdown() {
@@ -119,13 +123,16 @@ export function createHealth(options: HealthOptions): Health {
 }
 
 interface Watcher {
-  /** Sends the status if it is another than the last one sent. */
-  tell(): void;
+  /** Sends the status if it differs from the last one sent. */
+  notify(): void;
   /** Sends the last status and ends the call. */
   end(): void;
 }
 
-/** A watcher that does not read is sent only the newest status once it reads again, so that nothing piles up for it. */
+/**
+ * Creates a watcher. A caller that stops reading later receives only the newest status, so nothing
+ * accumulates for it.
+ */
 function createWatcher(call: WatchCall, current: () => ServingStatus): Watcher {
   let last: ServingStatus | undefined;
   let isBlocked = false;
@@ -142,7 +149,7 @@ function createWatcher(call: WatchCall, current: () => ServingStatus): Watcher {
   });
 
   return {
-    tell() {
+    notify() {
       if (!isBlocked) send();
     },
     end() {

@@ -1,7 +1,8 @@
 /**
- * Calls between the wire and grpc-js' handlers. Statuses that grpc-js creates itself (an undecodable
- * or oversized message, invalid compression, its own deadline timer) pass neither a handler nor an
- * interceptor's `sendStatus`. Of such a call an interceptor sees only that it is over.
+ * Calls between the wire and grpc-js' handlers. Statuses that grpc-js creates itself (an
+ * undecodable or oversized message, invalid compression, its own deadline timer) pass neither a
+ * handler nor an interceptor's `sendStatus`. Of such a call an interceptor sees only that it is
+ * over.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -62,7 +63,8 @@ export function createRawCallInterceptor({
 
 /**
  * Interceptor of Unix listeners: makes `unix` the peer of a call. grpc-js reports `unknown`, which
- * is also the peer of a TCP connection that has just broken; only the listener can distinguish them.
+ * is also the peer of a TCP connection that has just broken; only the listener can distinguish
+ * them.
  */
 export const markUnixCall: ServerInterceptor = (_method, call) => new UnixCall(call);
 
@@ -83,7 +85,8 @@ type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
 /**
  * A unary call and its listener in one object that passes everything on directly. The default
- * implementation of grpc-js creates a closure for each event, so that interceptors can answer later.
+ * implementation of grpc-js creates a closure for each event, so that interceptors can answer
+ * later.
  */
 class RawCall extends ServerInterceptingCall implements Listener, QueuedCall, DeadlineReceiver {
   /** The innermost call: that of grpc-js itself. */

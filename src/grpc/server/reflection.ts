@@ -1,4 +1,7 @@
-/** Server reflection (grpc.reflection.v1 and v1alpha), by which tools such as grpcurl learn the contract from the server. */
+/**
+ * Server reflection (grpc.reflection.v1 and v1alpha): tools such as grpcurl read the contract from
+ * the server.
+ */
 import type {
   ServerDuplexStream,
   ServiceDefinition,
@@ -8,7 +11,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { ReflectionService } from "@grpc/reflection";
 
-/** A service as `Server.addService` takes it. */
+/** The arguments of `Server.addService`. */
 export interface ServiceBinding {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
@@ -17,16 +20,16 @@ export interface ServiceBinding {
 /** The reflection services. */
 export interface Reflection {
   readonly services: readonly ServiceBinding[];
-  /** Ends the streams that are open: an open stream keeps a server from shutting down. */
+  /** Ends the open streams. An open stream prevents a server from shutting down. */
   end(): void;
 }
 
 type ReflectionStream = ServerDuplexStream<unknown, unknown>;
 
 /**
- * Creates the reflection services for a `FileDescriptorSet` (with imports) in base64. The files are given to the library as
- * the compiler wrote them: those of proto-loader have relative type names and misnamed map entries, which Go's clients,
- * grpcurl among them, refuse.
+ * Creates the reflection services for a `FileDescriptorSet` (with imports) in base64. The library
+ * gets the files as the compiler wrote them. Those of proto-loader have relative type names and
+ * misnamed map entries, which Go clients such as grpcurl reject.
  */
 export function createReflection(descriptorSetBase64: string): Reflection {
   const { file } = fromBinary(FileDescriptorSetSchema, Buffer.from(descriptorSetBase64, "base64"));

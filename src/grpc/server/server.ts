@@ -1,4 +1,4 @@
-/** The gRPC server: listeners, limits, health, reflection, and the way down. */
+/** The gRPC server: listeners, limits, health, reflection and shutdown. */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerInterceptor, ServerOptions } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -18,47 +18,56 @@ import type { CertificateFiles } from "./certificates.ts";
 import { createReflection } from "./reflection.ts";
 import type { ServiceBinding } from "./reflection.ts";
 
-/** What one connection may cost. */
+/** Limits per call and per connection. */
 export interface ServerLimits {
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
-  /** Longest time that a call may take; a connection that is being renewed waits for that. */
+  /** Longest time of a call, in milliseconds; a connection at its maximum age waits this long. */
   readonly maxDeadlineMs: number;
-  /** Calls at a time on one connection; a client queues the next one where nobody sees it, so this is generous. */
+  /**
+   * Concurrent calls per connection. Above it a client queues calls on its side, where the gateway
+   * cannot see them, so the limit is generous.
+   */
   readonly maxConcurrentStreams: number;
 }
 
-/** What a server is made of. */
+/** Options of `startServer`. */
 export interface StartServerOptions {
   readonly listeners: readonly ListenAddress[];
-  /** For all TCP listeners; absent: they speak plaintext. */
+  /** Certificates of all TCP listeners. Without it they are plaintext. */
   readonly tls: CertificateFiles | undefined;
   readonly services: readonly ServiceBinding[];
   readonly limits: ServerLimits;
-  /** Full names of the services, for the health service. */
+  /** Full names of the services that the health service reports. */
   readonly healthServices: readonly string[];
-  /** Absent: no reflection. */
+  /** Without it there is no reflection. */
   readonly reflection: { readonly descriptorSetBase64: string } | undefined;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
-  /** Of grpc-js, on all listeners; the first is nearest to the wire. */
+  /** Server interceptors of grpc-js on all listeners; the first is nearest to the wire. */
   readonly interceptors?: readonly ServerInterceptor[];
   readonly logger: Logger;
   readonly clock: Clock;
   readonly drain: DrainTimes;
 }
 
-/** A server that listens. Disposing of it closes it without waiting for calls in flight; they get a typed answer. */
+/**
+ * A listening server. Disposing of it closes it without waiting for active calls; they get a typed
+ * answer.
+ */
 export interface GatewayServer extends AsyncDisposable {
   readonly addresses: readonly ListenAddress[];
-  /** The names `""`, `liveness`, `readiness` (not serving at first), `keyprotect.upstream` and those of the services. */
+  /**
+   * Knows the names `""`, `liveness`, `readiness` (not serving at first), `keyprotect.upstream` and
+   * those of the services.
+   */
   readonly health: Health;
-  /** The certificate in use; absent without TLS. */
+  /** The certificate in use; `undefined` without TLS. */
   readonly certificates: Pick<Certificates, "expiresAt"> | undefined;
-  /** Stops serving as the drain times say. Resolves when the server has stopped; safe to call twice. */
+  /** Shuts down gracefully. Resolves when the server has stopped. A second call joins the first. */
   drain(): Promise<void>;
 }
 
-/** Binds all listeners and serves. Rejects, with nothing left listening, if one of them cannot be bound. */
+/** Binds all listeners and serves. If one cannot be bound, it closes the others and rejects. */
 export async function startServer(options: StartServerOptions): Promise<GatewayServer> {
   assertGrpcVersion(installedGrpcVersion());
   silenceGrpcLog();
@@ -130,10 +139,10 @@ const serverOptions = (
   "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
   "grpc.max_receive_message_length": limits.maxReceiveBytes,
   "grpc.max_send_message_length": limits.maxSendBytes,
-  // Finds dead peers behind a silent network.
+  // Detects dead peers.
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
-  // Spreads connections over replicas behind a balancer of connections; grpc-js varies the age by 10 %.
+  // Lets a load balancer of connections spread them over replicas; grpc-js varies the age by 10 %.
   "grpc.max_connection_age_ms": 15 * 60_000,
   "grpc.max_connection_age_grace_ms": Math.max(45_000, limits.maxDeadlineMs + 5_000),
   "grpc.max_connection_idle_ms": 15 * 60_000,

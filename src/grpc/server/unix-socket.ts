@@ -1,4 +1,4 @@
-/** Unix domain sockets as listeners: what Node leaves to the caller, so that no path is ever taken from somebody. */
+/** Unix domain sockets as listeners. A path that is in use by another process is never replaced. */
 import { chmod, link, lstat, mkdtemp, rm, stat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
@@ -7,24 +7,28 @@ import { SetupError } from "../../platform/errors.ts";
 /** `sun_path` of `sockaddr_un` with its closing NUL: 108 bytes on Linux, 104 on BSD and macOS. */
 const maxPathBytes = process.platform === "linux" ? 107 : 103;
 
+/** How long a process at the path may take to accept a connection, in milliseconds. */
 const probeTimeoutMs = 1_000;
 
-/** Owner and group may connect, which takes the permission to write; nobody else. */
+/** Owner and group may connect, which needs write permission; others may not. */
 const socketMode = 0o660;
 
 /** A socket that this process listens on. */
 export interface OwnedSocket {
-  /** Removes the socket from the file system, unless another process has put its own there. */
+  /** Removes the socket file, unless another process has replaced it. */
   remove(): Promise<void>;
 }
 
 /**
- * Listens at `path` through `bind`, which is given the path to bind. A socket that a process left behind is replaced. Rejects if
- * the path cannot be a socket's, if something else is there, or if somebody answers on it.
+ * Listens at `path` through `bind`, which receives the path to bind. A stale socket is replaced.
+ * Rejects if the path is not usable for a socket, is another kind of file, or if a process accepts
+ * connections on it.
  *
- * The socket is bound in a private folder beside `path` and linked to `path` when its mode is right. So nobody can connect
- * before; of two processes that start at once one fails instead of cutting the other off; and libuv, which removes the
- * path that it bound when it closes a socket, cannot remove what another process has put there by then.
+ * The socket is bound in a private folder next to `path` and linked to `path` once its mode is
+ * set. This has three effects. No process can connect before the mode is set. Of two processes
+ * that start at the same time, one fails instead of disconnecting the other. And libuv, which
+ * removes the bound path when it closes a socket, cannot remove a socket that another process has
+ * placed at `path`.
  */
 export async function bindUnixSocket(
   path: string,
@@ -52,7 +56,7 @@ export async function bindUnixSocket(
   };
 }
 
-/** Removes a socket that nobody answers on; rejects if the path is taken or cannot be taken. */
+/** Removes a stale socket. Rejects if the path is in use or not usable. */
 async function clearPath(path: string): Promise<void> {
   if (!path.startsWith("/") || path.includes("\0")) {
     throw new SetupError("the path of a Unix socket has to be absolute");
@@ -75,7 +79,7 @@ function checkLength(path: string, what: string): void {
   throw new SetupError(`${what} is too long: ${bytes} bytes of at most ${maxPathBytes}: ${path}`);
 }
 
-/** Whether a process accepts connections at `path`. Rejects if that cannot be found out. */
+/** Whether a process accepts connections at `path`. Rejects if that cannot be determined. */
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path });
@@ -85,11 +89,11 @@ function isAnswered(path: string): Promise<boolean> {
     };
     socket.setTimeout(probeTimeoutMs);
     socket.once("connect", () => settle(true));
-    // Whoever does not accept in time is there all the same.
+    // A process that does not accept in time still owns the path.
     socket.once("timeout", () => settle(true));
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ECONNREFUSED" || error.code === "ENOENT") settle(false);
-      // What Linux says if the queue of connections is full.
+      // Linux reports EAGAIN if the queue of connections is full.
       else if (error.code === "EAGAIN") settle(true);
       else reject(new SetupError(`cannot tell whether ${path} is in use`, { cause: error }));
     });

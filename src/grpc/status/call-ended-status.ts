@@ -1,7 +1,7 @@
 /**
  * Statuses of calls that end for a reason of their own (cancellation, deadline, shutdown), through
- * a defect of the gateway, or because their response is too large. Their texts are written here once; `service/errors` uses them
- * for the same failures when an upstream request reports them.
+ * a defect of the gateway, or because their response is too large. Their texts are written here
+ * once; `service/errors` uses them for the same failures when an upstream request reports them.
  */
 import { status } from "@grpc/grpc-js";
 import { callEnd, type CallEnd, CallEnded } from "../../platform/call-signal.ts";

@@ -1,6 +1,7 @@
 /**
- * `StatusError` → what is put on the wire. Error trailers have to stay small: other stacks replace a status beyond 8
- * to 16 KB by one about metadata, and grpc-js stalls the whole connection at about 80 KB.
+ * Encodes a `StatusError` for the wire. Error trailers must stay small: other gRPC stacks replace a
+ * status with more than 8 to 16 KB of metadata by an error about its size, and grpc-js stalls the
+ * whole connection at about 80 KB.
  */
 import { status } from "@grpc/grpc-js";
 import {
@@ -23,10 +24,10 @@ export const errorDomain = "keyprotect-gateway";
 /** Longest status text, in bytes of UTF-8. */
 export const maxMessageBytes = 512;
 
-/** Largest encoded `google.rpc.Status`, in bytes: 4 KiB once it is base64 text in a trailer. */
+/** Largest encoded `google.rpc.Status`, in bytes: 4 KiB as base64 text in a trailer. */
 export const maxDetailsBytes = 3_072;
 
-/** How many field violations are kept when all of them are too large. */
+/** Number of field violations that are kept if all of them are too large. */
 export const keptViolations = 8;
 
 const maxDescriptionBytes = 256;
@@ -34,24 +35,27 @@ const maxNameBytes = 128;
 const maxDelayMs = 2_147_483_647;
 const metadataKey = /^[a-z][a-zA-Z0-9_-]{0,63}$/;
 
-/** What the call itself adds to its error. */
+/** Facts about the call that become part of every error. */
 export interface StatusFacts {
   readonly correlationId: string;
   /** Full name of the RPC, such as `keyprotect.v1.KeysService/CreateKey`. */
   readonly method: string;
-  /** Upstream exchanges begun for the call. */
+  /** Number of upstream requests started for the call. */
   readonly attempts: number;
-  /** HTTP status of the newest upstream answer. */
+  /** HTTP status of the newest upstream response. */
   readonly httpStatus: number | undefined;
 }
 
-/** A status ready to be sent. */
+/** An encoded status. */
 export interface EncodedStatus {
   readonly code: status;
   readonly message: string;
   /** The encoded `google.rpc.Status` of `grpc-status-details-bin`. */
   readonly details: Buffer;
-  /** The value of `grpc-retry-pushback-ms`, a plain integer: clients take one that they cannot parse as "retry now". */
+  /**
+   * The value of `grpc-retry-pushback-ms`: a plain integer, because clients treat one that they
+   * cannot parse as "retry now".
+   */
   readonly pushback?: string;
 }
 
@@ -68,7 +72,7 @@ const pack = (name: string, bytes: Uint8Array): Packed => ({
 const described = (text: string): string => statusText(text, maxDescriptionBytes);
 const named = (text: string): string => statusText(text, maxNameBytes);
 
-/** The wait that both retry hints tell, in whole milliseconds; `undefined` for none. */
+/** The delay in both retry hints, in whole milliseconds; `undefined` for none. */
 function delayMsOf({ retryDelayMs, neverRetry }: StatusDetails): number | undefined {
   if (neverRetry === true || retryDelayMs === undefined || Number.isNaN(retryDelayMs)) {
     return undefined;
@@ -120,7 +124,7 @@ const help = (links: NonNullable<StatusDetails["help"]>): Packed =>
     }).finish(),
   );
 
-/** Everything but `ErrorInfo`, `BadRequest` and `Help`: those change when the whole is too large. */
+/** All details except `ErrorInfo`, `BadRequest` and `Help`, which depend on the total size. */
 function otherDetails(
   { resource, preconditions, quota }: StatusDetails,
   delayMs: number | undefined,
@@ -171,7 +175,7 @@ function otherDetails(
   return packed;
 }
 
-/** The fullest set of details that fits, from the first that is everything to the last that always fits. */
+/** Sets of details from the complete one to the smallest, which always fits. */
 function* attemptsToFit(
   error: StatusError,
   delayMs: number | undefined,
@@ -194,13 +198,13 @@ function* attemptsToFit(
 }
 
 /**
- * Encodes an error with its `google.rpc` details: `ErrorInfo` and `RequestInfo` always, the others as present. The
- * details stay within `maxDetailsBytes` by leaving out, in this order, `Help`, field violations beyond the first
- * eight (their number is then `violationCount` in the metadata), and everything but `ErrorInfo`. Total: any text is
- * made fit to be sent.
+ * Encodes an error with its `google.rpc` details: `ErrorInfo`, `RequestInfo`, and others if
+ * present. To stay within `maxDetailsBytes` it leaves out, in this order, `Help`, the field
+ * violations beyond the first eight (`violationCount` in the metadata is then their total), and
+ * everything except `ErrorInfo`. It never throws: unfit characters of any text are replaced.
  */
 export function encodeStatus(error: StatusError, facts: StatusFacts): EncodedStatus {
-  // An error that claims to be a success would reach the caller as an answer without a message.
+  // With code OK the caller would receive a success without a message.
   const code =
     status[error.code] === undefined || error.code === status.OK ? status.INTERNAL : error.code;
   const message = statusText(error.message, maxMessageBytes);

@@ -1,4 +1,4 @@
-/** Replaced one by one: control characters, and surrogates that have no partner. */
+/** Control characters and unpaired surrogates. */
 const unfit = /[\p{Cc}\p{Cs}]/u;
 const everyUnfit = /[\p{Cc}\p{Cs}]/gu;
 
@@ -6,9 +6,10 @@ const ellipsis = "…";
 const ellipsisBytes = 3;
 
 /**
- * A text made fit for a status: well-formed Unicode without control characters, at most `maxBytes` of UTF-8, cut at a
- * character with an ellipsis. grpc-js passes the status text to `encodeURI`, which throws at a lone surrogate where
- * nobody can catch it; the protobuf encoder would write one as a broken character.
+ * Converts a text for use in a status: well-formed Unicode without control characters, at most
+ * `maxBytes` of UTF-8, truncated between characters with an ellipsis. grpc-js passes the status
+ * text to `encodeURI`, which throws for an unpaired surrogate where the error cannot be caught;
+ * the protobuf encoder would write it as an invalid character.
  */
 export function statusText(text: string, maxBytes: number): string {
   const fit = unfit.test(text)

@@ -8,7 +8,9 @@ export interface StatusWithTrailers {
   readonly code: status;
   /** The status text. */
   readonly details: string;
-  /** `x-correlation-id`, `grpc-status-details-bin` and, for a retry hint, `grpc-retry-pushback-ms`. */
+  /**
+   * `x-correlation-id`, `grpc-status-details-bin` and, for a retry hint, `grpc-retry-pushback-ms`.
+   */
   readonly metadata: Metadata;
 }
 
