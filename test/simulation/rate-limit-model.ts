@@ -29,9 +29,9 @@ export function createRateLimitModel(perSecond: number): RateLimitModel {
     quota: isUnlimited(perSecond) ? 1 : perSecond / rateConstants.margin,
   });
 
-  /** Empties the bucket at that time. */
-  function empty(time: number): void {
-    theoretical = Math.max(theoretical, time + burst * intervalMs);
+  /** Gives no permit before that time, and a single one then. */
+  function pause(time: number): void {
+    theoretical = Math.max(theoretical, time + (burst - 1) * intervalMs);
   }
 
   return {
@@ -53,13 +53,13 @@ export function createRateLimitModel(perSecond: number): RateLimitModel {
       theoretical = Math.min(theoretical, now + deficit * intervalMs);
       ({ burst } = bucketSizeFor(rate));
       window.resize(quotaRate / rateConstants.margin);
-      // The sends without a limit are not recorded, so the bucket starts empty.
-      if (wasUnlimited) empty(Math.max(paused, now));
+      // The sends without a limit are not recorded, so the first permit comes one interval later.
+      if (wasUnlimited) pause(Math.max(paused, now + intervalMs));
     },
     pauseUntil(time) {
       if (time <= paused) return;
       paused = time;
-      empty(time);
+      pause(time);
     },
   };
 }

@@ -32,8 +32,8 @@ const assertRate = (rate: number): void => {
  * that an idle gateway adds no wait. A sliding window keeps every second within the quota. A timer and
  * Bottleneck's refill jobs wake the waiter; without a waiter there is no timer and no job.
  *
- * At the rate `Infinity` only a pause holds permits back. A change to a finite rate starts with an empty
- * bucket, since the sends before it are not recorded. Throws a `RangeError` unless the rate is positive.
+ * At the rate `Infinity` only a pause holds permits back. After a change to a finite rate the first
+ * permit comes one interval later, since the sends before it are not recorded. Throws a `RangeError` unless the rate is positive.
  */
 export function createRateLimiter(options: RateLimiterOptions): Permits {
   const { clock, margin = 0.985, guardMs = 12 } = options;
@@ -127,8 +127,7 @@ export function createRateLimiter(options: RateLimiterOptions): Permits {
     refund() {
       if (limits === undefined) return;
       const now = clock.now();
-      // A pause ends with one request, so a permit that comes back during it is discarded.
-      if (now >= pausedUntil) limits.bucket.giveBack(now);
+      limits.bucket.giveBack(now);
       limits.window.giveBack();
       wakeLater(now);
     },
@@ -162,7 +161,7 @@ export function createRateLimiter(options: RateLimiterOptions): Permits {
       if (rate === unlimited) limits = undefined;
       else if (wasUnlimited) {
         limits = createLimits(quotaPerSecond);
-        limits.bucket.pauseUntil(Math.max(now, pausedUntil));
+        limits.bucket.pauseUntil(Math.max(pausedUntil, now + 1_000 / rate));
         limits.bucket.setAwaited(now, waiter !== undefined);
       }
       wakeLater(now);

@@ -11,11 +11,11 @@ export interface TokenBucket {
   waitMs(now: number, count?: number): number;
   /** Whole tokens in the bucket. */
   ready(now: number): number;
-  /** Puts one token back. */
+  /** Puts one token back, unless a pause is on. */
   giveBack(now: number): void;
   /** Sets whether a call waits for a token. */
   setAwaited(now: number, isAwaited: boolean): void;
-  /** Empties the bucket. The refill starts again at `time`. */
+  /** Gives no token before `time`, and a single one then. */
   pauseUntil(time: number): void;
   /** Sets the tokens per second. */
   setRate(now: number, rate: number): void;
@@ -115,7 +115,8 @@ export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
     },
     giveBack(now) {
       refill(now);
-      tokens = Math.min(tokens + 1, catchUp);
+      // A pause ends with one request, not with those that were not sent before it.
+      if (at <= now) tokens = Math.min(tokens + 1, catchUp);
     },
     setAwaited(now, next) {
       refill(now);
@@ -123,7 +124,7 @@ export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
     },
     pauseUntil(time) {
       at = time;
-      tokens = 0;
+      tokens = 1;
       deficit = 0;
     },
     setRate(now, next) {

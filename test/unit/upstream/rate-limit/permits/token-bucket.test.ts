@@ -104,16 +104,15 @@ describe("the token bucket", () => {
     expect(taken).toBe(5_000);
   });
 
-  test("a bucket is empty when a pause ends, and gives one token at a time from then on", () => {
+  test("a bucket gives a single token when a pause ends, and one at a time from then on", () => {
     const bucket = bucketOf(100);
     bucket.setAwaited(0, true);
     bucket.pauseUntil(2_000);
-    expect(bucket.waitMs(500)).toBe(1_510);
-    expect(bucket.waitMs(500, 2)).toBe(1_520);
+    expect(bucket.waitMs(500)).toBe(1_500);
+    expect(bucket.waitMs(500, 2)).toBe(1_510);
     expect(takeAll(bucket, 1_999)).toBe(0);
-    expect(takeAll(bucket, 2_000)).toBe(0);
-    expect(takeAll(bucket, 2_010)).toBe(1);
-    expect(bucket.waitMs(2_010)).toBeCloseTo(10);
+    expect(takeAll(bucket, 2_000)).toBe(1);
+    expect(bucket.waitMs(2_000)).toBeCloseTo(10);
   });
 
   test("a token that was given back can be taken again", () => {

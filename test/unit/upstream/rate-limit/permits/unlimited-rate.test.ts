@@ -213,7 +213,7 @@ describe("a change between an unlimited and a finite rate", () => {
     expect(calls).toBe(1);
   });
 
-  test("a pause is kept when a rate is set, and the bucket is empty when it ends", async () => {
+  test("a pause is kept when a rate is set, and ends with a single permit", async () => {
     const end = systemClock.now() + 2_000;
     permits.pauseUntil(end);
     permits.setRate(100);
@@ -223,8 +223,6 @@ describe("a change between an unlimited and a finite rate", () => {
     await vi.advanceTimersByTimeAsync(10);
     const times = spendAll(permits);
     await vi.advanceTimersByTimeAsync(5);
-    expect(times).toHaveLength(0);
-    await vi.advanceTimersByTimeAsync(10);
     expect(times).toHaveLength(1);
   });
 
