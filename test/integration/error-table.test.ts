@@ -1,4 +1,7 @@
-/** The table of statuses, row by row, over sockets: what Key Protect does, and what the caller of an RPC is told. */
+/**
+ * The table of statuses, row by row, over sockets: an answer of Key Protect, and the status that
+ * the caller gets.
+ */
 import { randomUUID } from "node:crypto";
 import { createServer as createTlsServer } from "node:https";
 import { describe, expect, test } from "vitest";
@@ -27,13 +30,16 @@ import {
   type TestGatewayOptions,
 } from "../support/start-gateway.ts";
 
-/** For what ends by silence; others are not to fail because a machine is busy. */
+/**
+ * Short time-outs for rows in which Key Protect does not answer. Others must not fail on a busy
+ * machine.
+ */
 const impatient = {
   GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "1000",
   GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "1000",
 };
 
-/** Calls once with Key Protect behaving as the row says, and checks what comes of it. */
+/** Calls once, with Key Protect behaving as the row says, and checks the status. */
 async function expectRow({ rpc, action, expected, dialect, times }: ErrorRow): Promise<void> {
   await using gateway = await startTestGateway({
     dialect: dialect ?? "current",
@@ -59,22 +65,30 @@ async function expectRow({ rpc, action, expected, dialect, times }: ErrorRow): P
     correlationId,
     attempts: asked.length,
   });
-  // What may have happened, or must not happen twice, is asked for once.
+  // A change that may have happened is requested once.
   if (expected.mayHaveExecuted === true) expect(asked).toHaveLength(1);
 }
 
 const named = (rows: readonly ErrorRow[]): [string, ErrorRow][] =>
   rows.map((row) => [`${row.title} → ${row.expected.code} ${row.expected.reason}`, row]);
 
-describe("what Key Protect does and what the caller is told:", () => {
-  test.each(named(errorRows))("%s", (_, row) => expectRow(row), 60_000);
+describe("answers of Key Protect", () => {
+  test.each(named(errorRows))(
+    "an answer of Key Protect has its status: %s",
+    (_, row) => expectRow(row),
+    60_000,
+  );
 });
 
-describe("an error is read from any body:", () => {
-  test.each(named(bodyRows))("%s", (_, row) => expectRow(row), 60_000);
+describe("error bodies", () => {
+  test.each(named(bodyRows))(
+    "an error is read from its body: %s",
+    (_, row) => expectRow(row),
+    60_000,
+  );
 });
 
-test.each([404, 410])("%d is success for who deletes a key that may be missing", async (status) => {
+test.each([404, 410])("DeleteKey with allow_missing succeeds for HTTP %d", async (status) => {
   await using gateway = await startTestGateway();
   gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: answering(status) });
   const deleted = await gateway.call(gateway.clients.keys, "deleteKey", {
@@ -99,7 +113,7 @@ async function expectFailure(
   expectStatus(failure, expected, { method: path.slice(1), correlationId, attempts });
 }
 
-/** The same, with a gateway of its own; Key Protect is not asked unless `attempts` says so. */
+/** The same with a gateway of its own. No request reaches the emulator. */
 async function expectOwn(
   options: TestGatewayOptions,
   request: WireRequest,
@@ -113,8 +127,8 @@ async function expectOwn(
 
 const before = { httpStatus: "", upstreamReason: "" } as const;
 
-describe("what the gateway refuses by itself:", () => {
-  test("a request that is not valid", () =>
+describe("rejections by the gateway", () => {
+  test("the gateway rejects an invalid request", () =>
     expectOwn({}, golden.GetKey({ keyId: "../x" }), {
       code: "INVALID_ARGUMENT",
       reason: "REQUEST_INVALID",
@@ -123,7 +137,7 @@ describe("what the gateway refuses by itself:", () => {
       ...before,
     }));
 
-  test("metadata that is too large", () =>
+  test("the gateway rejects metadata that is too large", () =>
     expectOwn(
       {},
       golden.CreateKey(),
@@ -131,7 +145,7 @@ describe("what the gateway refuses by itself:", () => {
       { metadata: { "x-large": "x".repeat(17_000) } },
     ));
 
-  test("an instance that is not configured", () =>
+  test("the gateway rejects an instance that is not configured", () =>
     expectOwn(
       {},
       golden.CreateKey(),
@@ -139,7 +153,7 @@ describe("what the gateway refuses by itself:", () => {
       { metadata: { "x-kp-instance": "other" } },
     ));
 
-  test("a page token that is none", () =>
+  test("the gateway rejects a malformed page token", () =>
     expectOwn({}, golden.ListKeys({ pageToken: "garbled" }), {
       code: "INVALID_ARGUMENT",
       reason: "PAGE_TOKEN_INVALID",
@@ -148,7 +162,7 @@ describe("what the gateway refuses by itself:", () => {
       ...before,
     }));
 
-  test("a caller that no rule allows, in the same words for any key", async () => {
+  test("the gateway rejects a caller that no rule allows, with the same text for any key", async () => {
     const policy = `policy:
   rules:
     - callers: [anonymous]
@@ -171,13 +185,13 @@ describe("what the gateway refuses by itself:", () => {
     await gateway.call(gateway.clients.keys, "countKeys", {});
   });
 
-  test("a defect of its own, with a fixed text", async () => {
+  test("a defect of the gateway is reported with a fixed text", async () => {
     let isArmed = false;
     let readings = 0;
     const wallNow = (): number => {
       if (!isArmed) return systemClock.wallNow();
       readings += 1;
-      // The first reading is that of the arriving call, the second that of its validation.
+      // The call reads the clock first when it arrives and then during validation.
       if (readings === 2) throw new TypeError("http://internal.example canary");
       return systemClock.wallNow();
     };
@@ -198,8 +212,8 @@ describe("what the gateway refuses by itself:", () => {
   });
 });
 
-describe("the caller's time is over:", () => {
-  // Both ends keep the time here, so that no answer can come too late: callers send no deadline.
+describe("deadlines", () => {
+  // The gateway sets the deadline. Callers send none, so that their library never answers first.
   const env = { GATEWAY_MAX_DEADLINE_MS: "1000" };
   const expected = { code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM", details: "" };
 
@@ -208,21 +222,24 @@ describe("the caller's time is over:", () => {
     ["CreateKey", true],
     ["RotateKey", true],
     ["DeleteKey", true],
-  ] as const)("during %s, which %j to have happened", async (rpc, mayHaveExecuted) => {
-    await using gateway = await startTestGateway({ env });
-    gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
-    await expectFailure(
-      gateway,
-      golden[rpc](),
-      { ...expected, mayHaveExecuted, ...before },
-      {
-        attempts: 1,
-      },
-    );
-  });
+  ] as const)(
+    "a deadline that passes during %s reports mayHaveExecuted %j",
+    async (rpc, mayHaveExecuted) => {
+      await using gateway = await startTestGateway({ env });
+      gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
+      await expectFailure(
+        gateway,
+        golden[rpc](),
+        { ...expected, mayHaveExecuted, ...before },
+        {
+          attempts: 1,
+        },
+      );
+    },
+  );
 });
 
-describe("whose token it is decides who is told what:", () => {
+describe("callers' own tokens", () => {
   const env = { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" };
   const rejected = { code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED", details: "H" };
 
@@ -230,7 +247,7 @@ describe("whose token it is decides who is told what:", () => {
     ["no token", {}],
     ["a token of another scheme", { authorization: "Basic YTpi" }],
     ["a token of two words", { authorization: "Bearer a b" }],
-  ])("%s of the caller", (_, metadata) =>
+  ])("a call with %s instead of the caller's token is rejected", (_, metadata) =>
     expectOwn({ env }, golden.GetKey(), { ...rejected, ...before }, { metadata }),
   );
 
@@ -253,18 +270,21 @@ describe("whose token it is decides who is told what:", () => {
         metadata: { principal: "caller" },
       },
     ],
-  ])("%s for the caller's token", async (_, action, expected) => {
-    await using gateway = await startTestGateway({ env });
-    gateway.emulator.faults.add({ action });
-    const token = gateway.secrets.markText("callers-own-token-of-some-length");
-    await expectFailure(gateway, golden.GetKey(), expected, {
-      attempts: 1,
-      metadata: { authorization: `Bearer ${token}` },
-    });
-  });
+  ])(
+    "a rejection of the caller's token by Key Protect has its status: %s",
+    async (_, action, expected) => {
+      await using gateway = await startTestGateway({ env });
+      gateway.emulator.faults.add({ action });
+      const token = gateway.secrets.markText("callers-own-token-of-some-length");
+      await expectFailure(gateway, golden.GetKey(), expected, {
+        attempts: 1,
+        metadata: { authorization: `Bearer ${token}` },
+      });
+    },
+  );
 });
 
-describe("IAM gives no token:", () => {
+describe("tokens from IAM", () => {
   const unavailable = { code: "UNAVAILABLE", reason: "IAM_UNAVAILABLE", details: "RI", ...before };
   const rejected = {
     code: "INTERNAL",
@@ -282,27 +302,27 @@ describe("IAM gives no token:", () => {
     ["200 without a token", 200, {}, unavailable],
     ["400", 400, {}, rejected],
     ["401", 401, {}, rejected],
-  ])("%s", async (_, status, headers, expected) => {
+  ])("an answer of IAM has its status: %s", async (_, status, headers, expected) => {
     await using iam = await startAnswering(status, headers);
     for (const request of [golden.WrapKey(), golden.CreateKey()]) {
       await expectOwn({ env: { IAM_AUTH_URL: iam.origin } }, request, expected);
     }
   });
 
-  test("it is not there", async () => {
+  test("an IAM that is unreachable gives IAM_UNAVAILABLE", async () => {
     const gone = await startAnswering(200);
     await gone[Symbol.asyncDispose]();
     await expectOwn({ env: { IAM_AUTH_URL: gone.origin } }, golden.CreateKey(), unavailable);
   });
 
-  test("it does not know the API key", () =>
+  test("an API key that IAM does not know gives UPSTREAM_CREDENTIALS_REJECTED", () =>
     expectOwn({ env: { IBMCLOUD_API_KEY: "a-key-of-nobody" } }, golden.CreateKey(), rejected));
 });
 
-describe("Key Protect is not where it is said to be:", () => {
+describe("wrong service URLs", () => {
   const rpcs = ["WrapKey", "CreateKey", "CountKeys"] as const;
 
-  test("nobody listens", async () => {
+  test("a service URL on which no server listens gives UPSTREAM_UNREACHABLE", async () => {
     const gone = await startAnswering(200);
     await gone[Symbol.asyncDispose]();
     for (const rpc of rpcs) {
@@ -315,7 +335,7 @@ describe("Key Protect is not where it is said to be:", () => {
     }
   });
 
-  test("the name does not exist", () =>
+  test("a service URL whose host name does not exist gives UPSTREAM_UNREACHABLE", () =>
     expectOwn(
       { env: { KP_SERVICE_URL: "https://keyprotect.invalid" } },
       golden.CreateKey(),
@@ -323,7 +343,7 @@ describe("Key Protect is not where it is said to be:", () => {
       { attempts: 3 },
     ));
 
-  test("somebody else answers 404", async () => {
+  test("a service URL of another server that answers 404 gives UPSTREAM_REQUEST_REJECTED", async () => {
     await using other = await startAnswering(
       404,
       { "Content-Type": "text/html" },
@@ -344,7 +364,7 @@ describe("Key Protect is not where it is said to be:", () => {
     }
   });
 
-  test("its certificate is of an authority that nobody trusts", async () => {
+  test("a certificate of an untrusted authority gives UPSTREAM_TLS_FAILURE", async () => {
     const issued = createCertificateAuthority().issue({ ipAddresses: ["127.0.0.1"] });
     await using impostor = await listening("https", createTlsServer({ ...issued }));
     for (const rpc of rpcs) {
@@ -359,7 +379,7 @@ describe("Key Protect is not where it is said to be:", () => {
   });
 });
 
-test("a gateway that shuts down says so, or that it does not know", async () => {
+test("a gateway that shuts down reports SHUTTING_DOWN, or OUTCOME_UNKNOWN for a creation", async () => {
   const gateway = await startTestGateway({ env: { GATEWAY_DRAIN_GRACE_MS: "0" } });
   gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
   const wrapping = expectFailure(
@@ -384,7 +404,7 @@ test("a gateway that shuts down says so, or that it does not know", async () => 
   const text = await gateway.metrics();
   await gateway.gateway.drain();
   await Promise.all([wrapping, creating]);
-  // Nothing is left to be asked for metrics, as the gateway's own disposal would.
+  // The gateway is gone; its disposal would ask for metrics.
   for (const client of Object.values(gateway.clients)) client.close();
   await gateway.emulator[Symbol.asyncDispose]();
   expect(gateway.secrets.tracesIn(`${text}${JSON.stringify(gateway.log())}`)).toEqual([]);

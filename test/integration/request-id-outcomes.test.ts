@@ -1,11 +1,11 @@
-/** Request IDs where something goes wrong: what a repeat is told, and that it never makes a second key. */
+/** Request IDs after failures: the answer to a retry, and that it never creates a second key. */
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import { eventually } from "../support/eventually.ts";
 import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
 
-test("a refusal leaves the ID free", async () => {
+test("a rejection by Key Protect leaves the request ID free", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
@@ -23,7 +23,7 @@ test.each<[string, FaultAction]>([
   ["the connection is reset after the creation", { kind: "reset", when: "after-processing" }],
   ["the answer is garbled", { kind: "garble" }],
   ["Key Protect fails with the request in hand", { kind: "respond", status: 500 }],
-])("an outcome stays unknown: %s", async (_, action) => {
+])("an outcome stays unknown for every retry if %s", async (_, action) => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
@@ -37,17 +37,17 @@ test.each<[string, FaultAction]>([
       reason: "OUTCOME_UNKNOWN",
       errorInfo: { metadata: { mayHaveExecuted: "true", attempts: "0" } },
     });
-    expect(repeated.message).toContain("look for what it was to do");
+    expect(repeated.message).toContain("check whether it did");
   }
   expect(asked(gateway, "createKey")).toBe(1);
 });
 
-test("a creation that its callers did not wait for is found by the repeat", async () => {
-  // The gateway's own limit ends the calls, so that it is never the client's library that answers.
+test("a creation that outlives its call is found by a retry", async () => {
+  // The gateway's own limit ends the calls, so that the client's library never answers first.
   await using gateway = await startKeepingIds({ env: { GATEWAY_MAX_DEADLINE_MS: "1500" } });
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
-  // A connection and a token, so that the deadline falls into the exchange.
+  // Sets up a connection and a token, so that the deadline passes during the exchange.
   await gateway.call(keys, "countKeys", {});
   gateway.emulator.faults.add({ match: { operation: "createKey" }, times: 1, delayMs: 4_000 });
   const first = gateway.failure(keys, "createKey", request);
@@ -57,10 +57,10 @@ test("a creation that its callers did not wait for is found by the repeat", asyn
   expect(await first).toMatchObject(ended);
   const failure = await joined;
   expect(failure).toMatchObject(ended);
-  // It sent nothing itself, and the change may happen all the same.
+  // The call sent nothing itself, and the change may still happen.
   expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "0", mayHaveExecuted: "true" });
 
-  // The exchange goes on, and whoever asks again waits for its end.
+  // The exchange goes on, and a retry waits for its end.
   let keyId = "";
   await eventually(async () => {
     const { response } = await gateway.outcome(keys, "createKey", request);

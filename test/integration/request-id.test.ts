@@ -1,4 +1,4 @@
-/** The promise of `request_id` over the whole way: what carries the same ID is carried out once. */
+/** The promise of `request_id`, end to end: requests with the same ID are executed once. */
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -29,7 +29,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(executed(gateway, "createKey")).toBe(1);
   });
 
-  test("a repeated creation of a key that was deleted since says so", async () => {
+  test("a repeated creation of a key that was deleted since fails with KEY_DELETED", async () => {
     await using gateway = await startHere();
     const { keys } = gateway.clients;
     const request = withId(randomUUID());
@@ -69,7 +69,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   });
 });
 
-test("an ID belongs to its fields, imported material among them", async () => {
+test("a request ID belongs to the fields of its request, including imported material", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const requestId = randomUUID();
@@ -108,7 +108,7 @@ test("a replay never has material", async () => {
   expect(second.keyMaterial).toHaveLength(0);
 });
 
-test("a hundred calls at once with one ID create one key", async () => {
+test("a hundred concurrent calls with one request ID create one key", async () => {
   await using gateway = await startKeepingIds({ emulator: { latencyMs: 200 } });
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
@@ -126,7 +126,7 @@ const startPassingThrough = (): Promise<TestGateway> =>
   });
 
 describe("with the callers' tokens", () => {
-  test("an ID is the caller's, whatever token it shows, and nobody else's", async () => {
+  test("a request ID belongs to the subject of the caller's token, also after a renewal", async () => {
     await using gateway = await startPassingThrough();
     const { emulator } = gateway;
     const { keys } = gateway.clients;
@@ -144,7 +144,7 @@ describe("with the callers' tokens", () => {
     expect(other.key?.id).not.toBe(first.key?.id);
     expect(executed(gateway, "createKey")).toBe(2);
 
-    // Whoever claims to be Alice gets nothing that Key Protect would not give to that token.
+    // A forged token of Alice gets nothing that Key Protect would not give to that token.
     const forged = emulator.tokens.issue(alice).accessToken;
     emulator.tokens.revoke(forged);
     const metadata = { authorization: `Bearer ${forged}` };
@@ -153,7 +153,7 @@ describe("with the callers' tokens", () => {
     expect(JSON.stringify(failure.errorInfo)).not.toContain(first.key?.id);
   });
 
-  test("an ID is refused with a token that names no subject", async () => {
+  test("a request ID with a token that names no subject is rejected", async () => {
     await using gateway = await startPassingThrough();
     const { keys } = gateway.clients;
     const metadata = { authorization: "Bearer opaque" };

@@ -1,26 +1,28 @@
-/** Requests that break a rule of the contract, and what the gateway has to find wrong with each. */
+/**
+ * Requests that break a rule of the contract, and the violations that the gateway has to report.
+ */
 import { Timestamp } from "../../src/gen/google/protobuf/timestamp.ts";
 import { KeyType, type EncryptedKeyMaterial } from "../../src/gen/keyprotect/v1/key.ts";
 import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
 import { goldenRequests as golden, wireField, type WireRequest } from "./golden-requests.ts";
 
-/** What is wrong: a field path and a reason for machines. */
+/** A violation: field path and reason. */
 export type Found = readonly [field: string, reason: string];
 
-/** Gives fresh bytes that must not be seen anywhere outside of messages. */
+/** Returns fresh bytes that must not appear outside of messages. */
 export type SecretBytes = (length: number) => Buffer;
 
 /** A bad request. `secret` makes its confidential fields. */
 export interface BadInput {
   readonly title: string;
   readonly request: (secret: SecretBytes) => WireRequest;
-  /** Everything that is wrong with it, in the order of the answer. */
+  /** All violations, in the order of the answer. */
   readonly found: readonly Found[];
-  /** If the answer depends on the API dialect of the instance; else it is the same in both. */
+  /** The dialect, if the answer depends on it. */
   readonly dialect?: "2019" | "current";
 }
 
-/** What never names a key, however it is decoded, joined to a path or compared. */
+/** Texts that never name a key, however they are decoded, joined to a path or compared. */
 export const badKeyIds: readonly (readonly [id: string | Buffer, reason: string])[] = [
   ["", "REQUIRED"],
   ...[
@@ -89,7 +91,7 @@ export const badKeyIds: readonly (readonly [id: string | Buffer, reason: string]
   ].map((id) => [id, "RESERVED_WORD"] as const),
 ];
 
-/** What never names a locker: whatever is not a UUID. */
+/** Texts that never name a locker, because they are not UUIDs. */
 export const badLockerIds: readonly (readonly [id: string | Buffer, reason: string])[] = [
   ...badKeyIds.map(([id, reason]) => [id, id === "" ? reason : "FORMAT_INVALID"] as const),
   ["an-alias", "FORMAT_INVALID"],
@@ -479,7 +481,7 @@ const policies: readonly BadInput[] = [
   ),
   bad(
     "ReplaceKeyPolicies: a kind that is not known",
-    // Field 12 is none today; what it holds is passed over.
+    // The contract has no field 12 today; its content is ignored.
     () =>
       golden.ReplaceKeyPolicies(
         { policies: [] },
@@ -603,7 +605,7 @@ const severalAtOnce: readonly BadInput[] = [
   ),
 ];
 
-/** All of them, apart from IDs. */
+/** All cases, except for those of IDs. */
 export const badInputs: readonly BadInput[] = [
   ...createKey,
   ...material,

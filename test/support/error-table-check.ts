@@ -1,9 +1,11 @@
-/** Checks a failed call against the error contract: what every status has, and what a row of the table adds. */
+/**
+ * Checks a failed call against the error contract: the parts of every status, and those of a row.
+ */
 import { expect } from "vitest";
 import { upstreamText, type ExpectedStatus } from "./error-table-rows.ts";
 import type { Failure } from "./start-gateway.ts";
 
-/** What every status of a call has to agree with. */
+/** Facts of the call that its status has to agree with. */
 export interface CallFacts {
   /** Such as `keyprotect.v1.KeysService/GetKey`. */
   readonly method: string;
@@ -12,7 +14,7 @@ export interface CallFacts {
   readonly attempts: number;
 }
 
-/** The most a status may take up in trailers, as base64. */
+/** Largest size of a status in trailers, as base64. */
 const maxTrailerBytes = 4_096;
 const maxMessageBytes = 512;
 
@@ -29,7 +31,7 @@ const detailsOf = (failure: Failure, pushback: string | undefined): string =>
     .filter((name) => name !== "")
     .join(" ");
 
-/** Fails unless the status is the expected one and keeps every promise that all statuses make. */
+/** Fails unless the status is the expected one and has the parts that every status has. */
 export function expectStatus(failure: Failure, expected: ExpectedStatus, facts: CallFacts): void {
   const pushbacks = failure.error.metadata.get("grpc-retry-pushback-ms");
   expect(pushbacks.length).toBeLessThanOrEqual(1);

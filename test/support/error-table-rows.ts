@@ -1,22 +1,24 @@
-/** What Key Protect may answer, and the status that callers get for it: the golden table of the error mapping. */
+/**
+ * The golden table of the error mapping: answers of Key Protect, and the status that callers get.
+ */
 import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import type { RpcName } from "./golden-requests.ts";
 
-/** What a caller has to see. */
+/** The status that the caller has to get. */
 export interface ExpectedStatus {
   /** Such as `NOT_FOUND`. */
   readonly code: string;
   readonly reason: string;
   /**
-   * Which details there are beside ErrorInfo and RequestInfo: BR BadRequest, H Help, PF PreconditionFailure, QF QuotaFailure,
-   * RI RetryInfo, RS ResourceInfo; `never` for the pushback that forbids repeating.
+   * The details beside ErrorInfo and RequestInfo: BR BadRequest, H Help, PF PreconditionFailure, QF
+   * QuotaFailure, RI RetryInfo, RS ResourceInfo; `never` for the pushback that forbids repeating.
    */
   readonly details: string;
   /** Default `false`. */
   readonly mayHaveExecuted?: boolean;
   readonly httpStatus?: string;
   readonly upstreamReason?: string;
-  /** Exactly this delay, in milliseconds; without it any will do. */
+  /** The exact delay, in milliseconds. Absent: any delay. */
   readonly retryDelayMs?: number;
   /** Fields that BadRequest names. */
   readonly fields?: readonly string[];
@@ -26,18 +28,18 @@ export interface ExpectedStatus {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** One row: an RPC, what Key Protect does to it, and what comes of it. */
+/** One row: an RPC, the action of Key Protect, and the status that follows. */
 export interface ErrorRow {
   readonly title: string;
   readonly rpc: RpcName;
   readonly action: FaultAction;
   readonly expected: ExpectedStatus;
   readonly dialect?: "2019" | "current";
-  /** How often the action strikes; default: always. */
+  /** How often the action applies. Default: always. */
   readonly times?: number;
 }
 
-/** A text in bodies of the upstream; nothing of it may reach a caller. */
+/** A text in the upstream's bodies. No part of it may reach a caller. */
 export const upstreamText = "canary in the text of the upstream";
 
 const target = (name: string | undefined) =>
@@ -126,7 +128,7 @@ const ambiguous = { mayHaveExecuted: true } as const;
 const unsafeRpcs = ["CreateKey", "RotateKey", "CreateLocker", "RetrieveLocker"] as const;
 const safeRpcs = ["GetKey", "WrapKey", "UnwrapKey", "GetKeyPolicies", "DeleteKey"] as const;
 
-/** What Key Protect says about the request. */
+/** Answers about the request. */
 const requestRows: readonly ErrorRow[] = [
   row("CreateKey", 400, "BAD_BODY_ERR", invalid, { field: "name", fields: ["name"] }),
   row("CreateKey", 400, "INVALID_FIELD_ERR", invalid, {
@@ -194,7 +196,7 @@ const requestRows: readonly ErrorRow[] = [
   row("UnwrapKey", 422, undefined, ciphertext, { fields: ["ciphertext"] }),
 ];
 
-/** What Key Protect says about access and state. */
+/** Answers about access and state. */
 const stateRows: readonly ErrorRow[] = [
   row("GetKey", 401, "UNAUTHORIZED_ERR", denied, { metadata: { principal: "gateway" } }),
   row("CreateKey", 401, undefined, denied, { metadata: { principal: "gateway" } }),
@@ -269,7 +271,7 @@ const stateRows: readonly ErrorRow[] = [
   ].map((locker) => ({ ...locker, dialect: "2019" as const })),
 ];
 
-/** What is not the request's fault. */
+/** Failures that the request did not cause. */
 const troubleRows: readonly ErrorRow[] = [
   row("WrapKey", 429, undefined, limited),
   row("CreateKey", 429, undefined, limited, { retryAfter: "2", retryDelayMs: 2_000 }),
@@ -318,7 +320,7 @@ const keyCollection = (...resources: readonly object[]) => ({
   resources,
 });
 
-/** Connections that break, and answers that are none. */
+/** Broken connections and unusable answers. */
 const brokenRows: readonly ErrorRow[] = [
   ...(["before-processing", "after-processing"] as const).flatMap((when) => [
     ...safeRpcs.map((rpc) => act(`a reset ${when}`, rpc, { kind: "reset", when }, unavailable)),
@@ -390,7 +392,7 @@ const brokenRows: readonly ErrorRow[] = [
   ),
 ];
 
-/** Error pages of proxies that cannot be read: the status counts all the same. */
+/** Error pages of proxies, which cannot be parsed: the HTTP status decides. */
 const pageRows: readonly ErrorRow[] = (
   [
     ["more than is read", "x".repeat(100_000), {}],
@@ -416,7 +418,7 @@ const pageRows: readonly ErrorRow[] = (
   }),
 ]);
 
-/** Rows of the table that an answer, or its lack, can cause. */
+/** All rows of the table that an answer, or its absence, can cause. */
 export const errorRows: readonly ErrorRow[] = [
   ...requestRows,
   ...stateRows,
@@ -476,7 +478,7 @@ const notFoundTexts: readonly (readonly [
   ],
 ];
 
-/** The same refusal in all the bodies there are: the answer is the same too. */
+/** The same rejection in every kind of body, with the same status. */
 export const bodyRows: readonly ErrorRow[] = [
   ...notFoundTexts.map(([body, action, upstreamReason]) => ({
     title: `404 with ${body} on GetKey`,
@@ -492,7 +494,7 @@ export const bodyRows: readonly ErrorRow[] = [
   })),
   ...(
     [
-      // Nothing of the request is sent, so that none of its values can be wrong.
+      // No value of the request is sent, so none can be wrong.
       [400, ...ourDefect],
       [401, ...denied],
       [403, ...denied],

@@ -1,4 +1,4 @@
-/** Servers that stand where Key Protect or IAM are expected and are something else. */
+/** Servers in the place of Key Protect or IAM. */
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 
@@ -9,7 +9,7 @@ export interface Listening extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-/** Lets a server listen. */
+/** Starts a server on a free port. */
 export async function listening(scheme: "http" | "https", server: Server): Promise<Listening> {
   const requests: string[] = [];
   server.on("request", ({ method, url }) => requests.push(`${method} ${url}`));
@@ -28,7 +28,7 @@ export async function listening(scheme: "http" | "https", server: Server): Promi
   };
 }
 
-/** A server that gives every request the same answer. */
+/** Starts a server that gives every request the same answer. */
 export const startAnswering = (
   status: number,
   headers: Record<string, string> = {},

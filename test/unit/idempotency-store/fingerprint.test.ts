@@ -14,7 +14,7 @@ const parts: RequestParts = {
 const identify = (overrides: Partial<RequestParts> = {}) =>
   identifyShared({ ...parts, ...overrides }, runExclusive);
 
-test("every process comes to the same identity, without a secret that they share", async () => {
+test("every process computes the same identity, without a shared secret", async () => {
   expect(await identifyShared(parts, createMutex())).toEqual(await identify());
   expect(await identify({ material: undefined })).toEqual(await identify({ material: undefined }));
 });
@@ -34,7 +34,7 @@ describe("an identity", () => {
     ["other fields", { fields: ["orders", "1"] }, ["fingerprint"]],
     ["other material", { material: Buffer.from("another password") }, ["fingerprint"]],
     ["no material", { material: undefined }, ["fingerprint"]],
-  ])("differs by %s", async (_, overrides, differing) => {
+  ])("an identity differs by %s", async (_, overrides, differing) => {
     const [one, other] = await Promise.all([identify(), identify(overrides)]);
     for (const part of ["name", "fingerprint"] as const) {
       if (differing.includes(part)) expect(other[part]).not.toBe(one[part]);
@@ -42,7 +42,7 @@ describe("an identity", () => {
     }
   });
 
-  test("is not the digest of anything that can be guessed without the request ID", async () => {
+  test("an identity is no digest of anything that can be guessed without the request ID", async () => {
     const { name, fingerprint } = await identify();
     const forms = [material, Buffer.from(parts.fields.join("")), Buffer.from(id)].flatMap(
       (text) => [text.toString("base64url"), createHash("sha256").update(text).digest("base64url")],
@@ -52,14 +52,14 @@ describe("an identity", () => {
     expect(name + fingerprint).not.toContain(id);
   });
 
-  test("leaves the material as it was", async () => {
+  test("computing an identity leaves the material unchanged", async () => {
     const given = Buffer.from(material);
     await identify({ material: given });
     expect(given).toEqual(material);
   });
 });
 
-test("a call that ended while it waited is told so, and costs no turn", async () => {
+test("a call that ended while it waited is rejected with ENDED and runs no scrypt", async () => {
   let turns = 0;
   const counted = createMutex();
   const take = <T>(work: () => Promise<T>): Promise<T> =>
@@ -77,7 +77,7 @@ test("a call that ended while it waited is told so, and costs no turn", async ()
   expect(turns).toBe(2);
 });
 
-test("turns are taken one after the other, also behind one that fails", async () => {
+test("a mutex runs work one after the other, also after a failure", async () => {
   const take = createMutex();
   let running = 0;
   let most = 0;

@@ -18,7 +18,7 @@ function setUp(options: { maxRecords?: number } = {}) {
   return { clock, store: createMemoryStore({ clock, keepMs, ...options }) };
 }
 
-test("a claim is the first one's until it is settled, and then tells everybody the key", async () => {
+test("a request belongs to its first owner until it is completed, and then yields its key", async () => {
   const { store } = setUp();
   const identity = await store.identify(parts("a"));
   expect(await store.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
@@ -30,7 +30,7 @@ test("a claim is the first one's until it is settled, and then tells everybody t
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
 });
 
-test("other fields under the same ID are a reuse, whatever became of the first", async () => {
+test("other fields under the same ID are a reuse, however the first request ended", async () => {
   const { store } = setUp();
   const first = await store.identify(parts("a"));
   const other = await store.identify(parts("a", { fields: ["orders", "2"] }));
@@ -41,7 +41,7 @@ test("other fields under the same ID are a reuse, whatever became of the first",
   expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "reused" });
 });
 
-test("what was certainly not carried out leaves the ID free", async () => {
+test("a request that was certainly not executed leaves the ID free", async () => {
   const { store } = setUp();
   const identity = await store.identify(parts("a"));
   await store.begin(identity, "one", leaseMs);
@@ -50,7 +50,7 @@ test("what was certainly not carried out leaves the ID free", async () => {
   expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "begun" });
 });
 
-test("an unknown outcome stays unknown until it is forgotten", async () => {
+test("an unknown outcome stays unknown until its record is deleted", async () => {
   const { clock, store } = setUp();
   const identity = await store.identify(parts("a"));
   await store.begin(identity, "one", leaseMs);
@@ -61,7 +61,7 @@ test("an unknown outcome stays unknown until it is forgotten", async () => {
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "begun" });
 });
 
-test("a claim whose lease is over reads as unknown, and can still be settled", async () => {
+test("a request whose lease is over reads as unknown, and can still be completed", async () => {
   const { clock, store } = setUp();
   const identity = await store.identify(parts("a"));
   await store.begin(identity, "one", leaseMs);
@@ -72,7 +72,7 @@ test("a claim whose lease is over reads as unknown, and can still be settled", a
 });
 
 describe("when there is no room", () => {
-  test("a new ID is refused and no record is dropped for it", async () => {
+  test("a full store rejects a new ID and drops no record for it", async () => {
     const { clock, store } = setUp({ maxRecords: 2 });
     for (const id of ["a", "b"]) {
       const identity = await store.identify(parts(id));
@@ -91,7 +91,7 @@ describe("when there is no room", () => {
     expect(await store.begin(third, "one", leaseMs)).toEqual({ kind: "begun" });
   });
 
-  test("an ID that became free makes room", async () => {
+  test("an ID that became free makes room in a full store", async () => {
     const { store } = setUp({ maxRecords: 1 });
     const first = await store.identify(parts("a"));
     await store.begin(first, "one", leaseMs);
@@ -108,7 +108,7 @@ describe("an identity", () => {
     ["material", { material }, { material: Buffer.from("another") }],
     ["no material and some", {}, { material }],
     ["fields that are split differently", { fields: ["ab", "c"] }, { fields: ["a", "bc"] }],
-  ])("tells %s apart", async (_, one, other) => {
+  ])("an identity distinguishes %s", async (_, one, other) => {
     const { store } = setUp();
     const [first, second] = await Promise.all([
       store.identify(parts("a", one)),
@@ -118,7 +118,7 @@ describe("an identity", () => {
     expect(first.fingerprint).not.toBe(second.fingerprint);
   });
 
-  test("is another one in another process, so that it gives nothing away", async () => {
+  test("an identity differs between processes, so that it reveals nothing", async () => {
     const [one, other] = [setUp(), setUp()];
     const first = await one.store.identify(parts("a", { material }));
     const second = await other.store.identify(parts("a", { material }));

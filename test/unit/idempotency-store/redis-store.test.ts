@@ -6,7 +6,7 @@ import { createRedisStore } from "../../../src/idempotency-store/redis-store.ts"
 
 const identity = { name: "n", fingerprint: "f" };
 
-/** Records over a Redis that answers every script as given. */
+/** A store over a Redis that answers every script as given. */
 function setUp(answer: () => Promise<unknown>) {
   const sent: unknown[] = [];
   const redis: Pick<RedisCommands, "eval"> = {
@@ -24,13 +24,13 @@ test.each<[unknown, unknown]>([
   [["unknown", ""], { kind: "unknown" }],
   [["reused", ""], { kind: "reused" }],
   [["done", "k"], { kind: "done", keyId: "k" }],
-])("reads the reply %o", async (reply, claim) => {
+])("the reply %o of the script is understood", async (reply, claim) => {
   const { store, sent } = setUp(async () => reply);
   expect(await store.begin(identity, "me", 1_000.5)).toEqual(claim);
   expect(sent).toEqual([[["request:n"], ["f", "me", 1_001, 60_000]]]);
 });
 
-test("settles with the key's ID, if there is one", async () => {
+test("a completion sends the key's ID, if there is one", async () => {
   const { store, sent } = setUp(async () => 1);
   await store.complete(identity, "me", { kind: "done", keyId: "k" });
   await store.complete(identity, "me", { kind: "nothing" });
@@ -40,9 +40,9 @@ test("settles with the key's ID, if there is one", async () => {
   ]);
 });
 
-describe("is away", () => {
+describe("the store in Redis is away", () => {
   test.each([null, 1, "begun", [], ["done", ""], ["done"], ["free", ""]])(
-    "if Redis replies %o",
+    "the store is away if Redis replies %o",
     async (reply) => {
       const { store } = setUp(async () => reply);
       const error = await store.begin(identity, "me", 1).catch((thrown: unknown) => thrown);
@@ -51,7 +51,7 @@ describe("is away", () => {
     },
   );
 
-  test("if Redis fails, whose error is kept as the cause", async () => {
+  test("the store is away if Redis fails, with its error as the cause", async () => {
     const cause = new RedisError("TIMEOUT", true);
     const { store } = setUp(() => Promise.reject(cause));
     for (const call of [

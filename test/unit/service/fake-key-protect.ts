@@ -11,13 +11,16 @@ import type { ApiDialect } from "../../../src/platform/api-dialect.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
 export const keyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";
-/** A return preference that the contract does not name, as a newer caller may send it. */
+/** A return preference that the contract does not name. A newer caller may send it. */
 export const { returnPreference: unknownPreference } = DeleteKeyRequest.decode(
   Uint8Array.of(0x10, 7),
 );
 export const lockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
 
-/** One call that a handler made: the operation and its arguments, buffers copied before anybody wipes them. */
+/**
+ * One call of a handler: the operation and its arguments, with buffers copied before they are
+ * zeroized.
+ */
 export type Call = readonly [operation: string, ...args: unknown[]];
 
 export interface Fake {
@@ -33,7 +36,7 @@ function snapshot(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, snapshot(inner)]));
 }
 
-/** An instance that does what `script` says and fails on everything else. */
+/** An instance that runs the operations of `script` and fails on all others. */
 export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect): Fake {
   const calls: Call[] = [];
   const play =
@@ -98,7 +101,7 @@ export const keyResource = (overrides: Partial<KeyResource> = {}): KeyResource =
 export const rejected = (httpStatus: number): KeyProtectError =>
   new KeyProtectError("REJECTED", "rejected", { httpStatus });
 
-/** The status that a call fails with; fails the test if it does not. */
+/** The status that a call fails with. Fails the test if the call succeeds. */
 export async function failure(call: Promise<unknown>): Promise<StatusError> {
   const error = await call.then(
     () => expect.fail("the call succeeded"),
@@ -108,7 +111,7 @@ export async function failure(call: Promise<unknown>): Promise<StatusError> {
   return error;
 }
 
-/** The violations of a call that validation refuses, as `field REASON`. */
+/** The violations of an invalid call, as `field REASON`. */
 export async function violationsOf(call: Promise<unknown>): Promise<string[]> {
   const error = await failure(call);
   expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "REQUEST_INVALID"]);

@@ -34,7 +34,7 @@ type Expected = [
   more?: { retryDelayMs?: number; credential?: "caller" },
 ];
 
-/** Which details beside ErrorInfo and RequestInfo, in the order of the alphabet. */
+/** The details beside ErrorInfo and RequestInfo, in alphabetical order. */
 function detailsOf({ details }: StatusError): string {
   return [
     (details.violations ?? []).length > 0 ? "BR" : "",
@@ -646,41 +646,44 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
 ];
 
 describe("the mapping of failures to statuses", () => {
-  test.each(golden)("%s (%s)", (_situation, method, error, expected) => {
-    const [code, reason, details, mayHaveExecuted, more = {}] = expected;
-    const context = callContext(method, {
-      attemptLog: {
-        attempts: 1,
-        httpStatus: undefined,
-        ...(more.credential === undefined ? {} : { credential: more.credential }),
-      },
-    });
-    const subject =
-      context.rpc.resource === "key"
-        ? { keyId }
-        : context.rpc.resource === "locker"
-          ? { lockerId }
-          : {};
+  test.each(golden)(
+    "an upstream failure has its status in the golden table: %s (%s)",
+    (_situation, method, error, expected) => {
+      const [code, reason, details, mayHaveExecuted, more = {}] = expected;
+      const context = callContext(method, {
+        attemptLog: {
+          attempts: 1,
+          httpStatus: undefined,
+          ...(more.credential === undefined ? {} : { credential: more.credential }),
+        },
+      });
+      const subject =
+        context.rpc.resource === "key"
+          ? { keyId }
+          : context.rpc.resource === "locker"
+            ? { lockerId }
+            : {};
 
-    const answer = toStatusError(error, context, subject);
+      const answer = toStatusError(error, context, subject);
 
-    expect([status[answer.code], answer.reason, detailsOf(answer)]).toEqual([
-      code,
-      reason,
-      details,
-    ]);
-    expect(answer.details.mayHaveExecuted ?? false).toBe(mayHaveExecuted);
-    if (more.retryDelayMs !== undefined)
-      expect(answer.details.retryDelayMs).toBe(more.retryDelayMs);
-    expect(answer.cause).toBe(error);
-  });
+      expect([status[answer.code], answer.reason, detailsOf(answer)]).toEqual([
+        code,
+        reason,
+        details,
+      ]);
+      expect(answer.details.mayHaveExecuted ?? false).toBe(mayHaveExecuted);
+      if (more.retryDelayMs !== undefined)
+        expect(answer.details.retryDelayMs).toBe(more.retryDelayMs);
+      expect(answer.cause).toBe(error);
+    },
+  );
 
-  test("passes a StatusError through unchanged", () => {
+  test("a StatusError passes through the mapping unchanged", () => {
     const error = new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "gone");
     expect(toStatusError(error, callContext("GetKey"), {})).toBe(error);
   });
 
-  test("translates the upstream's field names into field paths", () => {
+  test("the upstream's field names become field paths of the request", () => {
     const answer = toStatusError(
       rejected(400, "INVALID_FIELD_ERR", { target: "expirationDate" }),
       callContext("CreateKey"),
@@ -695,14 +698,14 @@ describe("the mapping of failures to statuses", () => {
     ]);
   });
 
-  test("shows an unknown reason code to the caller unchanged", () => {
+  test("an unknown reason code is shown to the caller unchanged", () => {
     const answer = toStatusError(rejected(409, "BRAND_NEW_ERR"), callContext("WrapKey"), { keyId });
     expect(answer.details.metadata?.["upstreamReason"]).toBe("BRAND_NEW_ERR");
     expect(isKnownReason("BRAND_NEW_ERR")).toBe(false);
     expect(isKnownReason("KEY_DELETED_ERR")).toBe(true);
   });
 
-  test("keeps upstream text that only claims to be a reason code from the caller", () => {
+  test("upstream text in the place of a reason code is not shown to the caller", () => {
     const secret = "sk_live canary text";
     const answer = toStatusError(
       rejected(400, secret, { target: secret }),
@@ -714,7 +717,7 @@ describe("the mapping of failures to statuses", () => {
     ).not.toContain("canary");
   });
 
-  test("answers every status and reason for every RPC, and never calls a safe RPC executed", () => {
+  test("the mapping answers every status and reason for every RPC, and never reports a safe RPC as executed", () => {
     const codes = ["", "__proto__", "constructor", "INVALID_FIELD_ERR", "KEY_DELETED_ERR", "X_ERR"];
     fc.assert(
       fc.property(

@@ -1,4 +1,6 @@
-/** Calls of one change, over a store in memory. The test decides when and how each execution ends. */
+/**
+ * Calls of one change, over a store in memory. The test decides when and how each execution ends.
+ */
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { createMemoryStore } from "../../../../src/idempotency-store/memory-store.ts";
 import type { IdempotencyStore } from "../../../../src/idempotency-store/store.ts";
@@ -8,7 +10,7 @@ import { callContext } from "../../../support/call-context.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 
 export const requestId = "5c1b2a3d-7e8f-4a1b-9c2d-3e4f5a6b7c8d";
-/** Lets what has become due run. */
+/** Lets everything run that is due. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** `overrides` replaces methods of the store. */

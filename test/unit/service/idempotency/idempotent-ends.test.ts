@@ -5,7 +5,7 @@ import { failure } from "../fake-key-protect.ts";
 import { fresh, setUp, settle } from "./idempotent-calls.ts";
 
 describe("when a call ends early", () => {
-  test("whoever waits goes without harm to the first, and is told that the change may happen", async () => {
+  test("a waiting call that ends early does not harm the leader and is told that the change may happen", async () => {
     const { ask, begun } = setUp();
     const first = ask();
     await settle();
@@ -21,7 +21,7 @@ describe("when a call ends early", () => {
     expect(await first).toMatchObject({ kind: "made" });
   });
 
-  test("an exchange that was begun goes on for a while, so that a repeat finds its key", async () => {
+  test("an exchange goes on for the grace period after its call, so that a retry finds the key", async () => {
     const { ask, begun, clock } = setUp();
     const controller = new AbortController();
     const first = ask({ context: fresh({ signal: controller.signal }) });
@@ -35,20 +35,23 @@ describe("when a call ends early", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test.each(["shutdown", "deadline"] as const)("an exchange ends: %s", async (end) => {
-    const { ask, begun, clock } = setUp();
-    const controller = new AbortController();
-    void ask({ context: fresh({ signal: controller.signal }) }).catch(() => {});
-    await settle();
-    const signal = begun[0]?.context.signal;
-    controller.abort(new CallEnded(end));
-    if (end === "deadline") await clock.advance(5_000);
-    expect(signal?.reason).toEqual(new CallEnded(end));
-  });
+  test.each(["shutdown", "deadline"] as const)(
+    "an exchange ends at once with a shutdown, and after the grace period with a deadline: %s",
+    async (end) => {
+      const { ask, begun, clock } = setUp();
+      const controller = new AbortController();
+      void ask({ context: fresh({ signal: controller.signal }) }).catch(() => {});
+      await settle();
+      const signal = begun[0]?.context.signal;
+      controller.abort(new CallEnded(end));
+      if (end === "deadline") await clock.advance(5_000);
+      expect(signal?.reason).toEqual(new CallEnded(end));
+    },
+  );
 });
 
 describe("with a store that other processes share", () => {
-  test("a call waits for the other process, asking less and less often", async () => {
+  test("a call polls the store for another process's execution, less and less often", async () => {
     const { ask, begun, clock, newProcess } = setUp();
     const first = ask();
     await settle();
@@ -63,7 +66,7 @@ describe("with a store that other processes share", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("nothing is sent while they cannot be asked", async () => {
+  test("nothing is sent while the store does not answer", async () => {
     const { ask, begun } = setUp({ begin: () => Promise.reject(new StoreError("AWAY", "gone")) });
     const calls = [ask(), ask()];
     for (const call of calls) {
@@ -75,7 +78,7 @@ describe("with a store that other processes share", () => {
     expect(begun).toHaveLength(0);
   });
 
-  test("who waited for another's request when they went away is told that it may have happened", async () => {
+  test("a call that waits when the store goes away is told that the change may have happened", async () => {
     const gone = new StoreError("AWAY", "gone");
     let claims = 0;
     const { ask, clock, begun } = setUp({
@@ -94,7 +97,7 @@ describe("with a store that other processes share", () => {
     expect(begun).toHaveLength(0);
   });
 
-  test("a change that was made is told although its record cannot be kept", async () => {
+  test("a change that was made is answered although its record cannot be updated", async () => {
     const { ask, begun, clock } = setUp({
       complete: () => Promise.reject(new StoreError("AWAY", "gone")),
     });

@@ -1,4 +1,7 @@
-/** The law of request IDs: whatever happens in whatever order, a change is made again only if it was certainly not made. */
+/**
+ * The law of request IDs: in every order of events, a change is made again only if it was certainly
+ * not made.
+ */
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
@@ -86,7 +89,9 @@ interface Ended {
   readonly keyId: string;
 }
 
-/** Runs the steps with two processes that share one store, and gives what was executed and what callers were told. */
+/**
+ * Runs the steps with two processes that share one store. Returns the executions and the answers.
+ */
 async function run(
   steps: readonly Step[],
 ): Promise<{ executions: Execution[]; ended: Ended[]; asked: number }> {
@@ -138,7 +143,7 @@ async function run(
             reject,
           };
           executions.push(execution);
-          // One that waits for its turn has sent nothing yet.
+          // A slow execution waits in the queue and has sent nothing yet.
           if (!isSlow) call.attemptLog.attempts += 1;
           call.signal.addEventListener("abort", () => {
             execution.mayHaveHappened = call.attemptLog.attempts > 0;
@@ -183,14 +188,14 @@ async function run(
     }
     await clock.advance(0);
   }
-  // Everybody gives up in the end, so that nobody may be left waiting.
+  // All callers give up in the end, so that no call may stay unanswered.
   isAway = false;
   for (const controller of callers) controller.abort(new CallEnded("deadline"));
   await clock.advance(60_000);
   return { executions, ended, asked: callers.length };
 }
 
-test("a change is made again only if it was certainly not made, and everybody is told of the same key", async () => {
+test("in every interleaving a change is made again only if it was certainly not made, and all callers get the same key", async () => {
   let replays = 0;
   let repeats = 0;
   await fc.assert(
@@ -201,7 +206,7 @@ test("a change is made again only if it was certainly not made, and everybody is
         expect(ended).toHaveLength(asked);
         for (const id of [0, 1]) {
           const own = executions.filter((execution) => execution.id === id);
-          // All but the last are known not to have happened.
+          // All executions but the last certainly did not happen.
           expect(own.slice(0, -1).filter(({ mayHaveHappened }) => mayHaveHappened)).toEqual([]);
           const told = ended.filter((one) => one.id === id && one.kind !== "failed");
           expect(new Set(told.map(({ keyId }) => keyId)).size).toBeLessThanOrEqual(1);
@@ -213,7 +218,7 @@ test("a change is made again only if it was certainly not made, and everybody is
     ),
     { numRuns: 300 },
   );
-  // The runs were about something.
+  // The runs contained replays and repeated executions.
   expect(replays).toBeGreaterThan(50);
   expect(repeats).toBeGreaterThan(50);
 }, 60_000);

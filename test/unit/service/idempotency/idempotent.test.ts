@@ -6,7 +6,7 @@ import { callContext } from "../../../support/call-context.ts";
 import { failure, rejected } from "../fake-key-protect.ts";
 import { fresh, requestId, setUp, settle } from "./idempotent-calls.ts";
 
-test("a hundred calls with one ID make one change, and all are told of its key", async () => {
+test("a hundred calls with one ID make one change, and all get its key", async () => {
   const { ask, begun } = setUp();
   const calls = Array.from({ length: 100 }, () => ask());
   await settle();
@@ -19,7 +19,7 @@ test("a hundred calls with one ID make one change, and all are told of its key",
   expect(begun).toHaveLength(1);
 });
 
-test("calls without an ID are not kept apart from each other", async () => {
+test("calls without an ID each make their change", async () => {
   const { ask, begun } = setUp();
   const calls = [ask({ id: "" }), ask({ id: "" })];
   await settle();
@@ -40,7 +40,7 @@ test.each<[string, Partial<CallContext>]>([
   ["another caller", { caller: "spiffe://example/other" }],
   ["another instance", { instance: "other" }],
   ["another RPC", { rpc: callContext("RotateKey").rpc }],
-])("%s has IDs of its own", async (_, overrides) => {
+])("%s has request IDs of its own", async (_, overrides) => {
   const { ask, begun } = setUp();
   const first = ask();
   await settle();
@@ -52,7 +52,7 @@ test.each<[string, Partial<CallContext>]>([
   expect(await second).toMatchObject({ kind: "made", made: "another" });
 });
 
-test("other fields are refused, during the first call and after it", async () => {
+test("other fields under the same ID are rejected, during the first call and after it", async () => {
   const { ask, begun } = setUp();
   const first = ask();
   await settle();
@@ -68,7 +68,7 @@ test("other fields are refused, during the first call and after it", async () =>
 });
 
 describe("after a failure", () => {
-  test("a refusal is told to all who wait, and leaves the ID free for any request", async () => {
+  test("a rejection is passed to all waiting calls and leaves the ID free for any request", async () => {
     const { ask, begun } = setUp();
     const calls = [ask(), ask(), ask()];
     await settle();
@@ -86,7 +86,7 @@ describe("after a failure", () => {
     ["access denied to one token", rejected(401)],
     ["no connection", new UpstreamError("UNREACHABLE", "refused")],
     ["a deadline in the queue", new UpstreamError("DEADLINE_IN_QUEUE", "late")],
-  ])("%s is one call's own; the next one tries", async (_, error) => {
+  ])("%s concerns one call only; the next waiting call tries itself", async (_, error) => {
     const { ask, begun } = setUp();
     const [first, second, third] = [ask(), ask(), ask()];
     await settle();
@@ -108,7 +108,7 @@ describe("after a failure", () => {
       "UPSTREAM_BAD_RESPONSE",
     ],
     ["a defect", new TypeError("undefined is not a function"), "GATEWAY_INTERNAL"],
-  ])("%s leaves the outcome unknown, for those who wait and for good", async (_, error, reason) => {
+  ])("%s leaves the outcome unknown for waiting and for later calls", async (_, error, reason) => {
     const { ask, begun } = setUp();
     const [first, second] = [ask(), ask()];
     await settle();

@@ -15,7 +15,7 @@ const scopeOf = (callerToken: Secret | undefined, isTokenPassedThrough: boolean)
     "https://kms one",
   );
 
-test("without the caller's token, instance, RPC and caller are the scope, whatever token was sent", () => {
+test("without token pass-through the scope is instance, RPC and caller, whatever token was sent", () => {
   const scope = [
     "https://kms one",
     "/keyprotect.v1.KeysService/CreateKey",
@@ -31,7 +31,7 @@ describe("with the caller's token", () => {
   test.each([
     [{ iam_id: "IBMid-1", sub: "a@example.com" }, "IBMid-1"],
     [{ sub: "a@example.com" }, "a@example.com"],
-  ])("the subject %o belongs to the scope", (claims, subject) => {
+  ])("the token's subject %o belongs to the scope", (claims, subject) => {
     expect(scopeOf(jwt(claims), true)?.[3]).toBe(subject);
   });
 
@@ -44,14 +44,14 @@ describe("with the caller's token", () => {
     ["is opaque", new Secret("opaque")],
     ["has three parts that are no JSON", new Secret("a.b.c")],
     ["has no claims", jwt(null)],
-    ["names nobody", jwt({})],
+    ["names no subject", jwt({})],
     ["names an empty subject", jwt({ iam_id: "" })],
     ["names a subject that is no text", jwt({ iam_id: { toString: "x" } })],
-  ])("there is no scope for one that %s", (_, token) => {
+  ])("there is no scope for a token that %s", (_, token) => {
     expect(scopeOf(token, true)).toBeUndefined();
   });
 
-  test("a call that brought none has a scope, and fails for want of a token", () => {
+  test("a call without a token has a scope, so that it fails upstream for the missing token", () => {
     expect(scopeOf(undefined, true)?.[3]).toBe("");
   });
 });

@@ -24,13 +24,13 @@ function replay(
   return { read, calls, log: () => log };
 }
 
-test("gives the key as it is now, and never asks for its material", async () => {
+test("a replay returns the key as it is now and never asks for its material", async () => {
   const { read, calls } = replay(async () => keyResource({ state: 2 }));
   expect(await read).toMatchObject({ id: keyId, state: 2 });
   expect(calls).toEqual([["getKey", keyId]]);
 });
 
-test("reads as what is safe to repeat, and leaves time for the answer", async () => {
+test("a replay reads with an RPC that is safe to repeat and leaves time for the answer", async () => {
   const context = callContext("CreateKey", { deadline: 5_000 });
   const { deps } = fakeKeyProtect({
     getKey: async (call) => {
@@ -50,7 +50,7 @@ test.each<[string, () => Promise<KeyResource>]>([
   ["is destroyed", async () => keyResource({ state: 5 })],
   ["was deleted", () => Promise.reject(rejected(410))],
   ["was purged", () => Promise.reject(rejected(404))],
-])("says so if the key %s", async (_, answer) => {
+])("a replay fails with KEY_DELETED if the key %s", async (_, answer) => {
   const error = await failure(replay(answer).read);
   expect(error).toMatchObject({ reason: "KEY_DELETED", details: { resource: { name: keyId } } });
   expect(error.details.mayHaveExecuted).not.toBe(true);
@@ -59,20 +59,20 @@ test.each<[string, () => Promise<KeyResource>]>([
 const lost = () => Promise.reject(new UpstreamError("RESET", "s3cr3t", { sent: true }));
 
 describe("a read that fails", () => {
-  test("leaves the answer with the ID alone, and is logged without its text", async () => {
+  test("a failed read of a replay yields undefined and is logged without its text", async () => {
     const { read, log } = replay(lost);
     expect(await read).toBeUndefined();
     expect(log()).toContain('"code":"RESET"');
     expect(log()).not.toContain("s3cr3t");
   });
 
-  test("of a key that was made this moment may not find it yet", async () => {
+  test("a joined replay treats 404 as a key that cannot be found yet", async () => {
     expect(
       await replay(() => Promise.reject(rejected(404)), { joined: true }).read,
     ).toBeUndefined();
   });
 
-  test("with the caller's own token fails the call, without doubt about the change", async () => {
+  test("a failed read with the caller's own token fails the replay, without doubt about the change", async () => {
     const passing = { isTokenPassedThrough: true };
     expect(await failure(replay(lost, passing).read)).toMatchObject({
       reason: "UPSTREAM_UNAVAILABLE",

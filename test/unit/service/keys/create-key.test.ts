@@ -39,7 +39,7 @@ const plain = (length: number): CreateKeyRequest["material"] => ({
   value: Buffer.alloc(length, 7),
 });
 
-/** Values of closed sets that the contract does not name, as an older or newer caller sends them. */
+/** Enum values that the contract does not name. An older or newer caller may send them. */
 const { type: unknownType } = CreateKeyRequest.decode(Uint8Array.of(0x10, 3));
 const { algorithm: unknownAlgorithm } = EncryptedKeyMaterial.decode(Uint8Array.of(0x28, 9));
 
@@ -231,7 +231,7 @@ describe("validation", () => {
       ["encrypted_key_material.initialization_vector UNSUPPORTED"],
       "2019",
     ],
-  ])("refuses %s", async (_name, overrides, expected, dialect) => {
+  ])("CreateKey rejects %s", async (_name, overrides, expected, dialect) => {
     expect(await violationsOf(createKey(overrides, dialect))).toEqual(expected);
   });
 
@@ -255,17 +255,17 @@ describe("validation", () => {
     ["a nonce in the current API", { material: encrypted() }, "current"],
     ["a token in the 2019 API", { material: encrypted(withToken) }, "2019"],
     ["a token in an unknown API", { material: encrypted(withToken) }],
-  ])("accepts %s", async (_name, overrides, dialect) => {
+  ])("CreateKey accepts %s", async (_name, overrides, dialect) => {
     await expect(createKey(overrides, dialect)).resolves.toMatchObject({ key: { id: keyId } });
   });
 
-  test("reports all violations at once and names the first and how many more", async () => {
+  test("CreateKey reports all violations, names the first one and counts the others", async () => {
     const error = await failure(createKey({ name: "", type: 0, tags: ["", "<"], requestId: "x" }));
     expect(error.details.violations).toHaveLength(5);
     expect(error.message).toBe("name: required: 2 to 90 characters (and 4 more violations)");
   });
 
-  test("never repeats the value in a violation", async () => {
+  test("a violation never contains the rejected value", async () => {
     const error = await failure(
       createKey({ name: "s3cr3t\n", tags: ["s3cr3t|"], requestId: "s3cr3t" }),
     );
@@ -273,20 +273,20 @@ describe("validation", () => {
     expect(JSON.stringify([error.message, error.details])).not.toContain("s3cr3t");
   });
 
-  test("sends nothing upstream for an invalid request", async () => {
+  test("CreateKey sends nothing upstream for an invalid request", async () => {
     const fake = fakeKeyProtect({});
     await failure(createKeysHandlers(fake.deps).createKey(request({ name: "" }), context));
     expect(fake.calls).toEqual([]);
   });
 
-  test("refuses a request ID, which nobody would remember", async () => {
+  test("CreateKey rejects a request ID if no store is configured", async () => {
     const error = await failure(createKey({ requestId: keyId }));
     expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "REQUEST_ID_UNSUPPORTED"]);
   });
 });
 
 describe("translation", () => {
-  test("asks for a generated root key with a minimal answer", async () => {
+  test("CreateKey asks for a generated root key with a minimal answer", async () => {
     const fake = fakeKeyProtect({ createKey: async () => keyResource() });
     const answer = await createKeysHandlers(fake.deps).createKey(request(), context);
     expect(fake.calls).toEqual([
@@ -310,7 +310,7 @@ describe("translation", () => {
     });
   });
 
-  test("passes imported material on and wipes it afterwards", async () => {
+  test("CreateKey sends imported material and zeroizes it afterwards", async () => {
     const fake = fakeKeyProtect({ createKey: async () => keyResource() });
     const material = { $case: "keyMaterial" as const, value: Buffer.alloc(32, 7) };
     await createKeysHandlers(fake.deps).createKey(request({ material }), context);
@@ -320,13 +320,13 @@ describe("translation", () => {
     expect(material.value).toEqual(Buffer.alloc(32));
   });
 
-  test("wipes material of a request that is refused", async () => {
+  test("CreateKey zeroizes the material of a rejected request", async () => {
     const material = { $case: "keyMaterial" as const, value: Buffer.alloc(31, 7) };
     await failure(createKey({ material }));
     expect(material.value).toEqual(Buffer.alloc(31));
   });
 
-  test("passes encrypted material on in the words of either API", async () => {
+  test("CreateKey sends encrypted material in the fields of either dialect", async () => {
     const fake = fakeKeyProtect({ createKey: async () => keyResource() });
     const handlers = createKeysHandlers(fake.deps);
     await handlers.createKey(request({ material: encrypted() }), context);
@@ -367,14 +367,14 @@ describe("material in the answer", () => {
   });
   const standard = keyResource({ extractable: true });
 
-  test("is there for a standard key if a representation is asked for", async () => {
+  test("the material of a standard key is in a representation", async () => {
     const fake = fakeKeyProtect({ createKey: async () => ({ ...standard, payload: material() }) });
     const answer = await createKeysHandlers(fake.deps).createKey(wanted, context);
     expect(answer.keyMaterial).toEqual(material());
     expect(fake.calls.map(([operation]) => operation)).toEqual(["createKey"]);
   });
 
-  test("is dropped and wiped if a minimal answer is asked for", async () => {
+  test("the material is dropped and zeroized if a minimal answer is asked for", async () => {
     const payload = material();
     const fake = fakeKeyProtect({ createKey: async () => ({ ...standard, payload }) });
     const minimal = request({ type: KeyType.STANDARD });
@@ -384,7 +384,7 @@ describe("material in the answer", () => {
   });
 
   test.each([KeyType.ROOT, KeyType.STANDARD])(
-    "is never that of a root key (asked for type %i)",
+    "the material of a root key is never in the answer (asked for type %i)",
     async (type) => {
       const payload = material();
       const fake = fakeKeyProtect({ createKey: async () => keyResource({ payload }) });
@@ -394,7 +394,7 @@ describe("material in the answer", () => {
     },
   );
 
-  test("is read once, within the call's time, where the creation came before it", async () => {
+  test("the material is read once, within the deadline, if the creation was answered before it existed", async () => {
     const contexts: CallContext[] = [];
     const fake = fakeKeyProtect({
       createKey: async () => standard,
@@ -417,10 +417,13 @@ describe("material in the answer", () => {
     ["is still missing", async () => standard],
     ["fails", () => Promise.reject(new UpstreamError("ATTEMPT_TIMEOUT", "too slow"))],
     ["fails for an unknown reason", () => Promise.reject(new TypeError("surprise"))],
-  ])("stays empty where the second read %s: the key has been created", async (_name, read) => {
-    const fake = fakeKeyProtect({ createKey: async () => standard, getKeyMaterial: read });
-    const answer = await createKeysHandlers(fake.deps).createKey(wanted, context);
-    expect(answer).toMatchObject({ key: { id: keyId }, keyMaterial: none });
-    expect(fake.calls).toHaveLength(2);
-  });
+  ])(
+    "the material stays empty if the second read %s, because the key was created",
+    async (_name, read) => {
+      const fake = fakeKeyProtect({ createKey: async () => standard, getKeyMaterial: read });
+      const answer = await createKeysHandlers(fake.deps).createKey(wanted, context);
+      expect(answer).toMatchObject({ key: { id: keyId }, keyMaterial: none });
+      expect(fake.calls).toHaveLength(2);
+    },
+  );
 });

@@ -12,12 +12,12 @@ describe("state", () => {
     [2, KeyState.SUSPENDED],
     [3, KeyState.DEACTIVATED],
     [5, KeyState.DESTROYED],
-  ])("%i is %i: one more, with the hole kept", (state, expected) => {
+  ])("state %i of the upstream becomes %i of the contract", (state, expected) => {
     expect(toKey(keyResource({ state })).state).toBe(expected);
     expect(expected).toBe(state + 1);
   });
 
-  test("any other number is unspecified", () => {
+  test("any other state number becomes UNSPECIFIED", () => {
     const other = fc.integer().filter((state) => ![0, 1, 2, 3, 5].includes(state));
     fc.assert(
       fc.property(other, (state) => {
@@ -26,7 +26,7 @@ describe("state", () => {
     );
   });
 
-  test("an absent one is unspecified", () => {
+  test("an absent state becomes UNSPECIFIED", () => {
     expect(toKey(keyResource({ state: undefined })).state).toBe(KeyState.UNSPECIFIED);
   });
 });
@@ -35,16 +35,16 @@ test.each([
   [true, KeyType.STANDARD],
   [false, KeyType.ROOT],
   [undefined, KeyType.UNSPECIFIED],
-])("extractable %s is type %i", (extractable, type) => {
+])("a key with extractable %s has type %i", (extractable, type) => {
   expect(toKey(keyResource({ extractable })).type).toBe(type);
 });
 
-test("material never gets into the message", () => {
+test("the message of a key never contains material", () => {
   const key = toKey(keyResource({ payload: Buffer.from("material") }));
   expect(Buffer.from(Key.encode(key).finish()).includes("material")).toBe(false);
 });
 
-test("an alias is no ID of a key", () => {
+test("an alias is not used as the ID of a key", () => {
   expect(toKeyOfId(keyId)?.id).toBe(keyId);
   expect(toKeyOfId("orders")).toBeUndefined();
 });
@@ -78,7 +78,7 @@ const resource: fc.Arbitrary<KeyResource> = fc.record({
   payload: fc.constant(undefined),
 });
 
-test("every key survives encoding with all its fields", () => {
+test("every key message survives encoding with all its fields", () => {
   fc.assert(
     fc.property(resource, (from) => {
       const key = toKey(from);
@@ -104,7 +104,7 @@ test("every key survives encoding with all its fields", () => {
   );
 });
 
-test("numbers and dates that cannot be encoded are left out", () => {
+test("numbers and dates that cannot be encoded are left out of the message", () => {
   const key = toKey(
     keyResource({
       nonactiveStateReason: 2 ** 40,

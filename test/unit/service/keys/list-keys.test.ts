@@ -37,14 +37,14 @@ test.each([
   [1_000, 1_001],
   [1_001, 1_001],
   [2 ** 31 - 1, 1_001],
-])("a page size of %i asks for %i keys", async (pageSize, limit) => {
+])("ListKeys with page size %i asks for %i keys", async (pageSize, limit) => {
   const fake = withKeys(0);
   const answer = await createKeysHandlers(fake.deps).listKeys(request({ pageSize }), context);
   expect(answer).toEqual({ keys: [], nextPageToken: "" });
   expect(fake.calls).toEqual([["listKeys", { limit, offset: 0 }]]);
 });
 
-test("tokens lead from page to page to the end", async () => {
+test("page tokens lead from page to page to the end of the list", async () => {
   const fake = withKeys(450);
   const handlers = createKeysHandlers(fake.deps);
   const listed: string[] = [];
@@ -60,13 +60,13 @@ test("tokens lead from page to page to the end", async () => {
   expect(listed).toEqual(Array.from({ length: 450 }, (_, index) => idOf(index)));
 });
 
-test("keys in an unknown state are listed", async () => {
+test("ListKeys returns keys in an unknown state", async () => {
   const fake = withKeys(3);
   const page = await createKeysHandlers(fake.deps).listKeys(request({ pageSize: 2 }), context);
   expect(page.keys).toHaveLength(2);
 });
 
-test("skip jumps, alone and behind a token", async () => {
+test("skip moves the page by offset, alone and behind a token", async () => {
   const fake = withKeys(20);
   const handlers = createKeysHandlers(fake.deps);
   const first = await handlers.listKeys(request({ pageSize: 2, skip: 5 }), context);
@@ -76,7 +76,7 @@ test("skip jumps, alone and behind a token", async () => {
   expect(second.keys.map(({ id }) => id)).toEqual([idOf(10), idOf(11)]);
 });
 
-test("a jump beyond every offset there is ends the list without asking", async () => {
+test("a skip beyond the largest offset ends the list without a request", async () => {
   const fake = withKeys(20);
   const pageToken = toPageToken({ offset: 1, anchor: idOf(0) }, ["default", "keys"]);
   const asked = request({ pageToken, skip: 2 ** 31 - 1 });
@@ -86,7 +86,7 @@ test("a jump beyond every offset there is ends the list without asking", async (
 });
 
 describe("is refused", () => {
-  test("with numbers below zero", async () => {
+  test("ListKeys rejects negative numbers", async () => {
     const call = createKeysHandlers(withKeys(0).deps).listKeys(
       request({ pageSize: -1, skip: -1 }),
       context,
@@ -94,7 +94,7 @@ describe("is refused", () => {
     expect(await violationsOf(call)).toEqual(["page_size OUT_OF_RANGE", "skip OUT_OF_RANGE"]);
   });
 
-  test("with a token of another instance", async () => {
+  test("ListKeys rejects a token of another instance", async () => {
     const { deps } = withKeys(10);
     const handlers = createKeysHandlers(deps);
     const { nextPageToken: pageToken } = await handlers.listKeys(request({ pageSize: 1 }), context);
@@ -103,7 +103,7 @@ describe("is refused", () => {
     expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"]);
   });
 
-  test("with LIST_CHANGED where the end of the page before is gone", async () => {
+  test("ListKeys fails with LIST_CHANGED if the end of the previous page is gone", async () => {
     const fake = withKeys(10);
     const pageToken = toPageToken({ offset: 3, anchor: "gone" }, ["default", "keys"]);
     const error = await failure(

@@ -14,7 +14,7 @@ const idOf = (number: number): string => String(number).padStart(6, "0");
 const items = (from: number, to: number, step = 1): string[] =>
   Array.from({ length: Math.ceil((to - from) / step) }, (_, index) => idOf(from + index * step));
 
-/** A collection in the order of IDs, as the upstream keeps it. */
+/** A collection ordered by ID, as the upstream keeps it. */
 function collection(initial: readonly string[]) {
   let ids = initial.toSorted();
   const windows: { limit: number; offset: number }[] = [];
@@ -39,7 +39,7 @@ const idsOf = (page: { items: readonly Item[] }): string[] => page.items.map(({ 
 const at = (pageSize: number, position?: ListPosition, skip = 0) => ({ pageSize, position, skip });
 
 describe("a list that stands still", () => {
-  test("comes whole, in order, in full pages of one read each", async () => {
+  test("an unchanged list is returned whole, in order, in full pages of one read each", async () => {
     const sizes = fc.tuple(fc.nat({ max: 60 }), fc.integer({ min: 1, max: 12 }));
     await fc.assert(
       fc.asyncProperty(sizes, async ([total, pageSize]) => {
@@ -58,7 +58,7 @@ describe("a list that stands still", () => {
     );
   });
 
-  test("is read one item beyond the page, and from one item before it", async () => {
+  test("a page is read with one item before and one item behind it", async () => {
     const model = collection(items(0, 10));
     const first = await listPage(model.read, at(4));
     await listPage(model.read, at(4, first.next));
@@ -69,14 +69,14 @@ describe("a list that stands still", () => {
     ]);
   });
 
-  test("lets the page size change between pages", async () => {
+  test("the page size may change between pages", async () => {
     const model = collection(items(0, 10));
     const first = await listPage(model.read, at(2));
     const second = await listPage(model.read, at(5, first.next));
     expect(idsOf(second)).toEqual(items(2, 7));
   });
 
-  test("is jumped over by offset, from the start or from a page", async () => {
+  test("skip moves by offset, from the start or from a page", async () => {
     const model = collection(items(0, 10));
     const first = await listPage(model.read, at(2, undefined, 3));
     expect(idsOf(first)).toEqual(items(3, 5));
@@ -89,7 +89,7 @@ describe("a list that stands still", () => {
   });
 });
 
-/** Reads a first page, changes the list, and reads on. */
+/** Reads a first page, changes the list, and reads the next page. */
 async function after(
   change: (model: ReturnType<typeof collection>) => void,
   { pageSize = 10, skip = 0, total = 3_000 } = {},
@@ -103,52 +103,61 @@ async function after(
 }
 
 describe("a list that changes between pages", () => {
-  test("goes on without another read where a few items were inserted before", async () => {
+  test("a list with a few insertions before the page continues without a second read", async () => {
     const { next, model } = await after((list) => list.insert(...items(0, 5)));
     const page = await next;
-    // The window holds five items behind the end of the page before, and one that tells that more follow.
+    // The read holds five items behind the end of the previous page, and one that shows that more follow.
     expect(idsOf(page)).toEqual(items(100_010, 100_015));
     expect(page.next).toEqual({ offset: 20, anchor: idOf(100_014) });
     expect(model.windows).toHaveLength(1);
   });
 
-  test.each([11, 12, 600])("looks around where %i items were inserted before", async (count) => {
-    const { next, model } = await after((list) => list.insert(...items(0, count)));
-    expect(idsOf(await next)).toEqual(items(100_010, 100_020));
-    expect(model.windows).toHaveLength(2);
-  });
+  test.each([11, 12, 600])(
+    "a list with %i insertions before the page continues with a second read",
+    async (count) => {
+      const { next, model } = await after((list) => list.insert(...items(0, count)));
+      expect(idsOf(await next)).toEqual(items(100_010, 100_020));
+      expect(model.windows).toHaveLength(2);
+    },
+  );
 
-  test.each([1, 400])("looks around where %i items were deleted before", async (count) => {
-    const { next, model } = await after((list) => list.remove(...items(100_000, 100_000 + count)), {
-      skip: 1_000,
-    });
-    expect(idsOf(await next)).toEqual(items(101_010, 101_020));
-    expect(model.windows).toHaveLength(2);
-  });
+  test.each([1, 400])(
+    "a list with %i deletions before the page continues with a second read",
+    async (count) => {
+      const { next, model } = await after(
+        (list) => list.remove(...items(100_000, 100_000 + count)),
+        {
+          skip: 1_000,
+        },
+      );
+      expect(idsOf(await next)).toEqual(items(101_010, 101_020));
+      expect(model.windows).toHaveLength(2);
+    },
+  );
 
   test.each<[string, (list: ReturnType<typeof collection>) => void]>([
-    ["too much was inserted before", (list) => list.insert(...items(0, 2_000))],
+    ["too many items were inserted before the page", (list) => list.insert(...items(0, 2_000))],
     [
-      "the last thing to be seen is the end of the page before",
+      "the end of the previous page is the last item of the second read",
       (list) => list.insert(...items(0, 992)),
     ],
-    ["the end of the page before was deleted", (list) => list.remove(idOf(100_009))],
+    ["the end of the previous page was deleted", (list) => list.remove(idOf(100_009))],
     ["everything was deleted", (list) => list.remove(...list.ids())],
-  ])("cannot be continued where %s", async (_name, change) => {
+  ])("a list cannot be continued if %s", async (_name, change) => {
     const { next, model } = await after(change);
     const error = await failure(next);
     expect([error.code, error.reason]).toEqual([status.ABORTED, "LIST_CHANGED"]);
     expect(model.windows).toHaveLength(2);
   });
 
-  test("cannot be continued where too much was deleted before", async () => {
+  test("a list cannot be continued if too many items were deleted before the page", async () => {
     const { next } = await after((list) => list.remove(...items(100_000, 100_900)), {
       skip: 1_000,
     });
     expect((await failure(next)).reason).toBe("LIST_CHANGED");
   });
 
-  test("ends on an empty page where all that was left has been deleted", async () => {
+  test("a list ends with an empty page if all remaining items were deleted", async () => {
     const { first, next } = await after((list) => list.remove(...items(100_010, 100_020)), {
       total: 20,
     });
@@ -156,7 +165,7 @@ describe("a list that changes between pages", () => {
     expect(await next).toEqual({ items: [], next: undefined });
   });
 
-  test("is never read by more than a largest page takes", async () => {
+  test("a read never asks for more items than the largest page needs", async () => {
     const { next, model } = await after((list) => list.remove(idOf(100_999)), {
       pageSize: maxPageSize,
     });
@@ -181,7 +190,10 @@ interface Script {
   readonly changes: readonly { kind: "insert" | "remove"; ids: readonly string[] }[];
 }
 
-/** Lists everything while each read is preceded by a change, which may spare the end of the newest page. */
+/**
+ * Reads the whole list with a change before each read. A change may spare the end of the newest
+ * page.
+ */
 async function listThrough({ initial, pageSizes, changes }: Script, isAnchorSpared: boolean) {
   const model = collection(initial);
   const pending = changes.values();
@@ -218,7 +230,7 @@ async function listThrough({ initial, pageSizes, changes }: Script, isAnchorSpar
 }
 
 describe("a list that changes before every read", () => {
-  test("never leaves out what was there all the while, unless it says so", async () => {
+  test("a list that changes before every read omits no lasting item unless it fails with LIST_CHANGED", async () => {
     await fc.assert(
       fc.asyncProperty(script, async (given) => {
         const { listed, always, isComplete } = await listThrough(given, false);
@@ -229,7 +241,7 @@ describe("a list that changes before every read", () => {
     );
   });
 
-  test("never gives anything twice or out of order, complete or not", async () => {
+  test("a list that changes before every read returns no item twice or out of order, complete or not", async () => {
     await fc.assert(
       fc.asyncProperty(script, async (given) => {
         const { listed } = await listThrough(given, false);
@@ -239,7 +251,7 @@ describe("a list that changes before every read", () => {
     );
   });
 
-  test("comes to its end as long as the end of the newest page stays and is near", async () => {
+  test("a list that changes before every read completes while the end of the newest page stays near", async () => {
     await fc.assert(
       fc.asyncProperty(script, async (given) => {
         const { listed, always, isComplete } = await listThrough(given, true);

@@ -19,7 +19,7 @@ const position = fc.record({
   anchor: fc.uuid(),
 });
 
-/** The reason why a token is refused; fails the test if it is not. */
+/** The error of a rejected token. Fails the test if the token is accepted. */
 function refusal(token: string, of: readonly string[] = list): StatusError {
   try {
     fromPageToken(token, of);
@@ -31,7 +31,7 @@ function refusal(token: string, of: readonly string[] = list): StatusError {
 }
 
 describe("a token", () => {
-  test("says what was put into it", () => {
+  test("a page token returns the position that it was made of", () => {
     fc.assert(
       fc.property(position, fc.array(fc.string()), (at, of) => {
         expect(fromPageToken(toPageToken(at, of), of)).toEqual(at);
@@ -39,7 +39,7 @@ describe("a token", () => {
     );
   });
 
-  test("holds any ID, or as much of it as fits", () => {
+  test("a page token holds any ID, or as much of it as fits", () => {
     const id = fc.string({ unit: "grapheme", minLength: 1, maxLength: 90, size: "max" });
     fc.assert(
       fc.property(id, (from) => {
@@ -54,7 +54,7 @@ describe("a token", () => {
     );
   });
 
-  test("is made of characters that need no escaping anywhere", () => {
+  test("a page token consists of characters that need no escaping", () => {
     fc.assert(
       fc.property(position, (at) => {
         expect(toPageToken(at, list)).toMatch(/^[A-Za-z0-9_-]{1,110}$/);
@@ -62,7 +62,7 @@ describe("a token", () => {
     );
   });
 
-  test("is refused with any one character changed", () => {
+  test("a page token with any one character changed is rejected", () => {
     fc.assert(
       fc.property(position, fc.nat(), fc.nat(), (at, where, what) => {
         const token = toPageToken(at, list);
@@ -75,14 +75,14 @@ describe("a token", () => {
     );
   });
 
-  test("is refused shortened, prolonged or doubled", () => {
+  test("a page token that is shortened, lengthened or doubled is rejected", () => {
     const token = toPageToken({ offset: 7, anchor: "id" }, list);
     for (let end = 0; end < token.length; end += 1) refusal(token.slice(0, end));
     for (const more of ["A", "=", "==", "\n", token]) refusal(token + more);
     refusal(` ${token}`);
   });
 
-  test("is refused by every other list", () => {
+  test("a page token of another list is rejected", () => {
     fc.assert(
       fc.property(position, fc.array(fc.string()), fc.array(fc.string()), (at, made, used) => {
         fc.pre(JSON.stringify(made) !== JSON.stringify(used));
@@ -91,7 +91,7 @@ describe("a token", () => {
     );
   });
 
-  test("is refused if it is of another version, although intact", () => {
+  test("an intact page token of another version is rejected", () => {
     const token = Buffer.from(toPageToken({ offset: 1, anchor: "id" }, list), "base64url");
     const sign = (version: number): string => {
       const content = Buffer.from(token.subarray(0, -4));
@@ -103,14 +103,14 @@ describe("a token", () => {
     for (const version of [0, 2, 255]) refusal(sign(version));
   });
 
-  test("tells lists apart whose parts read the same when joined", () => {
+  test("a page token distinguishes lists whose joined parts are equal", () => {
     const token = toPageToken({ offset: 1, anchor: "id" }, ["ab", "c"]);
     refusal(token, ["a", "bc"]);
     refusal(token, ["abc"]);
   });
 });
 
-test("no text that was not made as a token is taken for one", () => {
+test("a text that is not a page token is rejected", () => {
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (text) => void refusal(text)));
   fc.assert(
     fc.property(
@@ -121,7 +121,7 @@ test("no text that was not made as a token is taken for one", () => {
   refusal("A".repeat(1_000_000));
 });
 
-test("the refusal names the field and says what to do", () => {
+test("the error of a page token names the field and the remedy", () => {
   const error = refusal("s3cr3t");
   expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"]);
   expect(error.details.violations?.map(({ field }) => field)).toEqual(["page_token"]);

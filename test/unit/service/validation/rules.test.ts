@@ -15,7 +15,7 @@ const reasonOf = (value: string, min: number, max: number): string | undefined =
   text(min, max)(value)?.[0]?.reason;
 
 describe("text", () => {
-  test("counts characters, not code units", () => {
+  test("text counts characters, not code units", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom("a", "é", "\u2028", "😀", "𝒳"), maxLength: 12 }),
@@ -32,7 +32,7 @@ describe("text", () => {
     );
   });
 
-  test("refuses every lone surrogate and every replacement character, wherever it stands", () => {
+  test("text rejects every lone surrogate and every replacement character, at any position", () => {
     const lone = fc.integer({ min: 0xd800, max: 0xdfff }).map((unit) => String.fromCharCode(unit));
     const ascii = fc.string({ unit: "binary-ascii" });
     fc.assert(
@@ -43,23 +43,23 @@ describe("text", () => {
   });
 });
 
-test("a rule of several stops at the first that finds something", () => {
+test("a combined rule stops at the first rule that finds a fault", () => {
   const rule = all(integer(0, 10), integer(5, 20));
   expect([rule(7), rule(3)?.length, rule(30)?.length]).toEqual([undefined, 1, 1]);
 });
 
-test("every faulty element of a list is named by its index", () => {
+test("a violation names every faulty element of a list by its index", () => {
   const violations: FieldViolation[] = [];
   check(violations, "numbers", [1, 9, 2, 8], each(integer(0, 5), 4));
   expect(violations.map(({ field }) => field)).toEqual(["numbers[1]", "numbers[3]"]);
 });
 
-test("a list that is too long is not looked into", () => {
+test("the elements of a list that is too long are not checked", () => {
   const rule = each<number>(() => expect.fail("looked into"), 2);
   expect(rule([1, 2, 3])?.map(({ at, reason }) => at + reason)).toEqual(["TOO_MANY"]);
 });
 
-test("numbers that are no integers are out of range", () => {
+test("a number that is not an integer is out of range", () => {
   for (const value of [0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(integer(0, 10)(value)?.[0]?.reason).toBe("OUT_OF_RANGE");
   }
