@@ -1,33 +1,42 @@
 /**
- * How a call's end reaches those who work for the call. The inbound side makes one signal per call, and on Node 20 an
- * `AbortController` with two listeners that come and go costs more than all the rest of a call's bookkeeping: an event
- * target, weak references and entries for the garbage collector that a call without an end never needs.
+ * The signal that ends a call's work. It replaces `AbortSignal`: the gateway makes one signal per
+ * call, and on Node 20 an `AbortController` with two listeners costs more than the rest of a call's
+ * bookkeeping. It creates an event target, weak references and entries for the garbage collector
+ * that a call which ends normally never needs.
  */
 
-/** Told when a call ends. An object costs no closure. */
+/** Called when a call ends. An object needs no closure. */
 export type CallSignalListener = (() => void) | { handleEvent(): void };
 
-/** Tells that a call has to end: the part of an `AbortSignal` that is used here, so that each of those is one too. */
+/**
+ * Signals that a call has to end. It is the part of `AbortSignal` that the gateway uses, so every
+ * `AbortSignal` is a `CallSignal`.
+ */
 export interface CallSignal {
   readonly aborted: boolean;
-  /** Why; a `CallEnded` where the gateway itself ends the call, `undefined` before. */
+  /** A `CallEnded` if the gateway itself ended the call; `undefined` before the end. */
   readonly reason: unknown;
-  /** Whoever is added after the end is not told: `aborted` has to be asked first. Adding somebody twice counts once. */
+  /**
+   * Adds a listener; adding it twice counts once. A listener added after the end is never called,
+   * so check `aborted` first.
+   */
   addEventListener(type: "abort", listener: CallSignalListener, options?: { once?: boolean }): void;
   removeEventListener(type: "abort", listener: CallSignalListener): void;
 }
 
-/** As an `AbortSignal` does with what its listeners throw: nobody above could make anything of it. */
+/**
+ * Rethrows an error as an uncaught exception, as `AbortSignal` does with errors of its listeners.
+ */
 const rethrowLater = (error: unknown): void =>
   queueMicrotask(() => {
     throw error;
   });
 
-/** The signal of one call, in the hands of whoever may end the call. */
+/** The signal of one call, with the method that ends the call. */
 export class CallLifetime implements CallSignal {
   #isEnded = false;
   #reason: unknown = undefined;
-  /** Nobody is told twice, since there is one end; so it need not be kept who wants to be told but once. */
+  /** A signal fires once, so `once` needs no bookkeeping. */
   #listeners: CallSignalListener[] = [];
 
   get aborted(): boolean {
@@ -48,9 +57,10 @@ export class CallLifetime implements CallSignal {
   }
 
   /**
-   * Ends the call, once, and tells everybody who listens, in the order in which they were added; who is removed meanwhile
-   * is not told. What a listener throws goes to `onFault`, by default to the process as an uncaught exception, and keeps
-   * nobody else from being told.
+   * Ends the call and calls all listeners in the order in which they were added. Later calls do
+   * nothing. A listener that another one removes is not called. An error that a listener throws
+   * goes to `onFault`, by default to the process as an uncaught exception; the other listeners are
+   * still called.
    */
   end(reason: unknown, onFault: (error: unknown) => void = rethrowLater): void {
     if (this.#isEnded) return;
@@ -67,12 +77,12 @@ export class CallLifetime implements CallSignal {
   }
 }
 
-/** Why a call has to end before its work is done. The `reason` of every call's signal is a `CallEnded`. */
+/** Why a call ended early. */
 export type CallEnd = "cancelled" | "deadline" | "shutdown";
 
 /**
- * The reason of a call's signal: the caller cancelled, the time the gateway may take is over, or the gateway is
- * shutting down and its grace period is over.
+ * The reason of a call's signal: the caller cancelled, the call's deadline passed, or the gateway
+ * is shutting down and its grace period is over.
  */
 export class CallEnded extends Error {
   override readonly name = "CallEnded";
@@ -84,7 +94,9 @@ export class CallEnded extends Error {
   }
 }
 
-/** Which way a call ended, from the reason of its signal. Anything but a `CallEnded` counts as a cancellation. */
+/**
+ * Returns how a call ended, from its signal. A reason other than `CallEnded` counts as cancelled.
+ */
 export function callEnd(signal: Pick<CallSignal, "reason">): CallEnd {
   return signal.reason instanceof CallEnded ? signal.reason.end : "cancelled";
 }

@@ -1,6 +1,6 @@
-/** Time as everything in the gateway sees it, so that tests can drive it. */
+/** The source of time for the whole gateway, so that tests can control it. */
 export interface Clock {
-  /** Monotonic milliseconds; only differences mean anything. */
+  /** Monotonic milliseconds; only differences are meaningful. */
   now(): number;
   /** Milliseconds since the Unix epoch. */
   wallNow(): number;
@@ -8,13 +8,13 @@ export interface Clock {
   after(ms: number, callback: () => void): Timer;
 }
 
-/** A timer that has been set. */
+/** A pending timer. */
 export interface Timer {
-  /** Makes sure that the callback is not called any more. */
+  /** Prevents the callback from being called. */
   cancel(): void;
 }
 
-/** The machine's clock. */
+/** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),

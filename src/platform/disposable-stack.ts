@@ -1,14 +1,17 @@
-/** Resources in the order they were got, disposed of in the reverse order. Node 20 has no `AsyncDisposableStack`. */
+/**
+ * Disposes of resources in reverse order. A substitute for `AsyncDisposableStack`, which Node 20
+ * lacks.
+ */
 export class AsyncDisposables implements AsyncDisposable {
   #resources: AsyncDisposable[] = [];
 
-  /** Takes over a resource and gives it back for use. */
+  /** Adds a resource and returns it. */
   add<T extends AsyncDisposable>(resource: T): T {
     this.#resources.push(resource);
     return resource;
   }
 
-  /** Hands everything over to a new owner; this one has nothing to dispose of any more. */
+  /** Moves all resources to a new stack and leaves this one empty. */
   move(): AsyncDisposables {
     const moved = new AsyncDisposables();
     moved.#resources = this.#resources;
@@ -16,7 +19,10 @@ export class AsyncDisposables implements AsyncDisposable {
     return moved;
   }
 
-  /** Disposes of everything, each once, the newest first. All are tried; the first failure is thrown at the end. */
+  /**
+   * Disposes of every resource once, the newest first. A failure does not stop the others; the
+   * first one is thrown at the end.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const resources = this.#resources;
     this.#resources = [];

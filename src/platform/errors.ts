@@ -1,12 +1,20 @@
-/** Something that the operator has to put right: a file, a path. The text is the gateway's own, names it, and may be logged. */
+/** Errors that are not bound to one room. */
+
+/**
+ * A problem that the operator has to fix, such as a missing file. The gateway itself writes the
+ * message; it names the file or path and may be logged.
+ */
 export class SetupError extends Error {
   override readonly name = "SetupError";
 }
 
-/** An address cannot be listened on: the process cannot start. The text is for the operator and names the address. */
+/**
+ * The gateway cannot listen on an address, so the process cannot start. The message is for the
+ * operator and names the address.
+ */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  /** Such as `127.0.0.1:50051`. */
+  /** For example `127.0.0.1:50051`. */
   readonly address: string;
 
   constructor(address: string, cause: unknown) {
@@ -15,7 +23,10 @@ export class ListenError extends Error {
   }
 }
 
-/** The system's code, which grpc-js has in its text only; or what the gateway itself found. Anybody else's text stays out. */
+/**
+ * The system's error code, or the message of a `SetupError`. grpc-js has the code only in its
+ * message. No other text is copied.
+ */
 function detailOf(cause: unknown): string {
   if (cause instanceof SetupError) return cause.message;
   const text = cause instanceof Error ? cause.message : "";
@@ -23,13 +34,14 @@ function detailOf(cause: unknown): string {
 }
 
 /**
- * An error that says by its own fields what happened, and keeps no stack. To capture one costs more than all else that is
- * done for a call that is refused, and an overloaded gateway refuses thousands per second.
+ * An error without a stack trace; its fields describe what happened. Capturing a stack costs more
+ * than the rest of the work for a rejected call, and an overloaded gateway rejects thousands per
+ * second.
  */
 export class StacklessError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     const { stackTraceLimit } = Error;
-    // The only way to have none captured; nothing can run between this line and the last.
+    // The only way to capture no stack. No other code can run before the limit is restored.
     Error.stackTraceLimit = 0;
     super(message, options);
     Error.stackTraceLimit = stackTraceLimit;

@@ -1,3 +1,5 @@
+/** Parses the date formats of HTTP headers, and `Retry-After`. */
+
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const monthName = `(${months.join("|")})`;
 const time = "(\\d\\d):(\\d\\d):(\\d\\d)";
@@ -13,8 +15,9 @@ const asctime = new RegExp(
 );
 
 /**
- * Parses an HTTP-date in any of the three forms that RFC 9110, 5.6.7 makes a recipient accept. Gives milliseconds since
- * the epoch, or `undefined`. `wallNowMs` decides the century of a two-digit year.
+ * Parses an HTTP-date in any of the three forms that a recipient must accept (RFC 9110, 5.6.7).
+ * Returns milliseconds since the epoch, or `undefined`. `wallNowMs` decides the century of a
+ * two-digit year.
  */
 export function parseHttpDate(text: string, wallNowMs: number): number | undefined {
   const imf = imfFixdate.exec(text);
@@ -40,7 +43,10 @@ function moment(year: Part, name: Part, day: Part, hour: Part, minute: Part, sec
   );
 }
 
-/** RFC 9110, 5.6.7: a year that looks more than 50 years ahead is the newest past year with the same last digits. */
+/**
+ * RFC 9110, 5.6.7: a year that appears to be more than 50 years ahead means the latest past year
+ * with the same last two digits.
+ */
 function fullYear(twoDigits: string | undefined, wallNowMs: number): number {
   const thisYear = new Date(wallNowMs).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + Number(twoDigits);
@@ -48,8 +54,9 @@ function fullYear(twoDigits: string | undefined, wallNowMs: number): number {
 }
 
 /**
- * Milliseconds since the epoch of a UTC date and time, or `undefined` if there is no such moment (30 February, 25:00).
- * `month` counts from 1. Years below 100 are refused: `Date.UTC` would move them to the twentieth century.
+ * Milliseconds since the epoch of a UTC date and time, or `undefined` if it does not exist
+ * (30 February, 25:00). `month` counts from 1. Years below 100 are rejected: `Date.UTC` would move
+ * them to the twentieth century.
  */
 export function utcMs(
   year: number,
@@ -66,13 +73,13 @@ export function utcMs(
   return midnight + ((hour * 60 + minute) * 60 + second) * 1000;
 }
 
-/** No longer wait is believed: a caller's deadline is never that far away. */
+/** Longer waits are capped, in milliseconds: no caller's deadline is that far away. */
 const longestMs = 60_000;
 
 /**
- * Reads a `Retry-After` value, seconds or HTTP-date, as milliseconds to wait: 0 to 60,000, longer waits are capped.
- * Gives `undefined` for what makes no sense, a moment that has passed among it: our own backoff is a better guess than
- * "at once".
+ * Parses a `Retry-After` value, seconds or HTTP-date, into milliseconds to wait: 0 to 60,000;
+ * longer waits are capped. Returns `undefined` for an invalid value and for a date in the past: the
+ * gateway's own backoff is a better guess than "at once".
  */
 export function parseRetryAfter(value: string, wallNowMs: number): number | undefined {
   const text = value.trim();

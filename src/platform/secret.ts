@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 
-/** What is printed instead of a secret. */
+/** Printed in place of a secret. */
 export const redacted = "[redacted]";
 
 /**
- * A text that must not be shown: an API key, an access token. Every way of printing it by accident (string conversion,
- * JSON, `util.inspect`, and with it `console` and error reports) gives `[redacted]`; `reveal` is the one way to the text.
+ * A secret text, such as an API key or an access token. String conversion, JSON and `util.inspect`
+ * (so also `console` and error reports) print `[redacted]`. Only `reveal` returns the text.
  */
 export class Secret {
   readonly #text: string;
@@ -14,7 +14,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The text itself, for the one place that has to send it. */
+  /** Returns the text. Only for the code that sends it. */
   reveal(): string {
     return this.#text;
   }

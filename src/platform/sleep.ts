@@ -1,10 +1,10 @@
-/** Waiting that ends early when a signal is aborted. Neither function leaves a listener or a timer behind. */
+/** Waiting that ends early if a signal is aborted. Neither function leaves a listener or timer. */
 import type { CallSignal } from "./call-signal.ts";
 import type { Clock } from "./clock.ts";
 
 /**
- * Resolves after `ms` milliseconds, or as soon as `signal` is aborted. Never rejects: read
- * `signal.aborted` to learn which of the two happened.
+ * Resolves after `ms` milliseconds, or as soon as `signal` is aborted. Never rejects: check
+ * `signal.aborted` to see which of the two happened.
  */
 export function sleep(ms: number, signal: CallSignal, clock: Pick<Clock, "after">): Promise<void> {
   if (signal.aborted) return Promise.resolve();
@@ -20,8 +20,8 @@ export function sleep(ms: number, signal: CallSignal, clock: Pick<Clock, "after"
 }
 
 /**
- * Settles as `promise` does, or rejects with `onAbort()` as soon as `signal` is aborted. The work
- * behind the promise goes on in either case.
+ * Settles as `promise` does, or rejects with `onAbort()` as soon as `signal` is aborted. An abort
+ * does not stop the work behind the promise.
  */
 export function raceSignal<T>(
   promise: Promise<T>,

@@ -10,13 +10,13 @@ import {
 const end = new CallEnded("cancelled");
 
 describe("the signal of a call", () => {
-  test("is that of a call without an end, at first", () => {
+  test("a new CallLifetime is not aborted and has no reason", () => {
     const lifetime = new CallLifetime();
     expect(lifetime.aborted).toBe(false);
     expect(lifetime.reason).toBeUndefined();
   });
 
-  test("knows the first end and its reason for good", () => {
+  test("a CallLifetime keeps the reason of its first end", () => {
     const lifetime = new CallLifetime();
     lifetime.end(end);
     lifetime.end(new CallEnded("deadline"));
@@ -24,7 +24,7 @@ describe("the signal of a call", () => {
     expect(lifetime.reason).toBe(end);
   });
 
-  test("shows the end to those it tells", () => {
+  test("a listener sees that the signal is aborted, and its reason", () => {
     const lifetime = new CallLifetime();
     const seen: unknown[] = [];
     lifetime.addEventListener("abort", () => seen.push(lifetime.aborted, lifetime.reason));
@@ -32,7 +32,7 @@ describe("the signal of a call", () => {
     expect(seen).toEqual([true, end]);
   });
 
-  test("calls an object's handleEvent on the object", () => {
+  test("a listener that is an object gets handleEvent called on it, once", () => {
     const lifetime = new CallLifetime();
     const listener = {
       told: 0,
@@ -46,7 +46,7 @@ describe("the signal of a call", () => {
     expect(listener.told).toBe(1);
   });
 
-  test("tells everybody, whatever one of them throws, and hands that on", () => {
+  test("a listener that throws does not keep the next ones from being called, and its error goes to onFault", () => {
     const lifetime = new CallLifetime();
     const told: string[] = [];
     const faults: unknown[] = [];
@@ -60,7 +60,7 @@ describe("the signal of a call", () => {
     expect(faults).toEqual([fault]);
   });
 
-  test("raises what a listener throws as an uncaught exception where nobody takes it", async () => {
+  test("an error that a listener throws is an uncaught exception if there is no onFault", async () => {
     const lifetime = new CallLifetime();
     const fault = new Error("broken");
     lifetime.addEventListener("abort", () => {
@@ -78,14 +78,17 @@ describe("the signal of a call", () => {
   });
 });
 
-/** What is done to a signal; the numbers stand for listeners. */
+/** An operation on a signal. `listener` is the number of a listener. */
 type Step = { readonly kind: "add" | "remove" | "end"; readonly listener: number };
 
 const listenerCount = 4;
 const stepOf = (...kinds: readonly Step["kind"][]): fc.Arbitrary<Step> =>
   fc.record({ kind: fc.constantFrom(...kinds), listener: fc.nat(listenerCount - 1) });
 
-/** Takes the steps; what is noted is who was told, in order. A listener takes its own steps when it is told. */
+/**
+ * Runs the steps and records which listeners are called, in order. A listener runs its own steps
+ * when it is called.
+ */
 function follow(
   signal: CallSignal,
   endIt: (reason: unknown) => void,
@@ -111,7 +114,7 @@ function follow(
   return [...told, `${signal.aborted} ${String(signal.reason)}`];
 }
 
-test("who is added while others are told is not told", () => {
+test("a listener that is added while others are called is not called", () => {
   const lifetime = new CallLifetime();
   const told: string[] = [];
   const late = (): void => void told.push("late");
@@ -124,9 +127,10 @@ test("who is added while others are told is not told", () => {
   expect(told).toEqual(["first"]);
 });
 
-test("whatever is added, removed and ended, and when: it tells those whom an AbortSignal tells", () => {
+test("a CallLifetime calls the same listeners as an AbortSignal, in any order of adding, removing and ending", () => {
   const steps = fc.array(stepOf("add", "add", "remove", "end"), { maxLength: 12 });
-  // Nothing is added by who is told: Node tells such listeners too, which the DOM standard does not say.
+  // Called listeners add none: Node calls such listeners too, which the DOM standard does not
+  // specify.
   const whenTold = fc.array(fc.array(stepOf("remove", "end"), { maxLength: 3 }), {
     minLength: listenerCount,
     maxLength: listenerCount,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { StacklessError } from "../../../src/platform/errors.ts";
 
-test("it is an error with message and cause, and without frames", () => {
+test("a StacklessError has a message and a cause but no stack frames", () => {
   const cause = new TypeError("behind it");
   const error = new StacklessError("what happened", { cause });
   expect(error).toBeInstanceOf(Error);
@@ -10,7 +10,7 @@ test("it is an error with message and cause, and without frames", () => {
   expect(error.stack).not.toMatch(/\n\s+at /);
 });
 
-test("errors that are made after it have their frames", () => {
+test("an error created after a StacklessError has its stack frames", () => {
   const limit = Error.stackTraceLimit;
   void new StacklessError("what happened");
   expect(Error.stackTraceLimit).toBe(limit);

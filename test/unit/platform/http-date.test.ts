@@ -28,11 +28,11 @@ describe("parseRetryAfter", () => {
     ["", undefined],
     ["soon", undefined],
     ["2026-01-02T03:04:15Z", undefined],
-  ])("reads %j as %j", (text, retryAfterMs) => {
+  ])("parseRetryAfter reads %j as %j", (text, retryAfterMs) => {
     expect(parseRetryAfter(text, wallNow)).toBe(retryAfterMs);
   });
 
-  test("is total and never gives a wait below 0 or above 60,000 ms", () => {
+  test("parseRetryAfter never throws and never returns a wait below 0 or above 60,000 ms", () => {
     const text = fc.oneof(
       fc.string(),
       fc.integer().map(String),
@@ -51,7 +51,7 @@ describe("parseRetryAfter", () => {
 });
 
 describe("parseHttpDate", () => {
-  test("reads back what the platform writes", () => {
+  test("parseHttpDate reads the dates that Date.toUTCString writes", () => {
     const seconds = fc.integer({ min: Date.UTC(1600, 0) / 1000, max: Date.UTC(9999, 11) / 1000 });
     fc.assert(
       fc.property(seconds, (second) => {
@@ -72,7 +72,7 @@ describe("parseHttpDate", () => {
     ["Sun, 01 Jan 2026 24:00:00 GMT", undefined],
     ["Sun, 01 Jan 0026 00:00:00 GMT", undefined],
     ["06 Nov 1994 08:49:37 GMT", undefined],
-  ])("reads %j as %j", (text, ms) => {
+  ])("parseHttpDate reads %j as %j", (text, ms) => {
     expect(parseHttpDate(text, wallNow)).toBe(ms);
   });
 });
