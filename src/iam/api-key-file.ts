@@ -3,22 +3,22 @@ import { z } from "zod";
 import { Secret } from "../platform/secret.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
-/** An API key that may be replaced while the gateway runs. */
+/** A file with an API key that can be replaced while the gateway runs. */
 export interface ApiKeyFile {
-  /** Reads the key as it is now. Rejects with an `TokenExchangeError` (`API_KEY_UNREADABLE`). */
+  /** Reads the current key. Rejects with a `TokenExchangeError` (`API_KEY_UNREADABLE`). */
   read(): Promise<Secret>;
-  /** Whether the file is another one than at the last `read`. A file that cannot be looked at has not changed. */
+  /** Whether the file differs from that of the last `read`. `false` if its state cannot be read. */
   hasChanged(): Promise<boolean>;
 }
 
-/** An API key has 44 characters, the JSON around it some hundred. */
+/** Limit of the file size. An API key has 44 characters, the JSON around it a few hundred. */
 const maxFileBytes = 65_536;
 
 const keyFile = z.object({ apikey: z.string().min(1) });
 
 /**
- * Reads an API key from a file that holds it alone, with or without a newline behind, or in the JSON that
- * `ibmcloud iam api-key-create --file` writes.
+ * Creates a reader of an API key file. The file contains the key alone, with or without a trailing
+ * newline, or the JSON that `ibmcloud iam api-key-create --file` writes.
  */
 export function createApiKeyFile(path: string): ApiKeyFile {
   let lastRead: string | undefined;
@@ -45,13 +45,17 @@ interface FileFacts {
   readonly mtimeNs: bigint;
 }
 
-/** Tells one state of a file from another. A mounted secret is swapped by a symbolic link: then the inode differs. */
+/**
+ * Identifies one state of a file. A mounted secret is replaced through a symbolic link, which
+ * changes the inode.
+ */
 const stampOf = ({ dev, ino, size, mtimeNs }: FileFacts): string =>
   `${dev}:${ino}:${size}:${mtimeNs}`;
 
 async function readFile(path: string): Promise<{ text: string; stamp: string }> {
   try {
-    // Looking and reading through one descriptor: a swap in between cannot give one file the stamp of another.
+    // `stat` and read use one descriptor, so that a swap in between cannot pair the content of one
+    // file with the stamp of another.
     await using file = await open(path, "r");
     const facts = await file.stat({ bigint: true });
     if (facts.size > maxFileBytes) throw new Error("too large for a key file");
@@ -66,7 +70,7 @@ async function readFile(path: string): Promise<{ text: string; stamp: string }> 
 function parseKey(text: string): string {
   const key = text.trimStart().startsWith("{") ? keyOfJson(text) : text.replace(/\r?\n$/, "");
   if (key !== undefined && key !== "" && !/[\s\p{Cc}]/u.test(key)) return key;
-  throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file holds no API key");
+  throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file contains no API key");
 }
 
 function keyOfJson(text: string): string | undefined {

@@ -1,24 +1,27 @@
 import { UpstreamError } from "../upstream/error.ts";
 import type { TokenExchangeError } from "./token-exchange-error.ts";
 
-/** A failed flight, remembered, so that IAM is not asked again too soon. */
+/** The state after a failed refresh: when IAM may be asked again, and why the refresh failed. */
 export interface Backoff {
-  /** Whether the credential is refused, as against IAM being away. */
+  /** Whether IAM rejected the credential, as opposed to IAM being unavailable. */
   readonly isPermanent: boolean;
-  /** Whether another credential would put it right, so that a look at the file is worth while. */
+  /** Whether another credential could help, so that the API key file is worth checking. */
   readonly isCredentialAtFault: boolean;
-  /** No flight starts before this, in milliseconds of the monotonic clock. */
+  /** No refresh starts before this time, in milliseconds of the monotonic clock. */
   readonly retryAt: number;
   readonly cause: TokenExchangeError;
 }
 
+/** Wait after a rejected credential, in milliseconds. */
 const permanentMs = 60_000;
+/** Bounds of the wait after other failures, in milliseconds. */
 const shortestMs = 1_000;
 const longestMs = 30_000;
 
 /**
- * Says how long to leave IAM alone after the `failures`-th failed flight in a row: 60 s if it refuses the credential, as
- * long as it asks for, or else a time that doubles from 1 to 30 s, with half of it random.
+ * Computes the backoff after the `failures`-th failed refresh in a row: 60 s if IAM rejected the
+ * credential; else IAM's `Retry-After`, at least 1 s; else a time that doubles from 1 to 30 s, half
+ * of it random.
  */
 export function backOff(
   cause: TokenExchangeError,
@@ -36,7 +39,10 @@ export function backOff(
   return { isPermanent: false, isCredentialAtFault, retryAt: now + waitMs, cause };
 }
 
-/** What callers without a token are told. */
+/**
+ * The error for calls that get no token because of the backoff: `IAM_REJECTED`, `TLS`, or
+ * `IAM_UNAVAILABLE` with the time until the next refresh.
+ */
 export function toTokenError({ isPermanent, retryAt, cause }: Backoff, now: number): UpstreamError {
   if (isPermanent) {
     return new UpstreamError("IAM_REJECTED", "IAM does not accept the gateway's credential", {
@@ -44,7 +50,7 @@ export function toTokenError({ isPermanent, retryAt, cause }: Backoff, now: numb
     });
   }
   if (cause.code === "TLS") {
-    // Retrying must not look attractive: it is a configuration, or an attack.
+    // Without `retryAfterMs`: a retry does not help against a wrong configuration or an attack.
     return new UpstreamError("TLS", "IAM's certificate is not accepted", { cause });
   }
   const retryAfterMs = Math.max(0, Math.ceil(retryAt - now));

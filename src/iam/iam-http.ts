@@ -2,35 +2,42 @@ import { Pool } from "undici";
 import { isTlsFailure } from "../platform/tls-errors.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
-/** A complete answer of IAM, of any status. */
+/** A complete response of IAM, with any status. */
 export interface IamResponse {
   readonly status: number;
-  /** Lower-case names. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** Sends one form to IAM. Rejects with an `TokenExchangeError` if no complete answer comes. */
+/**
+ * Sends one form to IAM. Rejects with a `TokenExchangeError` (`TLS` or `UNREACHABLE`) if no
+ * complete response arrives.
+ */
 export type IamPost = (form: string, signal: AbortSignal) => Promise<IamResponse>;
 
-/** A `IamPost` with connections of its own. */
+/** An `IamPost` with its own connections. Disposing of it destroys them. */
 export interface IamConnection extends AsyncDisposable {
   readonly post: IamPost;
 }
 
+/** Where IAM is and how it is reached. */
 export interface IamConnectionOptions {
-  /** IAM's address; `/identity/token` is added if it has no path. */
+  /** URL of IAM; `/identity/token` is added if it has no path. */
   readonly iamUrl: string;
-  /** Default 900: undici keeps time-outs above 1,000 ms to half a second only. */
+  /** Default 900: undici keeps time-outs above 1,000 ms only to within half a second. */
   readonly connectTimeoutMs?: number;
   /** PEM authorities trusted instead of the system's. */
   readonly ca?: string | undefined;
 }
 
-/** IAM answers with a few KiB; what is larger is not IAM. */
+/** Largest accepted response, in bytes. IAM sends a few KiB. */
 const maxAnswerBytes = 262_144;
 
-/** Connects to IAM apart from Key Protect's connections, so that neither waits for the other. */
+/**
+ * Creates connections to IAM. They are separate from those to Key Protect, so that neither waits
+ * for the other.
+ */
 export function createIamConnection({
   iamUrl,
   connectTimeoutMs = 900,
@@ -43,11 +50,11 @@ export function createIamConnection({
     connect: {
       timeout: connectTimeoutMs,
       minVersion: "TLSv1.2",
-      // Said, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off otherwise.
+      // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     },
-    // Back-stops only: whoever posts has a timer of its own.
+    // Only a safety net: the refresh has its own timer.
     headersTimeout: 10_000,
     bodyTimeout: 10_000,
     keepAliveTimeout: 4_000,
@@ -56,7 +63,7 @@ export function createIamConnection({
   });
   return {
     async post(form, signal) {
-      // IAM takes a chunked body for an empty one, hence a Buffer: its length is sent ahead.
+      // A Buffer, so that Content-Length is sent: IAM treats a chunked body as empty.
       const body = Buffer.from(form);
       try {
         const answer = await pool.request({
@@ -75,7 +82,9 @@ export function createIamConnection({
         const isTls = error instanceof Error && "code" in error && isTlsFailure(String(error.code));
         throw isTls
           ? new TokenExchangeError("TLS", "IAM's certificate is not accepted", { cause: error })
-          : new TokenExchangeError("UNREACHABLE", "IAM gave no complete answer", { cause: error });
+          : new TokenExchangeError("UNREACHABLE", "IAM sent no complete response", {
+              cause: error,
+            });
       }
     },
     [Symbol.asyncDispose]: () => pool.destroy(),

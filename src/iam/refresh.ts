@@ -3,24 +3,28 @@ import { sleep } from "../platform/sleep.ts";
 import type { TokenExchange, Grant } from "./token-exchange.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 
-/** One concerted try to get a token, on behalf of everybody who waits for one. */
+/** One attempt to get a new token, shared by all calls that wait for it. */
 export interface Refresh {
-  /** Rejects with an `TokenExchangeError`, after 5,000 ms at the latest. */
+  /** Rejects with a `TokenExchangeError`, after 5,000 ms at the latest. */
   readonly result: Promise<RefreshResult>;
-  /** Ends the refresh at once. */
+  /** Ends the refresh immediately; `result` rejects. */
   abort(): void;
 }
 
-/** A grant, and when the request that brought it was about to be sent. */
+/** A grant, and the times just before its request was sent. */
 export interface RefreshResult {
   readonly grant: Grant;
+  /** Monotonic clock, in milliseconds. */
   readonly sentAt: number;
+  /** Wall clock, in milliseconds since the epoch. */
   readonly wallSentAt: number;
 }
 
+/** Dependencies of a refresh. */
 export interface RefreshOptions {
   readonly exchange: TokenExchange;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
@@ -28,7 +32,10 @@ const timeoutMs = 5_000;
 const maxAttempts = 3;
 const firstBackoffMs = 200;
 
-/** Starts asking IAM: up to three attempts with full jitter between them. No caller can cancel it. */
+/**
+ * Starts a refresh: up to three attempts within 5 s, with full jitter of up to 200 and 400 ms
+ * between them. No caller can cancel it.
+ */
 export function startRefresh(options: RefreshOptions): Refresh {
   const { clock } = options;
   const controller = new AbortController();
@@ -37,7 +44,8 @@ export function startRefresh(options: RefreshOptions): Refresh {
     controller.abort(new TokenExchangeError("TIMEOUT", "IAM took too long"));
   });
   const result = new Promise<RefreshResult>((resolve, reject) => {
-    // Does not wait for the exchange to notice: a connection that hangs in its handshake cannot be aborted at once.
+    // Does not wait for the exchange to react: a connection that hangs in its handshake cannot be
+    // aborted immediately.
     signal.addEventListener("abort", () => reject(reasonOf(signal)), { once: true });
     attempt(options, signal).then(resolve, reject);
   }).finally(() => timer.cancel());
@@ -55,13 +63,13 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<RefreshResult> {
   for (let attempts = 1; ; attempts++) {
-    // Before the request is sent: time on the way counts against the token, whichever way it was spent.
+    // Taken before the request is sent: the transfer time counts as part of the token's life.
     const sentAt = clock.now();
     const wallSentAt = clock.wallNow();
     try {
       return { grant: await exchange(signal), sentAt, wallSentAt };
     } catch (error) {
-      if (signal.aborted || attempts === maxAttempts || !isWorthRepeating(error)) throw error;
+      if (signal.aborted || attempts === maxAttempts || !isRetryable(error)) throw error;
     }
     const backoffMs = random() * firstBackoffMs * 2 ** (attempts - 1);
     await sleep(backoffMs, signal, clock);
@@ -69,8 +77,8 @@ async function attempt(
   }
 }
 
-/** IAM that asks for time, or answers nonsense, is not asked again within the same second. */
-const isWorthRepeating = (error: unknown): boolean =>
+/** Not retried within the same refresh: a `Retry-After`, and a response that makes no sense. */
+const isRetryable = (error: unknown): boolean =>
   error instanceof TokenExchangeError &&
   error.retryAfterMs === undefined &&
   (error.code === "UNREACHABLE" || error.code === "FAILED");

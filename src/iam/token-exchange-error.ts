@@ -1,14 +1,15 @@
 /**
- * Why IAM gave no token.
+ * Why IAM issued no token.
  *
- * - `UNREACHABLE`: no connection, or it broke.
- * - `TLS`: the certificate or host name was not accepted, or no protocol was agreed on.
- * - `TIMEOUT`: no complete answer in time.
- * - `THROTTLED`: 429.
- * - `FAILED`: 408 or 5xx.
- * - `BAD_RESPONSE`: an answer that makes no sense, or a token that lives no time.
- * - `REJECTED`: 400, 401, 403 and other 4xx but 404 and 405, which speak about the address: asking again the same way cannot help.
- * - `API_KEY_UNREADABLE`: there is no API key to send; nothing was sent.
+ * - `UNREACHABLE`: there was no connection, or it broke.
+ * - `TLS`: the certificate or host name was not accepted, or the handshake failed.
+ * - `TIMEOUT`: no complete response arrived in time.
+ * - `THROTTLED`: status 429.
+ * - `FAILED`: status 408 or 5xx.
+ * - `BAD_RESPONSE`: the response makes no sense, or the token has no lifetime. Includes 404 and
+ *   405, which mean a wrong address.
+ * - `REJECTED`: 400, 401, 403 and other 4xx. The same request cannot succeed later.
+ * - `API_KEY_UNREADABLE`: the API key could not be read; nothing was sent.
  */
 export type TokenExchangeErrorCode =
   | "UNREACHABLE"
@@ -20,21 +21,25 @@ export type TokenExchangeErrorCode =
   | "REJECTED"
   | "API_KEY_UNREADABLE";
 
+/** Facts about a failed exchange. */
 export interface TokenExchangeErrorFacts {
   readonly httpStatus?: number | undefined;
-  /** IAM's code, such as `BXNIM0415E`. */
+  /** IAM's error code, such as `BXNIM0415E`. */
   readonly iamCode?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** An exchange of a credential for a token that failed. Holds nothing that IAM wrote but its code. Match on `code`. */
+/**
+ * A failed exchange of a credential for a token. It contains no text from IAM other than the error
+ * code. Match on `code`.
+ */
 export class TokenExchangeError extends Error {
   override readonly name = "TokenExchangeError";
   readonly code: TokenExchangeErrorCode;
   readonly httpStatus: number | undefined;
   readonly iamCode: string | undefined;
-  /** How long IAM asks to be left alone, in milliseconds. */
+  /** IAM's `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: TokenExchangeErrorCode, message: string, facts: TokenExchangeErrorFacts = {}) {

@@ -5,37 +5,41 @@ import { Secret } from "../platform/secret.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";
 import type { IamPost, IamResponse } from "./iam-http.ts";
 
-/** What IAM granted. */
+/** A token that IAM issued. */
 export interface Grant {
   readonly accessToken: Secret;
-  /** How long the token lives, in milliseconds from before it was asked for; more than 0. */
+  /** Lifetime, in milliseconds from the time just before the request; more than 0. */
   readonly lifetimeMs: number;
-  /** How far IAM's clock is ahead of the wall clock here, in milliseconds; to be told, never to be reckoned with. */
+  /**
+   * How far IAM's clock is ahead of the local wall clock, in milliseconds. Only for the log;
+   * nothing is computed from it.
+   */
   readonly clockSkewMs: number | undefined;
 }
 
-/** Asks IAM for a token once. Rejects with an `TokenExchangeError`. */
+/** Requests a token once. Rejects with a `TokenExchangeError`. */
 export type TokenExchange = (signal: AbortSignal) => Promise<Grant>;
 
+/** Dependencies of the exchange of an API key. */
 export interface ApiKeyExchangeOptions {
   readonly post: IamPost;
-  /** Gives the API key as it is now; rejects with an `TokenExchangeError`. */
+  /** Returns the current API key; rejects with a `TokenExchangeError`. */
   readonly apiKey: () => Promise<Secret>;
   readonly clock: Pick<Clock, "wallNow">;
 }
 
-/** No token is believed to live longer than this: IBM's live an hour at most. */
+/** Longer lifetimes are capped, in seconds. IBM's tokens live an hour at most. */
 const longestLifeSeconds = 86_400;
 
 const success = z.object({
-  // RFC 6750 section 2.1: anything else could not be sent in a header, or would be more than one.
+  // RFC 6750, section 2.1. Anything else could not be sent as one header value.
   access_token: z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/),
   expires_in: z.number().optional().catch(undefined),
 });
 const failure = z.object({ errorCode: z.string().regex(/^BXN[A-Z0-9]{2,16}$/) });
 const life = z.object({ exp: z.number(), iat: z.number() });
 
-/** Exchanges an API key for an access token. */
+/** Creates the exchange of an API key for an access token. */
 export function createApiKeyExchange({
   post,
   apiKey,
@@ -49,13 +53,13 @@ export function createApiKeyExchange({
       response_type: "cloud_iam",
     });
     const answer = await post(form.toString(), signal);
-    return answer.status === 200 ? toGrant(answer, clock) : refuse(answer, clock);
+    return answer.status === 200 ? toGrant(answer, clock) : rejectWith(answer, clock);
   };
 }
 
 function toGrant(answer: IamResponse, clock: Pick<Clock, "wallNow">): Grant {
   const { success: isToken, data } = success.safeParse(parseJson(answer.body));
-  if (!isToken) throw new TokenExchangeError("BAD_RESPONSE", "IAM's answer holds no token");
+  if (!isToken) throw new TokenExchangeError("BAD_RESPONSE", "IAM's response contains no token");
   const stated = data.expires_in ?? Number.POSITIVE_INFINITY;
   const signed = signedLifeSeconds(data.access_token) ?? Number.POSITIVE_INFINITY;
   const seconds = Math.min(stated, signed);
@@ -70,7 +74,7 @@ function toGrant(answer: IamResponse, clock: Pick<Clock, "wallNow">): Grant {
   };
 }
 
-/** The life that a JWT claims: the difference of its times, which no clock here can be wrong about. */
+/** The lifetime in a JWT, `exp - iat`, in seconds. It does not depend on the local clock. */
 function signedLifeSeconds(accessToken: string): number | undefined {
   const claims = accessToken.split(".")[1];
   if (claims === undefined) return undefined;
@@ -78,7 +82,7 @@ function signedLifeSeconds(accessToken: string): number | undefined {
   return isLife ? data.exp - data.iat : undefined;
 }
 
-function refuse(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
+function rejectWith(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
   const { status } = answer;
   const code = failure.safeParse(parseJson(answer.body));
   const facts = {
@@ -86,10 +90,11 @@ function refuse(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
     iamCode: code.success ? code.data.errorCode : undefined,
     retryAfterMs: parseRetryAfter(headerOf(answer, "retry-after") ?? "", clock.wallNow()),
   };
-  if (status === 429) throw new TokenExchangeError("THROTTLED", "IAM is asked too often", facts);
+  if (status === 429)
+    throw new TokenExchangeError("THROTTLED", "IAM rejects the request as too many", facts);
   if (status === 408 || status >= 500) throw new TokenExchangeError("FAILED", "IAM failed", facts);
   if (status < 400 || status === 404 || status === 405) {
-    throw new TokenExchangeError("BAD_RESPONSE", "IAM's status makes no sense here", facts);
+    throw new TokenExchangeError("BAD_RESPONSE", "IAM sent an unexpected status", facts);
   }
   throw new TokenExchangeError("REJECTED", "IAM does not accept the credential", facts);
 }

@@ -1,18 +1,25 @@
-/** When a token is to be replaced and when it is no longer to be used, in milliseconds from before it was asked for. */
+/**
+ * When a token is refreshed and until when it is used, in milliseconds from just before its
+ * request.
+ */
 export interface TokenLifetime {
   readonly refreshAfterMs: number;
   readonly usableForMs: number;
 }
 
-/** A service may refuse a token shortly before its end, and a call may take a minute to get there. */
+/**
+ * Safety margin, in milliseconds. A service may reject a token shortly before its end, and a call
+ * may take a minute to reach it.
+ */
 const marginMs = 60_000;
 
-/** Below this life, the margin would be too much of it. */
+/** Below this lifetime, in milliseconds, the margin would take too large a part. */
 const shortLifeMs = 300_000;
 
 /**
- * Divides a token's life. The refresh falls between 75 and 85 % of it, so that replicas started together do not ask
- * together; that of a short-lived token at half of it. The refresh is always due before the end.
+ * Splits a token's lifetime. The refresh is due at a random point between 75 and 85 % of it, so
+ * that replicas started together do not ask together; for a token that lives less than 5 minutes,
+ * at 50 %. The refresh is always due before the token's use ends.
  */
 export function tokenLifetime(lifetimeMs: number, random: () => number): TokenLifetime {
   if (lifetimeMs < shortLifeMs) {

@@ -1,6 +1,6 @@
 /**
- * The access token of one credential: got when first needed, replaced ahead of its end, shared by every call. A call
- * waits for IAM only if there is no usable token.
+ * The access token of one credential, shared by all calls. It is requested when first needed and
+ * refreshed before it expires. A call waits for IAM only if there is no usable token.
  */
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../platform/clock.ts";
@@ -16,29 +16,38 @@ import { type Backoff, backOff, toTokenError } from "./failure-backoff.ts";
 import type { ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
 import { type TokenLifetime, tokenLifetime } from "./token-lifetime.ts";
 
+/** Dependencies of a token source. */
 export interface TokenSourceOptions {
   readonly exchange: TokenExchange;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly logger: Pick<Logger, "warn" | "error">;
-  /** Whether the credential is another one than at the newest exchange; absent if it cannot change. */
+  /** Whether the credential has changed since the latest exchange; absent if it cannot change. */
   readonly hasCredentialChanged?: () => Promise<boolean>;
+  /** Called after every refresh. */
   readonly onRefresh?: (outcome: RefreshOutcome) => void;
 }
 
+/** The current token and when it was requested. */
 interface Held extends TokenLifetime {
   readonly token: Token;
   readonly sentAt: number;
   readonly wallSentAt: number;
 }
 
+/** After a forced refresh, a 401 does not force another one for this time, in milliseconds. */
 const forcedRefreshMs = 10_000;
+/** A token that is not used for this time, in milliseconds, is no longer refreshed. */
 const idleMs = 600_000;
+/** Least time between two checks of the credential, in milliseconds. */
 const credentialCheckMs = 1_000;
+/** A larger difference between the clocks is logged, in milliseconds. */
 const tolerableSkewMs = 30_000;
 
-/** Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`. */
+/**
+ * Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`.
+ */
 export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
   const { clock, random, logger, hasCredentialChanged, onRefresh } = options;
   let held: Held | undefined;
@@ -59,8 +68,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   });
 
   /**
-   * The monotonic clock stands still while a machine sleeps, and the wall clock may be set back: whichever says that more
-   * time has passed is believed.
+   * Age of a token. The monotonic clock stops while a machine sleeps, and the wall clock may be set
+   * back, so the longer of the two times counts.
    */
   const ageOf = ({ sentAt, wallSentAt }: Held, now: number = clock.now()): number =>
     Math.max(now - sentAt, clock.wallNow() - wallSentAt);
@@ -72,7 +81,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
       const ageMs = ageOf(held, now);
       if (ageMs < held.refreshAfterMs) return held.token;
       if (ageMs < held.usableForMs) {
-        // The refresh is nobody's: its failure is logged and remembered by itself.
+        // No call waits for this refresh. `onFailure` logs and keeps its failure.
         if (mayRefresh()) void beginRefresh();
         return held.token;
       }
@@ -103,19 +112,19 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     return untilCallEnds(pending?.token ?? beginRefresh(), call.signal);
   }
 
-  /** A replaced credential ends the time in which IAM is left alone for refusing the old one. */
+  /** Ends the backoff if the rejected credential has been replaced. */
   function checkCredential(): Promise<void> {
     const now = clock.now();
     if (hasCredentialChanged === undefined || now - checkedAt < credentialCheckMs) {
       return check ?? Promise.resolve();
     }
     checkedAt = now;
-    const refused = backoff;
+    const checkedBackoff = backoff;
     check = hasCredentialChanged()
       .catch(() => false)
       .then((hasChanged) => {
         check = undefined;
-        if (hasChanged && backoff === refused) backoff = undefined;
+        if (hasChanged && backoff === checkedBackoff) backoff = undefined;
         return undefined;
       });
     return check;
@@ -125,7 +134,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     const refresh = startRefresh(options);
     const token = refresh.result.then(onToken, onFailure);
     pending = { refresh, token };
-    // Whoever waits has its own view of the failure; without anybody waiting it must not count as unhandled.
+    // Each waiting call handles the failure. Without one it must not be an unhandled rejection.
     token.catch(() => undefined);
     return token;
   }
@@ -134,7 +143,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     pending = undefined;
     backoff = undefined;
     failures = 0;
-    // Counts from when IAM granted it: a refresh that failed proves nothing about the token.
+    // Counts from a successful refresh: a failed one proves nothing about the token.
     if (isForced) forcedAt = clock.now();
     isForced = false;
     if (isClosed) throw closedError();
@@ -143,7 +152,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     const token: Token = { generation, authorization };
     held = { token, sentAt, wallSentAt, ...tokenLifetime(grant.lifetimeMs, random) };
     if (grant.clockSkewMs !== undefined && Math.abs(grant.clockSkewMs) > tolerableSkewMs) {
-      logger.warn({ clockSkewMs: grant.clockSkewMs }, "the clock here and that of IAM differ");
+      logger.warn({ clockSkewMs: grant.clockSkewMs }, "the local clock and IAM's clock differ");
     }
     settleFirst?.(true);
     onRefresh?.("ok");
@@ -159,7 +168,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     const cause =
       error instanceof TokenExchangeError
         ? error
-        : new TokenExchangeError("UNREACHABLE", "the exchange broke down", { cause: error });
+        : new TokenExchangeError("UNREACHABLE", "the token exchange failed", { cause: error });
     failures += 1;
     backoff = backOff(cause, failures, now, random);
     const { code, httpStatus, iamCode } = cause;
@@ -168,7 +177,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     if (backoff.isPermanent) {
       logger.error(facts, "IAM does not accept the gateway's credential");
     } else {
-      logger.warn(facts, "no access token from IAM");
+      logger.warn(facts, "IAM issued no access token");
     }
     onRefresh?.(backoff.isPermanent ? "rejected" : "unavailable");
     wakeIn(backoff.retryAt - now);
@@ -177,7 +186,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
 
   const isUsable = (): boolean => held !== undefined && ageOf(held) < held.usableForMs;
 
-  /** Looks again later: for a source in use, and for one that has yet to become ready. */
+  /** Schedules a refresh, for a source that is in use or has no token yet. */
   function wakeIn(ms: number): void {
     timer?.cancel();
     timer = clock.after(Math.max(0, ms), () => {
@@ -226,7 +235,7 @@ function phaseOf(times: TokenLifetime | undefined, ageMs: number | undefined): T
   return ageMs < times.usableForMs ? "due" : "expired";
 }
 
-/** Waits for a shared refresh, but no longer than one call lasts. */
+/** Waits for a shared refresh until the call ends. */
 const untilCallEnds = <T>(shared: Promise<T>, signal: CallSignal): Promise<T> =>
   raceSignal(shared, signal, () =>
     callEndedError(signal, {}, "the call ended while it waited for a token"),

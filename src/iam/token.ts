@@ -1,26 +1,31 @@
-/** A token source that keeps itself fresh, and what it reports about itself. */
+/** The types of a token source that refreshes its token itself. */
 import type { TokenSource } from "../upstream/bearer-token.ts";
 import type { TokenExchangeErrorCode } from "./token-exchange-error.ts";
 
-/** A `TokenSource` with a life of its own. */
+/** A `TokenSource` that refreshes its token in the background. */
 export interface ManagedTokenSource extends TokenSource {
-  /** Starts if need be, and resolves once there has been a token (`true`) or the time is over (`false`). */
+  /**
+   * Starts the first refresh if needed. Resolves with `true` once there has been a token, or with
+   * `false` after `timeoutMs`.
+   */
   ready(timeoutMs: number): Promise<boolean>;
+  /** The state at this moment. */
   state(): TokenState;
-  /** Ends what is under way; whoever waits is told `SHUTDOWN`. */
+  /** Ends the refresh under way; calls that wait for it are rejected with `SHUTDOWN`. */
   close(): void;
 }
 
-/** What can be told of a token source without telling the token. */
+/** State of a token source, without the token. */
 export interface TokenState {
-  /** `none`: never had one; `fresh`; `due`: usable, to be replaced; `expired`. */
+  /** `none`: there is no token yet; `fresh`; `due`: usable, but a refresh is due; `expired`. */
   readonly phase: "none" | "fresh" | "due" | "expired";
+  /** Number of tokens so far. */
   readonly generation: number;
-  /** Since the token was asked for, in milliseconds. */
+  /** Time since the token was requested, in milliseconds. */
   readonly ageMs: number | undefined;
-  /** Why the newest try failed; `undefined` if it did not. */
+  /** Why the latest refresh failed; `undefined` if it succeeded. */
   readonly failure: TokenExchangeErrorCode | undefined;
 }
 
-/** Outcome of one try to get a token, for metrics. */
+/** Outcome of one refresh, for metrics. */
 export type RefreshOutcome = "ok" | "unavailable" | "rejected";

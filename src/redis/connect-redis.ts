@@ -1,4 +1,4 @@
-/** The one door to Redis. */
+/** The only file that imports ioredis: the connection to Redis. */
 import { Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
@@ -9,39 +9,41 @@ import { replyWordOf, RedisError, toRedisError } from "./redis-error.ts";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 
-/** Where Redis is and who the gateway is to it. */
+/** Address of Redis and credentials of the gateway. */
 export interface RedisSettings {
   /** `redis://host:port/database`, or `rediss://` for TLS. Without user and password. */
   readonly url: string;
-  /** ACL user. Default: Redis' user `default`. */
+  /** ACL user. Default: the user `default` of Redis. */
   readonly username?: string | undefined;
-  /** Asked anew for each connection, so that a changed password needs no restart. */
+  /** Called for each connection, so that a changed password needs no restart. */
   readonly password?: (() => string | undefined) | undefined;
-  /** PEM certificates trusted instead of the system's. */
+  /** PEM certificates of authorities that are trusted instead of the system's. */
   readonly ca?: string | undefined;
-  /** Put in front of every key. */
+  /** Prefix of every key. */
   readonly keyPrefix: string;
 }
 
-/** What the connection is kept with. */
+/** Dependencies of the connection. */
 export interface RedisDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Told of every failed command and every failed attempt to connect. */
+  /** Called for every failed command and every failed attempt to connect. */
   readonly onFault?: ((error: RedisError) => void) | undefined;
 }
 
+/** Time limits, in milliseconds. */
 const connectTimeoutMs = 500;
 const commandTimeoutMs = 200;
 const longestBackoffMs = 2_000;
-/** A connection on which nothing has been answered for so long is replaced. */
+/** A connection without a reply for this time, in milliseconds, is replaced. */
 const longestSilenceMs = 800;
 
 /**
- * Connects to Redis in the background, for as long as it takes and again whenever the connection is lost: every 0.1 to 2 s.
- * Throws a RangeError for a URL that it cannot use. ioredis' debug output is turned off for the process.
+ * Connects to Redis in the background and reconnects whenever the connection is lost, every 0.1 to
+ * 2 s, without end. Throws a RangeError for an invalid URL. Turns off ioredis' debug output for the
+ * process.
  */
 export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCommands {
   const { clock, random } = deps;
@@ -54,13 +56,14 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
     retryStrategy: (attempt) =>
       Math.min(longestBackoffMs, 100 * 2 ** Math.min(attempt - 1, 8)) * (0.5 + 0.5 * random()),
   });
-  // ioredis reads this option each time it connects, in a place where an exception would keep it from ever connecting again.
+  // ioredis reads this option for each connection. An exception here would stop reconnecting for
+  // good.
   Object.defineProperty(redis.options, "password", {
     get: () => readPassword(settings.password, faults.failed),
   });
   redis.on("error", (error: unknown) => {
     if (!isOfSelect(error)) return faults.failed(toRedisError(error));
-    // ioredis would go on, in database 0, which may be somebody else's.
+    // ioredis would continue in database 0, which may belong to another application.
     faults.failed(new RedisError("REFUSED", false, "SELECT"));
     redis.disconnect(true);
   });
@@ -90,7 +93,7 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
     try {
       return await redis.evalsha(shaOf(script), count, ...rest);
     } catch (error) {
-      // Redis forgets scripts when it is restarted, fails over or is told to.
+      // Redis loses its scripts on restart, failover and SCRIPT FLUSH.
       if (replyWordOf(error) !== "NOSCRIPT") throw error;
       return redis.eval(script.source, count, ...rest);
     }
@@ -120,19 +123,19 @@ const fixedOptions = {
   commandTimeout: commandTimeoutMs,
   disconnectTimeout: 200,
   lazyConnect: true,
-  // Nothing waits for a connection, and nothing that may have run is run again.
+  // No command waits for a connection, and none that may have run is sent again.
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   disableClientInfo: true,
-  // After a failover the old primary answers so, on a connection that looks well.
+  // After a failover the old primary replies READONLY on a connection that still works.
   reconnectOnError: (error: Error) => replyWordOf(error) === "READONLY",
 } satisfies RedisOptions;
 
-/** After a refused `AUTH` ioredis closes the connection, but may call it ready until it is closed. */
+/** After a rejected `AUTH` ioredis closes the connection, but may report it as ready until then. */
 const isOpen = ({ status, stream }: Redis): boolean => status === "ready" && stream.writable;
 
-/** Whether the database that was asked for could not be had. */
+/** Whether the error is the failed selection of the configured database. */
 const isOfSelect = (error: unknown): boolean =>
   error instanceof Error &&
   "command" in error &&
@@ -143,7 +146,7 @@ const isOfSelect = (error: unknown): boolean =>
   replyWordOf(error) !== undefined;
 
 const ignore = (): void => {
-  // Told by the "error" event already.
+  // The "error" event has reported it already.
 };
 
 function readPassword(
@@ -167,11 +170,11 @@ function close(redis: Redis): Promise<void> {
   });
 }
 
-/** Gives the names under which Redis knows scripts; each is worked out once. */
+/** Returns the SHA-1 by which Redis identifies a script; each is computed once. */
 function createScriptDigests(): (script: LuaScript) => string {
   const known = new WeakMap<LuaScript, string>();
   return (script) => {
-    // Redis names scripts by SHA-1; nothing is protected by it.
+    // Only an identifier: nothing depends on the strength of SHA-1.
     const sha =
       script.sha ?? known.get(script) ?? createHash("sha1").update(script.source).digest("hex");
     known.set(script, sha);
@@ -180,7 +183,7 @@ function createScriptDigests(): (script: LuaScript) => string {
 }
 
 interface DebugSwitch {
-  /** Turns all output off and says what was on. */
+  /** Turns all output off and returns what was on. */
   disable(): string;
   enable(namespaces: string): void;
 }
@@ -189,11 +192,12 @@ const isDebugSwitch = (value: unknown): value is DebugSwitch =>
   typeof value === "function" && "disable" in value && "enable" in value;
 
 /**
- * Silences ioredis' debug output, for the process: with `DEBUG=ioredis:*` or `DEBUG=*` in the environment it prints every command with its
- * arguments to standard error, and so the password of `AUTH`. Whatever else `DEBUG` turns on stays on.
+ * Turns off ioredis' debug output for the process. With `DEBUG=ioredis:*` or `DEBUG=*` in the
+ * environment ioredis prints every command with its arguments to standard error, including the
+ * password of `AUTH`. Other output that `DEBUG` turns on stays on.
  */
 function silenceIoredis(): void {
-  // The very copy of the module that ioredis loads, wherever the package manager has put it.
+  // Resolved from ioredis, to get the same copy of the module that ioredis loads.
   const requireHere = createRequire(import.meta.url);
   const debug: unknown = createRequire(requireHere.resolve("ioredis"))("debug");
   if (!isDebugSwitch(debug)) throw new TypeError("ioredis' debug output cannot be turned off");

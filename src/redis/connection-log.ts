@@ -2,24 +2,26 @@ import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { RedisError, RedisErrorCode } from "./redis-error.ts";
 
-/** Says that Redis is away and that it is back, however many commands fail in between. */
+/** Logs when Redis becomes unreachable and when it is reachable again, not every failed command. */
 export interface ConnectionLog {
+  /** Logs the connection, unless the latest line already says so. */
   connected(this: void): void;
+  /** Counts a failure and logs it, at most one line per error code and minute. */
   failed(this: void, error: RedisError): void;
 }
 
-/** What a fault log is kept with. */
+/** Dependencies of a connection log. */
 export interface ConnectionLogDeps {
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Told of every fault, logged or not. */
+  /** Called for every failure, logged or not. Must not throw. */
   readonly onFault?: ((error: RedisError) => void) | undefined;
 }
 
-/** Each kind of fault is logged once in this time. */
+/** Each error code is logged at most once in this time, in milliseconds. */
 const quietMs = 60_000;
 
-/** Starts with Redis not reached yet and nothing said. */
+/** Creates the log of one connection that is not connected yet. */
 export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDeps): ConnectionLog {
   const loggedAt = new Map<RedisErrorCode, number>();
   let isSaidToBeBack = false;
@@ -30,7 +32,7 @@ export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDep
     },
     failed(error) {
       onFault?.(error);
-      // A command that found no connection: why there is none has been said when it failed.
+      // A command without a connection. The reason was logged when the connection failed.
       if (error.code === "UNREACHABLE" && !error.sent) return;
       const last = loggedAt.get(error.code);
       if (last !== undefined && clock.now() - last < quietMs) return;

@@ -1,25 +1,28 @@
-/** What the gateway asks of Redis: scripts, and nothing else, so that each change there is one atomic step. */
+/** What the gateway uses of Redis: only scripts, so that every change is one atomic step. */
 
 /** A Lua script that runs inside Redis. */
 export interface LuaScript {
   readonly source: string;
-  /** SHA-1 of the source in hexadecimal digits. Default: worked out at the first use. */
+  /** SHA-1 of the source in hexadecimal digits. Default: computed at the first use. */
   readonly sha?: string | undefined;
 }
 
-/** A connection to Redis. No call ever waits for a connection: without one it fails at once. */
+/** A connection to Redis. Without a connection a call fails immediately; it never waits for one. */
 export interface RedisCommands {
   /**
-   * Runs a script and gives its reply. The connection's prefix is put in front of every key. Rejects with a `RedisError`, after 400 ms at
-   * the latest; whether the script has run then says its `sent`.
+   * Runs a script and returns its reply. Every key gets the connection's prefix. Rejects with a
+   * `RedisError`, after 400 ms at the latest; its `sent` says whether the script may have run.
    */
   eval(
     script: LuaScript,
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown>;
-  /** Whether there is a connection on which Redis has answered. That it still does shows the next command only. */
+  /**
+   * Whether a connection is open and Redis has answered on it. Only the next command shows that it
+   * still works.
+   */
   readonly isReady: boolean;
-  /** Gives the connection up for good. What is under way rejects. */
+  /** Closes the connection for good. Commands under way are rejected. */
   close(): Promise<void>;
 }

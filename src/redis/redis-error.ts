@@ -1,14 +1,15 @@
 import { isTlsFailure } from "../platform/tls-errors.ts";
 
 /**
- * Why Redis gave no answer that can be used.
+ * Why a command failed.
  *
  * - `UNREACHABLE`: there is no connection, or it broke.
- * - `TLS`: the certificate or host name was not accepted, or no protocol was agreed on.
- * - `TIMEOUT`: no answer in time.
- * - `REFUSED`: the user or password is wrong, or the user may not do this.
- * - `NOT_SERVING`: Redis is loading, full, busy, a replica, or a part of a cluster that does not have the key.
- * - `FAILED`: any other error reply, such as that of a script.
+ * - `TLS`: the certificate or host name was not accepted, or the handshake failed.
+ * - `TIMEOUT`: no reply arrived in time.
+ * - `REFUSED`: the user or password is wrong, or the user has no permission.
+ * - `NOT_SERVING`: Redis is loading, out of memory, busy, a replica, or a cluster node without the
+ *   key.
+ * - `FAILED`: any other error reply, for example a script error.
  */
 export type RedisErrorCode =
   | "UNREACHABLE"
@@ -19,15 +20,19 @@ export type RedisErrorCode =
   | "FAILED";
 
 /**
- * A command that failed. Holds nothing that Redis or its client library wrote but the first word of the reply: the library's errors carry the
- * arguments of the command, the password of `AUTH` among them, so they are not kept as a cause either. Match on `code`.
+ * A failed command. It contains no text from Redis or ioredis other than the first word of the
+ * reply. Errors of ioredis carry the arguments of the command, including the password of `AUTH`, so
+ * they are not kept as `cause` either. Match on `code`.
  */
 export class RedisError extends Error {
   override readonly name = "RedisError";
   readonly code: RedisErrorCode;
-  /** Whether the command may have been carried out. */
+  /** Whether the command may have been executed. */
   readonly sent: boolean;
-  /** First word of an error reply, such as `NOPERM`, or the name of a failure of the connection, such as `ECONNREFUSED`. */
+  /**
+   * First word of an error reply, such as `NOPERM`, or the code of a connection error, such as
+   * `ECONNREFUSED`.
+   */
   readonly reason: string | undefined;
 
   constructor(code: RedisErrorCode, sent: boolean, reason?: string) {
@@ -40,14 +45,16 @@ export class RedisError extends Error {
 
 const texts: Readonly<Record<RedisErrorCode, string>> = {
   UNREACHABLE: "Redis cannot be reached",
-  TLS: "Redis is not trusted",
-  TIMEOUT: "Redis did not answer in time",
-  REFUSED: "Redis refuses the user or what it asks for",
-  NOT_SERVING: "Redis serves nothing at present",
-  FAILED: "Redis answered with an error",
+  TLS: "the TLS connection to Redis failed",
+  TIMEOUT: "Redis did not reply in time",
+  REFUSED: "Redis rejected the user or its command",
+  NOT_SERVING: "Redis is not serving at the moment",
+  FAILED: "Redis replied with an error",
 };
 
+/** First words of replies that mean `REFUSED`. */
 const refusals: ReadonlySet<string> = new Set(["NOAUTH", "WRONGPASS", "NOPERM"]);
+/** First words of replies that mean `NOT_SERVING`. */
 const absences: ReadonlySet<string> = new Set([
   "LOADING",
   "READONLY",
@@ -61,16 +68,16 @@ const absences: ReadonlySet<string> = new Set([
   "TRYAGAIN",
   "CLUSTERDOWN",
 ]);
-/** Redis' own error codes; a longer or other first word could be somebody's text. */
+/** A Redis error code at the start of a reply. A longer first word could be data. */
 const replyWord = /^(?:Ready check failed: )?([A-Z]{2,16})(?= |$)/;
 const errorCode = /^[A-Z][A-Z0-9_]{2,63}$/;
 
-/** The first word of an error reply, if `error` is one. */
+/** Returns the first word of an error reply, or `undefined` if `error` is not one. */
 export function replyWordOf(error: unknown): string | undefined {
   return error instanceof Error ? replyWord.exec(error.message)?.[1] : undefined;
 }
 
-/** Says in the gateway's words what the client library threw. */
+/** Converts an error that ioredis threw into a `RedisError`. */
 export function toRedisError(error: unknown): RedisError {
   if (error instanceof RedisError) return error;
   if (!(error instanceof Error)) return new RedisError("FAILED", true);
@@ -78,9 +85,10 @@ export function toRedisError(error: unknown): RedisError {
   if (message.endsWith("Command timed out")) return new RedisError("TIMEOUT", true);
   const word = replyWordOf(error);
   if (word !== undefined) {
-    // A script may be refused something after it has done something else.
+    // NOPERM may concern a later command of a script that already changed something.
     if (refusals.has(word)) return new RedisError("REFUSED", word === "NOPERM", word);
-    // A server that is not serving says so before it runs anything, except that a script may run out of memory half-way.
+    // These replies are sent before anything runs, except OOM: a script may run out of memory
+    // half-way.
     if (absences.has(word)) return new RedisError("NOT_SERVING", word === "OOM", word);
     return new RedisError("FAILED", true, word);
   }

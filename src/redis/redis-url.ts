@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 
-/** An address of Redis in the client library's terms. */
+/** The address of a Redis server as ioredis expects it. */
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
@@ -10,8 +10,9 @@ export interface RedisAddress {
 }
 
 /**
- * Reads `redis://host:port/database` and `rediss://…`. Port 6379 and database 0 are the defaults. Throws a RangeError, whose
- * text does not hold the URL, for anything else: user and password have settings of their own, because URLs end up in logs.
+ * Parses `redis://host:port/database` and `rediss://…`. Defaults: port 6379, database 0. Throws a
+ * RangeError for anything else; its message does not contain the URL. User and password have their
+ * own settings, because URLs end up in logs.
  */
 export function parseRedisUrl(text: string, ca?: string): RedisAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -19,7 +20,7 @@ export function parseRedisUrl(text: string, ca?: string): RedisAddress {
     throw new RangeError("the address of Redis must be redis://host:port or rediss://host:port");
   }
   if (url.username !== "" || url.password !== "") {
-    throw new RangeError("the address of Redis must not hold a user or a password");
+    throw new RangeError("the address of Redis must not contain a user or a password");
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const database = /^\/?(\d{0,5})$/.exec(url.pathname)?.[1];
@@ -37,7 +38,7 @@ export function parseRedisUrl(text: string, ca?: string): RedisAddress {
 function tlsOptions(host: string, ca: string | undefined): ConnectionOptions {
   return {
     minVersion: "TLSv1.2",
-    // RFC 6066 section 3: no literal addresses in the name that is asked for.
+    // RFC 6066, section 3: the server name must not be an IP address.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...(ca === undefined ? {} : { ca }),
   };

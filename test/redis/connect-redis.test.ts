@@ -43,7 +43,7 @@ function open(settings: RedisSettings): Connection {
   };
 }
 
-test("without the database that is asked for nothing is written into another", async () => {
+test("if the configured database does not exist, nothing is written into another one", async () => {
   await using server = await startRedisServer();
   await using connection = open(settingsOf(server, { url: `${server.url}/10000` }));
   await eventually(() => connection.faults.length >= 2);
@@ -73,7 +73,7 @@ const settingsOf = (server: RedisServer, more: Partial<RedisSettings> = {}): Red
 });
 
 describe("a user with a password", () => {
-  test("reaches the keys below the prefix and no others", async () => {
+  test("a user with a password reaches the keys with the prefix and no others", async () => {
     await using server = await startRedisServer({ acl });
     const own = { username: "gateway", password: () => password };
     await using connection = open(settingsOf(server, own));
@@ -88,7 +88,7 @@ describe("a user with a password", () => {
     expect(stranger.said()).not.toContain(password);
   });
 
-  test("is refused with a wrong password, gets in when it is put right, and no password is told", async () => {
+  test("a user with a wrong password is rejected, and connects once it is corrected; no password is logged", async () => {
     await using server = await startRedisServer({ acl });
     const wrong = "another-password-nobody-may-see";
     let given = wrong;
@@ -104,7 +104,7 @@ describe("a user with a password", () => {
     expect(connection.said()).not.toContain(password);
   });
 
-  test("is asked for again where it could not be read", async () => {
+  test("a password that could not be read is read again for the next connection", async () => {
     await using server = await startRedisServer({
       acl: ["user default on >secret-of-all ~* +@all"],
     });
@@ -119,7 +119,7 @@ describe("a user with a password", () => {
     expect(connection.faults.map(({ reason }) => reason)).toContain("PASSWORD_UNREADABLE");
   });
 
-  test("is not printed by the client library's debug output", async () => {
+  test("a password is not printed by ioredis' debug output", async () => {
     await using server = await startRedisServer({ acl });
     const program = `
       import { connectRedis } from "./src/redis/connect-redis.ts";
@@ -148,14 +148,14 @@ describe("a user with a password", () => {
 });
 
 describe("TLS", () => {
-  test("is spoken with a server that the given authority has signed", async () => {
+  test("TLS connects to a server whose certificate the given authority signed", async () => {
     await using server = await startRedisServer({ tls: true });
     await using connection = open(settingsOf(server, { ca: server.ca }));
     await ready(connection);
     expect(await connection.redis.eval(keepIt, ["key"], ["x"])).toBe("x");
   });
 
-  test("is refused to a server that another authority has signed", async () => {
+  test("TLS rejects a server whose certificate another authority signed", async () => {
     await using server = await startRedisServer({ tls: true });
     await using connection = open(settingsOf(server, { ca: createCertificateAuthority().cert }));
     await eventually(() => connection.faults.length > 0);
@@ -165,7 +165,7 @@ describe("TLS", () => {
 });
 
 describe("failures", () => {
-  test("a command without a connection fails at once and was not sent", async () => {
+  test("a command without a connection fails immediately and is not sent", async () => {
     await using server = await startRedisServer();
     await server.kill();
     await using connection = open(settingsOf(server));
@@ -173,7 +173,7 @@ describe("failures", () => {
     expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
   });
 
-  test("a script that Redis has forgotten is sent again in full", async () => {
+  test("a script that Redis has lost is sent again in full", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -183,7 +183,7 @@ describe("failures", () => {
     expect(connection.faults).toEqual([]);
   });
 
-  test("a script's own error says neither its arguments nor its text", async () => {
+  test("the error of a script contains neither its arguments nor its text", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -193,7 +193,7 @@ describe("failures", () => {
     expect(inspect(error, { showHidden: true }) + connection.said()).not.toContain(password);
   });
 
-  test("a Redis that hangs costs a command its time limit, and is left for a new connection", async () => {
+  test("if Redis hangs, a command fails after its time limit and the connection is replaced", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -209,7 +209,7 @@ describe("failures", () => {
     expect(await connection.redis.eval(keepIt, ["key"], [3])).toBe("3");
   });
 
-  test("a restarted Redis is found again", async () => {
+  test("after a restart of Redis the connection is set up again", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -221,7 +221,7 @@ describe("failures", () => {
   });
 });
 
-test("a connection that is given up does not come back, whatever it was doing", async () => {
+test("a closed connection does not reconnect, whatever it was doing", async () => {
   await using server = await startRedisServer();
   const connected = open(settingsOf(server));
   await ready(connected);

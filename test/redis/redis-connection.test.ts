@@ -42,7 +42,7 @@ function open(passwordFile: string) {
   return { redis, said: () => lines.join("") };
 }
 
-test.each(["", "\n", "\r\n"])("a password may end in %j", async (end) => {
+test.each(["", "\n", "\r\n"])("a password file may end in %j", async (end) => {
   const path = join(folder, "password");
   writeFileSync(path, password + end);
   const { redis, said } = open(path);
@@ -51,7 +51,7 @@ test.each(["", "\n", "\r\n"])("a password may end in %j", async (end) => {
   expect(said()).not.toContain(password);
 });
 
-test("neither a pipe, which would be waited for, nor a file of any size is read", async () => {
+test("a pipe or a file above the size limit is not read as a password file", async () => {
   const large = join(folder, "large");
   writeFileSync(large, "x".repeat(65_537));
   const pipe = join(folder, "pipe");

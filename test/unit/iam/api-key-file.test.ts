@@ -17,7 +17,7 @@ test.each([
   ["with a newline", "abc-DEF_123\n"],
   ["with a Windows newline", "abc-DEF_123\r\n"],
   ["in the JSON of the command line tool", JSON.stringify({ name: "x", apikey: "abc-DEF_123" })],
-])("reads a key that stands %s", async (_, text) => {
+])("an API key file may contain the key %s", async (_, text) => {
   await writeFile(path, text);
   expect((await createApiKeyFile(path).read()).reveal()).toBe("abc-DEF_123");
 });
@@ -29,7 +29,7 @@ test.each([
   ["JSON without a key", '{"canary":1}'],
   ["JSON that ends early", '{"apikey":"canary"'],
   ["far too much", "canary".repeat(20_000)],
-])("refuses a file that holds %s and does not repeat it", async (_, text) => {
+])("an API key file that contains %s is rejected without quoting it", async (_, text) => {
   await writeFile(path, text);
   const error: unknown = await createApiKeyFile(path)
     .read()
@@ -40,11 +40,11 @@ test.each([
   );
 });
 
-test("refuses a file that is not there", async () => {
+test("an API key file that does not exist is rejected", async () => {
   await expect(createApiKeyFile(path).read()).rejects.toMatchObject({ code: "API_KEY_UNREADABLE" });
 });
 
-test("notices that the file was written anew, and reads what is there now", async () => {
+test("hasChanged notices a rewritten file, and read returns the new key", async () => {
   const file = createApiKeyFile(path);
   await writeFile(path, "first");
   await file.read();
@@ -55,7 +55,7 @@ test("notices that the file was written anew, and reads what is there now", asyn
   expect(await file.hasChanged()).toBe(false);
 });
 
-test("notices that a mounted secret was swapped by its link", async () => {
+test("hasChanged notices a mounted secret that was replaced through its symbolic link", async () => {
   for (const name of ["one", "two"]) {
     await mkdir(join(folder, name));
     await writeFile(join(folder, name, "key"), name);
@@ -70,7 +70,7 @@ test("notices that a mounted secret was swapped by its link", async () => {
   expect((await file.read()).reveal()).toBe("two");
 });
 
-test("does not take a file that went away for another one", async () => {
+test("hasChanged is false for a file that was removed", async () => {
   const file = createApiKeyFile(path);
   await writeFile(path, "key");
   await file.read();

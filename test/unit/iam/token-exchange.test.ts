@@ -83,7 +83,7 @@ const errorOf = (pending: Promise<unknown>): Promise<TokenExchangeError> =>
   );
 
 describe("the request", () => {
-  test("is a form with a length, as IAM wants it", async () => {
+  test("the request is a form with a Content-Length", async () => {
     const { exchange, asked } = await startIam(json(200, { access_token: "t", expires_in: 60 }));
     await exchange(signal());
     expect(asked[0]?.url).toBe("/identity/token");
@@ -97,7 +97,7 @@ describe("the request", () => {
     expect(asked[0]?.headers["transfer-encoding"]).toBeUndefined();
   });
 
-  test("goes to the path of the URL if it has one", async () => {
+  test("the request goes to the path of the URL if it has one", async () => {
     const iam = await startIam(json(200, { access_token: "t", expires_in: 60 }), "/oidc/token");
     await iam.exchange(signal());
     expect(iam.asked[0]?.url).toBe("/oidc/token");
@@ -108,16 +108,16 @@ describe("the token's life", () => {
   const hour = { exp: 4_600, iat: 1_000 };
 
   test.each([
-    ["is what IAM says", { access_token: "opaque", expires_in: 1_200 }, 1_200_000],
+    ["as IAM says", { access_token: "opaque", expires_in: 1_200 }, 1_200_000],
     [
-      "is what the token says if that is less",
+      "as the token says, if that is less",
       { access_token: jwt({ exp: 400, iat: 100 }), expires_in: 3_600 },
       300_000,
     ],
-    ["is what IAM says if that is less", { access_token: jwt(hour), expires_in: 900 }, 900_000],
-    ["is what the token says if IAM is silent", { access_token: jwt(hour) }, 3_600_000],
-    ["is a day at most", { access_token: "opaque", expires_in: 1e9 }, 86_400_000],
-  ])("%s", async (_, body, lifetimeMs) => {
+    ["as IAM says, if that is less", { access_token: jwt(hour), expires_in: 900 }, 900_000],
+    ["as the token says, if IAM says nothing", { access_token: jwt(hour) }, 3_600_000],
+    ["a day at most", { access_token: "opaque", expires_in: 1e9 }, 86_400_000],
+  ])("the lifetime of a token is %s", async (_, body, lifetimeMs) => {
     const { exchange } = await startIam(json(200, body));
     await expect(exchange(signal())).resolves.toMatchObject({ lifetimeMs });
   });
@@ -128,7 +128,7 @@ describe("the token's life", () => {
     ["missing", { access_token: "t" }],
     ["no number", { access_token: "t", expires_in: "soon" }],
     ["signed as nothing", { access_token: jwt({ exp: 1, iat: 1 }), expires_in: 3_600 }],
-  ])("of %s is refused", async (_, body) => {
+  ])("a token is rejected if its lifetime is %s", async (_, body) => {
     const { exchange } = await startIam(json(200, body));
     expect((await errorOf(exchange(signal()))).code).toBe("BAD_RESPONSE");
   });
@@ -152,12 +152,15 @@ describe("an answer", () => {
     [429, "", "THROTTLED"],
     [500, "", "FAILED"],
     [503, "", "FAILED"],
-  ] as const)("%d %j is %s", async (status, body, code) => {
-    const { exchange } = await startIam(json(status, body));
-    expect((await errorOf(exchange(signal()))).code).toBe(code);
-  });
+  ] as const)(
+    "a response with status %d and body %j is the error %s",
+    async (status, body, code) => {
+      const { exchange } = await startIam(json(status, body));
+      expect((await errorOf(exchange(signal()))).code).toBe(code);
+    },
+  );
 
-  test("keeps IAM's code and nothing else that IAM wrote", async () => {
+  test("an error keeps IAM's code and no other text from IAM", async () => {
     const body = { errorCode: "BXNIM0415E", errorMessage: "canary", context: { canary: "canary" } };
     const { exchange } = await startIam(json(400, body));
     const error = await errorOf(exchange(signal()));
@@ -165,12 +168,12 @@ describe("an answer", () => {
     expect(JSON.stringify(error) + error.message).not.toContain("canary");
   });
 
-  test("says how long to wait", async () => {
+  test("an error has the wait of Retry-After", async () => {
     const { exchange } = await startIam(json(429, "", { "retry-after": "7" }));
     expect((await errorOf(exchange(signal()))).retryAfterMs).toBe(7_000);
   });
 
-  test("tells how far IAM's clock is ahead", async () => {
+  test("a grant says how far IAM's clock is ahead", async () => {
     const date = new Date(Date.now() + 600_000).toUTCString();
     const { exchange } = await startIam(json(200, { access_token: "t", expires_in: 60 }, { date }));
     const { clockSkewMs } = await exchange(signal());
@@ -188,13 +191,16 @@ describe("an answer", () => {
       },
     ],
     ["is a closed connection", (response) => response.destroy()],
-  ] satisfies [string, Answer][])("that %s counts as none", async (_, answer) => {
-    const { exchange } = await startIam(answer);
-    expect((await errorOf(exchange(signal()))).code).toBe("UNREACHABLE");
-  });
+  ] satisfies [string, Answer][])(
+    "a response that %s is the error UNREACHABLE",
+    async (_, answer) => {
+      const { exchange } = await startIam(answer);
+      expect((await errorOf(exchange(signal()))).code).toBe("UNREACHABLE");
+    },
+  );
 });
 
-test("a refused connection counts as no answer", async () => {
+test("a refused connection is the error UNREACHABLE", async () => {
   const server = createTcpServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const port = portOf(server);
@@ -203,7 +209,7 @@ test("a refused connection counts as no answer", async () => {
   expect(error.code).toBe("UNREACHABLE");
 });
 
-test("an aborted exchange ends", async () => {
+test("an exchange ends when it is aborted", async () => {
   const { exchange } = await startIam((response) => response.flushHeaders());
   const controller = new AbortController();
   const error = errorOf(exchange(controller.signal));
@@ -212,7 +218,7 @@ test("an aborted exchange ends", async () => {
 });
 
 test.each(["1", "0"])(
-  "an IAM whose certificate nobody vouches for gets no key (NODE_TLS_REJECT_UNAUTHORIZED=%s)",
+  "no key is sent to an IAM with an untrusted certificate (NODE_TLS_REJECT_UNAUTHORIZED=%s)",
   async (value) => {
     const requests: unknown[] = [];
     const certificate = createCertificateAuthority().issue({ ipAddresses: ["127.0.0.1"] });

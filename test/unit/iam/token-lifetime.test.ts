@@ -6,7 +6,7 @@ import { tokenLifetime } from "../../../src/iam/token-lifetime.ts";
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test("a refresh is always due before the token's end, and that before its life is over", () => {
+test("a refresh is always due before the token's use ends, and the use ends before its lifetime", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 86_400_000 }), unit, (lifetimeMs, random) => {
       const { refreshAfterMs, usableForMs } = tokenLifetime(lifetimeMs, () => random);
@@ -17,7 +17,7 @@ test("a refresh is always due before the token's end, and that before its life i
   );
 });
 
-test("an hour's token is refreshed between 75 and 85 % of its life and used for 59 minutes", () => {
+test("a token of one hour is refreshed between 75 and 85 % of its lifetime and used for 59 minutes", () => {
   expect(tokenLifetime(3_600_000, () => 0)).toEqual({
     refreshAfterMs: 2_700_000,
     usableForMs: 3_540_000,
@@ -25,7 +25,7 @@ test("an hour's token is refreshed between 75 and 85 % of its life and used for 
   expect(tokenLifetime(3_600_000, () => 0.999_999).refreshAfterMs).toBeCloseTo(3_060_000, -2);
 });
 
-test("IAM is left alone between half a second and half a minute after a failure, and longer only if it asks", () => {
+test("the backoff after a failure is between 0.5 and 30 s, and longer only if IAM asks for it", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000 }), unit, (failures, random) => {
       const cause = new TokenExchangeError("UNREACHABLE", "no");

@@ -73,7 +73,7 @@ async function codeOf(pending: Token | Promise<Token>): Promise<unknown> {
 }
 
 describe("a usable token", () => {
-  test("is given at once and not as a promise", async () => {
+  test("a usable token is returned immediately and not as a promise", async () => {
     const { source, asked } = script(async () => grant());
     const first = await source.get(call());
     const second = source.get(call());
@@ -82,7 +82,7 @@ describe("a usable token", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("is got by one exchange however many wait", async () => {
+  test("a token is requested by one exchange for all calls that wait", async () => {
     const { source, asked } = script(async () => grant());
     const tokens = await Promise.all(
       Array.from({ length: 10_000 }, () => Promise.resolve(source.get(call()))),
@@ -91,7 +91,7 @@ describe("a usable token", () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("is replaced by one exchange when 10,000 calls come after its end", async () => {
+  test("an expired token is replaced by one exchange for 10,000 calls", async () => {
     const { source, asked, clock } = script(async () => grant());
     await source.get(call());
     clock.shiftWall(3_600_000);
@@ -102,7 +102,7 @@ describe("a usable token", () => {
     expect(asked).toHaveLength(2);
   });
 
-  test("is replaced at 80 % of its life without any call waiting", async () => {
+  test("a token is refreshed at 80 % of its lifetime while no call waits", async () => {
     const { source, asked, clock } = script(async () => grant());
     await source.get(call());
     await clock.advance(2_879_999);
@@ -113,7 +113,7 @@ describe("a usable token", () => {
     expect(source.get(call())).toMatchObject({ generation: 2 });
   });
 
-  test("is left to run out if nobody used it for ten minutes", async () => {
+  test("a token that was not used for ten minutes is not refreshed", async () => {
     const { source, asked, clock } = script(async () => grant());
     await source.get(call());
     await clock.advance(7_200_000);
@@ -122,7 +122,7 @@ describe("a usable token", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("is served on while its replacement is on the way", async () => {
+  test("a usable token is returned while its refresh is under way", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     await s.clock.advance(2_000_000);
@@ -134,7 +134,7 @@ describe("a usable token", () => {
     expect(s.asked).toHaveLength(2);
   });
 
-  test("is served until a minute before its end while IAM is away, and IAM is asked ever less", async () => {
+  test("while IAM is unavailable a token is returned until a minute before its end, and IAM is asked less and less", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     s.iam = fails("UNREACHABLE");
@@ -153,22 +153,25 @@ describe("a usable token", () => {
   test.each([
     [60_000, 30_000, 54_000],
     [299_000, 149_500, 269_100],
-  ])("that lives %d ms is replaced after %d and used for %d", async (life, refreshed, end) => {
-    const s = script(async () => grant(life));
-    const first = await s.source.get(call());
-    s.iam = never;
-    await s.clock.advance(refreshed - 1);
-    expect(s.asked).toHaveLength(1);
-    await s.clock.advance(1);
-    expect(s.asked).toHaveLength(2);
-    s.iam = fails("FAILED");
-    await s.clock.advance(end - refreshed - 1);
-    expect(s.source.get(call())).toBe(first);
-    await s.clock.advance(1);
-    expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
-  });
+  ])(
+    "a token that lives %d ms is refreshed after %d ms and used for %d ms",
+    async (life, refreshed, end) => {
+      const s = script(async () => grant(life));
+      const first = await s.source.get(call());
+      s.iam = never;
+      await s.clock.advance(refreshed - 1);
+      expect(s.asked).toHaveLength(1);
+      await s.clock.advance(1);
+      expect(s.asked).toHaveLength(2);
+      s.iam = fails("FAILED");
+      await s.clock.advance(end - refreshed - 1);
+      expect(s.source.get(call())).toBe(first);
+      await s.clock.advance(1);
+      expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+    },
+  );
 
-  test("counts its life from before the request was sent", async () => {
+  test("the lifetime of a token counts from before the request was sent", async () => {
     const s = script(never);
     let answer: ((grant: Grant) => void) | undefined;
     s.iam = () => new Promise((resolve) => (answer = resolve));
@@ -186,7 +189,7 @@ describe("a usable token", () => {
 });
 
 describe("the clocks", () => {
-  test("do not matter where they differ from IAM's or are set back", async () => {
+  test("a clock that differs from IAM's or is set back does not change a token's use", async () => {
     const s = script(async () => grant());
     await s.source.get(call());
     s.clock.shiftWall(-3_600_000);
@@ -197,7 +200,7 @@ describe("the clocks", () => {
     expect(s.asked).toEqual([0, 2_880_000]);
   });
 
-  test("end a token whose life passed while the machine slept", async () => {
+  test("a token whose lifetime passed while the machine slept is not used", async () => {
     const s = script(async () => grant());
     await s.source.get(call());
     s.clock.shiftWall(3_600_000);
@@ -208,7 +211,7 @@ describe("the clocks", () => {
     expect(s.asked).toHaveLength(2);
   });
 
-  test("are said to differ if IAM's is more than half a minute away", async () => {
+  test("a difference of more than 30 s between the clocks is logged", async () => {
     const s = script(async () => ({ ...grant(), clockSkewMs: -31_000 }));
     await s.source.get(call());
     expect(s.lines).toEqual([{ level: "warn", facts: { clockSkewMs: -31_000 } }]);
@@ -216,7 +219,7 @@ describe("the clocks", () => {
 });
 
 describe("without a token", () => {
-  test("IAM that is away is asked three times for 200 calls, and then left alone", async () => {
+  test("an unavailable IAM is asked three times for 200 calls, and then not again during the backoff", async () => {
     const s = script(fails("UNREACHABLE"));
     const codes = Promise.all(Array.from({ length: 200 }, () => codeOf(s.source.get(call()))));
     await s.clock.advance(400);
@@ -227,7 +230,7 @@ describe("without a token", () => {
     expect(s.outcomes).toEqual(["unavailable"]);
   });
 
-  test("the backoff says how long IAM will be left alone", async () => {
+  test("the error of a call without a token has the remaining backoff", async () => {
     const s = script(fails("FAILED"));
     const failure = Promise.resolve(s.source.get(call())).catch((error: unknown) => error);
     await s.clock.advance(300);
@@ -237,7 +240,7 @@ describe("without a token", () => {
     expect(later).toMatchObject({ retryAfterMs: 650 });
   });
 
-  test("the time IAM is left alone doubles up to 30 s", async () => {
+  test("the backoff doubles up to 30 s", async () => {
     const s = script(fails("BAD_RESPONSE"));
     s.source.ready(1_000_000).catch(() => undefined);
     await s.clock.advance(120_000);
@@ -245,7 +248,7 @@ describe("without a token", () => {
     expect(gaps).toEqual([750, 1_500, 3_000, 6_000, 12_000, 22_500, 22_500, 22_500, 22_500]);
   });
 
-  test("a single attempt is made where IAM asks for time, and not before that is over", async () => {
+  test("if IAM sends Retry-After, there is one attempt, and no other before that time", async () => {
     const s = script(fails("THROTTLED", 20_000));
     expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
     await s.clock.advance(19_999);
@@ -257,7 +260,7 @@ describe("without a token", () => {
     expect(s.asked).toEqual([0, 20_000]);
   });
 
-  test("IAM that takes 4 s serves the next call, though the calls that waited ended", async () => {
+  test("a token that IAM issues after 4 s serves the next call, although the waiting calls have ended", async () => {
     const s = script(never);
     let answer: ((grant: Grant) => void) | undefined;
     s.iam = () => new Promise((resolve) => (answer = resolve));
@@ -273,7 +276,7 @@ describe("without a token", () => {
     expect(s.asked).toHaveLength(1);
   });
 
-  test("IAM that never answers is given up after 5 s", async () => {
+  test("a refresh fails after 5 s if IAM never responds", async () => {
     const s = script(never);
     const code = codeOf(s.source.get(call()));
     await s.clock.advance(4_999);
@@ -287,7 +290,7 @@ describe("without a token", () => {
     ["cancelled", "CANCELLED"],
     ["deadline", "DEADLINE"],
     ["shutdown", "SHUTDOWN"],
-  ] as const)("a call that ended by %s is told %s", async (end, code) => {
+  ] as const)("a call that ended by %s is rejected with %s", async (end, code) => {
     const s = script(never);
     const controller = new AbortController();
     controller.abort(new CallEnded(end));
@@ -296,7 +299,7 @@ describe("without a token", () => {
 });
 
 describe("a refused credential", () => {
-  test("is tried once a minute and logged as an error once a minute", async () => {
+  test("a rejected credential is tried once a minute and logged as an error once a minute", async () => {
     const s = script(fails("REJECTED"));
     expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
     for (let second = 0; second < 180; second++) {
@@ -308,7 +311,7 @@ describe("a refused credential", () => {
     expect(s.outcomes).toEqual(["rejected", "rejected", "rejected", "rejected"]);
   });
 
-  test("is tried again at once when it was replaced", async () => {
+  test("a rejected credential is tried again immediately once it has been replaced", async () => {
     let hasChanged = false;
     let looks = 0;
     const s = script(fails("REJECTED"), async () => {
@@ -328,7 +331,7 @@ describe("a refused credential", () => {
     expect(s.asked).toEqual([0, 1_000]);
   });
 
-  test("is not thought replaced if nobody can tell, or while the gateway closes", async () => {
+  test("a rejected credential does not count as replaced if the check fails or the gateway closes", async () => {
     let answer: ((hasChanged: boolean) => void) | undefined;
     let isBroken = true;
     const s = script(fails("REJECTED"), () =>
@@ -347,7 +350,7 @@ describe("a refused credential", () => {
     expect(s.asked).toEqual([0]);
   });
 
-  test("does not take away the token that it once got", async () => {
+  test("a rejected credential does not invalidate the token that it got before", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     s.iam = fails("REJECTED");
@@ -360,7 +363,7 @@ describe("a refused credential", () => {
 });
 
 describe("a token that was answered with 401", () => {
-  test("is renewed once for 100 calls, and calls that did not complain go on with it", async () => {
+  test("a token answered with 401 is renewed once for 100 calls; other calls go on using it", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     const renewals = Array.from({ length: 100 }, () =>
@@ -372,7 +375,7 @@ describe("a token that was answered with 401", () => {
     expect(s.asked).toHaveLength(2);
   });
 
-  test("is renewed at most once in ten seconds", async () => {
+  test("a token answered with 401 is renewed at most once in ten seconds", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     const second = await s.source.renew(call(), first.generation);
@@ -383,7 +386,7 @@ describe("a token that was answered with 401", () => {
     expect(await s.source.renew(call(), second.generation)).toMatchObject({ generation: 3 });
   });
 
-  test("is not renewed for a complaint about an older one", async () => {
+  test("a 401 for an older token does not renew the current one", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     const second = await s.source.renew(call(), first.generation);
@@ -392,7 +395,7 @@ describe("a token that was answered with 401", () => {
     expect(s.asked).toHaveLength(2);
   });
 
-  test("stays in use if IAM is away; only who complained is told", async () => {
+  test("a token answered with 401 stays in use if IAM is unavailable; only the renewing call fails", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     s.iam = fails("BAD_RESPONSE");
@@ -400,7 +403,7 @@ describe("a token that was answered with 401", () => {
     expect(s.source.get(call())).toBe(first);
   });
 
-  test("is no proof of a lack of access as long as IAM has not granted a new one", async () => {
+  test("a 401 does not count as a lack of access until IAM has issued a new token", async () => {
     const s = script(async () => grant());
     const first = await s.source.get(call());
     s.iam = fails("BAD_RESPONSE");
@@ -413,14 +416,14 @@ describe("a token that was answered with 401", () => {
   });
 });
 
-describe("a failure of the surroundings", () => {
-  test("of TLS is told as such and is not made to look worth a retry", async () => {
+describe("a failure outside IAM", () => {
+  test("a TLS failure is the error TLS without a wait", async () => {
     const s = script(fails("TLS"));
     expect(await codeOf(s.source.get(call()))).toBe("TLS");
     expect(s.asked).toHaveLength(1);
   });
 
-  test("of the key file ends as soon as the file is there", async () => {
+  test("the backoff for a missing key file ends as soon as the file is there", async () => {
     const s = script(fails("API_KEY_UNREADABLE"), () => Promise.resolve(true));
     expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
     s.iam = async () => grant();
@@ -429,7 +432,7 @@ describe("a failure of the surroundings", () => {
 });
 
 describe("readiness", () => {
-  test("waits for the first token through failures", async () => {
+  test("readiness waits for the first token through failures", async () => {
     const s = script(fails("FAILED"));
     const isReady = s.source.ready(10_000);
     await s.clock.advance(1_000);
@@ -439,7 +442,7 @@ describe("readiness", () => {
     expect(s.source.state().phase).toBe("fresh");
   });
 
-  test("is bounded, and the attempts go on after it", async () => {
+  test("the wait for readiness is bounded, and attempts go on after it", async () => {
     const s = script(never);
     const isReady = s.source.ready(2_000);
     await s.clock.advance(2_000);
@@ -451,7 +454,7 @@ describe("readiness", () => {
 });
 
 describe("closing", () => {
-  test("tells whoever waits, drops the token and leaves no timer", async () => {
+  test("closing rejects waiting calls, drops the token and leaves no timer", async () => {
     const s = script(never);
     const waiting = codeOf(s.source.get(call()));
     const isReady = s.source.ready(60_000);
@@ -463,7 +466,7 @@ describe("closing", () => {
     expect(s.clock.pending).toBe(0);
   });
 
-  test("never shows a token in anything that can be printed", async () => {
+  test("a token source never shows its token in anything that can be printed", async () => {
     const s = script(async () => grant(3_600_000, "canary"));
     const token = await s.source.get(call());
     expect(JSON.stringify([token, s.source.state(), s.lines])).not.toContain("canary");

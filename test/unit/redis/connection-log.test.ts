@@ -21,7 +21,7 @@ function start() {
 
 const away = new RedisError("UNREACHABLE", true, "ECONNREFUSED");
 
-test("says each kind of fault once a minute and tells of every one", async () => {
+test("the connection log logs each error code once a minute and passes every failure to onFault", async () => {
   const { log, lines, faults, clock } = start();
   for (let count = 0; count < 50; count += 1) log.failed(away);
   log.failed(new RedisError("REFUSED", false, "WRONGPASS"));
@@ -33,14 +33,14 @@ test("says each kind of fault once a minute and tells of every one", async () =>
   expect(lines[2]).toContain("ECONNREFUSED");
 });
 
-test("leaves it to the connection to say why a command found none", () => {
+test("a command that fails without a connection is not logged", () => {
   const { log, lines, faults } = start();
   log.failed(new RedisError("UNREACHABLE", false));
   expect(lines).toEqual([]);
   expect(faults).toHaveLength(1);
 });
 
-test("says that Redis is back where it said that it was away", () => {
+test("a new connection is logged once after each logged failure", () => {
   const { log, lines } = start();
   log.connected();
   log.connected();

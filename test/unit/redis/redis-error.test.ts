@@ -23,24 +23,24 @@ test.each([
     undefined,
   ],
   ["thrown text", "FAILED", true, undefined],
-])("takes %s for %s", (thrown, code, sent, reason) => {
+])("toRedisError converts %s to %s", (thrown, code, sent, reason) => {
   expect(toRedisError(thrown)).toMatchObject({ code, sent, reason });
 });
 
-test("keeps nothing of a command's arguments and of what Redis wrote", () => {
+test("a RedisError contains neither the arguments of a command nor the text of the reply", () => {
   const command = { name: "auth", args: ["gateway", "hidden"] };
   const thrown = Object.assign(new Error("WRONGPASS for hidden"), { command });
   expect(inspect(toRedisError(thrown), { showHidden: true, depth: 9 })).not.toContain("hidden");
 });
 
-test("takes no text for an error code of Redis", () => {
+test("a text that is not an error code of Redis is not kept as the reason", () => {
   expect(replyWordOf(new Error("HIDDENPASSWORDTHATISLONG refused"))).toBeUndefined();
   expect(replyWordOf(new Error("Hidden refused"))).toBeUndefined();
   expect(replyWordOf("NOSCRIPT")).toBeUndefined();
   expect(replyWordOf(new Error("NOSCRIPT No matching script."))).toBe("NOSCRIPT");
 });
 
-test("leaves its own errors as they are", () => {
+test("toRedisError returns a RedisError as it is", () => {
   const error = new RedisError("TIMEOUT", true);
   expect(toRedisError(error)).toBe(error);
 });

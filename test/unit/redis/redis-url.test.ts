@@ -16,11 +16,11 @@ test.each([
       tls: { minVersion: "TLSv1.2", servername: "cache.example" },
     },
   ],
-])("reads %s", (text, address) => {
+])("parseRedisUrl reads %s", (text, address) => {
   expect(parseRedisUrl(text)).toEqual(address);
 });
 
-test("trusts the given authority alone", () => {
+test("a given authority is the only one that the connection trusts", () => {
   expect(parseRedisUrl("rediss://cache", "PEM").tls?.ca).toBe("PEM");
 });
 
@@ -35,7 +35,7 @@ test.each([
   "redis://cache/1/2",
   "redis://cache?password=hidden",
   "redis://cache#hidden",
-])("refuses %s without quoting it", (text) => {
+])("parseRedisUrl rejects %j without quoting it", (text) => {
   let thrown: unknown;
   try {
     parseRedisUrl(text);

@@ -37,7 +37,7 @@ describe("serializeError", () => {
       cause: {
         name: "RedisError",
         code: "REFUSED",
-        message: "Redis refuses the user or what it asks for (WRONGPASS)",
+        message: "Redis rejected the user or its command (WRONGPASS)",
         reason: "WRONGPASS",
         sent: false,
       },
