@@ -111,9 +111,11 @@ describe("raceSignal", () => {
   });
 });
 
+const ignore = (): void => undefined;
+
 /** `Promise.withResolvers`, which Node 20 lacks. */
 function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
+  let resolve: (value: T) => void = ignore;
   const promise = new Promise<T>((settle) => {
     resolve = settle;
   });
