@@ -10,16 +10,16 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
 /**
  * Names why a call failed. Each failed call that the gateway itself answered has exactly one
  * `google.rpc.ErrorInfo` whose `reason` is the name of a value without its prefix, such as
- * `KEY_NOT_FOUND`, and whose `domain` is `keyprotect-gateway`. May grow: treat an unknown reason by
- * the status code.
+ * `KEY_NOT_FOUND`, and whose `domain` is `keyprotect-gateway`. The list may grow: handle an unknown
+ * reason by the status code.
  *
  * Every `ErrorInfo.metadata` has `method`, `correlationId`, `attempts` (requests sent upstream),
  * `httpStatus` and `upstreamReason` (Key Protect's answer, each empty if there was none) and
- * `mayHaveExecuted`: `true` if the change that was asked for may have happened although the call
+ * `mayHaveExecuted`. That is `true` if the requested change may have been made although the call
  * failed. For RPCs that are safe to repeat it is `false`, except for `DeleteKey` with
  * DEADLINE_UPSTREAM. Where waiting helps, `RetryInfo` says how long; other details (`BadRequest`,
  * `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named at the values that carry
- * them. `RequestInfo` is always there, but in errors whose details are cut to fit into 3 KiB.
+ * them. `RequestInfo` is always present, except in errors whose details were cut to fit into 3 KiB.
  *
  * Every RPC may answer: INVALID_ARGUMENT with REQUEST_INVALID or INSTANCE_UNKNOWN; UNAUTHENTICATED
  * with CALLER_UNAUTHENTICATED or CALLER_TOKEN_REJECTED; PERMISSION_DENIED with
@@ -30,32 +30,33 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * DEADLINE_UPSTREAM; UNIMPLEMENTED with UPSTREAM_REQUEST_REJECTED; DATA_LOSS with
  * UPSTREAM_DATA_CORRUPT; INTERNAL with UPSTREAM_CREDENTIALS_REJECTED, UPSTREAM_TLS_FAILURE,
  * UPSTREAM_INTERNAL, UPSTREAM_BAD_RESPONSE, UPSTREAM_REQUEST_REJECTED or GATEWAY_INTERNAL; and,
- * without a reason, CANCELLED to a caller that cancelled, and whatever the gRPC library itself
- * answers, such as RESOURCE_EXHAUSTED to a message that is too large.
+ * without a reason, CANCELLED for a caller that cancelled, and the answers of the gRPC library
+ * itself, such as RESOURCE_EXHAUSTED for a message that is too large.
  *
- * `ErrorInfo.metadata.attempts` tells how many requests the gateway made. A caller that repeats by
- * itself waits at least as long as `RetryInfo` says, and does so for UNAVAILABLE only.
+ * `ErrorInfo.metadata.attempts` is the number of requests that the gateway sent. A caller that
+ * retries automatically must do so for UNAVAILABLE only, and must wait at least as long as
+ * `RetryInfo` says.
  */
 export const ErrorReason = {
-  /** UNSPECIFIED - Says nothing. Never sent. */
+  /** UNSPECIFIED - No reason. Never sent. */
   UNSPECIFIED: 0,
   /**
-   * REQUEST_INVALID - The request breaks a rule that its fields state, or Key Protect objected to one of them.
-   * INVALID_ARGUMENT, with a `BadRequest` that names all violations, or those that Key
-   * Protect names. Correct the request; unchanged, it can never succeed.
+   * REQUEST_INVALID - The request breaks a rule of one of its fields, or Key Protect rejected a field.
+   * INVALID_ARGUMENT, with a `BadRequest` that names all violations, or those that Key Protect
+   * named. Correct the request; unchanged, it can never succeed.
    */
   REQUEST_INVALID: 1,
   /**
    * REQUEST_ID_REUSED - The `request_id` was used before by a request with other fields. INVALID_ARGUMENT, with a
-   * `BadRequest` for `request_id`. Use a fresh UUID for each new request, and the old one only to
-   * repeat the very same request.
+   * `BadRequest` for `request_id`. Use a fresh UUID for each new request. Use the old one only to
+   * repeat exactly the same request.
    */
   REQUEST_ID_REUSED: 2,
   /**
-   * REQUEST_ID_UNSUPPORTED - A `request_id` was given, but the deployment keeps no record of requests and so cannot promise
-   * what the field promises; or it passes the caller's IAM token through, and that names no subject.
-   * INVALID_ARGUMENT, with a `BadRequest` for `request_id`. Leave the field empty and do not repeat
-   * the request blindly.
+   * REQUEST_ID_UNSUPPORTED - The request has a `request_id`, but the deployment stores no request IDs and so cannot give the
+   * guarantee of that field; or it passes the caller's IAM token through, and that token names no
+   * subject. INVALID_ARGUMENT, with a `BadRequest` for `request_id`. Leave the field empty, and do
+   * not repeat the request without checking its outcome.
    */
   REQUEST_ID_UNSUPPORTED: 3,
   /**
@@ -64,8 +65,8 @@ export const ErrorReason = {
    */
   PAGE_TOKEN_INVALID: 4,
   /**
-   * LIST_CHANGED - So many keys came or went between two pages that the list cannot be continued without a gap.
-   * ABORTED. Start again at the first page.
+   * LIST_CHANGED - So many keys were created or deleted between two pages that the list cannot be continued
+   * without a gap. ABORTED. Start again at the first page.
    */
   LIST_CHANGED: 5,
   /**
@@ -74,8 +75,8 @@ export const ErrorReason = {
    */
   METADATA_TOO_LARGE: 6,
   /**
-   * PAYLOAD_TOO_LARGE - Key Protect finds a value of the request too large. INVALID_ARGUMENT, with a `BadRequest` where
-   * it is known which. Send a smaller value; this one can never succeed.
+   * PAYLOAD_TOO_LARGE - Key Protect rejects a value of the request as too large. INVALID_ARGUMENT, with a `BadRequest`
+   * if it is known which value. Send a smaller value; this one can never succeed.
    */
   PAYLOAD_TOO_LARGE: 7,
   /**
@@ -85,71 +86,71 @@ export const ErrorReason = {
   INSTANCE_UNKNOWN: 8,
   /**
    * OPERATION_UNSUPPORTED - The instance speaks an API dialect that has no such operation; nothing was sent upstream.
-   * UNIMPLEMENTED. Do without the operation for this instance, as its RPC describes.
+   * UNIMPLEMENTED. Do not use the operation on this instance; its RPC describes the alternative.
    */
   OPERATION_UNSUPPORTED: 9,
   /**
    * KEY_NOT_FOUND - The instance has no such key. NOT_FOUND, with a `ResourceInfo` that also names the instance.
    * Check the ID and `x-kp-instance`: a key of another instance is not found either. Do not create
-   * a replacement unasked; what the lost key wrapped stays unreadable.
+   * a new key instead: data wrapped by the missing key would stay unreadable.
    */
   KEY_NOT_FOUND: 10,
   /**
    * KEY_DELETED - The key was deleted. FAILED_PRECONDITION, with a `PreconditionFailure` of type `KEY_DELETED`
-   * and a `ResourceInfo`; for `DeleteKey` NOT_FOUND. Have the key restored, where the instance
-   * offers that, or stop referring to it.
+   * and a `ResourceInfo`; for `DeleteKey` NOT_FOUND. Ask to have the key restored, if the instance
+   * offers that, or stop using its ID.
    */
   KEY_DELETED: 11,
   /**
    * KEY_STATE_INVALID - The key's state, expiry or policy does not allow the operation. FAILED_PRECONDITION, with a
-   * `PreconditionFailure` whose type says what is in the way where it is known. Have the key's
-   * state changed, then repeat; nothing in the request can help.
+   * `PreconditionFailure` whose type gives the cause if it is known. Ask to have the key's state
+   * changed, then repeat; a different request does not help.
    */
   KEY_STATE_INVALID: 12,
   /**
-   * KEY_TYPE_MISMATCH - The key has the wrong type, such as a standard key that is to wrap or a root key whose material
-   * is asked for. INVALID_ARGUMENT, with a `BadRequest` for `key_id` and a `ResourceInfo`. Use
+   * KEY_TYPE_MISMATCH - The key has the wrong type. Examples are a wrap with a standard key, and reading the material
+   * of a root key. INVALID_ARGUMENT, with a `BadRequest` for `key_id` and a `ResourceInfo`. Use
    * another key; a key's type never changes.
    */
   KEY_TYPE_MISMATCH: 13,
   /**
-   * KEY_MATERIAL_REQUIRED - An imported root key is to be rotated without material. INVALID_ARGUMENT, with a `BadRequest`
-   * for `material`. Repeat the request with new material.
+   * KEY_MATERIAL_REQUIRED - The rotation of an imported root key needs material, and the request has none.
+   * INVALID_ARGUMENT, with a `BadRequest` for `material`. Repeat the request with new material.
    */
   KEY_MATERIAL_REQUIRED: 14,
   /**
    * KEY_PROTECTS_RESOURCES - The key protects cloud resources and so cannot be deleted. FAILED_PRECONDITION, with a
-   * `PreconditionFailure` and a `ResourceInfo`. Have the resources moved to another key or deleted,
+   * `PreconditionFailure` and a `ResourceInfo`. Move the resources to another key or delete them,
    * then repeat.
    */
   KEY_PROTECTS_RESOURCES: 15,
   /**
    * KEY_ROTATED_RECENTLY - The key was rotated within the last hour. FAILED_PRECONDITION, with a `PreconditionFailure` and
-   * a `RetryInfo` of an hour. Check whether that rotation was your own; if not,
-   * repeat after the delay.
+   * a `RetryInfo` of an hour. Check whether that rotation was your own; if not, repeat after the
+   * delay.
    */
   KEY_ROTATED_RECENTLY: 16,
   /**
-   * KEY_CHANGED_RECENTLY - The key was changed moments ago and Key Protect lets it rest. FAILED_PRECONDITION, with a
-   * `RetryInfo` of 30 seconds. Repeat after the delay.
+   * KEY_CHANGED_RECENTLY - The key was changed moments ago, and Key Protect does not accept another change yet.
+   * FAILED_PRECONDITION, with a `RetryInfo` of 30 seconds. Repeat after the delay.
    */
   KEY_CHANGED_RECENTLY: 17,
   /**
    * CIPHERTEXT_REJECTED - The ciphertext cannot be unwrapped: it was made by another key or with other additional data,
-   * or it is damaged. INVALID_ARGUMENT, with a `BadRequest` for `ciphertext`; which of these it is,
-   * is not told. Check all three; unchanged, the request can never succeed.
+   * or it is damaged. INVALID_ARGUMENT, with a `BadRequest` for `ciphertext`; the error does not
+   * say which. Check all three; unchanged, the request can never succeed.
    */
   CIPHERTEXT_REJECTED: 18,
   /**
-   * IMPORT_NONCE_REJECTED - The encrypted nonce does not belong to the locker, or not to the material. INVALID_ARGUMENT,
-   * with a `BadRequest` for `encrypted_key_material`. Retrieve the locker again and encrypt the
-   * nonce as `EncryptedKeyMaterial` describes.
+   * IMPORT_NONCE_REJECTED - The encrypted nonce does not match the locker or the material. INVALID_ARGUMENT, with a
+   * `BadRequest` for `encrypted_key_material`. Retrieve the locker again and encrypt the nonce as
+   * `EncryptedKeyMaterial` describes.
    */
   IMPORT_NONCE_REJECTED: 19,
   /**
-   * IMPORT_TOKEN_EXPIRED - The locker that the material was encrypted for, or that is to be retrieved, is expired or used
-   * up. FAILED_PRECONDITION, with a `PreconditionFailure`. Create a new locker and encrypt the
-   * material again.
+   * IMPORT_TOKEN_EXPIRED - The locker has expired or is used up. It is the locker that the material was encrypted for, or
+   * the one to retrieve. FAILED_PRECONDITION, with a `PreconditionFailure`. Create a new locker and
+   * encrypt the material again.
    */
   IMPORT_TOKEN_EXPIRED: 20,
   /**
@@ -168,31 +169,31 @@ export const ErrorReason = {
    */
   DUAL_AUTH_REQUIRED: 23,
   /**
-   * INSTANCE_POLICY_VIOLATION - A policy of the instance forbids the operation, such as creating keys of this type or importing
-   * without a locker. FAILED_PRECONDITION, with a `PreconditionFailure` and a `Help`. Ask the
-   * operator of the instance, or do what the policy asks for.
+   * INSTANCE_POLICY_VIOLATION - A policy of the instance forbids the operation. Examples are policies against keys of this type
+   * and against imports without a locker. FAILED_PRECONDITION, with a `PreconditionFailure` and a
+   * `Help`. Ask the operator of the instance, or comply with the policy.
    */
   INSTANCE_POLICY_VIOLATION: 24,
   /**
-   * CALLER_UNAUTHENTICATED - The caller showed no identity, or none that the gateway accepts. UNAUTHENTICATED. Connect with
-   * a client certificate that has exactly one SPIFFE ID of an accepted trust domain.
+   * CALLER_UNAUTHENTICATED - The caller has no identity, or none that the gateway accepts. UNAUTHENTICATED. Connect with a
+   * client certificate that has exactly one SPIFFE ID of an accepted trust domain.
    */
   CALLER_UNAUTHENTICATED: 25,
   /**
-   * CALLER_NOT_AUTHORIZED - The gateway's own rules do not let the caller call this RPC on this instance.
-   * PERMISSION_DENIED, with a `ResourceInfo`, and the same answer whether or not the key exists.
+   * CALLER_NOT_AUTHORIZED - The gateway's own policy rules do not allow the caller this RPC on this instance.
+   * PERMISSION_DENIED, with a `ResourceInfo`. The answer is the same whether or not the key exists.
    * Ask the operator of the gateway for a rule.
    */
   CALLER_NOT_AUTHORIZED: 26,
   /**
-   * CALLER_TOKEN_REJECTED - The deployment passes the caller's IAM token through, and it is missing or was refused.
-   * UNAUTHENTICATED, with a `Help`. Get a new token and repeat once.
+   * CALLER_TOKEN_REJECTED - The deployment passes the caller's IAM token through, and that token is missing or was
+   * rejected. UNAUTHENTICATED, with a `Help`. Get a new token and repeat once.
    */
   CALLER_TOKEN_REJECTED: 27,
   /**
-   * CALLER_RATE_LIMITED - The caller exceeds the share that the gateway grants it. RESOURCE_EXHAUSTED, with a `RetryInfo`
-   * and a `QuotaFailure` whose subject is the caller. Repeat after the delay and call less often;
-   * another replica is no help.
+   * CALLER_RATE_LIMITED - The caller already fills its part of the gateway's queue. RESOURCE_EXHAUSTED, with a
+   * `RetryInfo` and a `QuotaFailure` whose subject is the caller. Repeat after the delay and call
+   * less often. Another replica does not help.
    */
   CALLER_RATE_LIMITED: 28,
   /**
@@ -202,42 +203,42 @@ export const ErrorReason = {
    */
   DEADLINE_TOO_SHORT: 29,
   /**
-   * DEADLINE_IN_QUEUE - The deadline passed while the call waited for its turn, before anything was sent upstream.
+   * DEADLINE_IN_QUEUE - The deadline passed while the call was queued, before anything was sent upstream.
    * DEADLINE_EXCEEDED. Repeating is safe; use a longer deadline or call less often.
    */
   DEADLINE_IN_QUEUE: 30,
   /**
-   * DEADLINE_UPSTREAM - The deadline passed while Key Protect had the request. DEADLINE_EXCEEDED. Repeat if
-   * `mayHaveExecuted` is `false`; look first whether the change has happened if it is `true`.
+   * DEADLINE_UPSTREAM - The deadline passed while Key Protect had the request. DEADLINE_EXCEEDED. If `mayHaveExecuted`
+   * is `false`, repeat. If it is `true`, check first whether the change was made.
    */
   DEADLINE_UPSTREAM: 31,
   /**
    * OVERLOADED - The gateway has more calls than it can serve. UNAVAILABLE, with a `RetryInfo`. Repeat after the
-   * delay; another replica may have room.
+   * delay; another replica may have capacity.
    */
   OVERLOADED: 32,
   /**
-   * CIRCUIT_OPEN - Key Protect has failed so often that the gateway does not ask it for a while. UNAVAILABLE, with
-   * a `RetryInfo` until it will be asked again. Repeat after the delay.
+   * CIRCUIT_OPEN - Key Protect has failed so often that the gateway sends no requests for a while. UNAVAILABLE,
+   * with a `RetryInfo` until the next probe. Repeat after the delay.
    */
   CIRCUIT_OPEN: 33,
   /**
    * SHUTTING_DOWN - The gateway is shutting down. UNAVAILABLE, with a `RetryInfo` of 0. Connect again and repeat at
-   * once; another replica answers.
+   * once; another replica will answer.
    */
   SHUTTING_DOWN: 34,
-  /** IAM_UNAVAILABLE - IAM gives out no token at the moment. UNAVAILABLE, with a `RetryInfo`. Repeat after the delay. */
+  /** IAM_UNAVAILABLE - IAM gives no token at the moment. UNAVAILABLE, with a `RetryInfo`. Repeat after the delay. */
   IAM_UNAVAILABLE: 35,
   /**
    * UPSTREAM_CREDENTIALS_REJECTED - The gateway's own credential is not accepted by IAM or Key Protect. INTERNAL. The operator has
-   * to renew it; neither another request nor waiting helps the caller.
+   * to renew it. Neither another request nor waiting helps.
    */
   UPSTREAM_CREDENTIALS_REJECTED: 36,
   /**
-   * UPSTREAM_ACCESS_DENIED - Key Protect refuses the credential access to the key or the instance, knows no such instance in
-   * the region, or a network rule stands against it. PERMISSION_DENIED, with a `ResourceInfo` and a
-   * `Help`; `ErrorInfo.metadata` says in `principal` whose credential it is, `gateway` or `caller`.
-   * Have access granted; repeating does not help.
+   * UPSTREAM_ACCESS_DENIED - Key Protect denies the credential access to the key or the instance, or knows no such instance
+   * in the region, or a network rule forbids the access. PERMISSION_DENIED, with a `ResourceInfo`
+   * and a `Help`; `ErrorInfo.metadata` says in `principal` whose credential it is, `gateway` or
+   * `caller`. Ask for access; repeating does not help.
    */
   UPSTREAM_ACCESS_DENIED: 37,
   /**
@@ -246,67 +247,67 @@ export const ErrorReason = {
    */
   UPSTREAM_RATE_LIMITED: 38,
   /**
-   * UPSTREAM_UNAVAILABLE - Key Protect, or a proxy before it, says that it cannot serve at the moment, or the connection
-   * broke during an RPC that is safe to repeat. UNAVAILABLE, with a `RetryInfo`. Repeat after the
-   * delay.
+   * UPSTREAM_UNAVAILABLE - Key Protect, or a proxy in front of it, reports that it cannot serve at the moment, or the
+   * connection broke during an RPC that is safe to repeat. UNAVAILABLE, with a `RetryInfo`. Repeat
+   * after the delay.
    */
   UPSTREAM_UNAVAILABLE: 39,
   /**
-   * UPSTREAM_UNREACHABLE - Key Protect could not be connected to; the request was not sent. UNAVAILABLE, with a
+   * UPSTREAM_UNREACHABLE - No connection to Key Protect could be made; the request was not sent. UNAVAILABLE, with a
    * `RetryInfo`. Repeat after the delay, which is safe for every RPC.
    */
   UPSTREAM_UNREACHABLE: 40,
   /**
-   * UPSTREAM_TIMEOUT - Key Protect took longer than the gateway waits for one answer; the RPC is safe to repeat.
+   * UPSTREAM_TIMEOUT - Key Protect did not respond within the time-out of one attempt; the RPC is safe to repeat.
    * UNAVAILABLE, with a `RetryInfo`. Repeat after the delay.
    */
   UPSTREAM_TIMEOUT: 41,
   /**
-   * UPSTREAM_TLS_FAILURE - The certificate or host name of Key Protect or IAM was not accepted. INTERNAL. A wrong
-   * configuration or an attack: the operator has to look; do not repeat.
+   * UPSTREAM_TLS_FAILURE - The certificate or host name of Key Protect or IAM was not accepted. INTERNAL. The cause is a
+   * wrong configuration or an attack. Tell the operator; do not repeat.
    */
   UPSTREAM_TLS_FAILURE: 42,
   /**
-   * UPSTREAM_INTERNAL - Key Protect reports a failure of its own. UNAVAILABLE, with a `RetryInfo`, for RPCs that are
+   * UPSTREAM_INTERNAL - Key Protect reports an internal failure. UNAVAILABLE, with a `RetryInfo`, for RPCs that are
    * safe to repeat: repeat after the delay. INTERNAL where Key Protect says that only its support
    * can help.
    */
   UPSTREAM_INTERNAL: 43,
   /**
-   * UPSTREAM_DATA_CORRUPT - Key Protect reports that what it stores about the key is damaged. DATA_LOSS, with a
+   * UPSTREAM_DATA_CORRUPT - Key Protect reports that its stored data of the key is damaged. DATA_LOSS, with a
    * `ResourceInfo` and a `Help`. Contact IBM support with the correlation ID; do not repeat.
    */
   UPSTREAM_DATA_CORRUPT: 44,
   /**
-   * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its answer makes no sense; the gateway never guesses about
-   * key material. INTERNAL. If `mayHaveExecuted` is `true` the change has probably happened; report it to the
-   * operator.
+   * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its response is invalid. The gateway never guesses about key
+   * material. INTERNAL. If `mayHaveExecuted` is `true`, the change was probably made; report it to
+   * the operator.
    */
   UPSTREAM_BAD_RESPONSE: 45,
   /**
-   * UPSTREAM_REQUEST_REJECTED - Key Protect does not understand the request that the gateway built: a defect of the gateway or
-   * a wrong URL. INTERNAL, or UNIMPLEMENTED if Key Protect says that it lacks the operation. Report
-   * it to the operator; do not repeat.
+   * UPSTREAM_REQUEST_REJECTED - Key Protect does not understand the request that the gateway sent. The cause is a defect of the
+   * gateway or a wrong URL. INTERNAL, or UNIMPLEMENTED if Key Protect says that it lacks the
+   * operation. Report it to the operator; do not repeat.
    */
   UPSTREAM_REQUEST_REJECTED: 46,
   /**
-   * OUTCOME_UNKNOWN - It is not known whether Key Protect carried out the change: the connection broke, time ran out,
-   * the gateway was shut down, or Key Protect failed with the request in hand. UNKNOWN, with
-   * `mayHaveExecuted` = `true` and a pushback that forbids automatic repetition. Look whether the
-   * change has happened before asking for it again, and do that with a fresh `request_id`: a repeat
-   * with the same one is answered the same way.
+   * OUTCOME_UNKNOWN - It is unknown whether Key Protect made the change: the connection broke, the time-out passed,
+   * the gateway was shut down, or Key Protect failed while it had the request. UNKNOWN, with
+   * `mayHaveExecuted` = `true` and a pushback that forbids automatic repetition. Check whether the
+   * change was made before you ask for it again. Then use a fresh `request_id`: a repeat with the
+   * same one gets the same answer.
    */
   OUTCOME_UNKNOWN: 47,
   /**
-   * GATEWAY_INTERNAL - The gateway itself failed in a way that it did not foresee. INTERNAL, always with the same
-   * text. Report the correlation ID to the operator.
+   * GATEWAY_INTERNAL - The gateway has a defect. INTERNAL, always with the same text. Report the correlation ID to the
+   * operator.
    */
   GATEWAY_INTERNAL: 48,
   /**
-   * REQUEST_ID_STORE_UNAVAILABLE - A `request_id` was given, and the record of requests cannot be asked, so that nothing was sent
-   * upstream; `mayHaveExecuted` is `true` if an earlier call with it was under way. UNAVAILABLE, or
-   * RESOURCE_EXHAUSTED if the record is full, with a `RetryInfo`. Repeat with the same `request_id`
-   * after the delay.
+   * REQUEST_ID_STORE_UNAVAILABLE - The request has a `request_id`, but the store of request IDs is unavailable, so nothing was
+   * sent upstream. `mayHaveExecuted` is `true` if an earlier call with the same ID was running.
+   * UNAVAILABLE, or RESOURCE_EXHAUSTED if the store is full, with a `RetryInfo`. Repeat with the
+   * same `request_id` after the delay.
    */
   REQUEST_ID_STORE_UNAVAILABLE: 49,
 } as const;

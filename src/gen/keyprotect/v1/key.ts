@@ -9,13 +9,16 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/key.proto";
 
-/** Names what a key is for. Cannot be changed after creation. */
+/** Names the use of a key. It cannot be changed after creation. */
 export const KeyType = {
-  /** UNSPECIFIED - Says nothing. Refused in requests: a forgotten type must not create a key that can be exported. */
+  /** UNSPECIFIED - No type. Rejected in requests: a forgotten type must not create a key that can be exported. */
   UNSPECIFIED: 0,
   /** ROOT - A root key wraps other keys and never leaves Key Protect. */
   ROOT: 1,
-  /** STANDARD - A standard key is a secret that Key Protect stores and hands out to whoever may read it. */
+  /**
+   * STANDARD - A standard key is a secret that Key Protect stores and returns to every caller that may read
+   * it.
+   */
   STANDARD: 2,
 } as const;
 
@@ -28,8 +31,8 @@ export namespace KeyType {
 }
 
 /**
- * Names where a key is in its life cycle (NIST SP 800-57). May grow: treat an unknown value like
- * `UNSPECIFIED`. Each number is Key Protect's own plus 1.
+ * Names the stage of a key's life cycle (NIST SP 800-57). The list may grow: treat an unknown value
+ * like `UNSPECIFIED`. Each number is Key Protect's own plus 1.
  */
 export const KeyState = {
   /** UNSPECIFIED - The state is not known to this version of the gateway. */
@@ -41,13 +44,13 @@ export const KeyState = {
   /** SUSPENDED - The key was disabled. It can be read, deleted and enabled again, but neither wraps nor unwraps. */
   SUSPENDED: 3,
   /**
-   * DEACTIVATED - The key has expired. It can be read, and may still unwrap what it wrapped before, but wraps
+   * DEACTIVATED - The key has expired. It can be read, and it may still unwrap older ciphertexts, but it wraps
    * nothing new.
    */
   DEACTIVATED: 4,
   /**
-   * DESTROYED - The key was deleted. Its material is gone and with it everything that it wrapped, unless the
-   * instance lets deleted keys be restored (for 30 days, in the current API).
+   * DESTROYED - The key was deleted. Its material is lost, and all data that it wrapped is unreadable, unless
+   * the instance allows restoring deleted keys (for 30 days, in the current API).
    */
   DESTROYED: 6,
 } as const;
@@ -63,16 +66,13 @@ export namespace KeyState {
   export type DESTROYED = typeof KeyState.DESTROYED;
 }
 
-/** Says how much of a changed resource an answer holds. */
+/** Selects how much of a changed resource a response contains. */
 export const ReturnPreference = {
-  /** UNSPECIFIED - Means `MINIMAL`: what nobody asked for is not disclosed. */
+  /** UNSPECIFIED - Means `MINIMAL`, so that nothing is disclosed without a request for it. */
   UNSPECIFIED: 0,
-  /** MINIMAL - Asks for no more than is needed to name the resource. Never contains material. */
+  /** MINIMAL - Only the fields that identify the resource. Never material. */
   MINIMAL: 1,
-  /**
-   * REPRESENTATION - Asks for the resource as it is after the change. When a standard key is created, this includes
-   * its material.
-   */
+  /** REPRESENTATION - The resource as it is after the change. For a new standard key this includes its material. */
   REPRESENTATION: 2,
 } as const;
 
@@ -84,9 +84,9 @@ export namespace ReturnPreference {
   export type REPRESENTATION = typeof ReturnPreference.REPRESENTATION;
 }
 
-/** Names how material was encrypted for import. May grow. */
+/** Names how material was encrypted for import. The list may grow. */
 export const ImportEncryptionAlgorithm = {
-  /** UNSPECIFIED - Says nothing. Refused in requests. */
+  /** UNSPECIFIED - No algorithm. Rejected in requests. */
   UNSPECIFIED: 0,
   /** RSAES_OAEP_SHA_256 - RSAES-OAEP with SHA-256, MGF1 with SHA-256 and an empty label (RFC 8017 section 7.1). */
   RSAES_OAEP_SHA_256: 1,
@@ -102,24 +102,24 @@ export namespace ImportEncryptionAlgorithm {
 /**
  * Describes a key of a Key Protect instance, without its material.
  *
- * There is no field for material on purpose: whatever may print, store or cache a `Key` cannot
- * disclose one. Fields that Key Protect left out are empty.
+ * There is no field for material, on purpose: code that prints, stores or caches a `Key` cannot
+ * disclose material. Fields that Key Protect left out are empty.
  */
 export interface Key {
   /**
-   * Output only. ID that Key Protect gave the key: a UUID. It never changes and is never used
-   * again. Never an alias.
+   * Output only. ID that Key Protect gave the key: a UUID. It never changes and is never reused.
+   * Never an alias.
    */
   id: string;
   /** Output only. Display name. Names need not be unique, so they identify nothing. */
   name: string;
   /** Output only. Free text about the key; empty if it has none. */
   description: string;
-  /** Output only. Whether the key wraps other keys or is itself handed out. */
+  /** Output only. Whether the key wraps other keys or its own material can be read. */
   type: KeyType;
   /**
-   * Output only. Where the key is in its life cycle. `UNSPECIFIED` if Key Protect reported a state
-   * that this version of the gateway does not know.
+   * Output only. Stage of the key's life cycle. `UNSPECIFIED` if Key Protect reported a state that
+   * this version of the gateway does not know.
    */
   state: KeyState;
   /**
@@ -142,9 +142,9 @@ export interface Key {
     | Date
     | undefined;
   /**
-   * Output only. When the key becomes deactivated by itself. Unset if it does not expire. Key
-   * Protect notices an expiry within an hour, so a key may be read as active for that long after
-   * this time.
+   * Output only. When the key is deactivated automatically. Unset if it does not expire. Key
+   * Protect notices an expiry within an hour, so the key may still be reported as active for that
+   * long after this time.
    */
   expireTime:
     | Date
@@ -154,24 +154,27 @@ export interface Key {
     | Date
     | undefined;
   /**
-   * Output only. Whether the material was brought along instead of generated by Key Protect. An
-   * imported root key can be rotated only with new material.
+   * Output only. Whether the material was imported instead of generated by Key Protect. An imported
+   * root key can be rotated only with new material.
    */
   imported: boolean;
   /** Output only. Cloud resource name of the key. */
   crn: string;
   /**
-   * Output only. IAM ID of who created the key. Behind a gateway that uses its own credential, the
-   * gateway's.
+   * Output only. IAM ID of the user or service that created the key. If the gateway uses its own
+   * credential, this is the gateway's ID.
    */
   createdBy: string;
-  /** Output only. IAM ID of who deleted the key. Empty unless `state` is `DESTROYED`. */
+  /**
+   * Output only. IAM ID of the user or service that deleted the key. Empty unless `state` is
+   * `DESTROYED`.
+   */
   deletedBy: string;
-  /** Output only. What the material is for. Unset if Key Protect did not say. */
+  /** Output only. Cipher that the material is meant for. Unset if Key Protect did not say. */
   algorithm: KeyAlgorithm | undefined;
 }
 
-/** Describes the cipher that a key's material is meant for, in Key Protect's words. */
+/** Describes the cipher that a key's material is meant for, in Key Protect's terms. */
 export interface KeyAlgorithm {
   /**
    * Output only. Name of the cipher, such as `AES`. Instances of the current API answer
@@ -188,13 +191,13 @@ export interface KeyAlgorithm {
 }
 
 /**
- * Carries material of a root key, encrypted for its way to Key Protect so that neither the gateway
- * nor anything before it sees the material.
+ * Carries material of a root key, encrypted for Key Protect, so that neither the gateway nor any
+ * system in front of it sees the material.
  *
- * The way there: create a locker, retrieve it, encrypt the material with its public key, and send
- * the result with what proves that it belongs to the locker. The proof is `import_token` for
- * instances of the 2019 API, and `encrypted_nonce` with `initialization_vector` for instances of
- * the current API; a request carries exactly one of the two, the one that `RetrieveLocker` gave.
+ * To make it, create a locker, retrieve it, encrypt the material with its public key, and send the
+ * result with the proof that it belongs to the locker. The proof is `import_token` for instances of
+ * the 2019 API, and `encrypted_nonce` with `initialization_vector` for instances of the current
+ * API; a request carries exactly one of the two, the one that `RetrieveLocker` returned.
  */
 export interface EncryptedKeyMaterial {
   /**
@@ -206,7 +209,7 @@ export interface EncryptedKeyMaterial {
   ciphertext: Buffer;
   /**
    * Optional. Proof for instances of the 2019 API: `RetrieveLockerResponse.import_token`, returned
-   * unchanged. The UTF-8 bytes of the opaque text that Key Protect gave, 1 to 4096 bytes.
+   * unchanged. The UTF-8 bytes of the opaque text from Key Protect, 1 to 4096 bytes.
    */
   importToken: Buffer;
   /**
@@ -219,7 +222,7 @@ export interface EncryptedKeyMaterial {
   encryptedNonce: Buffer;
   /**
    * Optional. Initialization vector of `encrypted_nonce`, and required with it. 12 bytes for
-   * AES-GCM, 16 bytes for AES-CBC. Has to be fresh for every encryption.
+   * AES-GCM, 16 bytes for AES-CBC. It must be fresh for every encryption.
    */
   initializationVector: Buffer;
   /** Required. How `ciphertext` was made. */

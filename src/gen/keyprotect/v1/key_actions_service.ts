@@ -25,20 +25,20 @@ export const protobufFileName = "keyprotect/v1/key_actions_service.proto";
 export interface WrapKeyRequest {
   /**
    * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
-   * no aliases.
+   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
+   * aliases.
    */
   keyId: string;
   /**
    * Required. The data encryption key: 1 to 3072 bytes (4096 characters of base64, as Key Protect
-   * counts). Empty is refused, because Key Protect would generate a key instead: that is
-   * `GenerateDataKey`.
+   * counts). An empty value is rejected, because Key Protect would generate a key instead: use
+   * `GenerateDataKey` for that.
    */
   plaintext: Buffer;
   /**
    * Optional. Additional authenticated data: at most 126 strings of at most 255 characters each.
-   * Bound to the ciphertext but not contained in it, so the same strings in the same order are
-   * needed to unwrap. Not secret. Default none.
+   * They are bound to the ciphertext but not contained in it, so unwrapping needs the same strings
+   * in the same order. Not secret. Default none.
    */
   additionalAuthenticatedData: string[];
 }
@@ -47,12 +47,12 @@ export interface WrapKeyRequest {
 export interface WrapKeyResponse {
   /**
    * Output only. The wrapped key, opaque: at most 16384 bytes. These are the bytes that Key Protect
-   * prints as base64 text; callers that kept such text decode it once.
+   * prints as base64 text; callers that stored such text decode it once.
    */
   ciphertext: Buffer;
   /**
    * Output only. ID of the key version that wrapped. Empty for instances of the 2019 API, which do
-   * not tell.
+   * not report it.
    */
   keyVersionId: string;
 }
@@ -61,19 +61,19 @@ export interface WrapKeyResponse {
 export interface GenerateDataKeyRequest {
   /**
    * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
-   * no aliases.
+   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
+   * aliases.
    */
   keyId: string;
   /**
    * Optional. Additional authenticated data: at most 126 strings of at most 255 characters each.
-   * Bound to the ciphertext but not contained in it, so the same strings in the same order are
-   * needed to unwrap. Not secret. Default none.
+   * They are bound to the ciphertext but not contained in it, so unwrapping needs the same strings
+   * in the same order. Not secret. Default none.
    */
   additionalAuthenticatedData: string[];
   /**
-   * Optional. Whether to leave the plaintext out of the answer, for callers that prepare keys for
-   * somebody else. Default `false`.
+   * Optional. Whether to leave the plaintext out of the response, for callers that prepare keys for
+   * other services. Default `false`.
    */
   omitPlaintext: boolean;
 }
@@ -86,7 +86,7 @@ export interface GenerateDataKeyResponse {
   ciphertext: Buffer;
   /**
    * Output only. ID of the key version that wrapped. Empty for instances of the 2019 API, which do
-   * not tell.
+   * not report it.
    */
   keyVersionId: string;
 }
@@ -95,15 +95,15 @@ export interface GenerateDataKeyResponse {
 export interface UnwrapKeyRequest {
   /**
    * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
-   * no aliases.
+   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
+   * aliases.
    */
   keyId: string;
   /** Required. What `WrapKey` or `GenerateDataKey` returned: 1 to 16384 bytes. */
   ciphertext: Buffer;
   /**
-   * Optional. The strings that were given when the key was wrapped, in the same order: at most 126
-   * of at most 255 characters each. Default none.
+   * Optional. The strings that the key was wrapped with, in the same order: at most 126 of at most
+   * 255 characters each. Default none.
    */
   additionalAuthenticatedData: string[];
 }
@@ -120,7 +120,7 @@ export interface UnwrapKeyResponse {
   rewrappedCiphertext: Buffer;
   /**
    * Output only. ID of the key version that made `rewrapped_ciphertext`. Empty if there is none,
-   * and for instances of the 2019 API, which do not tell.
+   * and for instances of the 2019 API, which do not report it.
    */
   rewrappedKeyVersionId: string;
 }
@@ -129,35 +129,36 @@ export interface UnwrapKeyResponse {
 export interface RotateKeyRequest {
   /**
    * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know
-   * no aliases.
+   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
+   * aliases.
    */
   keyId: string;
   /**
-   * Where the material of the new version comes from. Unset, Key Protect generates it, which works
-   * for generated keys only; an imported key needs material, and a generated key refuses it.
+   * Material of the new version. If it is unset, Key Protect generates it, which works for
+   * generated keys only. An imported key needs material, and for a generated key material is
+   * rejected.
    */
   material:
     | //
     /** Optional. The material itself: 16, 24 or 32 bytes. */
     { $case: "keyMaterial"; value: Buffer }
     | //
-    /** Optional. Material that is encrypted for its way to Key Protect. */
+    /** Optional. Material that is encrypted for Key Protect. */
     { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
     | undefined;
   /**
    * Optional. A random UUID that makes repeating this request safe for as long as the deployment
-   * keeps its record: the key is not rotated a second time. Repeated by the same caller with the same
-   * fields, the request waits for the earlier one if that is still running, and returns what has
-   * come of it; after a refusal the ID is free again, and an unknown outcome stays UNKNOWN
-   * (OUTCOME_UNKNOWN). With other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
-   * A deployment that keeps no record refuses the field with INVALID_ARGUMENT
+   * stores the ID: the key is not rotated a second time. If the same caller repeats the request
+   * with the same fields, it waits for the earlier request if that is still running, and returns
+   * its outcome. After a rejection the ID is free again. An unknown outcome stays UNKNOWN
+   * (OUTCOME_UNKNOWN). With other fields the answer is INVALID_ARGUMENT (REQUEST_ID_REUSED). A
+   * deployment that stores no request IDs rejects the field with INVALID_ARGUMENT
    * (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
    */
   requestId: string;
   /**
    * Optional. How much of the rotated key to return. Default `MINIMAL`. `REPRESENTATION` costs one
-   * more upstream request, because Key Protect answers a rotation with nothing.
+   * more upstream request, because Key Protect's response to a rotation is empty.
    */
   returnPreference: ReturnPreference;
 }
@@ -174,7 +175,7 @@ export interface RotateKeyResponse {
     | undefined;
   /**
    * Output only. Whether an earlier request with the same `request_id` rotated the key. If the key
-   * was deleted since, the request fails with FAILED_PRECONDITION (KEY_DELETED).
+   * was deleted since then, the request fails with FAILED_PRECONDITION (KEY_DELETED).
    */
   replayed: boolean;
 }
@@ -732,9 +733,9 @@ export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
  * Uses root keys for envelope encryption: wraps and unwraps data encryption keys, and rotates the
  * root keys themselves.
  *
- * Not for encrypting payloads: wrap the key that encrypts them, and encrypt them where they are.
- * Not for standard keys, which wrap nothing. Metadata, deadlines and error details are described at
- * `KeysService`.
+ * It does not encrypt payloads: encrypt them locally with a data encryption key, and wrap that key
+ * here. It does not work with standard keys, which cannot wrap. Metadata, deadlines and error
+ * details are described at `KeysService`.
  */
 export type KeyActionsServiceService = typeof KeyActionsServiceService;
 export const KeyActionsServiceService = {
@@ -761,7 +762,7 @@ export const KeyActionsServiceService = {
     responseDeserialize: (value: Buffer): WrapKeyResponse => WrapKeyResponse.decode(value),
   },
   /**
-   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   * Generates a data encryption key of 32 bytes in Key Protect, and returns it plain and wrapped.
    *
    * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
    * call without a deadline gets 5 seconds.
@@ -785,17 +786,16 @@ export const KeyActionsServiceService = {
     responseDeserialize: (value: Buffer): GenerateDataKeyResponse => GenerateDataKeyResponse.decode(value),
   },
   /**
-   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
-   * version.
+   * Unwraps (decrypts) a data encryption key that any version of the same root key wrapped.
    *
-   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
-   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
-   * deadline gets 5 seconds.
+   * Safe to repeat. If the root key was rotated since then, the response also contains the data
+   * encryption key wrapped by the newest version. Store that in place of the old ciphertext. A call
+   * without a deadline gets 5 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
-   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
-   * with KEY_DELETED or KEY_STATE_INVALID.
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
    * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
@@ -810,14 +810,14 @@ export const KeyActionsServiceService = {
     responseDeserialize: (value: Buffer): UnwrapKeyResponse => UnwrapKeyResponse.decode(value),
   },
   /**
-   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
-   * older versions wrapped can still be unwrapped.
+   * Rotates a root key: creates a new version of it, which is used for all later wraps. Ciphertexts
+   * of older versions can still be unwrapped.
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
    * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
@@ -828,7 +828,7 @@ export const KeyActionsServiceService = {
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for. For a repeat that read alone.
+   * the representation was requested. A repeat with the same `request_id` does only that read.
    */
   rotateKey: {
     path: "/keyprotect.v1.KeyActionsService/RotateKey" as const,
@@ -857,7 +857,7 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    */
   wrapKey: handleUnaryCall<WrapKeyRequest, WrapKeyResponse>;
   /**
-   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   * Generates a data encryption key of 32 bytes in Key Protect, and returns it plain and wrapped.
    *
    * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
    * call without a deadline gets 5 seconds.
@@ -871,31 +871,30 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    */
   generateDataKey: handleUnaryCall<GenerateDataKeyRequest, GenerateDataKeyResponse>;
   /**
-   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
-   * version.
+   * Unwraps (decrypts) a data encryption key that any version of the same root key wrapped.
    *
-   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
-   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
-   * deadline gets 5 seconds.
+   * Safe to repeat. If the root key was rotated since then, the response also contains the data
+   * encryption key wrapped by the newest version. Store that in place of the old ciphertext. A call
+   * without a deadline gets 5 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
-   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
-   * with KEY_DELETED or KEY_STATE_INVALID.
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
    * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
    */
   unwrapKey: handleUnaryCall<UnwrapKeyRequest, UnwrapKeyResponse>;
   /**
-   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
-   * older versions wrapped can still be unwrapped.
+   * Rotates a root key: creates a new version of it, which is used for all later wraps. Ciphertexts
+   * of older versions can still be unwrapped.
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
    * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
@@ -906,7 +905,7 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for. For a repeat that read alone.
+   * the representation was requested. A repeat with the same `request_id` does only that read.
    */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
 }
@@ -941,7 +940,7 @@ export interface KeyActionsServiceClient extends Client {
     callback: (error: ServiceError | null, response: WrapKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Has Key Protect generate a data encryption key of 32 bytes, and returns it plain and wrapped.
+   * Generates a data encryption key of 32 bytes in Key Protect, and returns it plain and wrapped.
    *
    * Safe to repeat: each call gives another data encryption key, and an unused one costs nothing. A
    * call without a deadline gets 5 seconds.
@@ -969,17 +968,16 @@ export interface KeyActionsServiceClient extends Client {
     callback: (error: ServiceError | null, response: GenerateDataKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Unwraps (decrypts) a data encryption key that the same root key wrapped, with whichever
-   * version.
+   * Unwraps (decrypts) a data encryption key that any version of the same root key wrapped.
    *
-   * Safe to repeat. If the root key was rotated since, the answer also holds the data encryption
-   * key wrapped by the newest version; store it in place of the old ciphertext. A call without a
-   * deadline gets 5 seconds.
+   * Safe to repeat. If the root key was rotated since then, the response also contains the data
+   * encryption key wrapped by the newest version. Store that in place of the old ciphertext. A call
+   * without a deadline gets 5 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
-   * damaged ciphertext, without saying which; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION
-   * with KEY_DELETED or KEY_STATE_INVALID.
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID.
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
    * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
@@ -1000,14 +998,14 @@ export interface KeyActionsServiceClient extends Client {
     callback: (error: ServiceError | null, response: UnwrapKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Rotates a root key: gives it a new version, with which everything is wrapped from then on. What
-   * older versions wrapped can still be unwrapped.
+   * Rotates a root key: creates a new version of it, which is used for all later wraps. Ciphertexts
+   * of older versions can still be unwrapped.
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
    * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
@@ -1018,7 +1016,7 @@ export interface KeyActionsServiceClient extends Client {
    *
    * Upstream: `POST /api/v2/keys/{id}/actions/rotate` in the current dialect,
    * `POST /api/v2/keys/{id}?action=rotate` in the 2019 dialect; followed by the read of `GetKey` if
-   * the representation was asked for. For a repeat that read alone.
+   * the representation was requested. A repeat with the same `request_id` does only that read.
    */
   rotateKey(
     request: RotateKeyRequest,

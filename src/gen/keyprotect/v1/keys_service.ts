@@ -26,11 +26,11 @@ export const protobufFileName = "keyprotect/v1/keys_service.proto";
 export interface CreateKeyRequest {
   /**
    * Required. Display name: 2 to 90 characters, no control characters. Instances of the 2019 API
-   * allow 2 to 50 letters, digits and spaces. Must not contain personal details, as names are
-   * visible to everybody who may list keys.
+   * allow 2 to 50 letters, digits and spaces. It must not contain personal data, because every
+   * caller that may list keys sees names.
    */
   name: string;
-  /** Required. What the key is for: `ROOT` or `STANDARD`. There is no default. */
+  /** Required. Use of the key: `ROOT` or `STANDARD`. There is no default. */
   type: KeyType;
   /** Optional. Free text about the key: 2 to 240 characters. Default none. */
   description: string;
@@ -40,13 +40,13 @@ export interface CreateKeyRequest {
    */
   tags: string[];
   /**
-   * Optional. When the key becomes deactivated. Has to be in the future; cut to the second. Default
-   * never.
+   * Optional. When the key is deactivated. It must be in the future, and is truncated to the
+   * second. Default never.
    */
   expireTime:
     | Date
     | undefined;
-  /** Where the material comes from. Unset, Key Protect generates 256 bits. */
+  /** Material of the key. If it is unset, Key Protect generates 256 bits. */
   material:
     | //
     /**
@@ -55,19 +55,19 @@ export interface CreateKeyRequest {
      */
     { $case: "keyMaterial"; value: Buffer }
     | //
-    /** Optional. Material that is encrypted for its way to Key Protect. Root keys only. */
+    /** Optional. Material that is encrypted for Key Protect. Root keys only. */
     { $case: "encryptedKeyMaterial"; value: EncryptedKeyMaterial }
     | undefined;
   /** Optional. How much of the new key to return. Default `MINIMAL`. */
   returnPreference: ReturnPreference;
   /**
    * Optional. A random UUID that makes repeating this request safe for as long as the deployment
-   * keeps its record: no second key is created. Repeated by the same caller with the same
-   * fields, the request waits for the earlier one if that is still running, and returns what has
-   * come of it; after a refusal the ID is free again, and an unknown outcome stays UNKNOWN
-   * (OUTCOME_UNKNOWN). With other fields it is INVALID_ARGUMENT (REQUEST_ID_REUSED).
-   * A deployment that keeps no record refuses the field with INVALID_ARGUMENT
-   * (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
+   * stores the ID: no second key is created. If the same caller repeats the request with the same
+   * fields, it waits for the earlier request if that is still running, and returns its outcome.
+   * After a rejection the ID is free again. An unknown outcome stays UNKNOWN (OUTCOME_UNKNOWN).
+   * With other fields the answer is INVALID_ARGUMENT (REQUEST_ID_REUSED). A deployment that stores
+   * no request IDs rejects the field with INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of
+   * ignoring it. Default none.
    */
   requestId: string;
 }
@@ -75,22 +75,23 @@ export interface CreateKeyRequest {
 /** Holds the new key. */
 export interface CreateKeyResponse {
   /**
-   * Output only. The new key. With the preference `MINIMAL`, as much of it as Key Protect returns
-   * anyway, and at least the ID.
+   * Output only. The new key. With the preference `MINIMAL`, the fields that Key Protect returns
+   * without a further request, and at least the ID.
    */
   key:
     | Key
     | undefined;
   /**
    * Output only. Material of the new key: only for a standard key and the preference
-   * `REPRESENTATION`. Empty also if the material was not available yet, or if the answer is
-   * `replayed`; read it with `GetKeyMaterial` then.
+   * `REPRESENTATION`. Empty also if the material was not available yet, or if the response is
+   * `replayed`. Then read it with `GetKeyMaterial`.
    */
   keyMaterial: Buffer;
   /**
-   * Output only. Whether an earlier request with the same `request_id` created the key. Then `key` is
-   * the key as it is now, or its `id` alone if it could not be read, and `key_material` is empty; if
-   * the key was deleted since, the request fails with FAILED_PRECONDITION (KEY_DELETED).
+   * Output only. Whether an earlier request with the same `request_id` created the key. In that
+   * case `key` is the key as it is now, or its `id` alone if it could not be read, and
+   * `key_material` is empty; if the key was deleted since then, the request fails with
+   * FAILED_PRECONDITION (KEY_DELETED).
    */
   replayed: boolean;
 }
@@ -99,7 +100,7 @@ export interface CreateKeyResponse {
 export interface ListKeysRequest {
   /**
    * Optional. How many keys to return at most. 0 means the default of 200; values above 1000 are
-   * lowered to 1000; negative values are refused. A page may hold fewer keys and still not be the
+   * lowered to 1000; negative values are rejected. A page may have fewer keys and still not be the
    * last.
    */
   pageSize: number;
@@ -109,8 +110,8 @@ export interface ListKeysRequest {
    */
   pageToken: string;
   /**
-   * Optional. How many keys to pass over, counted from where the page would begin. Default 0;
-   * negative values are refused. Passing over more keys than there are gives an empty last page.
+   * Optional. How many keys to skip, counted from the start of the page. Default 0; negative values
+   * are rejected. Skipping more keys than exist gives an empty last page.
    */
   skip: number;
 }
@@ -130,7 +131,7 @@ export interface CountKeysRequest {
 /** Holds the number of keys. */
 export interface CountKeysResponse {
   /**
-   * Output only. How many keys the instance has that the gateway's credential may see, without
+   * Output only. Number of keys that the gateway's credential may see in the instance, without
    * deleted ones.
    */
   totalSize: number;
@@ -140,8 +141,7 @@ export interface CountKeysResponse {
 export interface GetKeyRequest {
   /**
    * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
-   * aliases.
+   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -156,8 +156,7 @@ export interface GetKeyResponse {
 export interface GetKeyMaterialRequest {
   /**
    * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
-   * aliases.
+   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -168,7 +167,7 @@ export interface GetKeyMaterialResponse {
   key:
     | Key
     | undefined;
-  /** Output only. The material, exactly as it was brought along or generated: 1 to 7500 bytes. */
+  /** Output only. The material, exactly as it was imported or generated: 1 to 7500 bytes. */
   keyMaterial: Buffer;
 }
 
@@ -176,15 +175,15 @@ export interface GetKeyMaterialResponse {
 export interface DeleteKeyRequest {
   /**
    * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect keeps for itself, such as `metadata` and `policies`. Key Protect documents deletion by
-   * ID only, so an alias may be answered with NOT_FOUND.
+   * Protect reserves, such as `metadata` and `policies`. Key Protect documents deletion by ID only,
+   * so an alias may be answered with NOT_FOUND.
    */
   keyId: string;
   /** Optional. How much of the deleted key to return. Default `MINIMAL`. */
   returnPreference: ReturnPreference;
   /**
    * Optional. Whether a key that does not exist, or is deleted already, counts as success. Default
-   * `false`. A key of another instance does not exist either, so an overlooked `x-kp-instance` goes
+   * `false`. A key of another instance does not exist either, so a missing `x-kp-instance` goes
    * unnoticed.
    */
   allowMissing: boolean;
@@ -933,18 +932,18 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
 /**
  * Manages the keys of a Key Protect instance: creates, lists, reads and deletes them.
  *
- * Not for using keys: `KeyActionsService` wraps, unwraps and rotates.
+ * To use keys, call `KeyActionsService`: it wraps, unwraps and rotates.
  *
  * Request metadata of every RPC of this package, all optional. `x-kp-instance` is the alias of a
  * configured instance; absent, the default instance is used; an alias that is not configured is
  * INVALID_ARGUMENT (INSTANCE_UNKNOWN). `x-correlation-id` (or `correlation-id`) is a UUID that
- * names the call in the gateway's log and at Key Protect; anything else is replaced by a fresh
- * UUID. `authorization` is `Bearer` and a token, for deployments that pass the caller's IAM token
- * through.
+ * identifies the call in the gateway's log and at Key Protect; any other value is replaced by a
+ * fresh UUID. `authorization` is `Bearer` and a token. It is used by deployments that pass the
+ * caller's IAM token through.
  *
  * Response metadata: `x-correlation-id` in the initial metadata and in the trailers. A failed call
- * has a `google.rpc.Status` in `grpc-status-details-bin`, as described at `ErrorReason`, and where
- * waiting helps (or repeating must not happen) `grpc-retry-pushback-ms`.
+ * has a `google.rpc.Status` in `grpc-status-details-bin`, as described at `ErrorReason`, and
+ * `grpc-retry-pushback-ms` where waiting helps or where the call must not be repeated.
  *
  * Deadlines: a call without one gets the default that its RPC states. The gateway answers a little
  * before the caller's deadline, so that the answer and its details arrive.
@@ -952,11 +951,11 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
   /**
-   * Creates a key, from material that is brought along or generated by Key Protect.
+   * Creates a key from imported material, or from material that Key Protect generates.
    *
-   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a second
-   * key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for
-   * the key before creating another one. A call without a deadline gets 30 seconds.
+   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
+   * look for the key before creating another one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
@@ -965,8 +964,8 @@ export const KeysServiceService = {
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was asked for and came without material. For a repeat the read
-   * of `GetKey` instead.
+   * representation of a standard key was requested and came without material. A repeat with the
+   * same `request_id` does the read of `GetKey` instead.
    */
   createKey: {
     path: "/keyprotect.v1.KeysService/CreateKey" as const,
@@ -981,16 +980,15 @@ export const KeysServiceService = {
    * Lists the keys of the instance page by page, ordered by ID, without material.
    *
    * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
-   * created or deleted between two pages move the others; the gateway notices when a page does not
-   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
-   * deadline gets 15 seconds.
+   * created or deleted between two pages shift the others. The gateway notices if a page does not
+   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
+   * a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
-   * page.
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
-   * be realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
+   * realigned.
    */
   listKeys: {
     path: "/keyprotect.v1.KeysService/ListKeys" as const,
@@ -1007,8 +1005,8 @@ export const KeysServiceService = {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
-   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
+   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -1028,11 +1026,11 @@ export const KeysServiceService = {
    * `DESTROYED`. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
-   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
-   * show deleted keys.
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that hide
+   * deleted keys.
    *
    * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
-   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from the response.
    */
   getKey: {
     path: "/keyprotect.v1.KeysService/GetKey" as const,
@@ -1046,8 +1044,8 @@ export const KeysServiceService = {
   /**
    * Reads a standard key with its material.
    *
-   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
-   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * Safe to repeat, but with a side effect: each call discloses a secret and is recorded by Key
+   * Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
    * without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
@@ -1068,13 +1066,13 @@ export const KeysServiceService = {
     responseDeserialize: (value: Buffer): GetKeyMaterialResponse => GetKeyMaterialResponse.decode(value),
   },
   /**
-   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   * Deletes a key. All data that only this key can unwrap becomes unreadable.
    *
-   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
-   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
-   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
-   * does not cover it. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND. It is
+   * answered with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the
+   * same call may have deleted the key. In the 2019 API deletion is final; in the current API a key
+   * can be restored for 30 days, though not through this service. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
@@ -1096,11 +1094,11 @@ export const KeysServiceService = {
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
   /**
-   * Creates a key, from material that is brought along or generated by Key Protect.
+   * Creates a key from imported material, or from material that Key Protect generates.
    *
-   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a second
-   * key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for
-   * the key before creating another one. A call without a deadline gets 30 seconds.
+   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
+   * look for the key before creating another one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
@@ -1109,24 +1107,23 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was asked for and came without material. For a repeat the read
-   * of `GetKey` instead.
+   * representation of a standard key was requested and came without material. A repeat with the
+   * same `request_id` does the read of `GetKey` instead.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
   /**
    * Lists the keys of the instance page by page, ordered by ID, without material.
    *
    * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
-   * created or deleted between two pages move the others; the gateway notices when a page does not
-   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
-   * deadline gets 15 seconds.
+   * created or deleted between two pages shift the others. The gateway notices if a page does not
+   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
+   * a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
-   * page.
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
-   * be realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
+   * realigned.
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
@@ -1135,8 +1132,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
-   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
+   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -1148,18 +1145,18 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * `DESTROYED`. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
-   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
-   * show deleted keys.
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that hide
+   * deleted keys.
    *
    * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
-   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from the response.
    */
   getKey: handleUnaryCall<GetKeyRequest, GetKeyResponse>;
   /**
    * Reads a standard key with its material.
    *
-   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
-   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * Safe to repeat, but with a side effect: each call discloses a secret and is recorded by Key
+   * Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
    * without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
@@ -1170,13 +1167,13 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    */
   getKeyMaterial: handleUnaryCall<GetKeyMaterialRequest, GetKeyMaterialResponse>;
   /**
-   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   * Deletes a key. All data that only this key can unwrap becomes unreadable.
    *
-   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
-   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
-   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
-   * does not cover it. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND. It is
+   * answered with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the
+   * same call may have deleted the key. In the 2019 API deletion is final; in the current API a key
+   * can be restored for 30 days, though not through this service. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;
@@ -1190,11 +1187,11 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
 
 export interface KeysServiceClient extends Client {
   /**
-   * Creates a key, from material that is brought along or generated by Key Protect.
+   * Creates a key from imported material, or from material that Key Protect generates.
    *
-   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a second
-   * key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`, look for
-   * the key before creating another one. A call without a deadline gets 30 seconds.
+   * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
+   * look for the key before creating another one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
@@ -1203,8 +1200,8 @@ export interface KeysServiceClient extends Client {
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
    * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was asked for and came without material. For a repeat the read
-   * of `GetKey` instead.
+   * representation of a standard key was requested and came without material. A repeat with the
+   * same `request_id` does the read of `GetKey` instead.
    */
   createKey(
     request: CreateKeyRequest,
@@ -1225,16 +1222,15 @@ export interface KeysServiceClient extends Client {
    * Lists the keys of the instance page by page, ordered by ID, without material.
    *
    * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
-   * created or deleted between two pages move the others; the gateway notices when a page does not
-   * continue where the last one ended, and realigns it or answers ABORTED. A call without a
-   * deadline gets 15 seconds.
+   * created or deleted between two pages shift the others. The gateway notices if a page does not
+   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
+   * a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED, upon which the caller starts again at the first
-   * page.
+   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice where a page has to
-   * be realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
+   * realigned.
    */
   listKeys(
     request: ListKeysRequest,
@@ -1257,8 +1253,8 @@ export interface KeysServiceClient extends Client {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's refusals of this request have no body, hence `upstreamReason` is empty, as it is with
-   * PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
+   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -1284,11 +1280,11 @@ export interface KeysServiceClient extends Client {
    * `DESTROYED`. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
-   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that do not
-   * show deleted keys.
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, from instances that hide
+   * deleted keys.
    *
    * Upstream: `GET /api/v2/keys/{id}/metadata` in the current dialect. The 2019 dialect has
-   * `GET /api/v2/keys/{id}` only; the gateway drops the material from its answer.
+   * `GET /api/v2/keys/{id}` only; the gateway drops the material from the response.
    */
   getKey(
     request: GetKeyRequest,
@@ -1308,8 +1304,8 @@ export interface KeysServiceClient extends Client {
   /**
    * Reads a standard key with its material.
    *
-   * Safe to repeat, but not free of consequences: each call discloses a secret and is recorded by
-   * Key Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * Safe to repeat, but with a side effect: each call discloses a secret and is recorded by Key
+   * Protect. Authorization rules have to name this RPC; a wildcard does not cover it. A call
    * without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
@@ -1334,13 +1330,13 @@ export interface KeysServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetKeyMaterialResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Deletes a key, and with it everything that can be unwrapped only by this key.
+   * Deletes a key. All data that only this key can unwrap becomes unreadable.
    *
-   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND, or with OK if
-   * `allow_missing` is set, or if an earlier attempt of the gateway for this very call may have been
-   * what deleted it. In the 2019 API deletion is final; in the current API a key can be restored for
-   * 30 days, though not through this service. Authorization rules have to name this RPC; a wildcard
-   * does not cover it. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second deletion changes nothing and is answered with NOT_FOUND. It is
+   * answered with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the
+   * same call may have deleted the key. In the 2019 API deletion is final; in the current API a key
+   * can be restored for 30 days, though not through this service. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND, or with KEY_DELETED if the key was deleted before;

@@ -10,14 +10,14 @@ export const protobufPackage = "keyprotect.v1";
 export const protobufFileName = "keyprotect/v1/locker.proto";
 
 /**
- * Describes a locker: a short-lived RSA key pair in Key Protect with whose public half material is
- * encrypted for import. The current API calls it an import token.
+ * Describes a locker: a short-lived RSA key pair in Key Protect. Material is encrypted for import
+ * with its public key. The current API calls it an import token.
  */
 export interface Locker {
   /**
    * Output only. ID of the locker: a UUID. Import tokens of the current API have none, so the
-   * gateway derives one from the instance and the creation time; it is the same on every replica
-   * and as long as the import token exists.
+   * gateway derives one from the instance and the creation time; it is the same on every replica,
+   * for as long as the import token exists.
    */
   id: string;
   /** Output only. When the locker was created, to the second. */
@@ -28,7 +28,7 @@ export interface Locker {
   expireTime:
     | Date
     | undefined;
-  /** Output only. How often the locker may be retrieved in all: 1 to 500. */
+  /** Output only. How often the locker may be retrieved in total: 1 to 500. */
   maxAllowedRetrievals: number;
   /** Output only. How often the locker may still be retrieved. 0 if it is used up. */
   remainingRetrievals: number;

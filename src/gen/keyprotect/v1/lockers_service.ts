@@ -37,7 +37,7 @@ export interface CreateLockerRequest {
 
 /** Holds the new locker. */
 export interface CreateLockerResponse {
-  /** Output only. The new locker, to be retrieved by its ID. */
+  /** Output only. The new locker. Retrieve it by its ID. */
   locker: Locker | undefined;
 }
 
@@ -45,12 +45,12 @@ export interface CreateLockerResponse {
 export interface ListLockersRequest {
   /**
    * Optional. How many lockers to return at most. 0 means the default of 200; values above 1000 are
-   * lowered to 1000; negative values are refused. An instance has one locker at most.
+   * lowered to 1000; negative values are rejected. An instance has one locker at most.
    */
   pageSize: number;
   /**
    * Optional. `next_page_token` of the page before. Default the first page, which today is the only
-   * one; any other token is refused.
+   * one; any other token is rejected.
    */
   pageToken: string;
 }
@@ -66,15 +66,15 @@ export interface ListLockersResponse {
   nextPageToken: string;
 }
 
-/** Asks to open a locker. */
+/** Asks to retrieve a locker. */
 export interface RetrieveLockerRequest {
   /** Required. ID of the locker: a UUID, as `CreateLocker` or `ListLockers` returned it. */
   lockerId: string;
 }
 
 /**
- * Holds what is needed to encrypt material for import. None of it is secret, but `import_token` and
- * `nonce` prove who retrieved the locker, so keep them to yourself.
+ * Holds the public key and the proof that an import needs. Nothing in it is a secret in itself, but
+ * `import_token` and `nonce` prove who retrieved the locker, so do not share them.
  */
 export interface RetrieveLockerResponse {
   /** Output only. The locker, after this retrieval. */
@@ -83,17 +83,17 @@ export interface RetrieveLockerResponse {
     | undefined;
   /**
    * Output only. Public key to encrypt the material with: RSA of 4096 bits as a DER
-   * `SubjectPublicKeyInfo` (RFC 5280 section 4.1), whatever form Key Protect sent it in.
+   * `SubjectPublicKeyInfo` (RFC 5280 section 4.1), in whatever form Key Protect sent it.
    */
   publicKey: Buffer;
   /**
-   * Output only. For `EncryptedKeyMaterial.import_token`, to be returned unchanged: the UTF-8 bytes
-   * of the opaque text that Key Protect gave. Empty for instances of the current API.
+   * Output only. Value for `EncryptedKeyMaterial.import_token`, to be sent unchanged: the UTF-8
+   * bytes of the opaque text from Key Protect. Empty for instances of the current API.
    */
   importToken: Buffer;
   /**
-   * Output only. For `EncryptedKeyMaterial.encrypted_nonce`, to be encrypted with the material: 12
-   * bytes. Empty for instances of the 2019 API.
+   * Output only. Nonce for `EncryptedKeyMaterial.encrypted_nonce`, to be encrypted with the
+   * material: 12 bytes. Empty for instances of the 2019 API.
    */
   nonce: Buffer;
 }
@@ -441,25 +441,25 @@ export const RetrieveLockerResponse: MessageFns<RetrieveLockerResponse> = {
 };
 
 /**
- * Makes and opens lockers, through which material of root keys is brought to Key Protect without
- * anybody on the way seeing it: create a locker, retrieve it, encrypt the material with its public
- * key, and create or rotate a key with the result (see `EncryptedKeyMaterial`).
+ * Creates and retrieves lockers. With a locker, material of root keys is imported into Key Protect
+ * without any system in between seeing it: create a locker, retrieve it, encrypt the material with
+ * its public key, and create or rotate a key with the result (see `EncryptedKeyMaterial`).
  *
- * Not for storing anything: a locker lives for a day at most. An instance has one locker; creating
+ * A locker stores nothing, and lives for a day at most. An instance has one locker; creating
  * another replaces it, for all users of the instance. In the current API lockers are called import
  * tokens. Metadata, deadlines and error details are described at `KeysService`.
  */
 export type LockersServiceService = typeof LockersServiceService;
 export const LockersServiceService = {
   /**
-   * Creates the locker of the instance, in place of the one it may have.
+   * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is refused. A call without a deadline gets 30 seconds.
+   * that one is rejected. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
    * that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
@@ -476,7 +476,7 @@ export const LockersServiceService = {
     responseDeserialize: (value: Buffer): CreateLockerResponse => CreateLockerResponse.decode(value),
   },
   /**
-   * Lists the lockers of the instance without opening them: none or one.
+   * Lists the lockers of the instance without using up a retrieval: none or one.
    *
    * Safe to repeat. A call without a deadline gets 15 seconds.
    *
@@ -496,7 +496,7 @@ export const LockersServiceService = {
     responseDeserialize: (value: Buffer): ListLockersResponse => ListLockersResponse.decode(value),
   },
   /**
-   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * Retrieves the public key and the proof that an import needs, and uses up one retrieval of the
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
@@ -508,10 +508,11 @@ export const LockersServiceService = {
    * OUTCOME_UNKNOWN.
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
-   * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
-   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
-   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
+   * current dialect. The latter returns the import token that the instance has at that moment. If
+   * it is not the requested one, the answer is NOT_FOUND, but one of its retrievals is used up
+   * nevertheless. Two import tokens of the same second cannot be told apart, because Key Protect
+   * dates them to the second. Material encrypted for the older one then fails with
+   * IMPORT_NONCE_REJECTED.
    */
   retrieveLocker: {
     path: "/keyprotect.v1.LockersService/RetrieveLocker" as const,
@@ -528,14 +529,14 @@ export const LockersServiceService = {
 
 export interface LockersServiceServer extends UntypedServiceImplementation {
   /**
-   * Creates the locker of the instance, in place of the one it may have.
+   * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is refused. A call without a deadline gets 30 seconds.
+   * that one is rejected. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
    * that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
@@ -543,7 +544,7 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    */
   createLocker: handleUnaryCall<CreateLockerRequest, CreateLockerResponse>;
   /**
-   * Lists the lockers of the instance without opening them: none or one.
+   * Lists the lockers of the instance without using up a retrieval: none or one.
    *
    * Safe to repeat. A call without a deadline gets 15 seconds.
    *
@@ -555,7 +556,7 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    */
   listLockers: handleUnaryCall<ListLockersRequest, ListLockersResponse>;
   /**
-   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * Retrieves the public key and the proof that an import needs, and uses up one retrieval of the
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
@@ -567,24 +568,25 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    * OUTCOME_UNKNOWN.
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
-   * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
-   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
-   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
+   * current dialect. The latter returns the import token that the instance has at that moment. If
+   * it is not the requested one, the answer is NOT_FOUND, but one of its retrievals is used up
+   * nevertheless. Two import tokens of the same second cannot be told apart, because Key Protect
+   * dates them to the second. Material encrypted for the older one then fails with
+   * IMPORT_NONCE_REJECTED.
    */
   retrieveLocker: handleUnaryCall<RetrieveLockerRequest, RetrieveLockerResponse>;
 }
 
 export interface LockersServiceClient extends Client {
   /**
-   * Creates the locker of the instance, in place of the one it may have.
+   * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is refused. A call without a deadline gets 30 seconds.
+   * that one is rejected. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which creating another locker does no more harm than replace the one
+   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
    * that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
@@ -606,7 +608,7 @@ export interface LockersServiceClient extends Client {
     callback: (error: ServiceError | null, response: CreateLockerResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists the lockers of the instance without opening them: none or one.
+   * Lists the lockers of the instance without using up a retrieval: none or one.
    *
    * Safe to repeat. A call without a deadline gets 15 seconds.
    *
@@ -632,7 +634,7 @@ export interface LockersServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListLockersResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Retrieves what is needed to encrypt material for import, and uses up one retrieval of the
+   * Retrieves the public key and the proof that an import needs, and uses up one retrieval of the
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
@@ -644,10 +646,11 @@ export interface LockersServiceClient extends Client {
    * OUTCOME_UNKNOWN.
    *
    * Upstream: `GET /api/v2/lockers/{id}` in the 2019 dialect, `GET /api/v2/import_token` in the
-   * current dialect. The latter returns whichever import token the instance has; if it is not the
-   * one asked for, that is NOT_FOUND, but one of its retrievals is used up nevertheless. Two import
-   * tokens of the same second cannot be told apart, because Key Protect dates them to the second;
-   * what is encrypted for the older one then fails with IMPORT_NONCE_REJECTED.
+   * current dialect. The latter returns the import token that the instance has at that moment. If
+   * it is not the requested one, the answer is NOT_FOUND, but one of its retrievals is used up
+   * nevertheless. Two import tokens of the same second cannot be told apart, because Key Protect
+   * dates them to the second. Material encrypted for the older one then fails with
+   * IMPORT_NONCE_REJECTED.
    */
   retrieveLocker(
     request: RetrieveLockerRequest,

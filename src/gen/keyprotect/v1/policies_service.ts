@@ -25,8 +25,7 @@ export const protobufFileName = "keyprotect/v1/policies_service.proto";
 export interface GetKeyPoliciesRequest {
   /**
    * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
-   * aliases.
+   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -41,8 +40,7 @@ export interface GetKeyPoliciesResponse {
 export interface ReplaceKeyPoliciesRequest {
   /**
    * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect keeps for itself, such as `metadata` and `policies`. Instances of the 2019 API know no
-   * aliases.
+   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /** Required. The policies to be set: 1 or 2, at most one of each kind, each with its kind set. */
@@ -253,8 +251,8 @@ export const ReplaceKeyPoliciesResponse: MessageFns<ReplaceKeyPoliciesResponse> 
 /**
  * Reads and replaces the policies of single keys.
  *
- * Not for policies of a whole instance, which are the operator's. Metadata, deadlines and error
- * details are described at `KeysService`.
+ * It does not serve policies of a whole instance; these belong to the instance's operator.
+ * Metadata, deadlines and error details are described at `KeysService`.
  */
 export type PoliciesServiceService = typeof PoliciesServiceService;
 export const PoliciesServiceService = {
@@ -282,8 +280,7 @@ export const PoliciesServiceService = {
     responseDeserialize: (value: Buffer): GetKeyPoliciesResponse => GetKeyPoliciesResponse.decode(value),
   },
   /**
-   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
-   * alone.
+   * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
    * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
    * seconds.
@@ -324,8 +321,7 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
    */
   getKeyPolicies: handleUnaryCall<GetKeyPoliciesRequest, GetKeyPoliciesResponse>;
   /**
-   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
-   * alone.
+   * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
    * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
    * seconds.
@@ -370,8 +366,7 @@ export interface PoliciesServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetKeyPoliciesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Replaces the policies of a key whose kinds the request contains, and leaves the other kinds
-   * alone.
+   * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
    * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
    * seconds.

@@ -12,8 +12,8 @@ export const protobufFileName = "keyprotect/v1/policy.proto";
 /**
  * Describes one policy of a key.
  *
- * In an answer, everything is set that Key Protect told. In a request, only `kind` counts; the
- * other fields are ignored, so that a policy that was read can be changed and sent back.
+ * In a response, all fields are set that Key Protect reported. In a request, only `kind` is used
+ * and the other fields are ignored, so that a policy that was read can be changed and sent back.
  */
 export interface KeyPolicy {
   /** Output only. Cloud resource name of the policy. */
@@ -26,38 +26,38 @@ export interface KeyPolicy {
   updateTime:
     | Date
     | undefined;
-  /** Output only. IAM ID of who first set the policy. */
+  /** Output only. IAM ID of the user or service that first set the policy. */
   createdBy: string;
-  /** Output only. IAM ID of who last replaced the policy. */
+  /** Output only. IAM ID of the user or service that last replaced the policy. */
   updatedBy: string;
   /**
-   * What the policy governs. Has to be set in requests. May grow: an answer with a kind that the
-   * caller's version does not know arrives unset and has to be passed over.
+   * Kind of the policy. It must be set in requests. The list may grow: a kind that the caller's
+   * version does not know arrives unset. Ignore such a policy.
    */
   kind:
     | //
-    /** Optional. Has Key Protect rotate the key by itself. */
+    /** Optional. Makes Key Protect rotate the key automatically. */
     { $case: "rotation"; value: RotationPolicy }
     | //
-    /** Optional. Makes deletion of the key need two people. Not in the 2019 API. */
+    /** Optional. Requires two users to delete the key. Not in the 2019 API. */
     { $case: "dualAuthDelete"; value: DualAuthDeletePolicy }
     | undefined;
 }
 
 /**
- * Has Key Protect rotate a generated root key by itself. Imported keys and standard keys cannot
- * have this policy.
+ * Makes Key Protect rotate a generated root key automatically. Imported keys and standard keys
+ * cannot have this policy.
  */
 export interface RotationPolicy {
-  /** Required. How long until the next rotation, in months of 30 days: 1 to 12. */
+  /** Required. Time until the next rotation, in months of 30 days: 1 to 12. */
   intervalMonths: number;
 }
 
-/** Makes deletion of a key need the authorization of two different users. */
+/** Requires the authorization of two different users to delete a key. */
 export interface DualAuthDeletePolicy {
   /**
-   * Optional. Whether two users are needed. Default `false`. Once `true` for a key, it cannot be
-   * taken back.
+   * Optional. Whether two users are needed. Default `false`. Once it is `true` for a key, it cannot
+   * be revoked.
    */
   enabled: boolean;
 }
