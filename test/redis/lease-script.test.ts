@@ -1,4 +1,4 @@
-/** The script in Redis does what its model does, and what it grants keeps the laws of a shared quota. */
+/** The script in a real Redis: it agrees with its model, and its grants never exceed the quota. */
 import { setTimeout } from "node:timers/promises";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -71,11 +71,11 @@ const step = fc.oneof(
       member: fc.integer({ min: 0, max: 4 }),
     }),
   },
-  // The times for the next probe, the next cut, and the end of the group's youth have come.
+  // The next probe and the next decrease are due, and the group is no longer young.
   { weight: 2, arbitrary: fc.constant({ kind: "wait" as const }) },
 );
 
-test("agrees with its model, and never grants more than the quota to all together", async () => {
+test("the script agrees with its model and never grants more than the quota in total", async () => {
   await fc.assert(
     fc.asyncProperty(
       known,
@@ -132,8 +132,8 @@ test("agrees with its model, and never grants more than the quota to all togethe
           // Without a known quota a member counts with what it uses.
           const isBounded = lease.quotaPerSecond < Number.POSITIVE_INFINITY;
           held.set(memberId, isBounded ? lease.ratePerSecond : each.accepted);
-          // The law: what is granted now, together with what the others hold, is no more than the quota, but for the little that
-          // nobody goes without.
+          // The grant and what the others hold are at most the quota, apart from the minimum that
+          // every member gets.
           const all = [...held.values()].reduce((total, value) => total + value, 0);
           const others = all - lease.ratePerSecond;
           const least = Math.min(0.5, lease.quotaPerSecond / (20 * lease.members));
@@ -147,7 +147,7 @@ test("agrees with its model, and never grants more than the quota to all togethe
   );
 }, 60_000);
 
-test("forgets a member whose lease has ended", async () => {
+test("a member whose lease has ended is forgotten", async () => {
   const key = newKey();
   await ask(key, asking("gone", 500), 50);
   await ask(key, asking("here", 500), 50);
@@ -158,20 +158,20 @@ test("forgets a member whose lease has ended", async () => {
   expect(lease?.ratePerSecond).toBeCloseTo(98.5, 6);
 });
 
-test("where nobody holds a lease any more, nobody gets more than it has", async () => {
+test("a group without leases grants no member more than it has", async () => {
   const key = newKey();
   const names = ["a", "b", "c", "d"];
   for (const name of names) await ask(key, { ...asking(name, 30), hasPerSecond: 20 }, 50);
   await redis.eval(setFields, [key], ["born", 0]);
   await setTimeout(100);
-  // Redis was away: all of them go on sending what they were left with.
+  // After Redis was away, all members still send what they had.
   for (const name of names) {
     const { lease } = await ask(key, { ...asking(name, 30), hasPerSecond: 20 }, leaseMs);
     expect(lease?.ratePerSecond).toBeCloseTo(20, 6);
   }
 });
 
-test("keeps a group for ten minutes after its last member, and no longer", async () => {
+test("a group is kept for ten minutes after its last renewal", async () => {
   const key = newKey();
   await ask(key, asking("a", 1), leaseMs);
   const left = Number(server.cli("PTTL", key));
@@ -179,7 +179,7 @@ test("keeps a group for ten minutes after its last member, and no longer", async
   expect(left).toBeLessThanOrEqual(600_000);
 });
 
-test("takes no more than 256 members", async () => {
+test("a group has at most 256 members", async () => {
   const key = newKey();
   for (let at = 0; at < 256; at += 1) await ask(key, asking(`m${at}`, 1), 60_000);
   await expect(ask(key, asking("one-more", 1), 60_000)).rejects.toMatchObject({ code: "FAILED" });
@@ -187,7 +187,7 @@ test("takes no more than 256 members", async () => {
 });
 
 test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9".repeat(400), ""])(
-  "grants what is right to whoever asks, though every field was overwritten with %j",
+  "the script never grants more than the quota though every field was overwritten with %j",
   async (junk) => {
     const key = newKey();
     await ask(key, asking("a", 500), leaseMs);
@@ -218,7 +218,7 @@ test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9"
   },
 );
 
-test("is not led astray by entries from a clock that was ahead", async () => {
+test("entries from a clock that was ahead do not count", async () => {
   const key = newKey();
   const { now } = await ask(key, asking("a", 500), leaseMs);
   const future = now + 3_600_000;

@@ -1,4 +1,4 @@
-/** Four gateways on one quota of 100 calls per second, with a real Redis and real time. */
+/** Four members on one quota of 100 requests per second, with a real Redis and real time. */
 import { afterEach, describe, expect, test } from "vitest";
 import { startRedisServer } from "../support/redis-server.ts";
 import { eventually } from "../support/eventually.ts";
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe("a group that Redis serves", idle, () => {
-  test("gives a late member its equal part within five seconds, and never more than the quota to all", async () => {
+  test("a late member gets its equal part within five seconds, and the total never exceeds the quota", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c");
     await eventually(isShared);
@@ -41,7 +41,7 @@ describe("a group that Redis serves", idle, () => {
     expect(members.map(({ share }) => share.state.members)).toEqual([4, 4, 4, 4]);
   });
 
-  test("gives what one does not want to the others", async () => {
+  test("a part that one member does not want goes to the others", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     const [first] = members;
@@ -52,7 +52,7 @@ describe("a group that Redis serves", idle, () => {
     expect(first.perSecond).toBeGreaterThanOrEqual(4.9);
   });
 
-  test("passes on at once what a member leaves behind", async () => {
+  test("the part of a member that leaves goes to the others at once", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     await eventually(isShared);
@@ -63,7 +63,7 @@ describe("a group that Redis serves", idle, () => {
   });
 
   test.each(["FLUSHALL", "SCRIPT FLUSH"])(
-    "comes through %s without exceeding the quota",
+    "a group recovers from %s without exceeding the quota",
     async (command) => {
       await using redis = await startRedisServer();
       join(redis.url, "a", "b", "c", "d");
@@ -76,7 +76,7 @@ describe("a group that Redis serves", idle, () => {
     },
   );
 
-  test("lowers the quota once for all of a group's refusals", async () => {
+  test("refusals of several members lower the quota once", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     await eventually(isShared);
@@ -91,7 +91,7 @@ describe("a group that Redis serves", idle, () => {
 });
 
 describe("a group without Redis", idle, () => {
-  test("starts with its slices, at once, and ramps up to leases when Redis comes", async () => {
+  test("members start without Redis at their equal parts and rise to leases when Redis comes", async () => {
     await using redis = await startRedisServer();
     await redis.kill();
     join(redis.url, "a", "b", "c", "d");
@@ -103,7 +103,7 @@ describe("a group without Redis", idle, () => {
     expect(isShared()).toBe(true);
   });
 
-  test("keeps its leases, falls back to slices, and returns when Redis does", async () => {
+  test("members keep their leases without Redis, fall back to equal parts, and return with Redis", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     for (const [at, member] of members.entries()) member.wants = at === 0 ? greedy : 5;
@@ -123,7 +123,7 @@ describe("a group without Redis", idle, () => {
     expect(isShared()).toBe(true);
   });
 
-  test("never waits for a Redis that hangs, and serves on when it wakes", async () => {
+  test("members never wait for a Redis that hangs, and use leases again when it resumes", async () => {
     await using redis = await startRedisServer();
     const { logger, lines } = createLogSink();
     for (const id of ["a", "b", "c", "d"]) {

@@ -1,16 +1,16 @@
-/** What callers want, as the times at which calls come in. */
+/** Demands: the times at which calls arrive. */
 import { exponential } from "./random.ts";
 
-/** Gives the time of the call after the one at `after`, in milliseconds; `undefined` for no more. */
+/** Returns the time of the call after `after`, in milliseconds; `undefined` for no more calls. */
 export type Demand = (after: number, random: () => number) => number | undefined;
 
-/** Comes in at random, that many per second on average. */
+/** Calls at random times, `perSecond` on average. */
 export const poisson =
   (perSecond: number): Demand =>
   (after, random) =>
     after + exponential(random, 1000 / perSecond);
 
-/** Comes in at random for 1.3 s, then not at all for 0.7 s. */
+/** Calls at random times for 1.3 s, then none for 0.7 s. */
 export const onOff =
   (perSecond: number): Demand =>
   (after, random) => {
@@ -18,7 +18,7 @@ export const onOff =
     return next % 2000 < 1300 ? next : Math.floor(next / 2000 + 1) * 2000 + random();
   };
 
-/** Comes in `size` at a time, that often. */
+/** `size` calls at once, every `everyMs`. */
 export function bursts(size: number, everyMs: number): Demand {
   let left = 0;
   return (after) => {
@@ -31,7 +31,7 @@ export function bursts(size: number, everyMs: number): Demand {
   };
 }
 
-/** What the first wants before that time, what the second wants after it. */
+/** The first demand before `atMs`, the second after it. */
 export const changing =
   (first: Demand, atMs: number, second: Demand): Demand =>
   (after, random) => {

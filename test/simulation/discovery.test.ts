@@ -34,7 +34,7 @@ test.for([
   [200, "a fixed second", fixedSecond],
   [200, "a sliding second", slidingSecond],
   [200, "a sliding second that counts refusals", countsRefusals],
-] as const)("finds and uses most of %d per second at %s", ([rate, , create]) => {
+] as const)("a search finds and uses 97 % of %d per second at %s", ([rate, , create]) => {
   for (const seed of [1, 2]) {
     const { goodput, refusedShare } = discover(rate, create, { seed });
     expect(goodput).toBeGreaterThanOrEqual(0.97);
@@ -42,51 +42,54 @@ test.for([
   }
 });
 
-test("finds and uses 97 % of 2,000 per second", () => {
+test("a search finds and uses 97 % of 2,000 per second", () => {
   const { goodput, refusedShare } = discover(2_000, smallBucket, { warmUp: 180, seconds: 280 });
   expect(goodput).toBeGreaterThanOrEqual(0.97);
   expect(refusedShare).toBeLessThanOrEqual(0.0005);
 });
 
-// One request more or less is a percent of these: the law settles lower than elsewhere.
+// One request is a percent of these quotas: the rate settles lower than elsewhere.
 test.for([
   [100, "a sliding second", slidingSecond, 0.955],
   [20, "a bucket of 5", (rate: number) => tokenBucket(rate, 5), 0.97],
-] as const)("uses most of %d per second at %s", ([rate, , create, least]) => {
-  const { goodput, refusedShare } = discover(rate, create);
-  expect(goodput).toBeGreaterThanOrEqual(least);
-  expect(refusedShare).toBeLessThanOrEqual(0.0005);
-});
+] as const)(
+  "a search finds and uses most of a small quota of %d per second at %s",
+  ([rate, , create, least]) => {
+    const { goodput, refusedShare } = discover(rate, create);
+    expect(goodput).toBeGreaterThanOrEqual(least);
+    expect(refusedShare).toBeLessThanOrEqual(0.0005);
+  },
+);
 
-test("uses 97 % of a bucket on a rough network", () => {
+test("a search finds and uses 97 % of a bucket on a rough network", () => {
   const { goodput, refusedShare } = discover(200, smallBucket, { network: rough });
   expect(goodput).toBeGreaterThanOrEqual(0.97);
   expect(refusedShare).toBeLessThanOrEqual(0.0005);
 });
 
-test("finds the quota of a minute, which it can only see by using it up", () => {
+test("a search finds a quota per minute, which shows only when it is used up", () => {
   const { goodput, refusedShare } = discover(100, fixedMinute, { warmUp: 600, seconds: 2_400 });
   expect(goodput).toBeGreaterThanOrEqual(0.95);
   expect(refusedShare).toBeLessThanOrEqual(0.002);
 });
 
-test("loses a few percent where each refusal is punished with ten seconds", () => {
+test("a penalty of ten seconds per refusal costs a few percent of the quota", () => {
   const { goodput, refusedShare } = discover(100, boxed, { seconds: 2_400 });
   expect(goodput).toBeGreaterThanOrEqual(0.93);
   expect(refusedShare).toBeLessThanOrEqual(0.0005);
 });
 
-test("gets out of a penalty that each further request prolongs", () => {
+test("a lockout ends though each further request prolongs the penalty", () => {
   const { goodput, run } = discover(100, trap, { seconds: 2_400 });
   expect(goodput).toBeGreaterThanOrEqual(0.88);
   expect(run.controller.phase).not.toBe("blackout");
 });
 
-test("sends four requests a second at most into a blackout", () => {
+test("a lockout gets at most four requests a second", () => {
   const { run } = discover(100, boxed, { seconds: 60, warmUp: 0 });
-  const dark = run.seconds.filter(
+  const locked = run.seconds.filter(
     ({ phase }, second) => phase === "blackout" && run.seconds[second - 1]?.phase === "blackout",
   );
-  expect(dark.length).toBeGreaterThan(5);
-  for (const { accepted, refused } of dark) expect(accepted + refused).toBeLessThanOrEqual(5);
+  expect(locked.length).toBeGreaterThan(5);
+  for (const { accepted, refused } of locked) expect(accepted + refused).toBeLessThanOrEqual(5);
 });

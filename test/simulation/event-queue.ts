@@ -1,4 +1,4 @@
-/** Events in the order of their time (a binary heap); those of the same time in no particular order. */
+/** Events in the order of their time, as a binary heap. Events of one time come in any order. */
 export interface TimedEvent {
   at: number;
 }

@@ -1,4 +1,4 @@
-/** The rate of a member that shares its quota with nobody: the law of the lease script by itself. */
+/** The rate of the only member of a group: the law of the lease script by itself. */
 import { createDemandEstimate } from "../../src/quota-share/demand-estimate.ts";
 import { createFallbackShare } from "../../src/quota-share/fallback-share.ts";
 import { leaseMs } from "../../src/quota-share/lease.ts";
@@ -10,8 +10,8 @@ const refusalGapMs = 300;
 const boundless = Number.POSITIVE_INFINITY;
 
 /**
- * Does what `quota-share.ts` and `gateway/quota.ts` do, without the time that Redis takes. The model
- * stands for the script; `test/redis/lease-script.test.ts` proves that they agree.
+ * Does the same as `quota-share.ts` and `gateway/quota.ts`, without the time that Redis takes. The
+ * model stands for the script; `test/redis/lease-script.test.ts` shows that they agree.
  */
 export const createGroupRate: typeof createAdaptiveRate = (
   settings,

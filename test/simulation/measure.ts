@@ -8,7 +8,7 @@ export interface Measure {
   readonly refused: number;
 }
 
-/** Sums a run up, from one second (inclusive) to another (exclusive). */
+/** Sums up the seconds of a run from `from` (inclusive) to `to` (exclusive). */
 export function measure(run: Run, quota: number, from = 0, to = run.seconds.length): Measure {
   let accepted = 0;
   let refused = 0;
@@ -23,7 +23,7 @@ export function measure(run: Run, quota: number, from = 0, to = run.seconds.leng
   };
 }
 
-/** The most requests that left within a window of that length (its end excluded), in milliseconds. */
+/** The most requests that left within a window of `windowMs` milliseconds, its end excluded. */
 export function mostWithin(sends: readonly number[], windowMs: number): number {
   let most = 0;
   let first = 0;

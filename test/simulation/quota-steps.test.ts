@@ -31,14 +31,14 @@ const settings = [
   ["a ceiling of 400", { mode: "down-only", ceilingPerSecond: 400 }],
 ] as const;
 
-describe.for(settings)("from 200 to 50 to 400 per second with %s", ([, law]) => {
+describe.for(settings)("changes of %s", ([name, law]) => {
   test.for([
     ["a bucket of 20", () => tokenBucket(200, 20), steady],
     ["a bucket of 20 on a rough network", () => tokenBucket(200, 20), rough, 0.015],
-    // What it holds hides for seconds that the rate is too high.
+    // The tokens in the bucket hide for seconds that the rate is too high.
     ["a bucket of 200", () => tokenBucket(200, 200), steady, 0.01, 0.002],
   ] as const)(
-    "follows %s within two seconds down, and up again",
+    `with ${name} the rate follows %s from 200 to 50 per second in two seconds, and up to 400`,
     ([, create, network, most = 0.01, mostLater = 0.001]) => {
       const run = stepping({ settings: law, upstream: create(), network });
       expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(most);
@@ -51,16 +51,19 @@ describe.for(settings)("from 200 to 50 to 400 per second with %s", ([, law]) => 
   test.for([
     ["a fixed second", () => fixedWindow(200, 1_000)],
     ["a sliding second", () => slidingSecond(200)],
-    // What was refused takes the place of what would have been let through, and is taken for a lower quota at first.
+    // Refused requests take the place of accepted ones and look like a lower quota at first.
     ["a sliding second that counts refusals", () => slidingSecond(200, true), 0.93],
-  ] as const)("follows %s within two seconds down, and up again", ([, create, least = 0.95]) => {
-    const run = stepping({ settings: law, upstream: create(), network: steady });
-    expect(measure(run, 50, dropAt, dropAt + 2).refused).toBeLessThan(60);
-    expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(0.01);
-    expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(least);
-    expect(measure(run, 50, dropAt + 12, riseAt).refusedShare).toBeLessThan(0.001);
-    expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
-  });
+  ] as const)(
+    `with ${name} the rate follows %s from 200 to 50 per second in two seconds, and up to 400`,
+    ([, create, least = 0.95]) => {
+      const run = stepping({ settings: law, upstream: create(), network: steady });
+      expect(measure(run, 50, dropAt, dropAt + 2).refused).toBeLessThan(60);
+      expect(measure(run, 50, dropAt + 2, dropAt + 12).refusedShare).toBeLessThan(0.01);
+      expect(measure(run, 50, dropAt + 10, dropAt + 70).goodput).toBeGreaterThanOrEqual(least);
+      expect(measure(run, 50, dropAt + 12, riseAt).refusedShare).toBeLessThan(0.001);
+      expect(secondsToRecover(run)).toBeLessThanOrEqual(longestHold + 120);
+    },
+  );
 });
 
 /** The shares of refusals from two to twelve seconds after each of twenty drops, in order. */
@@ -92,7 +95,7 @@ function drops(from: number, to: number, create: () => SimulatedUpstream) {
   return shares.toSorted((one, other) => one - other);
 }
 
-test("what is late of the refusals of a drop does not lower the rate that was found", () => {
+test("late refusals of a drop do not lower the rate that was found", () => {
   for (let seed = 1; seed <= 40; seed++) {
     const run = simulate({
       settings: { mode: "down-only", ceilingPerSecond: 400 },
@@ -106,7 +109,7 @@ test("what is late of the refusals of a drop does not lower the rate that was fo
   }
 });
 
-describe("whenever within a second the quota falls", () => {
+describe("drops at twenty moments of a second", () => {
   test.for([
     [200, 50, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
     [100, 60, "a bucket", (rate: number) => tokenBucket(rate, rate / 10), 0.01],
@@ -115,29 +118,36 @@ describe("whenever within a second the quota falls", () => {
     [200, 50, "a sliding second", slidingSecond, 0.01],
     [100, 60, "a sliding second", slidingSecond, 0.01],
     [60, 20, "a sliding second", slidingSecond, 0.01],
-    // Here a single refusal in each second is most of a percent.
+    // A single refusal in each second is most of a percent here.
     [200, 150, "a sliding second", slidingSecond, 0.015],
-  ] as const)("from %d to %d, next to nothing is refused at %s after two", (scenario) => {
-    const [from, to, , create, most] = scenario;
-    expect(drops(from, to, () => create(from)).at(-1)).toBeLessThan(most);
-  });
+  ] as const)(
+    "a drop from %d to %d causes at most 1.5 % refusals at %s after two seconds",
+    (scenario) => {
+      const [from, to, , create, most] = scenario;
+      expect(drops(from, to, () => create(from)).at(-1)).toBeLessThan(most);
+    },
+  );
 
   test.for([
     [200, 50, 0.001, 0.01],
     [100, 60, 0.001, 0.01],
     [60, 20, 0.001, 0.01],
-    // Where a window begins cannot be seen while it refuses everything: at times a part of two is taken for one.
+    // The beginning of a window is invisible while everything is refused: parts of two windows may
+    // be taken for one.
     [200, 150, 0.001, 0.03],
     [1_000, 300, 0.001, 0.03],
-  ] as const)("from %d to %d, little is refused at a fixed second after two", (scenario) => {
-    const [from, to, median, most] = scenario;
-    const shares = drops(from, to, () => fixedWindow(from, 1_000));
-    expect(shares[10]).toBeLessThan(median);
-    expect(shares.at(-1)).toBeLessThan(most);
-  });
+  ] as const)(
+    "a drop from %d to %d causes few refusals at a fixed second after two seconds",
+    (scenario) => {
+      const [from, to, median, most] = scenario;
+      const shares = drops(from, to, () => fixedWindow(from, 1_000));
+      expect(shares[10]).toBeLessThan(median);
+      expect(shares.at(-1)).toBeLessThan(most);
+    },
+  );
 });
 
-test("follows a quota from 100 to 60 and to 140 per second", () => {
+test("the rate follows a quota from 100 to 60 and to 140 per second", () => {
   const run = simulate({
     settings: { mode: "adaptive" },
     upstream: tokenBucket(100, 20),

@@ -13,7 +13,7 @@ const restarts = ({ sends }: Run, ms: number): { at: number; after: number }[] =
     return before !== undefined && at - before >= ms ? [{ at, after: at - before }] : [];
   });
 
-test("sends nothing while the upstream asks for ten seconds, then a single request", () => {
+test("a Retry-After of ten seconds is kept, and a single request follows it", () => {
   const upstream = penaltyBox(tokenBucket(100, 20), 10_000);
   const run = simulate({
     settings: adaptive,
@@ -25,7 +25,7 @@ test("sends nothing while the upstream asks for ten seconds, then a single reque
   const pauses = restarts(run, 9_000);
   expect(pauses.length).toBeGreaterThan(0);
   for (const { at, after } of pauses) {
-    // Up to a tenth more than asked for, and the time of the answers in flight.
+    // Up to a tenth more than asked for, and the time of the requests under way.
     expect(after).toBeGreaterThanOrEqual(10_000);
     expect(after).toBeLessThan(11_200);
     expect(run.sends.filter((sent) => sent >= at && sent < at + 5)).toHaveLength(1);
@@ -42,7 +42,7 @@ test.for([
     (now: number) => (Math.floor(now) % 2 === 0 ? 1_000 : undefined),
   ],
 ] as const)(
-  "uses most of the quota where refusals carry a Retry-After of %s",
+  "a search uses 97 % of the quota where refusals carry a Retry-After of %s",
   ([, retryAfterMs]) => {
     const upstream = tokenBucket(100, 20);
     const run = simulate({

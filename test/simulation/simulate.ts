@@ -1,4 +1,4 @@
-/** A client that follows the rate law, a network, and an upstream with a quota, event by event in simulated time. */
+/** A client with an adaptive rate, a network, and an upstream with a quota, in simulated time. */
 import {
   type AdaptiveRate,
   createAdaptiveRate,
@@ -20,9 +20,9 @@ export interface Scenario {
   readonly createRate?: typeof createAdaptiveRate;
   readonly upstream: SimulatedUpstream;
   readonly network: Network;
-  /** Default: there is always something to send. */
+  /** Default: an endless demand. */
   readonly demand?: Demand;
-  /** Requests under way at most. Default: no bound. */
+  /** Most requests under way. Default: no bound. */
   readonly connections?: number;
   /** `Retry-After` of a refusal, in milliseconds. Default: none. */
   readonly retryAfterMs?: (now: number) => number | undefined;
@@ -34,13 +34,13 @@ export interface Scenario {
   readonly seed?: number;
 }
 
-/** What happened in one second. */
+/** Counts of one second. */
 export interface Second {
   /** Calls that came in; absent demand is not counted. */
   wanted: number;
   accepted: number;
   refused: number;
-  /** The law at the end of the second. */
+  /** The rate at the end of the second. */
   rate: number;
   safeRate: number;
   phase: RatePhase;
@@ -63,7 +63,7 @@ interface SimulationEvent {
 }
 
 const tickMs = 100;
-/** What the queue of the gateway holds; further calls are refused there. */
+/** Length of the client's queue; further calls are rejected. */
 const longestBacklog = 512;
 
 export function simulate(scenario: Scenario): Run {

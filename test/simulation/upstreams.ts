@@ -1,4 +1,4 @@
-/** Quotas as servers keep them. Times are milliseconds; each is asked in the order of arrival. */
+/** Upstreams with a quota. Times are milliseconds; requests come in the order of arrival. */
 
 export interface SimulatedUpstream {
   /** Whether a request that arrives now is within the quota. */
@@ -36,7 +36,7 @@ export function fixedWindow(perSecond: number, windowMs: number): SimulatedUpstr
   let count = 0;
   return {
     accepts(now) {
-      // The offset: no window starts when the simulation does.
+      // The offset keeps windows from starting with the simulation.
       const current = Math.floor((now + 0.37 * windowMs) / windowMs);
       if (current !== window) count = 0;
       window = current;
@@ -50,7 +50,7 @@ export function fixedWindow(perSecond: number, windowMs: number): SimulatedUpstr
   };
 }
 
-/** Counts what arrived in the second before; `doRefusalsCount` for servers whose counter goes up either way. */
+/** Counts the requests of the last second; with `doRefusalsCount` also the refused ones. */
 export function slidingSecond(perSecond: number, doRefusalsCount = false): SimulatedUpstream {
   let limit = perSecond;
   let log: number[] = [];
@@ -72,7 +72,7 @@ export function slidingSecond(perSecond: number, doRefusalsCount = false): Simul
   };
 }
 
-/** Refuses everything for a while after each refusal; `isProlonged` if the refusals of that while count as well. */
+/** Refuses everything for `penaltyMs` after a refusal; with `isProlonged` after every refusal. */
 export function penaltyBox(
   inner: SimulatedUpstream,
   penaltyMs: number,

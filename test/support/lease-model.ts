@@ -1,4 +1,4 @@
-/** The group's side of a shared quota written a second time, in TypeScript, to hold the script in Redis against. */
+/** The lease script written a second time, in TypeScript, for comparison with the real one. */
 import type { LeaseRequest } from "../../src/quota-share/lease.ts";
 import {
   groupConstants,
@@ -6,7 +6,7 @@ import {
 } from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";
 import { isSevere } from "../../src/upstream/rate-limit/adaptive/response-counter.ts";
 
-/** A group as the script keeps it. Times are milliseconds of its own clock. */
+/** A group as the script stores it. Times are milliseconds of its own clock. */
 export interface ModelGroup {
   readonly members: Map<string, ModelMember>;
   bornAt?: number;
@@ -28,7 +28,7 @@ interface ModelMember {
   readonly throttled: number;
 }
 
-/** What a member asks for that has a quarter of a quota of 100 per second. */
+/** The request of a member that has a quarter of a quota of 100 per second. */
 export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
   memberId,
   wantsPerSecond,
@@ -42,7 +42,7 @@ export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest =
   longestHoldMs: 300_000,
 });
 
-/** What a member is told; `Infinity` for what is not known. */
+/** The reply to a member; `Infinity` for an unknown value. */
 export interface ModelLease {
   readonly rate: number;
   readonly share: number;
@@ -75,7 +75,7 @@ export const createModelGroup = (): ModelGroup => ({
   severeFrom: 0,
 });
 
-/** Max-min fair parts of `total`, in the order of `wants`; what nobody wants is spread evenly. */
+/** Max-min fair parts of `total`, in the order of `wants`. The rest is spread evenly. */
 export function fairShares(wants: readonly number[], total: number): number[] {
   let left = total;
   const shares = wants.map(() => 0);
@@ -96,7 +96,7 @@ export function fairShares(wants: readonly number[], total: number): number[] {
   return shares.map((share) => share + left / wants.length);
 }
 
-/** Does what the script does with the same request at the same time. */
+/** Does the same as the script with the same request at the same time. */
 export function lend(
   group: ModelGroup,
   request: LeaseRequest,
@@ -113,7 +113,7 @@ export function lend(
     group.epoch = now;
     group.dueAt = now;
   }
-  // The others may be sending without a lease.
+  // Other members may be sending without a lease.
   if (group.members.size === 0 && !isHolder) group.bornAt = now;
   const isSeeded = group.quota === undefined && request.seedPerSecond !== undefined;
   if (isSeeded) {

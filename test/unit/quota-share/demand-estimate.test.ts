@@ -5,7 +5,7 @@ function arrive(estimate: ReturnType<typeof createDemandEstimate>, count: number
   for (let each = 0; each < count; each += 1) estimate.arrived();
 }
 
-test("wants a fifth more than arrives, and what waits within two seconds", () => {
+test("the demand is a fifth more than arrives, plus the queue within two seconds", () => {
   const estimate = createDemandEstimate(0);
   arrive(estimate, 100);
   expect(estimate.read(1_000, 0).wantsPerSecond).toBeCloseTo(120, 9);
@@ -13,7 +13,7 @@ test("wants a fifth more than arrives, and what waits within two seconds", () =>
   expect(estimate.read(2_000, 50).wantsPerSecond).toBeCloseTo(145, 9);
 });
 
-test("follows a rise at once and a fall over seconds", () => {
+test("the demand follows a rise at once and a fall over seconds", () => {
   const estimate = createDemandEstimate(0);
   let now = 0;
   const second = (count: number): number => {
@@ -30,14 +30,14 @@ test("follows a rise at once and a fall over seconds", () => {
   expect(second(0)).toBeLessThan(0.1);
 });
 
-test("does not take a few calls in a moment for a rate", () => {
+test("a few requests in one moment are no demand", () => {
   const estimate = createDemandEstimate(0);
   arrive(estimate, 5);
   expect(estimate.read(1, 0).wantsPerSecond).toBe(0);
   expect(estimate.read(1_000, 0).wantsPerSecond).toBeCloseTo(6, 9);
 });
 
-test("tells what was accepted and refused in the last second", () => {
+test("the demand reports what was accepted and refused in the last second", () => {
   const estimate = createDemandEstimate(0);
   for (let at = 1_000; at < 2_000; at += 10) estimate.accepted(at);
   estimate.throttled(1_995);

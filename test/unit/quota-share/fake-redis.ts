@@ -5,7 +5,7 @@ const text = (value: number): number | "" => (value === Number.POSITIVE_INFINITY
 const optional = (value: string | number | undefined): number | undefined =>
   value === "" || value === undefined ? undefined : Number(value);
 
-/** A Redis with the model in it. */
+/** A Redis that runs the model of the lease script. */
 export function createFakeRedis(clock: { now(): number }) {
   const group = createModelGroup();
   const requests: LeaseRequest[] = [];

@@ -14,7 +14,7 @@ const bounds = { ceilingPerSecond: 100, initialPerSecond: undefined, replicas: 4
 const start = (more: Partial<typeof bounds> = {}) => createFallbackShare({ ...bounds, ...more }, 0);
 
 describe("without a lease", () => {
-  test("waits a moment at a tenth of the slice, then sends its slice", () => {
+  test("a new member waits 300 ms at a tenth of its equal part, then sends its equal part", () => {
     const fallback = start();
     expect(fallback.limit(0).perSecond).toBeCloseTo(2.25, 9);
     expect(fallback.has(0)).toBeCloseTo(22.5, 9);
@@ -23,13 +23,13 @@ describe("without a lease", () => {
     expect(fallback.limit(joinMs).mayProbe).toBe(true);
   });
 
-  test("has no bound under a quota that nobody knows", () => {
+  test("an unknown quota gives no bound", () => {
     const fallback = createFallbackShare({ ...bounds, ceilingPerSecond: undefined }, 0);
     expect(fallback.limit(0).perSecond).toBe(Number.POSITIVE_INFINITY);
     expect(fallback.limit(1_000).perSecond).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("divides the rate at which a search is to start", () => {
+  test("the start value of a search is divided among the replicas", () => {
     const fallback = createFallbackShare(
       { ...bounds, ceilingPerSecond: undefined, initialPerSecond: 40 },
       0,
@@ -39,7 +39,7 @@ describe("without a lease", () => {
 });
 
 describe("with a lease", () => {
-  test("uses it at once when it is the first, and leaves the law to the group", () => {
+  test("the first lease is used at once, and the group handles 429s", () => {
     const fallback = start();
     fallback.grant(lease, 10, 15);
     expect(fallback.limit(15)).toEqual({ perSecond: 60, mayProbe: false });
@@ -47,7 +47,7 @@ describe("with a lease", () => {
     expect(fallback.ageMs(15)).toBe(5);
   });
 
-  test("has an equal part of the quota due, however little it was lent", () => {
+  test("an equal part of the quota is due, however small the lease is", () => {
     const fallback = start();
     fallback.grant({ ...lease, ratePerSecond: 2, sharePerSecond: 2 }, 10, 15);
     expect(fallback.due(15)).toBeCloseTo(49.25, 9);
@@ -57,7 +57,7 @@ describe("with a lease", () => {
     expect(fallback.due(4_020)).toBe(fallback.limit(4_020).perSecond);
   });
 
-  test("keeps it until its end when Redis is away, then falls to the slice of the larger group", () => {
+  test("without Redis a lease is kept until its end, then replaced by an equal part of the larger group", () => {
     const fallback = start();
     fallback.grant(lease, 10, 15);
     fallback.miss();
@@ -70,13 +70,13 @@ describe("with a lease", () => {
     expect(crowded.limit(3_010).perSecond).toBeCloseTo(10, 9);
   });
 
-  test("does not grow by falling back", () => {
+  test("the end of a lease never raises the rate", () => {
     const fallback = start();
     fallback.grant({ ...lease, ratePerSecond: 5 }, 10, 15);
     expect(fallback.limit(3_010).perSecond).toBe(5);
   });
 
-  test("forgets the group after a minute", () => {
+  test("the group is forgotten after a minute", () => {
     const fallback = start();
     fallback.grant({ ...lease, quotaPerSecond: 40, members: 9 }, 10, 15);
     expect(fallback.limit(60_009).perSecond).toBeCloseTo(4, 9);
@@ -84,7 +84,7 @@ describe("with a lease", () => {
     expect(fallback.kind(60_010)).toBe("static");
   });
 
-  test("walks up to a new lease within two seconds, and down to it at once", () => {
+  test("the rate rises to a new lease within two seconds and falls to it at once", () => {
     const fallback = start();
     fallback.grant(lease, 10, 15);
     fallback.grant(lease, 10_000, 10_000);
@@ -97,7 +97,7 @@ describe("with a lease", () => {
     expect(fallback.limit(30_000).perSecond).toBe(3);
   });
 
-  test("goes down a little with each cut until the next lease", () => {
+  test("each 429 lowers the rate by 1.5 % until the next lease", () => {
     const fallback = start();
     fallback.grant(lease, 10, 15);
     fallback.decrease();
@@ -107,7 +107,7 @@ describe("with a lease", () => {
   });
 });
 
-test("the slices of a group that knows its size are less than the quota", () => {
+test("the equal parts of a group that knows its size are less than the quota", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 50 }),

@@ -1,4 +1,4 @@
-/** What a group makes of a quota that it does not know or that changes: four members, the model of the script, a token bucket. */
+/** A group of four members with the model of the script and a token bucket for an upstream. */
 import { expect, test } from "vitest";
 import { createDemandEstimate } from "../../../src/quota-share/demand-estimate.ts";
 import { leaseMs } from "../../../src/quota-share/lease.ts";
@@ -6,19 +6,19 @@ import { createModelGroup, lend } from "../../support/lease-model.ts";
 
 interface Scenario {
   readonly ceilingPerSecond?: number;
-  /** What the upstream takes, by the second. */
+  /** Quota of the upstream in each second. */
   readonly quotaAt: (second: number) => number;
   readonly seconds: number;
 }
 
 interface Outcome {
-  /** Accepted calls by the second. */
+  /** Accepted requests of each second. */
   readonly accepted: readonly number[];
   readonly throttled: readonly number[];
 }
 
 const tickMs = 10;
-/** Rates before anything is known: as fast as the callers call. */
+/** Requests per second of each member while nothing is known. */
 const demandPerMember = 400;
 
 /** Runs four saturated members; each renews once a second, and at once when it is refused. */
@@ -85,20 +85,20 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
 const mean = (values: readonly number[], from: number, to: number): number =>
   values.slice(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
 
-test("a known quota is used to 98 % and never refused", () => {
+test("a group uses a known quota to 98 % without a refusal", () => {
   const { accepted, throttled } = run({ ceilingPerSecond: 100, quotaAt: () => 100, seconds: 60 });
   expect(mean(accepted, 10, 60)).toBeGreaterThanOrEqual(98);
   expect(mean(throttled, 0, 60)).toBe(0);
 });
 
-test("an unknown quota is found within seconds and held with hardly a refusal", () => {
+test("a group finds an unknown quota within seconds and holds it with at most one refusal in 1,000", () => {
   const { accepted, throttled } = run({ quotaAt: () => 100, seconds: 1_200 });
   expect(mean(accepted, 40, 60)).toBeGreaterThanOrEqual(90);
   expect(mean(accepted, 300, 1_200)).toBeGreaterThanOrEqual(97);
   expect(mean(throttled, 300, 1_200) / mean(accepted, 300, 1_200)).toBeLessThanOrEqual(0.001);
 });
 
-test("a quota that drops is followed within seconds, and one that comes back within minutes", () => {
+test("a group follows a drop of the quota within seconds and a rise within minutes", () => {
   const { accepted, throttled } = run({
     ceilingPerSecond: 100,
     quotaAt: (second) => (second >= 60 && second < 240 ? 60 : 100),

@@ -1,4 +1,4 @@
-/** The loop of a member, on driven time, with the model of the script in the place of Redis. */
+/** The loop of a member on driven time, with the model of the script in place of Redis. */
 import { describe, expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logging/logger.ts";
 import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
@@ -40,10 +40,10 @@ function start({ quota = {}, replicas = 2, memberId = "a" }: Options = {}) {
 }
 
 describe("renewal", () => {
-  test("happens four times a second while there is more to come, then once", async () => {
+  test("a lease is renewed four times a second while more is to come, then once", async () => {
     const { share, clock, requests, rate } = start();
     share.start();
-    // The group is young: there may be members that it does not know.
+    // A young group may have members that it does not know.
     await clock.advance(2_950);
     expect(rate()).toBeCloseTo(45, 6);
     expect(requests.length).toBeGreaterThanOrEqual(12);
@@ -58,7 +58,7 @@ describe("renewal", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("happens soon when calls wait for more than was lent, ten times a second at most", async () => {
+  test("a lease is renewed soon when calls wait, at most ten times a second", async () => {
     const { share, clock, redis, requests, demand } = start();
     const takeAll = (): Promise<unknown> =>
       redis.eval(
@@ -87,7 +87,7 @@ describe("renewal", () => {
     await share.close();
   });
 
-  test("is not hurried by those who wait for all that is due", async () => {
+  test("waiting calls do not hasten a renewal when the lease is all that is due", async () => {
     const { share, clock, requests } = start();
     share.start();
     await clock.advance(6_000);
@@ -100,7 +100,7 @@ describe("renewal", () => {
     await share.close();
   });
 
-  test("never happens twice at a time, however long an answer takes", async () => {
+  test("two renewals never run at once, however long a reply takes", async () => {
     const { share, clock, redis, requests } = start();
     let answer: (() => void) | undefined;
     redis.answer = () =>
@@ -116,7 +116,7 @@ describe("renewal", () => {
     await share.close();
   });
 
-  test("counts a lease from when it was asked for: one that took too long is over when it comes", async () => {
+  test("a lease counts from when it was asked for, so a reply after 3 s gives none", async () => {
     const { share, clock, redis } = start();
     let answer: (() => void) | undefined;
     redis.answer = () =>
@@ -131,7 +131,7 @@ describe("renewal", () => {
     await share.close();
   });
 
-  test("goes on after a demand or a limit that throws", async () => {
+  test("renewals continue after the demand or the limit throws", async () => {
     const clock = createDrivenClock();
     const { redis } = createFakeRedis(clock);
     let failures = 0;
@@ -159,7 +159,7 @@ describe("renewal", () => {
     await share.close();
   });
 
-  test("takes a reply that makes no sense for none", async () => {
+  test("a reply that makes no sense counts as no reply", async () => {
     const { share, clock, redis, rate } = start();
     const replies: unknown[] = [
       ["nonsense", {}],
@@ -181,7 +181,7 @@ describe("renewal", () => {
 });
 
 describe("a 429", () => {
-  test("lowers the rate at once, tells the group, and lowers the quota once per epoch", async () => {
+  test("a 429 lowers the rate at once, and the quota of the group once per epoch", async () => {
     const { share, clock, group, requests, rate } = start();
     share.start();
     await clock.advance(5_000);
@@ -197,7 +197,7 @@ describe("a 429", () => {
     await share.close();
   });
 
-  test("is not told of under a fixed quota, nor late", async () => {
+  test("a 429 is not reported for a fixed quota, nor after Redis was away", async () => {
     const fixed = start({ quota: { isFixed: true } });
     fixed.share.start();
     await fixed.clock.advance(2_000);
@@ -218,7 +218,7 @@ describe("a 429", () => {
     await away.share.close();
   });
 
-  test("is the end of going unpaced under an unknown quota", async () => {
+  test("the first 429 ends the unlimited rate of an unknown quota", async () => {
     const { share, clock, demand, group, rate } = start({ quota: { ceilingPerSecond: undefined } });
     share.start();
     await clock.advance(3_000);
@@ -232,7 +232,7 @@ describe("a 429", () => {
   });
 });
 
-test("an unknown quota is found again where a group has forgotten it", async () => {
+test("a member gives the quota that it knows to a group that has forgotten it", async () => {
   const { share, clock, demand, group, requests, rate } = start({
     quota: { ceilingPerSecond: undefined },
   });
@@ -250,7 +250,7 @@ test("an unknown quota is found again where a group has forgotten it", async () 
   await share.close();
 });
 
-test("the ways from lease to slice and back are told once each", async () => {
+test("each change between lease and fallback is logged once", async () => {
   const { share, clock, redis, lines } = start();
   share.start();
   await clock.advance(2_000);
@@ -263,7 +263,7 @@ test("the ways from lease to slice and back are told once each", async () => {
   await share.close();
 });
 
-test("closing gives the part back, and nothing happens after it", async () => {
+test("closing gives the lease back, and nothing happens afterwards", async () => {
   const { share, clock, left, limits } = start();
   share.start();
   await clock.advance(2_000);
@@ -277,10 +277,10 @@ test("closing gives the part back, and nothing happens after it", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test.each(["", "a b", "ä", "x".repeat(65)])("refuses the member ID '%s'", (memberId) => {
+test.each(["", "a b", "ä", "x".repeat(65)])("the member ID '%s' is rejected", (memberId) => {
   expect(() => start({ memberId })).toThrow(RangeError);
 });
 
-test.each([0, -1, Number.NaN])("refuses %s replicas", (replicas) => {
+test.each([0, -1, Number.NaN])("%s replicas are rejected", (replicas) => {
   expect(() => start({ replicas })).toThrow(RangeError);
 });

@@ -12,7 +12,7 @@ const known: QuotaSettings = { mode: "down-only", ceilingPerSecond: 100 };
 const create = (settings: QuotaSettings, random = 0): AdaptiveRate =>
   createAdaptiveRate(settings, { now: 0, random: () => random });
 
-/** Answers `use` of the controller's rate with success, from one time to another, and moves it on every 100 ms. */
+/** Accepts `use` of the rate from one time to another, and advances every 100 ms. */
 function serve(controller: AdaptiveRate, from: number, to: number, use = 1): number {
   let owed = 0;
   for (let now = from + 100; now <= to; now += 100) {
@@ -44,7 +44,7 @@ function refuseUntil(controller: AdaptiveRate, from: number, to: number, everyMs
   return to;
 }
 
-/** Of each four requests that the controller would send, lets so many pass. */
+/** Accepts `passing` of every four requests that the controller would send. */
 function overload(controller: AdaptiveRate, from: number, ms: number, passing: number): number {
   let now = from;
   for (let index = 0; now < from + ms; index++) {
@@ -64,7 +64,7 @@ function held(): AdaptiveRate {
   return controller;
 }
 
-/** At 30 × 0.985 since 2,790 ms: what a window let through. */
+/** At 30 × 0.985 since 2,790 ms: what a window accepted. */
 const found = (): AdaptiveRate => {
   const controller = create(known);
   refuseUntil(controller, serve(controller, 0, 2_000) + 10, 2_210);
@@ -74,16 +74,16 @@ const found = (): AdaptiveRate => {
 };
 
 describe("start", () => {
-  test("holds 98.5 % of a known ceiling at once", () => {
+  test("a known ceiling is used to 98.5 % at once", () => {
     const controller = create(known);
     expect(controller).toMatchObject({ rate: 98.5, safeRate: 98.5, phase: "hold" });
   });
 
-  test("searches from 20 per second where nothing is known", () => {
+  test("the search for an unknown quota starts at 20 per second", () => {
     expect(create(adaptive)).toMatchObject({ rate: 20, phase: "slow-start" });
   });
 
-  test("searches from where it is told, below its ceiling", () => {
+  test("the search starts at the configured rate and ends at the ceiling", () => {
     const settings = { mode: "adaptive", initialPerSecond: 50, ceilingPerSecond: 60 } as const;
     const controller = create(settings);
     expect(controller).toMatchObject({ rate: 50, phase: "slow-start" });
@@ -91,14 +91,14 @@ describe("start", () => {
     expect(controller).toMatchObject({ rate: 60 * 0.985, safeRate: 60 * 0.985, phase: "hold" });
   });
 
-  test("does not search where the search would start above the ceiling", () => {
+  test("a ceiling below the start value is held without a search", () => {
     expect(create({ mode: "adaptive", ceilingPerSecond: 10 })).toMatchObject({
       rate: 9.85,
       phase: "hold",
     });
   });
 
-  test("without a start and a ceiling nothing is paced until the first 429, and the search begins at what was taken", () => {
+  test("a rate without start value and ceiling is unlimited until the first 429, then the search starts at what was accepted", () => {
     const controller = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
     for (let now = 0; now < 60_000; now += 5) {
       controller.onAccepted(now);
@@ -111,19 +111,19 @@ describe("start", () => {
     expect(controller.rate / (200 * 0.985)).toBeCloseTo(1, 1);
   });
 
-  test("the refusal of the very first request leaves enough to grow from", () => {
+  test("a refusal of the very first request starts the search at ten per second", () => {
     const controller = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
     controller.onThrottled(10, undefined);
     controller.advance(10);
     expect(controller).toMatchObject({ rate: 10 * 0.985, phase: "slow-start" });
   });
 
-  test.for([0, -1, Number.NaN])("refuses to start at %d", (initialPerSecond) => {
+  test.for([0, -1, Number.NaN])("a start value of %d is rejected", (initialPerSecond) => {
     expect(() => create({ mode: "adaptive", initialPerSecond })).toThrow(RangeError);
   });
 
   test.for([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
-    "refuses a ceiling of %d",
+    "a ceiling or probe interval of %d is rejected",
     (ceilingPerSecond) => {
       expect(() => create({ mode: "fixed", ceilingPerSecond })).toThrow(RangeError);
       expect(() => create({ ...known, longestHoldMs: ceilingPerSecond })).toThrow(RangeError);
@@ -132,7 +132,7 @@ describe("start", () => {
 });
 
 describe("slow start", () => {
-  test("grows by a quarter every two seconds of use", () => {
+  test("a search grows by a quarter every two seconds of use", () => {
     const controller = create(adaptive);
     serve(controller, 0, 2_000);
     expect(controller.rate).toBe(25);
@@ -141,13 +141,13 @@ describe("slow start", () => {
     expect(controller.rate).toBe(31.25);
   });
 
-  test("does not grow while less than four fifths are used", () => {
+  test("a search does not grow while less than four fifths of its rate are used", () => {
     const controller = create(adaptive);
     serve(controller, 0, 60_000, 0.75);
     expect(controller).toMatchObject({ rate: 20, phase: "slow-start" });
   });
 
-  test("ends at the first refusal, between the last step that passed and the present one", () => {
+  test("a search ends at the first refusal, between the last step that passed and the present one", () => {
     const controller = create(adaptive);
     const now = serve(controller, 0, 10_500);
     expect(controller.rate).toBeCloseTo(61.04, 2);
@@ -160,11 +160,11 @@ describe("slow start", () => {
 });
 
 describe("hold and probe", () => {
-  test("goes down by 1.5 % at a refusal", () => {
+  test("a refusal lowers a held rate by 1.5 %", () => {
     expect(held()).toMatchObject({ rate: 197 * 0.985, safeRate: 197 * 0.985, phase: "hold" });
   });
 
-  test("counts the refusals of 300 ms as one event", () => {
+  test("refusals within 300 ms lower the rate once", () => {
     const controller = held();
     refuse(controller, 1_100, 1);
     controller.onAccepted(1_150);
@@ -174,7 +174,7 @@ describe("hold and probe", () => {
     expect(controller.rate).toBeCloseTo(197 * 0.985 ** 2, 10);
   });
 
-  test("keeps the rate for the hold, then tries one percent more", () => {
+  test("a held rate is probed one percent higher after the probe interval", () => {
     const controller = held();
     serve(controller, 1_100, 30_900);
     expect(controller).toMatchObject({ rate: 197 * 0.985, phase: "hold" });
@@ -184,13 +184,13 @@ describe("hold and probe", () => {
     expect(controller.safeRate).toBe(197 * 0.985);
   });
 
-  test("does not try more than the ceiling, and stays there", () => {
+  test("a probe does not exceed the ceiling, and the rate stays there", () => {
     const controller = held();
     serve(controller, 1_100, 120_000);
     expect(controller).toMatchObject({ rate: 197, safeRate: 197, phase: "hold" });
   });
 
-  test("goes back to the safe rate when a probe is refused, and holds twice as long", () => {
+  test("a refused probe returns to the safe rate and doubles the probe interval", () => {
     const controller = held();
     const probing = serve(controller, 1_100, 33_500);
     refuse(controller, probing + 1, 1);
@@ -201,7 +201,7 @@ describe("hold and probe", () => {
     expect(controller.phase).toBe("probe");
   });
 
-  test("gives a probe up that nobody used, without calling it safe", () => {
+  test("a probe that is not used ends and does not become the safe rate", () => {
     const controller = held();
     const probing = serve(controller, 1_100, 33_500);
     serve(controller, probing, probing + 20_000, 0.5);
@@ -210,7 +210,7 @@ describe("hold and probe", () => {
     expect(controller.phase).toBe("probe");
   });
 
-  test("steps of 1, 2, 4, 8 and 8 % lead back into the search", () => {
+  test("probe steps of 1, 2, 4, 8 and 8 % lead back into a search", () => {
     const controller = create({ mode: "adaptive", initialPerSecond: 100 });
     let now = serve(controller, 0, 1_500);
     refuse(controller, now + 1, 1);
@@ -227,7 +227,7 @@ describe("hold and probe", () => {
     expect(now).toBeLessThan(110_000);
   });
 
-  test("never holds longer than the longest hold", () => {
+  test("the time without a probe never exceeds the longest probe interval", () => {
     const controller = create({ ...known, longestHoldMs: 25_000 });
     let now = serve(controller, 0, 1_000);
     for (let probes = 0; probes < 5; probes++) {
@@ -240,7 +240,7 @@ describe("hold and probe", () => {
 });
 
 describe("a severe drop", () => {
-  test("keeps sending until a second says what the quota is, and sends less than that for another", () => {
+  test("a severe drop keeps the rate until a second of responses shows the quota, then sends 80 % of it for a second", () => {
     const controller = create({ ...known, ceilingPerSecond: 200 });
     let now = serve(controller, 0, 2_000);
     now = overload(controller, now, 980, 3);
@@ -252,7 +252,7 @@ describe("a severe drop", () => {
     expect(controller).toMatchObject({ rate: controller.safeRate, phase: "hold" });
   });
 
-  test("takes 600 ms for it where more than half is refused", () => {
+  test("a drop that refuses more than half is measured in 600 ms", () => {
     const controller = create({ ...known, ceilingPerSecond: 200 });
     let now = serve(controller, 0, 2_000);
     now = overload(controller, now, 600, 1);
@@ -260,7 +260,7 @@ describe("a severe drop", () => {
     expect(controller.safeRate / (0.25 * 197 * 0.985)).toBeCloseTo(1, 1);
   });
 
-  test("halves where too little was sent to say what the quota is", () => {
+  test("a drop halves the rate if too little was sent to show the quota", () => {
     const controller = create(known);
     const now = serve(controller, 0, 5_000, 0.05);
     refuse(controller, now + 1, 1);
@@ -272,12 +272,12 @@ describe("a severe drop", () => {
     expect(controller.safeRate).toBeCloseTo((afterFirst / 2) * 0.985, 6);
   });
 
-  test("is not seen again in refusals that are late, nor measured in the second of less", () => {
+  test("a drop is not seen again in late refusals, nor measured in the second of 80 %", () => {
     const controller = create({ ...known, ceilingPerSecond: 200 });
     let now = serve(controller, 0, 2_000);
     now = overload(controller, now, 640, 1);
     const measured = controller.safeRate;
-    // What was under way at the old rate comes back.
+    // Late refusals of the old rate.
     refuse(controller, now + 10, 20);
     now = serve(controller, now + 10, now + 310);
     refuse(controller, now + 1, 1);
@@ -286,7 +286,7 @@ describe("a severe drop", () => {
     expect(controller.rate).toBeCloseTo(measured * 0.985, 10);
   });
 
-  test("takes what a window let through for the quota of a second, and waits for its end", () => {
+  test("a used-up window shows the quota of a second, and nothing is sent before its end", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const dark = refuseUntil(controller, now + 10, now + 210);
@@ -299,7 +299,7 @@ describe("a severe drop", () => {
 });
 
 describe("a rate that may be far too low", () => {
-  test("is held for ten seconds, then tried higher every five", () => {
+  test("a measured rate is held for ten seconds, then probed every five", () => {
     const controller = found();
     const base = controller.safeRate;
     let now = serve(controller, 3_510, 12_000);
@@ -311,7 +311,7 @@ describe("a rate that may be far too low", () => {
     expect(controller.rate).toBeCloseTo(base * 1.01 * 1.02 * 1.04, 6);
   });
 
-  test("is soon tried again in smaller steps after a step that was too wide, once", () => {
+  test("a measured rate is soon probed again, once, after a step that was too wide", () => {
     const controller = found();
     let now = 3_510;
     const refusedAt: number[] = [];
@@ -327,7 +327,7 @@ describe("a rate that may be far too low", () => {
     expect(third - second).toBeGreaterThan(60_000);
   });
 
-  test("is not what the rest of a window lets through", () => {
+  test("the rest of a window is not taken for the quota", () => {
     const controller = create(known);
     refuseUntil(controller, serve(controller, 0, 2_000) + 10, 2_210);
     for (let index = 0; index < 6; index++) controller.onAccepted(2_510 + index * 10);
@@ -336,22 +336,22 @@ describe("a rate that may be far too low", () => {
   });
 });
 
-describe("blackout", () => {
-  test("stops, then asks four times a second", () => {
+describe("lockout", () => {
+  test("a lockout stops sending, then probes four times a second", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const dark = refuseUntil(controller, now + 10, now + 210);
     expect(controller).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: dark + 250 });
   });
 
-  test("keeps the second of the rate that it goes back to", () => {
+  test("a lockout keeps the window of the rate that it goes back to", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     refuseUntil(controller, now + 10, now + 210);
     expect(controller).toMatchObject({ rate: 4, quotaRate: 98.5 * 0.985 });
   });
 
-  test("resumes at the safe rate less the margin when something is accepted", () => {
+  test("an accepted recovery probe resumes the safe rate less the margin", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const dark = refuseUntil(controller, now + 10, now + 210);
@@ -361,7 +361,7 @@ describe("blackout", () => {
     expect(controller.advance(dark + 260)).toBe(true);
   });
 
-  test("does not take the answers still in flight for its end", () => {
+  test("a response to a request sent before the lockout does not end it", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const dark = refuseUntil(controller, now + 10, now + 210);
@@ -369,14 +369,14 @@ describe("blackout", () => {
     expect(controller.phase).toBe("blackout");
   });
 
-  test("pauses shortly while refusals without success add up", () => {
+  test("refusals without a success in between cause short pauses", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const last = refuseUntil(controller, now + 10, now + 70);
     expect(controller).toMatchObject({ phase: "hold", pausedUntil: last + 60 });
   });
 
-  test("does not probe for a hundred times its length", () => {
+  test("a lockout delays the next probe by a hundred times its length", () => {
     const controller = create(known);
     const start = serve(controller, 0, 2_000) + 10;
     const end = refuseUntil(controller, start, start + 10_000, 50);
@@ -387,7 +387,7 @@ describe("blackout", () => {
     expect(controller.phase).toBe("probe");
   });
 
-  test("reduces the rate by 5 % when it comes back within three minutes", () => {
+  test("a lockout that recurs within three minutes lowers the rate by 5 %", () => {
     const controller = create(known);
     let now = serve(controller, 0, 2_000);
     now = refuseUntil(controller, now + 10, now + 5_010);
@@ -398,7 +398,7 @@ describe("blackout", () => {
     expect(controller.rate).toBeCloseTo(98.5 * 0.985 * 0.985 * 0.95, 6);
   });
 
-  test("asks less and less often where asking does not help", () => {
+  test("recovery probes become rarer in a long lockout", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
     const end = refuseUntil(controller, now + 10, now + 120_010, 250);
@@ -417,7 +417,7 @@ describe("Retry-After", () => {
     [1e9, 0, 60_000, "blackout"],
     [Number.POSITIVE_INFINITY, 0, 60_000, "blackout"],
   ] as const)(
-    "of %d ms, with a jitter of %d tenths, pauses for %d ms",
+    "a Retry-After of %d ms, with a jitter of %d tenths, pauses for %d ms",
     ([ms, jitter, paused, phase]) => {
       const controller = create(known, jitter);
       refuse(controller, 5_000, 1, ms);
@@ -426,21 +426,21 @@ describe("Retry-After", () => {
     },
   );
 
-  test.for([0, -5, Number.NaN])("of %d ms does not pause", (ms) => {
+  test.for([0, -5, Number.NaN])("a Retry-After of %d ms does not pause", (ms) => {
     const controller = create(known);
     refuse(controller, 5_000, 1, ms);
     expect(controller.pausedUntil).toBe(Number.NEGATIVE_INFINITY);
     expect(controller.rate).toBeCloseTo(98.5 * 0.985, 10);
   });
 
-  test("that is shorter does not shorten a pause", () => {
+  test("a shorter Retry-After does not shorten a pause", () => {
     const controller = create(known);
     refuse(controller, 5_000, 1, 10_000);
     refuse(controller, 5_010, 1, 1_000);
     expect(controller.pausedUntil).toBe(15_000);
   });
 
-  test("turns into a blackout when nothing but refusals comes", () => {
+  test("repeated Retry-After without a success becomes a lockout", () => {
     const controller = create(known);
     for (let now = 5_000; now < 9_000; now += 1_000) refuse(controller, now, 2, 900);
     expect(controller).toMatchObject({ phase: "blackout", rate: 4 });
@@ -450,7 +450,7 @@ describe("Retry-After", () => {
 describe("a fixed rate", () => {
   const fixed: QuotaSettings = { mode: "fixed", ceilingPerSecond: 100 };
 
-  test("stays whatever is answered", () => {
+  test("a fixed rate stays the same at refusals and success", () => {
     const controller = create(fixed);
     let now = serve(controller, 0, 5_000);
     now = refuse(controller, now + 1, 10);
@@ -459,7 +459,7 @@ describe("a fixed rate", () => {
     expect(controller.rate).toBe(98.5);
   });
 
-  test("is interrupted by what the upstream asks for, and taken up again", () => {
+  test("a fixed rate pauses for a Retry-After and then continues", () => {
     const controller = create(fixed);
     refuse(controller, 5_000, 1, 10_000);
     expect(controller).toMatchObject({ phase: "blackout", pausedUntil: 15_000 });
@@ -468,8 +468,8 @@ describe("a fixed rate", () => {
   });
 });
 
-describe("ramp", () => {
-  test("starts at a quarter and reaches the rate by quarters more each second", () => {
+describe("slow restart", () => {
+  test("a slow restart begins at a quarter of the rate and grows by a quarter each second", () => {
     const controller = create(known);
     controller.slowRestart(10_000);
     expect(controller).toMatchObject({ rate: 98.5 / 4, safeRate: 98.5, phase: "slow-start" });
@@ -484,13 +484,13 @@ describe("ramp", () => {
     expect(rates.at(-1)).toBe(98.5);
   });
 
-  test("has nothing to do at five per second and less", () => {
+  test("a slow restart does nothing at five per second or less", () => {
     const controller = create({ mode: "fixed", ceilingPerSecond: 5 });
     controller.slowRestart(0);
     expect(controller).toMatchObject({ rate: 4.925, phase: "hold" });
   });
 
-  test("ends at a refusal, below the rate that was refused", () => {
+  test("a slow restart ends at a refusal, below the refused rate", () => {
     const controller = create(known);
     controller.slowRestart(10_000);
     refuse(controller, 10_100, 1);
@@ -499,7 +499,7 @@ describe("ramp", () => {
   });
 });
 
-describe("laws", () => {
+describe("random responses", () => {
   const events = fc.array(
     fc.record({
       afterMs: fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 400_000 })),
@@ -522,7 +522,7 @@ describe("laws", () => {
     }),
   );
 
-  test("whatever is answered, the rate stays within its bounds and no pause exceeds 66 s", () => {
+  test("the rate stays within its bounds, and no pause exceeds 66 s, for any responses", () => {
     fc.assert(
       fc.property(
         settings,
@@ -579,7 +579,7 @@ describe("laws", () => {
     );
   });
 
-  test("without use the rate is never raised", () => {
+  test("a rate that is not used is never raised", () => {
     fc.assert(
       fc.property(settings, events, (given, answers) => {
         const controller = create(given);

@@ -5,7 +5,7 @@ import { near, rough, steady } from "./networks.ts";
 import { type Scenario, simulate } from "./simulate.ts";
 import { fixedWindow, penaltyBox, slidingSecond, tokenBucket } from "./upstreams.ts";
 
-/** Nothing bounds what is sent but the connections, until the first refusal. */
+/** Only the number of connections limits what is sent, until the first refusal. */
 const start = (scenario: Omit<Scenario, "settings">) =>
   simulate({
     ...scenario,
@@ -26,15 +26,18 @@ const upstreams = [
 ] as const;
 
 test.for(
-  upstreams.flatMap((upstream) => [
-    [...upstream, "callers without end", undefined] as const,
-    [...upstream, "300 calls per second", poisson(300)] as const,
+  upstreams.flatMap(([quota, name, create, network]) => [
+    [quota, name, { create, network, calls: {} }] as const,
+    [
+      quota,
+      `${name} with 300 calls/s`,
+      { create, network, calls: { demand: poisson(300) } },
+    ] as const,
   ]),
 )(
-  "nine tenths of %d per second at %s are used after ten seconds",
-  ([quota, , create, network, , demand]) => {
+  "a start without a limit uses nine tenths of %d per second after ten seconds at %s",
+  ([quota, , { create, network, calls }]) => {
     for (const seed of [1, 2, 3]) {
-      const calls = demand === undefined ? {} : { demand };
       const run = start({ upstream: create(), network, ...calls, seconds: 500, seed });
       expect(measure(run, quota, 10, 30).goodput).toBeGreaterThanOrEqual(0.9);
       expect(measure(run, quota, 0, 30).refused).toBeLessThan(150);
@@ -44,25 +47,25 @@ test.for(
   },
 );
 
-test("nine tenths of 2,000 per second are used after ten seconds", () => {
+test("a start without a limit uses nine tenths of 2,000 per second after ten seconds", () => {
   const run = start({ upstream: tokenBucket(2_000, 100), network: near, seconds: 60 });
   expect(measure(run, 2_000, 10, 30).goodput).toBeGreaterThanOrEqual(0.9);
   expect(measure(run, 2_000, 0, 30).refused).toBeLessThan(1_000);
 });
 
-test("nothing is paced where nothing is refused", () => {
+test("the rate stays unlimited where nothing is refused", () => {
   const upstream = tokenBucket(2_000, 100);
   const run = start({ upstream, network: steady, demand: poisson(300), seconds: 60 });
   expect(run.seconds.every(({ rate }) => rate === Number.POSITIVE_INFINITY)).toBe(true);
   expect(measure(run, 2_000).refused).toBe(0);
 });
 
-// The first refusal costs ten seconds, and the one that ends the search as many.
+// The first refusal costs ten seconds, and so does the refusal that ends the search.
 test.for([
   [60, 5, 0.85],
   [200, 20, 0.8],
 ] as const)(
-  "most of %d per second with a bucket of %d and a penalty is used after two minutes",
+  "a start without a limit uses most of %d per second at a bucket of %d with a penalty",
   (it) => {
     const [quota, burst, least] = it;
     for (const seed of [1, 2, 3]) {
