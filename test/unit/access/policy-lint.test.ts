@@ -3,7 +3,7 @@ import { findRuleProblems } from "../../../src/access/policy-lint.ts";
 
 const good = { callers: ["unix"], methods: ["*"], instances: ["*"] };
 
-test("finds nothing wrong with rules of every form", () => {
+test("findRuleProblems accepts rules of every form", () => {
   expect(
     findRuleProblems(
       [
@@ -29,7 +29,7 @@ test.each([
   ["callers", { ...good, callers: [] }],
   ["methods", { ...good, methods: [] }],
   ["instances", { ...good, instances: [] }],
-])("names the empty list of %s", (part, rule) => {
+])("a rule whose list of %s is empty is a problem", (part, rule) => {
   expect(findRuleProblems([good, rule], [])).toEqual([
     { rule: 1, list: part, what: "is empty, so the rule allows nothing" },
   ]);
@@ -43,7 +43,7 @@ test.each([
   "*/GetKey",
   "keyprotect.v1.KeysService/GetKey",
   "",
-])("refuses the method %j", (method) => {
+])("the method %j is a problem", (method) => {
   expect(findRuleProblems([{ ...good, methods: [method] }], [])).toEqual([
     {
       rule: 0,
@@ -61,12 +61,12 @@ test.each([
   "spiffe://prod.example/*/a",
   "spiffe://prod.example/**",
   "**",
-])("refuses the caller %j, whose wildcard is not on a path boundary", (caller) => {
+])("the caller %j, whose wildcard is not on a path boundary, is a problem", (caller) => {
   expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toHaveLength(1);
 });
 
 test.each(["spiffe://prod.example", "prod.example/a", "Unix", "https://prod.example/*", "/*", ""])(
-  "refuses the caller %j, which nobody can be",
+  "the caller %j, which no identity has, is a problem",
   (caller) => {
     expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toEqual([
       { rule: 0, list: "callers", what: expect.stringContaining("is neither a SPIFFE ID") },
@@ -74,13 +74,13 @@ test.each(["spiffe://prod.example", "prod.example/a", "Unix", "https://prod.exam
   },
 );
 
-test("refuses an alias that is not configured", () => {
+test("an alias that is not configured is a problem", () => {
   expect(findRuleProblems([{ ...good, instances: ["eu", "su"] }], ["eu"])).toEqual([
     { rule: 0, list: "instances", what: 'no instance is called "su"' },
   ]);
 });
 
-test("reports all problems at once", () => {
+test("findRuleProblems reports all problems at once", () => {
   const bad = { callers: ["a"], methods: ["b"], instances: ["c"] };
 
   expect(findRuleProblems([bad, bad], [])).toHaveLength(6);

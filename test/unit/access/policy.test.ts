@@ -19,26 +19,29 @@ const rule = (parts: Partial<AccessRule>): AccessRule => ({
   ...parts,
 });
 
-test("without rules nothing is allowed", () => {
+test("a policy without rules allows nothing", () => {
   const isAllowed = compilePolicy([]);
 
   expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([]);
 });
 
-describe("without a policy", () => {
-  test("everything is allowed on this machine", () => {
+describe("the default policy", () => {
+  test("the default policy allows local callers everything", () => {
     expect(rpcTable.every((row) => defaultPolicy(true)("anonymous", row, "default"))).toBe(true);
     expect(rpcTable.every((row) => defaultPolicy(false)("unix", row, "default"))).toBe(true);
   });
 
-  test.each(["anonymous", api])("%s may neither destroy nor disclose from beyond it", (caller) => {
-    const denied = rpcTable.filter((row) => !defaultPolicy(false)(caller, row, "default"));
-    expect(denied).toEqual(rpcTable.filter((row) => row.sensitive));
-    expect(denied).toHaveLength(4);
-  });
+  test.each(["anonymous", api])(
+    "the default policy denies %s over a network the RPCs that destroy or disclose",
+    (caller) => {
+      const denied = rpcTable.filter((row) => !defaultPolicy(false)(caller, row, "default"));
+      expect(denied).toEqual(rpcTable.filter((row) => row.sensitive));
+      expect(denied).toHaveLength(4);
+    },
+  );
 });
 
-test("wildcards leave out the methods that destroy or disclose", () => {
+test("a wildcard does not include the methods that destroy or disclose", () => {
   const isAllowed = compilePolicy([
     rule({}),
     rule({ methods: ["KeysService/*", "KeyActionsService/*", "LockersService/*"] }),
@@ -53,13 +56,13 @@ test("wildcards leave out the methods that destroy or disclose", () => {
   ]);
 });
 
-test("a method that destroys is allowed if it is named", () => {
+test("a method that destroys is allowed if a rule names it", () => {
   const isAllowed = compilePolicy([rule({ methods: ["KeysService/DeleteKey"] })]);
 
   expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([rpc("DeleteKey")]);
 });
 
-test("a service's wildcard covers that service alone", () => {
+test("the wildcard of a service includes only that service", () => {
   const isAllowed = compilePolicy([rule({ methods: ["KeyActionsService/*"] })]);
 
   expect(rpcTable.filter((row) => isAllowed(api, row, "default")).map((row) => row.method)).toEqual(
@@ -67,7 +70,7 @@ test("a service's wildcard covers that service alone", () => {
   );
 });
 
-test("an instance is allowed by its alias alone", () => {
+test("a rule allows only the instances whose aliases it lists", () => {
   const isAllowed = compilePolicy([rule({ instances: ["eu", "us"] })]);
 
   expect(
@@ -75,7 +78,7 @@ test("an instance is allowed by its alias alone", () => {
   ).toEqual(["eu", "us"]);
 });
 
-test("what one rule allows on one instance, another rule's caller does not get", () => {
+test("one rule's instance is not allowed to the caller of another rule", () => {
   const isAllowed = compilePolicy([
     rule({ callers: ["unix"], instances: ["eu"] }),
     rule({ callers: [api], instances: ["us"] }),
@@ -103,7 +106,7 @@ test.each([
   ["anonymous", "anonymous", true],
   ["*", "anonymous", true],
   ["*", api, true],
-])("a rule for %s and the caller %s: %j", (pattern, caller, expected) => {
+])("a rule for %s matches the caller %s: %j", (pattern, caller, expected) => {
   const isAllowed = compilePolicy([rule({ callers: [pattern] })]);
 
   expect(isAllowed(caller, rpc("GetKey"), "default")).toBe(expected);
@@ -112,7 +115,7 @@ test.each([
 const matches = (one: string, text: string): boolean =>
   one.endsWith("*") ? text.startsWith(one.slice(0, -1)) && text.length >= one.length : one === text;
 
-test("a compiled policy decides as reading the rules one by one does", () => {
+test("a compiled policy decides the same as checking the rules one by one", () => {
   const segment = fc.constantFrom("a", "b", "ab", "c");
   const id = fc
     .array(segment, { minLength: 1, maxLength: 4 })

@@ -32,7 +32,7 @@ test.each([
   ["a trust domain of 256 bytes", `spiffe://${"a".repeat(256)}/b`],
   ["2,049 bytes", `spiffe://a/${"b".repeat(2038)}`],
   ["nothing at all", ""],
-])("a text with %s is not a workload's SPIFFE ID", (_what, uri) => {
+])("a text with %s is not the SPIFFE ID of a workload", (_what, uri) => {
   expect(trustDomainOf(uri)).toBeUndefined();
 });
 
@@ -46,6 +46,6 @@ test.each([
   ["Prod", false],
   ["a/b", false],
   ["a".repeat(256), false],
-])("whether %j is a trust domain: %j", (text, expected) => {
+])("isTrustDomain of %j is %j", (text, expected) => {
   expect(isTrustDomain(text)).toBe(expected);
 });

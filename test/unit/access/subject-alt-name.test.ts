@@ -11,7 +11,7 @@ function printed(request: Parameters<typeof authority.issue>[0]): string {
   return new X509Certificate(authority.issue(request).cert).subjectAltName ?? "";
 }
 
-test("finds the one URI name between names of other kinds", () => {
+test("uriNames finds the only URI name among names of other kinds", () => {
   const names = printed({
     uris: ["spiffe://prod.example/ns/a"],
     dnsNames: ["a.example"],
@@ -21,7 +21,7 @@ test("finds the one URI name between names of other kinds", () => {
   expect(uriNames(names)).toEqual(["spiffe://prod.example/ns/a"]);
 });
 
-test("finds every URI name", () => {
+test("uriNames finds every URI name", () => {
   expect(uriNames(printed({ uris: ["spiffe://a/b", "spiffe://a/c"] }))).toEqual([
     "spiffe://a/b",
     "spiffe://a/c",
@@ -29,14 +29,14 @@ test("finds every URI name", () => {
 });
 
 test.each(["", "DNS:a.example", "email:a@b.example, othername:<unsupported>, DirName:CN = a"])(
-  "finds no URI name in %j",
+  "uriNames finds no URI name in %j",
   (names) => {
     expect(uriNames(names)).toEqual([]);
   },
 );
 
 test.each(["spiffe://a/b, URI:spiffe://a/c", 'spiffe://a/"b', "spiffe://a/b\\, URI:x", "a\u0000b"])(
-  "does not let the crafted URI name %j pass for something else",
+  "the crafted URI name %j is read as one name",
   (crafted) => {
     const uris = uriNames(printed({ uris: [crafted], dnsNames: ["a.example"] }));
 
@@ -45,18 +45,18 @@ test.each(["spiffe://a/b, URI:spiffe://a/c", 'spiffe://a/"b', "spiffe://a/b\\, U
   },
 );
 
-test("does not let a DNS name bring a URI name with it", () => {
+test("a DNS name that contains a URI name is not read as one", () => {
   expect(uriNames(printed({ dnsNames: ["a, URI:spiffe://prod.example/admin"] }))).toEqual([]);
 });
 
 test.each(["nothing", "URI:a,URI:b", ", URI:a", "URI:a, ", 'URI:"a', 'URI:"a"b', "URI:a, b"])(
-  "does not read %j, which Node would not write",
+  "uriNames rejects %j, which Node does not write",
   (text) => {
     expect(uriNames(text)).toBeUndefined();
   },
 );
 
-test("reads back any list of plain URI names", () => {
+test("uriNames reads back any list of plain URI names", () => {
   const plain = fc.stringMatching(/^[a-z:/.@-]{0,40}$/);
   fc.assert(
     fc.property(fc.array(plain), fc.array(plain), (uris, dns) => {
@@ -66,7 +66,7 @@ test("reads back any list of plain URI names", () => {
   );
 });
 
-test("ends for any text", () => {
+test("uriNames terminates for any text", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[URIDNS:", \\a]{0,60}$/), (text) => {
       const uris = uriNames(text);

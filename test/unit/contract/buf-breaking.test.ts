@@ -51,13 +51,13 @@ function compare(): { exitCode: number | null; output: string } {
   return { exitCode: status, output: stdout + stderr };
 }
 
-test("without a release nothing is compared, and that is said", () => {
+test("without a release the check compares nothing and reports that", () => {
   const { exitCode, output } = compare();
   expect(output).toContain("NOT CHECKED: there is no tag v*");
   expect(exitCode).toBe(0);
 });
 
-test("without a history nothing is compared, and that is said", () => {
+test("without a git history the check compares nothing and reports that", () => {
   rmSync(join(root, ".git"), { recursive: true });
   const { exitCode, output } = compare();
   expect(output).toContain(
@@ -66,7 +66,7 @@ test("without a history nothing is compared, and that is said", () => {
   expect(exitCode).toBe(0);
 });
 
-test("a field more breaks nothing", () => {
+test("a new field does not break the contract", () => {
   git("tag", "v0.1.0");
   edit(
     "keys_service.proto",
@@ -78,7 +78,7 @@ test("a field more breaks nothing", () => {
   expect(exitCode).toBe(0);
 });
 
-test("another idempotency level breaks the contract", () => {
+test("a changed idempotency level breaks the contract", () => {
   git("tag", "v0.1.0");
   edit("policies_service.proto", "idempotency_level = IDEMPOTENT", "deprecated = true");
   const { exitCode, output } = compare();
@@ -87,7 +87,7 @@ test("another idempotency level breaks the contract", () => {
   expect(exitCode).not.toBe(0);
 });
 
-test("the newest release counts, neither an older one nor its own pre-release", () => {
+test("the contract is compared with the newest release, not with an older one or a pre-release", () => {
   git("tag", "v0.9.0");
   edit("keys_service.proto", "bool allow_missing = 3;", "bool allow_absent = 3;");
   commit();

@@ -27,7 +27,7 @@ const statusesIn = (comment: string): string[] =>
 const requests = new Set(contract.methods.map((method) => method.input.typeName));
 const responses = new Set(contract.methods.map((method) => method.output.typeName));
 
-test("every field says first whether it is required, optional or output only", () => {
+test("the comment of every field first states whether it is required, optional or output only", () => {
   expect(contract.fields.length).toBeGreaterThan(80);
   const silent = contract.fields.filter(
     (field) => !/^(Required|Optional|Output only)\. \S/.test(commentOf(field)),
@@ -60,18 +60,18 @@ describe.each(methodsByPath)("RPC %s", (path: string, method: DescMethod) => {
   const comment = commentOf(method);
   const rpc = rpcOf(path);
 
-  test("has a first sentence that stands alone", () => {
+  test("the comment has a first sentence that stands alone", () => {
     expect(comment).toMatch(/^[A-Z][a-z]+s [^.]+[.:]/);
   });
 
-  test("names statuses, and reasons that exist", () => {
+  test("the comment names statuses, and only existing reasons", () => {
     const words = capitalsIn(comment);
     expect(statusesIn(comment)).not.toEqual([]);
     const unknown = words.filter((word) => !statuses.has(word) && !(word in ErrorReason));
     expect(unknown).toEqual([]);
   });
 
-  test("says what the table says about repeating it", () => {
+  test("the comment and the table agree on whether it may be repeated", () => {
     const says: Readonly<Record<RepeatClass, RegExp>> = {
       safe: /(^|\. )Safe to repeat\b/,
       conditional: /\. Safe to repeat: a second [^.]+ is answered with NOT_FOUND/,
@@ -81,17 +81,17 @@ describe.each(methodsByPath)("RPC %s", (path: string, method: DescMethod) => {
     expect(/\bNot safe to repeat\b/.test(comment)).toBe(rpc.repeat === "unsafe");
   });
 
-  test("says what the table says about authorization", () => {
+  test("the comment and the table agree on authorization", () => {
     const isNamed = comment.includes("Authorization rules have to name this RPC");
     expect(isNamed).toBe(rpc.sensitive);
   });
 
-  test("states the default deadline of the table", () => {
+  test("the comment states the default deadline of the table", () => {
     const seconds = rpc.defaultDeadlineMs / 1000;
     expect(comment).toContain(`A call without a deadline gets ${seconds} seconds.`);
   });
 
-  test("names the upstream request of both dialects", () => {
+  test("the comment names the upstream request of both dialects", () => {
     const upstream = comment.split("Upstream: ")[1] ?? "";
     expect(upstream).toMatch(/`(GET|HEAD|POST|PUT|DELETE) \/api\/v2\//);
     expect(upstream).toMatch(/both dialects|(current|2019) dialect.+(current|2019) dialect/);
@@ -102,18 +102,18 @@ describe("the enum of reasons", () => {
   const reasons = contract.enums.find((type) => type.name === "ErrorReason");
   const values = (reasons?.values ?? []).filter((value) => value.number !== 0);
 
-  test("names a status for every reason", () => {
+  test("the comment of every reason names a status", () => {
     expect(values).toHaveLength(49);
     const silent = values.filter((value) => statusesIn(commentOf(value)).length === 0);
     expect(silent.map((value) => value.name)).toEqual([]);
   });
 
-  test("says in a sentence after the status what the caller does about it", () => {
+  test("the comment of every reason tells after the status how the caller handles it", () => {
     const short = values.filter((value) => commentOf(value).split(/\. /).length < 3);
     expect(short.map((value) => value.name)).toEqual([]);
   });
 
-  test("is used up by what the RPCs and all RPCs together name", () => {
+  test("every reason is named by an RPC or for all RPCs", () => {
     const named = new Set(
       [...contract.methods, ...(reasons === undefined ? [] : [reasons])].flatMap((declared) =>
         capitalsIn(commentOf(declared)),
@@ -124,7 +124,7 @@ describe("the enum of reasons", () => {
   });
 });
 
-test("everything else that is declared has a comment that ends a sentence", () => {
+test("every other declaration has a comment that ends with a full stop", () => {
   const declared = [
     ...contract.services,
     ...contract.messages,

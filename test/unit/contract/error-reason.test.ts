@@ -12,7 +12,7 @@ const reasons = (declared?.values ?? [])
   .filter((value) => value.number !== 0)
   .map((value) => value.name.slice(prefix.length));
 
-test("there are 49 reasons with the numbers 1 to 49", () => {
+test("ErrorReason has 49 values with the numbers 1 to 49", () => {
   const numbers = Array.from({ length: 50 }, (_, index) => index);
   expect(declared?.values.map((value) => value.number)).toEqual(numbers);
   expect(new Set(reasons).size).toBe(49);

@@ -27,7 +27,7 @@ test("folders with the same files do not differ", () => {
   expect(folderDifferences(folder("present", files), folder("wanted", files))).toEqual([]);
 });
 
-test("missing, surplus and outdated files are told apart, in folders too", () => {
+test("missing, surplus and outdated files are distinguished, also in subfolders", () => {
   const present = folder("present", { "same.ts": "s", "deep/old.ts": "x", "deep/changed.ts": "1" });
   const wanted = folder("wanted", { "same.ts": "s", "deep/new.ts": "x", "deep/changed.ts": "2" });
   expect(folderDifferences(present, wanted)).toEqual([
@@ -37,7 +37,7 @@ test("missing, surplus and outdated files are told apart, in folders too", () =>
   ]);
 });
 
-test("an empty folder differs by everything that is wanted", () => {
+test("an empty folder lacks every wanted file", () => {
   const wanted = folder("wanted", { "a.ts": "a" });
   expect(folderDifferences(folder("present", {}), wanted)).toEqual([
     { path: "a.ts", problem: "missing" },

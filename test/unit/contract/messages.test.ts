@@ -36,7 +36,7 @@ test("every RPC has a request and a response of its own", () => {
 });
 
 // A new field of bytes belongs to one of these two tests: whether it is secret has to be decided.
-test("every field with plaintext, material or what imports are admitted by is redacted", () => {
+test("every field with plaintext, key material or an import secret is redacted", () => {
   expect(bytesFields.filter(isRedacted).map(nameOf).toSorted()).toEqual([
     "keyprotect.v1.CreateKeyRequest.key_material",
     "keyprotect.v1.CreateKeyResponse.key_material",
@@ -51,7 +51,7 @@ test("every field with plaintext, material or what imports are admitted by is re
   ]);
 });
 
-test("all other bytes are ciphertext, public or opaque", () => {
+test("every bytes field that is not redacted holds ciphertext, public or opaque data", () => {
   expect(
     bytesFields
       .filter((field) => !isRedacted(field))
@@ -69,7 +69,7 @@ test("all other bytes are ciphertext, public or opaque", () => {
   ]);
 });
 
-test("a field is named after a secret only if it is redacted bytes", () => {
+test("only a redacted bytes field is named after a secret", () => {
   const secretNames = new Set(["plaintext", "key_material"]);
   const named = contract.fields.filter((field) => secretNames.has(field.name));
   expect(named).toHaveLength(7);

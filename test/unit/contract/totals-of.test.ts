@@ -13,33 +13,33 @@ const report = (success: boolean, statuses: readonly string[], fileStatus = "pas
     ],
   });
 
-test("tests that all passed pass", () => {
+test("a run whose tests all passed has passed", () => {
   const lines = ["tests: 2 passed, 0 failed"];
   expect(totalsOf(report(true, ["passed", "passed"]))).toEqual({ isPassed: true, lines });
 });
 
-test.each(["failed", "skipped", "pending", "todo"])("a %s test has failed", (status) => {
+test.each(["failed", "skipped", "pending", "todo"])("a run with a %s test has failed", (status) => {
   expect(totalsOf(report(true, ["passed", status]))).toEqual({
     isPassed: false,
     lines: [`${status}: some.test.ts: states a fact`, "tests: 1 passed, 1 failed"],
   });
 });
 
-test("a file that could not be loaded has failed", () => {
+test("a run with a file that could not be loaded has failed", () => {
   expect(totalsOf(report(false, [], "failed"))).toEqual({
     isPassed: false,
     lines: ["failed: some.test.ts", "no test passed", "tests: 0 passed, 1 failed"],
   });
 });
 
-test("a run that failed outside of its tests is not passed", () => {
+test("a run that failed outside its tests has not passed", () => {
   expect(totalsOf(report(false, ["passed"]))).toEqual({
     isPassed: false,
     lines: ["the run failed outside of its tests", "tests: 1 passed, 0 failed"],
   });
 });
 
-test("a run without tests is not passed", () => {
+test("a run without tests has not passed", () => {
   expect(totalsOf(JSON.stringify({ success: true, testResults: [] }))).toEqual({
     isPassed: false,
     lines: ["no test passed", "tests: 0 passed, 0 failed"],
@@ -49,8 +49,8 @@ test("a run without tests is not passed", () => {
 test.each([
   ["no report", ""],
   ["half a report", '{"success":true,'],
-  ["something that is no report", '"passed"'],
-])("%s is not passed", (_what, text) => {
+  ["another text than a report", '"passed"'],
+])("a run of which there is %s has not passed", (_what, text) => {
   expect(totalsOf(text)).toEqual({
     isPassed: false,
     lines: ["there is no readable test report", "tests: 0 passed, 0 failed"],

@@ -27,7 +27,7 @@ function keptBytes(come: (payload: readonly number[]) => void): number {
   return (process.memoryUsage().heapUsed - before) / calls;
 }
 
-test("a call that left the activeCalls is not kept by it", () => {
+test("a call that was removed from the active calls is not kept in memory by them", () => {
   const activeCalls = createActiveCalls();
   const inFlight: ActiveCall[] = [];
   const kept = keptBytes((payload) => {

@@ -17,7 +17,7 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
   ]);
 }
 
-test("a activeCalls counts the calls in flight", () => {
+test("count is the number of active calls", () => {
   const activeCalls = createActiveCalls();
   const [a, b] = [callIn(activeCalls), callIn(activeCalls)];
   expect(activeCalls.count).toBe(2);
@@ -28,11 +28,11 @@ test("a activeCalls counts the calls in flight", () => {
   expect(activeCalls.count).toBe(0);
 });
 
-test("idle comes at once without calls", async () => {
+test("idle resolves immediately if no call is active", async () => {
   expect(await isSettled(createActiveCalls().idle())).toBe(true);
 });
 
-test("idle comes with the end of the last call, for everyone who waits", async () => {
+test("idle resolves at the end of the last call for all that wait", async () => {
   const activeCalls = createActiveCalls();
   const [a, b] = [callIn(activeCalls), callIn(activeCalls)];
   const waiting = [activeCalls.idle(), activeCalls.idle()];
@@ -42,7 +42,7 @@ test("idle comes with the end of the last call, for everyone who waits", async (
   for (const idle of waiting) expect(await isSettled(idle)).toBe(true);
 });
 
-test("idle can be waited for again when calls came back", async () => {
+test("idle can be awaited again after new calls", async () => {
   const activeCalls = createActiveCalls();
   callIn(activeCalls).remove();
   const call = callIn(activeCalls);
@@ -52,7 +52,7 @@ test("idle can be waited for again when calls came back", async () => {
   expect(await isSettled(idle)).toBe(true);
 });
 
-test("refusing new calls leaves those in flight alone", () => {
+test("refuseNew does not end active calls", () => {
   const activeCalls = createActiveCalls();
   const call = callIn(activeCalls);
   expect(activeCalls.isRefusing).toBe(false);
@@ -61,7 +61,7 @@ test("refusing new calls leaves those in flight alone", () => {
   expect(call.ends).toEqual([]);
 });
 
-test("ending all calls ends each once and refuses new ones", () => {
+test("cancelAll ends each call once and refuses new ones", () => {
   const activeCalls = createActiveCalls();
   const calls = [callIn(activeCalls), callIn(activeCalls)];
   activeCalls.cancelAll();
@@ -69,7 +69,7 @@ test("ending all calls ends each once and refuses new ones", () => {
   expect(activeCalls.isRefusing).toBe(true);
 });
 
-test("a call that leaves while all are ended disturbs none of the others", () => {
+test("a call that is removed during cancelAll does not affect the others", () => {
   const activeCalls = createActiveCalls();
   const ended: number[] = [];
   for (const index of [0, 1, 2]) {

@@ -27,7 +27,7 @@ function recorder(): { readonly unary: Unary; readonly bound: string[] } {
   };
 }
 
-test("every method of a service is bound to the row of its path", () => {
+test("every method of a service is bound with the table row of its path", () => {
   const { unary, bound } = recorder();
   const service = bindService(policies, handlers, unary);
   expect(bound).toEqual([
@@ -45,7 +45,7 @@ test("the four services have a row for each method, and no row is left over", ()
   expect(paths.toSorted()).toEqual(rpcTable.map(({ path }) => path).toSorted());
 });
 
-test("a method without a handler is refused", () => {
+test("a service with a method without a handler is rejected", () => {
   const { replaceKeyPolicies: _, ...some } = handlers;
   const incomplete: Partial<PolicyHandlers> = some;
   expect(() =>
@@ -54,14 +54,14 @@ test("a method without a handler is refused", () => {
   ).toThrow("no handler for /keyprotect.v1.PoliciesService/ReplaceKeyPolicies");
 });
 
-test("a handler without a method is refused", () => {
+test("a handler without a method is rejected", () => {
   const surplus = { ...handlers, purgeKeyPolicies: answers };
   expect(() => bindService(policies, surplus, recorder().unary)).toThrow(
     "no method for handlers: purgeKeyPolicies",
   );
 });
 
-test("a method without a row in the table is refused", () => {
+test("a method without a row in the table is rejected", () => {
   const definition = {
     getKeyPolicies: { ...policies.getKeyPolicies, path: "/keyprotect.v1.PoliciesService/Purge" },
   };
@@ -70,14 +70,14 @@ test("a method without a row in the table is refused", () => {
   );
 });
 
-test("a streaming method is refused", () => {
+test("a streaming method is rejected", () => {
   const definition = { getKeyPolicies: { ...policies.getKeyPolicies, responseStream: true } };
   expect(() => bindService(definition, { getKeyPolicies: answers }, recorder().unary)).toThrow(
     "/keyprotect.v1.PoliciesService/GetKeyPolicies streams",
   );
 });
 
-test("the frame of a request is wiped once it has been decoded, and what was decoded is not", () => {
+test("the frame of a request is zeroed after decoding, and the decoded request is not", () => {
   const { definition } = bindService(
     services.keys,
     {
@@ -102,7 +102,7 @@ test("the frame of a request is wiped once it has been decoded, and what was dec
   expect(broken).toEqual(Buffer.alloc(4));
 });
 
-test("only an encoded message gets to the wire", () => {
+test("a response that is not encoded is not sent", () => {
   const { definition } = bindService(policies, handlers, recorder().unary);
   const encoded = Buffer.from("encoded");
   expect(definition["getKeyPolicies"]?.responseSerialize(encoded)).toBe(encoded);

@@ -14,11 +14,11 @@ function metadataOf(entries: readonly (readonly [string, string])[]): Metadata {
 }
 
 test.each<[string, (readonly [string, string])[], string]>([
-  ["no metadata gives a fresh ID", [], fresh],
-  ["x-correlation-id is kept", [["x-correlation-id", kept]], kept],
+  ["a call without metadata gets a new correlation ID", [], fresh],
+  ["a UUID in x-correlation-id is kept", [["x-correlation-id", kept]], kept],
   ["correlation-id is kept", [["correlation-id", kept]], kept],
   [
-    "x-correlation-id goes before correlation-id",
+    "x-correlation-id has precedence over correlation-id",
     [
       ["correlation-id", fresh],
       ["x-correlation-id", kept],
@@ -26,7 +26,7 @@ test.each<[string, (readonly [string, string])[], string]>([
     kept,
   ],
   [
-    "an x-correlation-id that is no UUID leaves it to correlation-id",
+    "an x-correlation-id that is not a UUID is skipped for correlation-id",
     [
       ["x-correlation-id", "order-17"],
       ["correlation-id", kept],
@@ -34,18 +34,18 @@ test.each<[string, (readonly [string, string])[], string]>([
     kept,
   ],
   [
-    "a UUID is kept as it is written",
+    "the spelling of a UUID is kept",
     [["x-correlation-id", "ABCDEFAB-CDEF-1BCD-EFAB-CDEFABCDEFAB"]],
     "ABCDEFAB-CDEF-1BCD-EFAB-CDEFABCDEFAB",
   ],
-  ["braces are no UUID", [["x-correlation-id", `{${kept}}`]], fresh],
-  ["a UUID among other text is no UUID", [["x-correlation-id", `${kept} or 1=1`]], fresh],
-  ["an empty value is no UUID", [["x-correlation-id", ""]], fresh],
+  ["a UUID in braces is replaced", [["x-correlation-id", `{${kept}}`]], fresh],
+  ["a UUID among other text is replaced", [["x-correlation-id", `${kept} or 1=1`]], fresh],
+  ["an empty value is replaced", [["x-correlation-id", ""]], fresh],
 ])("%s", (_, entries, expected) => {
   expect(correlationIdOf(metadataOf(entries), createId)).toBe(expected);
 });
 
-test("whatever the caller sends, the ID is a UUID", () => {
+test("the correlation ID is a UUID for any metadata", () => {
   const value = fc.oneof(
     fc.uuid(),
     fc.uuid().map((id) => id.toUpperCase()),

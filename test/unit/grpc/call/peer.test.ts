@@ -37,7 +37,7 @@ const on = (session: object | undefined, depth = 0): unknown => {
 };
 
 test.each([0, 1, 3])(
-  "reads the certificate of a connection once, behind %d interceptors",
+  "the certificate of a connection behind %d interceptors is read once",
   (depth) => {
     const peerOf = createPeerReader(options);
     const session = {};
@@ -48,7 +48,7 @@ test.each([0, 1, 3])(
   },
 );
 
-test("a connection from the same address and port does not inherit an identity", () => {
+test("a new connection from the same address and port does not inherit an identity", () => {
   const peerOf = createPeerReader(options);
   peerOf(new FakeCall("10.0.0.1:1", `URI:${api}`, on({})));
   const other = "spiffe://prod.example/ns/b";
@@ -61,19 +61,22 @@ test.each([
   ["no stream", {}],
   ["no session", on(undefined)],
   ["something else", "call"],
-])("with %s in the private fields every call is read anew, and rightly", (_what, inner) => {
-  const peerOf = createPeerReader(options);
-  const calls = [1, 2].map(() => new FakeCall("10.0.0.1:1", `URI:${api}`, inner));
+])(
+  "with %s in the private fields the certificate is read for every call, correctly",
+  (_what, inner) => {
+    const peerOf = createPeerReader(options);
+    const calls = [1, 2].map(() => new FakeCall("10.0.0.1:1", `URI:${api}`, inner));
 
-  expect(calls.map((call) => peerOf(call).certificateUri)).toEqual([api, api]);
-  expect(calls.map((call) => call.asked)).toEqual([1, 1]);
-});
+    expect(calls.map((call) => peerOf(call).certificateUri)).toEqual([api, api]);
+    expect(calls.map((call) => call.asked)).toEqual([1, 1]);
+  },
+);
 
 test.each([
   ["gone", undefined],
   ["just being destroyed", null],
 ])(
-  "a connection that is %s identifies nobody, neither now nor as a Unix socket",
+  "a connection that is %s identifies no caller and does not count as a Unix socket",
   (_what, names) => {
     const peerOf = createPeerReader(options);
     const session = {};
@@ -87,7 +90,7 @@ test.each([
   },
 );
 
-test("a caller on a Unix socket needs no certificate, whatever TCP callers need", () => {
+test("a caller on a Unix socket needs no certificate even if TCP callers do", () => {
   const call = new FakeCall("unix", undefined, on({}));
 
   expect(createPeerReader(options)(call)).toEqual({
@@ -98,7 +101,7 @@ test("a caller on a Unix socket needs no certificate, whatever TCP callers need"
   expect(call.asked).toBe(0);
 });
 
-test("without client certificates none is looked for", () => {
+test("without client certificates no certificate is read", () => {
   const call = new FakeCall("10.0.0.1:1", `URI:${api}`, on({}));
   const peerOf = createPeerReader({ requiresClientCertificate: false, trustDomains: [] });
 
@@ -110,7 +113,7 @@ test("without client certificates none is looked for", () => {
   expect(call.asked).toBe(0);
 });
 
-test("names that cannot be read identify nobody", () => {
+test("certificate names that cannot be parsed identify no caller", () => {
   const call = new FakeCall("10.0.0.1:1", `URI:${api}, "`, on({}));
 
   expect(createPeerReader(options)(call).certificateProblem).toBe(

@@ -39,7 +39,7 @@ afterEach(async () => {
   expect(rejections).toEqual([]);
 });
 
-test("a handler's answer reaches the caller with the correlation ID in front and behind", async () => {
+test("a response reaches the caller with the correlation ID in headers and trailers", async () => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   const { client } = server;
   const seen = await callRpc(client, keys.countKeys, {});
@@ -55,7 +55,7 @@ test("a handler's answer reaches the caller with the correlation ID in front and
   });
 });
 
-test("a caller's UUID is kept as it is", async () => {
+test("the correlation ID of a caller is kept unchanged", async () => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   const id = "AAAAAAAA-bbbb-1CCC-dddd-EEEEEEEEEEEE";
   const { client } = server;
@@ -90,7 +90,7 @@ test("a StatusError becomes status, details, correlation ID and pushback", async
   });
 });
 
-test("an error without a retry hint carries no pushback", async () => {
+test("an error without a retry hint has no pushback", async () => {
   await using server = await startUnaryServer({
     countKeys: () => Promise.reject(new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "none")),
   });
@@ -119,7 +119,7 @@ test.each([
   expect(JSON.stringify(seen.trailers.toJSON())).not.toContain("hunter2");
 });
 
-test("a foreign error of an unsafe RPC says that the change may have happened once something was sent", async () => {
+test("a foreign error of an unsafe RPC reports mayHaveExecuted if a request was sent", async () => {
   await using server = await startUnaryServer({
     createKey: (request, context) => {
       if (request.name !== "early") context.attemptLog.attempts += 1;
@@ -133,7 +133,7 @@ test("a foreign error of an unsafe RPC says that the change may have happened on
   expect(errorInfoOf(early).metadata["mayHaveExecuted"]).toBe("false");
 });
 
-test("a response that cannot be encoded is an error with details, and counted as one", async () => {
+test("a response that cannot be encoded is answered and counted as an error with details", async () => {
   await using server = await startUnaryServer({
     countKeys: () => Promise.resolve({ totalSize: 2 ** 40 }),
   });
@@ -168,7 +168,7 @@ test("a lone surrogate in an error text reaches the caller replaced", async () =
   expect(seen.error?.details).toBe("bad \ufffd text  second");
 });
 
-test("a success is no cancellation", async () => {
+test("a successful call is not counted as cancelled", async () => {
   let context: CallContext | undefined;
   await using server = await startUnaryServer({
     countKeys: (_, callContext) => {
@@ -211,7 +211,7 @@ test("a caller that cancels aborts the signal and is counted once as cancelled",
   expect(server.activeCalls.count).toBe(0);
 });
 
-test("a caller without a deadline gets that of the table", async () => {
+test("a call without a deadline gets the deadline of the table", async () => {
   const clock = drivenNow();
   let context: CallContext | undefined;
   await using server = await startUnaryServer(
@@ -229,7 +229,7 @@ test("a caller without a deadline gets that of the table", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("the gateway's deadline lies a margin before the caller's", async () => {
+test("the deadline of the context is a margin before the caller's", async () => {
   const clock = drivenNow();
   const deadlines: number[] = [];
   await using server = await startUnaryServer(
@@ -250,7 +250,7 @@ test("the gateway's deadline lies a margin before the caller's", async () => {
   expect(deadlines[1]).toBe(60_000);
 });
 
-test("a deadline that leaves no time is refused at once", async () => {
+test("a call whose deadline leaves no time is rejected immediately", async () => {
   let calls = 0;
   const clock = createDrivenClock(Date.now() + 5_000);
   await using server = await startUnaryServer(
@@ -273,7 +273,7 @@ test("a deadline that leaves no time is refused at once", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("a handler that never settles is answered at the deadline, before the caller gives up", async () => {
+test("a call whose handler never settles is answered at the deadline, before the caller gives up", async () => {
   const clock = drivenNow();
   let context: CallContext | undefined;
   await using server = await startUnaryServer(
@@ -301,7 +301,7 @@ test("a handler that never settles is answered at the deadline, before the calle
   expect(server.activeCalls.count).toBe(0);
 });
 
-test("what the handler makes of the passed deadline is the answer, if it is quick", async () => {
+test("a handler that reacts to the deadline within a turn determines the answer", async () => {
   const clock = drivenNow();
   let isRunning = false;
   await using server = await startUnaryServer(
@@ -326,7 +326,7 @@ test("what the handler makes of the passed deadline is the answer, if it is quic
   expect(server.outcomes).toHaveLength(1);
 });
 
-test("a result that comes after the answer is wiped, dropped and reported", async () => {
+test("a result after the answer is zeroed, dropped and logged", async () => {
   const clock = drivenNow();
   const keyMaterial = Buffer.from("late material");
   let resolve: (() => void) | undefined;
@@ -352,7 +352,7 @@ test("a result that comes after the answer is wiped, dropped and reported", asyn
   expect(server.outcomes).toHaveLength(1);
 });
 
-test("a foreign error that comes after the answer is logged and ends nothing else", async () => {
+test("a foreign error after the answer is logged and has no other effect", async () => {
   const clock = drivenNow();
   let reject: (() => void) | undefined;
   await using server = await startUnaryServer(
@@ -374,7 +374,7 @@ test("a foreign error that comes after the answer is logged and ends nothing els
   expect(server.lines[0]).toMatchObject({ level: 50, err: { type: "TypeError" } });
 });
 
-test("a listener that fails at the end of its call is logged and keeps nobody from being told", async () => {
+test("a failing signal listener is logged and does not keep other listeners from running", async () => {
   const clock = drivenNow();
   const told: unknown[] = [];
   await using server = await startUnaryServer(
@@ -399,7 +399,7 @@ test("a listener that fails at the end of its call is logged and keeps nobody fr
   expect(server.activeCalls.count).toBe(0);
 });
 
-test("new calls are refused while the gateway drains, and told to come back elsewhere at once", async () => {
+test("a new call during shutdown is rejected with an immediate retry hint", async () => {
   const activeCalls = createActiveCalls();
   await using server = await startUnaryServer({ countKeys: countsOne }, { activeCalls });
   activeCalls.refuseNew();
@@ -410,7 +410,7 @@ test("new calls are refused while the gateway drains, and told to come back else
   expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual(["0"]);
 });
 
-test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UNAVAILABLE otherwise", async () => {
+test("a call at the end of the grace period is UNKNOWN for an unsafe RPC that was sent, otherwise UNAVAILABLE", async () => {
   const activeCalls = createActiveCalls();
   const sends = (_: unknown, { attemptLog }: CallContext): Promise<never> => {
     attemptLog.attempts += 1;
@@ -445,7 +445,7 @@ test("the end of the grace period is UNKNOWN for an unsafe RPC that was sent, UN
   }
 });
 
-test("a handler that rejects with the reason of its own end is told as that end", async () => {
+test("a handler that rejects with its CallEnded is answered with the status of that end", async () => {
   const activeCalls = createActiveCalls();
   await using server = await startUnaryServer(
     {
@@ -463,7 +463,7 @@ test("a handler that rejects with the reason of its own end is told as that end"
   expect(errorInfoOf(await answer).reason).toBe("SHUTTING_DOWN");
 });
 
-test("request and response bytes are zero once the call is over, and what the caller got is not", async () => {
+test("request and response bytes are zeroed after the call, and the caller's copy is intact", async () => {
   const keyMaterial = Buffer.from("response material");
   let received: Buffer | undefined;
   let atHandler = "";
@@ -486,7 +486,7 @@ test("request and response bytes are zero once the call is over, and what the ca
   await eventually(() => received?.every((byte) => byte === 0) === true);
 });
 
-test("a request is not wiped under a handler that still runs after its caller has gone", async () => {
+test("a request is not zeroed while its handler runs, even if the caller has gone", async () => {
   let received: Buffer | undefined;
   let settle: (() => void) | undefined;
   await using server = await startUnaryServer({
@@ -507,7 +507,7 @@ test("a request is not wiped under a handler that still runs after its caller ha
   await eventually(() => received?.every((byte) => byte === 0) === true);
 });
 
-test("observers that throw do not touch the call", async () => {
+test("observers that throw do not affect the call", async () => {
   await using server = await startUnaryServer(
     { countKeys: countsOne },
     { observers: [{ callStarted: fail, callEnded: fail }] },
@@ -570,7 +570,7 @@ test("a thousand interleaved calls each get their own correlation ID and answer"
   expect(server.outcomes).toHaveLength(1_000);
 });
 
-test("each call is started once and ended once, however it ends", async () => {
+test("observers see each call start once and end once, however it ends", async () => {
   const clock = drivenNow();
   await using server = await startUnaryServer(
     {

@@ -4,7 +4,7 @@ import { createKeyRequest } from "../../../support/unary-server.ts";
 
 const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
-test("bytes fields become zero and everything else stays", () => {
+test("bytes fields become zero and other fields stay", () => {
   const message = {
     keyId: "id",
     plaintext: Buffer.from("secret"),
@@ -42,13 +42,13 @@ test("bytes of a oneof, of a message in a oneof and of messages in lists become 
   expect(repeated.parts.every(isZero)).toBe(true);
 });
 
-test("a view of a larger allocation is zeroed in its own range alone", () => {
+test("a view of a larger allocation is zeroed only in its own range", () => {
   const pool = Buffer.alloc(32, 0x7a);
   zeroize({ plaintext: pool.subarray(8, 16) });
   expect(pool.toString("latin1")).toBe(`${"z".repeat(8)}${"\0".repeat(8)}${"z".repeat(16)}`);
 });
 
-test("neighbours in Node's own buffer pool are left alone", () => {
+test("neighbours in Node's buffer pool are not changed", () => {
   const before = Buffer.from("before");
   const between = Buffer.from("between");
   const after = Buffer.from("after");
@@ -57,6 +57,9 @@ test("neighbours in Node's own buffer pool are left alone", () => {
   expect([before, between, after].map(String)).toEqual(["before", "\0".repeat(7), "after"]);
 });
 
-test.each([undefined, null, 7, "text", [], {}, Buffer.alloc(0)])("%j is no trouble", (message) => {
-  expect(() => zeroize(message)).not.toThrow();
-});
+test.each([undefined, null, 7, "text", [], {}, Buffer.alloc(0)])(
+  "zeroize accepts %j",
+  (message) => {
+    expect(() => zeroize(message)).not.toThrow();
+  },
+);

@@ -27,7 +27,7 @@ test("the caller is the SPIFFE ID of its certificate", async () => {
   expect(caller).toBe(id);
 });
 
-test("the caller on a Unix socket is unix", async () => {
+test("the caller on a Unix socket is called unix", async () => {
   expect((await authenticated({ peer: "unix" })).caller).toBe("unix");
 });
 
@@ -38,7 +38,7 @@ test.each(["127.0.0.1:50000", "10.0.0.9:50000", "unknown"])(
   },
 );
 
-test("a certificate that does not identify the caller is refused before anything else", async () => {
+test("a call whose certificate does not identify the caller is rejected before all else", async () => {
   const certificateProblem = "the certificate has more than one URI name";
 
   await expect(
@@ -57,7 +57,7 @@ test.each([
   ["from 127.8.9.10", "127.8.9.10:50000", false],
   ["from ::1", "::1:50000", false],
   ["from a mapped loopback address", "::ffff:127.0.0.1:50000", false],
-])("takes a bearer token that came %s", async (_where, peer, isTls) => {
+])("a bearer token %s is accepted", async (_where, peer, isTls) => {
   const context = await authenticated(
     { peer, metadata: authorization("Bearer abc.def-_~+/=") },
     isTls,
@@ -74,7 +74,7 @@ test.each([
   "128.0.0.1:1",
   "127.evil:1",
   "",
-])("ignores a bearer token that crossed a network in the clear from %j", async (peer) => {
+])("a bearer token in plaintext from %j is ignored", async (peer) => {
   const context = await authenticated({ peer, metadata: authorization("Bearer abc") });
 
   expect(context.callerToken).toBeUndefined();
@@ -82,7 +82,7 @@ test.each([
 });
 
 test.each([["Bearer abc"], ["bearer abc"], ["BEARER   abc"]])(
-  "reads the token of %j",
+  "the token of %j is read",
   async (value) => {
     const context = await authenticated({ metadata: authorization(value) });
 
@@ -98,13 +98,13 @@ test.each([
   ["a scheme without a blank", ["Bearerabc"]],
   ["two tokens", ["Bearer a", "Bearer b"]],
   ["two tokens in one", ["Bearer a, Bearer b"]],
-])("has no token from metadata with %s", async (_what, values) => {
+])("metadata with %s gives no token", async (_what, values) => {
   const context = await authenticated({ metadata: authorization(...values) });
 
   expect(context.callerToken).toBeUndefined();
 });
 
-test("a token cannot be printed by accident", async () => {
+test("the token in the context is redacted when printed", async () => {
   const { callerToken } = await authenticated({ metadata: authorization("Bearer canary") });
 
   expect(

@@ -23,7 +23,7 @@ function called(method: string, overrides: Partial<CallContext>, seen: unknown[]
   );
 }
 
-test("lets through what a rule allows", async () => {
+test("a call that a rule allows reaches its handler", async () => {
   const seen: unknown[] = [];
 
   expect(await called("GetKey", {}, seen)).toBe("answered");
@@ -35,7 +35,7 @@ test.each<[string, Partial<CallContext>]>([
   ["GetKey", { instance: "us" }],
   ["WrapKey", {}],
   ["DeleteKey", {}],
-])("refuses %s with %j before the request is looked at", async (method, overrides) => {
+])("a denied %s with %j is rejected before its request is validated", async (method, overrides) => {
   const seen: unknown[] = [];
 
   await expect(called(method, overrides, seen)).rejects.toMatchObject({
@@ -45,7 +45,7 @@ test.each<[string, Partial<CallContext>]>([
   expect(seen).toEqual([]);
 });
 
-test("a refusal names the method and the instance, and nothing of the request", async () => {
+test("a rejection names the method and the instance, and no part of the request", async () => {
   await expect(called("DeleteKey", {})).rejects.toMatchObject({
     message: "the gateway's policy does not allow this caller DeleteKey on this instance",
     details: {
@@ -58,7 +58,7 @@ test("a refusal names the method and the instance, and nothing of the request", 
   });
 });
 
-test("identity comes before the instance, and the instance before permission", async () => {
+test("authentication is checked before the instance, and the instance before the policy", async () => {
   const whole = chain([
     createAuthenticate({ isTls: true }),
     createSelectInstance({ aliases: ["eu"], defaultAlias: "eu" }),

@@ -28,27 +28,27 @@ function metadataOf(entries: readonly (readonly [string, string | Buffer])[]): M
   return metadata;
 }
 
-test("an entry counts its name, its value and 32 bytes", async () => {
+test("an entry counts as its name, its value and 32 bytes", async () => {
   expect(await isAccepted(metadataOf([["key", "x".repeat(965)]]))).toBe(true);
   expect(await isAccepted(metadataOf([["key", "x".repeat(966)]]))).toBe(false);
 });
 
-test("a binary value counts as the base64 it travels as", async () => {
+test("a binary value counts as its base64 text", async () => {
   // 961 bytes are left for the value; base64 makes four of three.
   expect(await isAccepted(metadataOf([["key-bin", Buffer.alloc(720)]]))).toBe(true);
   expect(await isAccepted(metadataOf([["key-bin", Buffer.alloc(721)]]))).toBe(false);
 });
 
-test("every value of a repeated key is an entry", async () => {
+test("every value of a repeated key counts as an entry", async () => {
   const entry = ["key", "v"] as const;
   expect(await isAccepted(metadataOf([entry, entry, entry, entry]))).toBe(true);
   expect(await isAccepted(metadataOf([entry, entry, entry, entry, entry]))).toBe(false);
 });
 
-test("a key that plain objects swallow is counted too", async () => {
+test("the key __proto__ is counted too", async () => {
   expect(await isAccepted(metadataOf([["__proto__", "x".repeat(1_000)]]))).toBe(false);
 });
 
-test("no metadata is fine", async () => {
+test("a call without metadata is accepted", async () => {
   expect(await isAccepted(new Metadata())).toBe(true);
 });

@@ -20,21 +20,24 @@ test("a call goes to the instance that it names", async () => {
   expect(await routed("eu")).toBe("eu");
 });
 
-test.each(["us", "EU", "", "eu ", "__proto__"])("the alias %j is unknown", async (alias) => {
-  await expect(routed(alias)).rejects.toMatchObject({
-    code: status.INVALID_ARGUMENT,
-    reason: "INSTANCE_UNKNOWN",
-  });
-});
+test.each(["us", "EU", "", "eu ", "__proto__"])(
+  "a call with the alias %j is rejected",
+  async (alias) => {
+    await expect(routed(alias)).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      reason: "INSTANCE_UNKNOWN",
+    });
+  },
+);
 
-test("the text names the header and the alias", async () => {
+test("the error names the header and the alias", async () => {
   await expect(routed("us")).rejects.toThrow(
     'the metadata x-kp-instance names "us", which is not a configured instance',
   );
 });
 
 test.each(["a b", 'a"b', "a\\b", "a".repeat(65), "<script>"])(
-  "the text does not repeat %j",
+  "the error does not repeat the alias %j",
   async (alias) => {
     await expect(routed(alias)).rejects.toThrow(
       "the metadata x-kp-instance names something, which is not a configured instance",
@@ -42,14 +45,14 @@ test.each(["a b", 'a"b', "a\\b", "a".repeat(65), "<script>"])(
   },
 );
 
-test("two aliases are none, even if they are the same", async () => {
+test("a call with two aliases is rejected, even if they are equal", async () => {
   await expect(routed("eu", "eu")).rejects.toMatchObject({
     reason: "INSTANCE_UNKNOWN",
     message: "the metadata holds x-kp-instance more than once",
   });
 });
 
-test("the default has to be among the instances", () => {
+test("a default alias that is not among the instances is rejected", () => {
   expect(() => createSelectInstance({ aliases: ["eu"], defaultAlias: "us" })).toThrow(
     /default instance us/,
   );

@@ -28,7 +28,7 @@ function lineOf(
   return lines[0];
 }
 
-test("a success is one line with these fields and no others", () => {
+test("a successful call is one line with exactly these fields", () => {
   const context = callContext("CreateKey", {
     caller: "spiffe://a/b",
     instance: "eu",
@@ -71,18 +71,18 @@ test.each([
   [status.UNAVAILABLE, warn],
   [status.DATA_LOSS, error],
   [status.UNAUTHENTICATED, info],
-])("code %d is logged at level %d", (code, level) => {
+])("a call with status %d is logged at level %d", (code, level) => {
   expect(lineOf({ code })?.["level"]).toBe(level);
 });
 
-test("a cancelled call whose change may have happened is a warning that says so", () => {
+test("a cancelled call whose change may have happened is logged as a warning with mayHaveExecuted", () => {
   expect(lineOf({ code: status.CANCELLED, mayHaveExecuted: true })).toMatchObject({
     level: warn,
     mayHaveExecuted: true,
   });
 });
 
-test("the error goes along from warn on, through the logger's serializer", () => {
+test("the error of a call is logged from warn on, through the logger's serializer", () => {
   const cause = new StatusError(status.INTERNAL, "GATEWAY_INTERNAL", "fixed text", {
     cause: new TypeError("behind it"),
   });
@@ -98,14 +98,14 @@ test.each([
   "DEADLINE_TOO_SHORT",
   "DEADLINE_IN_QUEUE",
   "SHUTTING_DOWN",
-] as const)("of the gateway's own refusal %s the reason says it all", (reason) => {
+] as const)("a rejection with %s is logged without its error", (reason) => {
   const refused = new StatusError(status.UNAVAILABLE, reason, "refused");
   const line = lineOf({ code: status.UNAVAILABLE, reason, error: refused });
   expect(line).toMatchObject({ level: warn, code: "UNAVAILABLE", reason });
   expect(line).not.toHaveProperty("err");
 });
 
-test("a level that is not wanted is not written", () => {
+test("a call below the logger's level is not logged", () => {
   expect(lineOf({}, "warn")).toBeUndefined();
   expect(lineOf({ code: status.INTERNAL }, "warn")).toBeDefined();
 });

@@ -11,7 +11,7 @@ import {
   startUnaryServer,
 } from "../../../support/unary-server.ts";
 
-test("a call is counted once when it begins and once when it ends, with what it finally got", async () => {
+test("a call is counted once at its start and once at its end, with its final status", async () => {
   const counted: unknown[] = [];
   const clock = createDrivenClock(Date.now());
   const meter = {

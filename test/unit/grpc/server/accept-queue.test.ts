@@ -19,7 +19,7 @@ function createCalls() {
   };
 }
 
-test("what fits into a turn goes in at once, the rest in the turns after it, in order", async () => {
+test("calls within the limit of a turn start immediately, the others in later turns, in order", async () => {
   const queue = createAcceptQueue(2);
   const { entered, call } = createCalls();
   for (const name of ["1", "2", "3", "4", "5"]) queue.enqueue(call("a", name));
@@ -32,7 +32,7 @@ test("what fits into a turn goes in at once, the rest in the turns after it, in 
   expect(queue.waiting).toBe(0);
 });
 
-test("a timer that is due fires between the turns of many calls", async () => {
+test("a due timer fires between the turns of many calls", async () => {
   const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
   const all = 10_000;
@@ -48,7 +48,7 @@ test("a timer that is due fires between the turns of many calls", async () => {
   expect(enteredBefore).toBeLessThan(all);
 });
 
-test("connections take turns, however many calls one of them has", async () => {
+test("connections are served round-robin, however many calls one of them has", async () => {
   const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
   for (const name of ["a1", "a2", "a3", "a4"]) queue.enqueue(call("a", name));
@@ -57,7 +57,7 @@ test("connections take turns, however many calls one of them has", async () => {
   expect(entered).toEqual(["a1", "a2", "b1", "a3", "a4"]);
 });
 
-test("a newcomer does not pass those who wait, though its turn has room", async () => {
+test("a new call does not overtake waiting calls even if its turn has capacity", async () => {
   const queue = createAcceptQueue(2);
   const { entered, call } = createCalls();
   const late = call("a", "late");
@@ -77,7 +77,7 @@ test("a newcomer does not pass those who wait, though its turn has room", async 
   expect(entered.at(-1)).toBe("late");
 });
 
-test("a call that left is not let in, and leaving twice takes nobody else's place", async () => {
+test("a call that left the queue is not started, and leaving twice removes no other call", async () => {
   const queue = createAcceptQueue(1);
   const { entered, call } = createCalls();
   expect(queue.enqueue(call("a", "1"))).toBeUndefined();
@@ -90,7 +90,7 @@ test("a call that left is not let in, and leaving twice takes nobody else's plac
   expect(entered).toEqual(["1", "3"]);
 });
 
-test("every call that stays is let in exactly once, each connection's in order, never more per turn than allowed", async () => {
+test("every call that stays is started exactly once, in order per connection, and within the limit per turn", async () => {
   const arrivals = fc.array(
     fc.record({ connection: fc.constantFrom("a", "b", "c"), leaves: fc.boolean() }),
     { maxLength: 60 },

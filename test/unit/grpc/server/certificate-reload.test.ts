@@ -85,14 +85,14 @@ async function serialNumber(fixture: TestServer, options: ConnectionOptions = {}
   }
 }
 
-test("a caller is its SPIFFE ID", async () => {
+test("the caller of a call is the SPIFFE ID of its certificate", async () => {
   await using fixture = await start();
 
   expect((await seenBy(fixture, api)).totalSize).toBe(7);
   expect(fixture.contexts[0]).toMatchObject({ caller: api, certificateUri: api });
 });
 
-test("every call of a connection has the same caller, and another connection has its own", async () => {
+test("all calls of a connection have the same caller, and another connection has its own", async () => {
   await using fixture = await start();
   const other = "spiffe://prod.example/ns/other";
   const [first, second] = [api, other].map((uri) =>
@@ -120,7 +120,7 @@ test("the certificate of a connection is read once, however many calls it makes"
   expect(readCount).toBe(0);
 });
 
-test("a caller without a certificate is refused in the handshake", async () => {
+test("a caller without a certificate is rejected in the handshake", async () => {
   await using fixture = await start();
 
   expect((await countKeys(fixture.newClient(withoutCertificate()))).code).toBe(
@@ -129,7 +129,7 @@ test("a caller without a certificate is refused in the handshake", async () => {
   expect(fixture.contexts).toEqual([]);
 });
 
-test("a certificate of another authority is refused in the handshake", async () => {
+test("a certificate of another authority is rejected in the handshake", async () => {
   await using fixture = await start();
   const client = fixture.newClient(withCertificate(strangers.issue({ uris: [api] })));
 
@@ -137,7 +137,7 @@ test("a certificate of another authority is refused in the handshake", async () 
   expect(fixture.contexts).toEqual([]);
 });
 
-test("an expired certificate is refused in the handshake", async () => {
+test("an expired certificate is rejected in the handshake", async () => {
   await using fixture = await start();
   const expired = clients.issue({
     uris: [api],
@@ -151,7 +151,7 @@ test("an expired certificate is refused in the handshake", async () => {
   expect(fixture.contexts).toEqual([]);
 });
 
-test("plaintext is refused on a TLS listener", async () => {
+test("a plaintext connection to a TLS listener is rejected", async () => {
   await using fixture = await start();
 
   expect((await countKeys(fixture.newClient())).code).toBe(grpc.status.UNAVAILABLE);
@@ -177,7 +177,7 @@ test.each([
   expect(fixture.contexts).toEqual([]);
 });
 
-test("without trust domains nobody is identified", async () => {
+test("without trust domains no caller is identified", async () => {
   await using fixture = await start({ trustDomains: [] });
 
   expect((await seenBy(fixture, api)).code).toBe(grpc.status.UNAUTHENTICATED);
@@ -191,7 +191,7 @@ test("without a client CA callers need no certificate and are anonymous", async 
   expect(fixture.contexts.map((context) => context.caller)).toEqual(["anonymous", "anonymous"]);
 });
 
-test("TLS 1.2 is spoken with forward secrecy and AEAD, older versions are not", async () => {
+test("a TLS 1.2 connection has forward secrecy and AEAD, and older versions are rejected", async () => {
   await using fixture = await start();
   const tls12 = { minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const;
 
@@ -208,7 +208,7 @@ test("TLS 1.2 is spoken with forward secrecy and AEAD, older versions are not", 
   ).rejects.toThrow();
 });
 
-test("a new certificate serves new connections, while those that are open live on", async () => {
+test("a new certificate applies to new connections, and open connections continue", async () => {
   const clock = createDrivenClock(Date.now());
   await using fixture = await start({ clock });
   const client = fixture.newClient(withCertificate(clients.issue({ uris: [api] })));
@@ -225,7 +225,7 @@ test("a new certificate serves new connections, while those that are open live o
   expect(new Set(fixture.contexts.map((context) => context.peer)).size).toBe(1);
 });
 
-test("the demands on TLS hold after a new certificate as before", async () => {
+test("the TLS version and ciphers stay restricted after a new certificate", async () => {
   const clock = createDrivenClock(Date.now());
   await using fixture = await start({ clock });
   await write(serverCertificate());
@@ -243,7 +243,7 @@ test("the demands on TLS hold after a new certificate as before", async () => {
   );
 });
 
-test("a new client CA decides who may connect from then on", async () => {
+test("a new client CA applies to later connections", async () => {
   const clock = createDrivenClock(Date.now());
   await using fixture = await start({ clock });
   const stranger = withCertificate(strangers.issue({ uris: [api] }));
@@ -259,7 +259,7 @@ test("a new client CA decides who may connect from then on", async () => {
   expect((await seenBy(fixture, api)).code).toBe(grpc.status.OK);
 });
 
-test("files behind a link are followed when the link is swapped, as Kubernetes does it", async () => {
+test("a certificate behind a symbolic link is reloaded when the link is replaced, as Kubernetes does", async () => {
   const clock = createDrivenClock(Date.now());
   const volume = join(root, `volume-${folderCount}`);
   const put = async (version: string): Promise<void> => {
@@ -310,7 +310,7 @@ test.each<[string, () => Promise<void>]>([
     "a certificate of the future",
     () => write(serverCertificate({ notBefore: new Date(Date.now() + dayMs) })),
   ],
-])("%s does no harm, and what repairs it is noticed", async (_what, breakIt) => {
+])("%s changes nothing, and its repair is noticed", async (_what, breakIt) => {
   const clock = createDrivenClock(Date.now());
   await using fixture = await start({ clock });
   const before = await serialNumber(fixture);
@@ -333,7 +333,7 @@ test.each<[string, () => Promise<void>]>([
   expect(await serialNumber(fixture)).not.toBe(before);
 });
 
-test("files that do not change are not read again", async () => {
+test("unchanged files are not read again", async () => {
   const clock = createDrivenClock(Date.now());
   await using fixture = await start({ clock });
   for (let round = 0; round < 5; round += 1) await pollOnce(clock);
@@ -361,13 +361,13 @@ test.each<[string, () => Promise<void>, RegExp]>([
     () => writeFile(files.clientCaFile, serverCertificate().cert),
     /is not that of an authority/,
   ],
-])("with %s a server does not start", async (_what, breakIt, text) => {
+])("a server with %s does not start", async (_what, breakIt, text) => {
   await breakIt();
 
   await expect(start()).rejects.toThrow(text);
 });
 
-test("no error text or log line holds any of a key", async () => {
+test("no error text or log line contains a part of a key", async () => {
   const clock = createDrivenClock(Date.now());
   const { key } = serverCertificate();
   await using fixture = await start({ clock });
@@ -383,7 +383,7 @@ test("no error text or log line holds any of a key", async () => {
   expect(JSON.stringify(fixture.lines)).not.toContain(body);
 });
 
-test("a connection that never finishes its handshake does not hold up a drain", async () => {
+test("a connection that never finishes its handshake does not delay a shutdown", async () => {
   await using fixture = await start({ drain: { delayMs: 0, graceMs: 50 } });
   const idle = connectTcp(Number(fixture.target.split(":").at(-1)), "127.0.0.1");
   idle.on("error", () => {});
@@ -394,7 +394,7 @@ test("a connection that never finishes its handshake does not hold up a drain", 
   expect(fixture.lines.at(-1)).toMatchObject({ msg: "drained" });
 });
 
-test("nothing is polled any more when the server has stopped", async () => {
+test("the files are not polled after the server has stopped", async () => {
   const clock = createDrivenClock(Date.now());
   const fixture = await start({ clock });
   expect(clock.pending).toBe(1);

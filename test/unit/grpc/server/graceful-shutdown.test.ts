@@ -52,7 +52,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return settled;
 }
 
-test("goes on serving until the delay is over, while health says NOT_SERVING", async () => {
+test("the server serves until the delay is over, while health is NOT_SERVING", async () => {
   await using draining = await start({ work: () => Promise.resolve() });
   const { fixture, clock } = draining;
   const drained = fixture.server.drain();
@@ -67,7 +67,7 @@ test("goes on serving until the delay is over, while health says NOT_SERVING", a
   await drained;
 });
 
-test("a call in flight succeeds, and the drain ends with it and not with the grace", async () => {
+test("an active call succeeds, and the shutdown ends with it, not with the grace period", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const answer = countKeys(fixture.newClient());
@@ -83,7 +83,7 @@ test("a call in flight succeeds, and the drain ends with it and not with the gra
   expect(clock.now()).toBe(29_000);
 });
 
-test("a call that outlasts the grace is ended with a typed answer", async () => {
+test("a call that exceeds the grace period is ended with a typed answer", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const answers = [countKeys(fixture.newClient()), countKeys(fixture.newClient())];
@@ -99,7 +99,7 @@ test("a call that outlasts the grace is ended with a typed answer", async () => 
   expect(fixture.activeCalls.count).toBe(0);
 });
 
-test("once the delay is over a new call is refused: typed on an old connection, no connection else", async () => {
+test("after the delay a new call is rejected with a status, and a new connection is refused", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const client = fixture.newClient();
@@ -116,7 +116,7 @@ test("once the delay is over a new call is refused: typed on an old connection, 
   await drained;
 });
 
-test("calls that race with the shutdown are answered or refused, and none is lost", async () => {
+test("every call that races with the shutdown is answered or rejected", async () => {
   await using draining = await start({
     work: () => new Promise((resolve) => setImmediate(resolve)),
   });
@@ -133,7 +133,7 @@ test("calls that race with the shutdown are answered or refused, and none is los
   expect(codes.filter((code) => !allowed.has(code))).toEqual([]);
 });
 
-test("health watchers are told and ended at once, so that they do not hold up the drain", async () => {
+test("health watches are notified and ended immediately, so they do not delay the shutdown", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const { path, requestSerialize, responseDeserialize } = healthDefinition["Watch"] ?? {};
@@ -156,7 +156,7 @@ test("health watchers are told and ended at once, so that they do not hold up th
   expect(clock.now()).toBe(5_000);
 });
 
-test("idle connections do not hold up the drain", async () => {
+test("idle connections do not delay the shutdown", async () => {
   await using draining = await start({ work: () => Promise.resolve() });
   const { fixture, clock } = draining;
   for (let count = 0; count < 3; count += 1) await countKeys(fixture.newClient());
@@ -166,7 +166,7 @@ test("idle connections do not hold up the drain", async () => {
   await drained;
 });
 
-test("a handler that ignores its signal does not hold up the drain", async () => {
+test("a handler that ignores its signal does not delay the shutdown", async () => {
   await using draining = await start({ work: () => new Promise(() => {}) });
   const { fixture, clock } = draining;
   const answer = countKeys(fixture.newClient());
@@ -179,7 +179,7 @@ test("a handler that ignores its signal does not hold up the drain", async () =>
   await drained;
 });
 
-test("a second drain joins the first", async () => {
+test("a second drain() joins the first", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const drains = [fixture.server.drain(), fixture.server.drain()];
@@ -192,7 +192,7 @@ test("a second drain joins the first", async () => {
 test.each([
   ["delay", 0],
   ["grace", 5_000],
-])("disposing cuts the %s of a drain short", async (_phase, advanceMs) => {
+])("disposing of the server ends the %s of a running shutdown", async (_phase, advanceMs) => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const answer = countKeys(fixture.newClient());
@@ -206,7 +206,7 @@ test.each([
   expect(clock.now()).toBe(advanceMs);
 });
 
-test("no timer is left behind", async () => {
+test("a completed shutdown leaves no timer", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const drained = fixture.server.drain();
@@ -216,7 +216,7 @@ test("no timer is left behind", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("the log tells the beginning, what was cut off, and the end", async () => {
+test("the log reports the start of the shutdown, the ended calls, and its completion", async () => {
   await using draining = await start();
   const { fixture, clock } = draining;
   const answer = countKeys(fixture.newClient());

@@ -100,7 +100,7 @@ function missing(method: string): never {
   throw new Error(`the health service has no ${method}`);
 }
 
-test("Check tells whether a name is serving", async () => {
+test("Check reports whether a name is serving", async () => {
   await using fixture = await start({ "": true, "a.A": true, readiness: false });
 
   expect(await fixture.check("")).toBe("SERVING");
@@ -117,7 +117,7 @@ test("Check answers NOT_FOUND for an unknown name, without repeating it", async 
   });
 });
 
-test("List tells all names", async () => {
+test("List reports all names", async () => {
   await using fixture = await start({ "": true, readiness: false });
 
   expect(await fixture.list()).toEqual({
@@ -126,7 +126,7 @@ test("List tells all names", async () => {
   });
 });
 
-test("Watch tells the status at once and then each change, once", async () => {
+test("Watch reports the status immediately, then each change once", async () => {
   await using fixture = await start({ readiness: false, other: true });
   const watch = fixture.watch("readiness");
 
@@ -140,7 +140,7 @@ test("Watch tells the status at once and then each change, once", async () => {
   expect(watch.seen).toEqual(["NOT_SERVING", "SERVING", "NOT_SERVING"]);
 });
 
-test("Watch of an unknown name says so and stays open until shutdown", async () => {
+test("Watch of an unknown name reports SERVICE_UNKNOWN and stays open until shutdown", async () => {
   await using fixture = await start({ "": true });
   const watch = fixture.watch("unheard.Of");
 
@@ -151,7 +151,7 @@ test("Watch of an unknown name says so and stays open until shutdown", async () 
   expect(watch.seen).toEqual(["SERVICE_UNKNOWN"]);
 });
 
-test("a watcher that goes away is forgotten", async () => {
+test("a Watch whose caller leaves is removed", async () => {
   await using fixture = await start({ "": true });
   const watch = fixture.watch("");
   await watch.next();
@@ -162,7 +162,7 @@ test("a watcher that goes away is forgotten", async () => {
   expect((await watch.ended).code).toBe(grpc.status.CANCELLED);
 });
 
-test("a watcher too many is refused and the others live on", async () => {
+test("a Watch above the maximum is rejected, and the others continue", async () => {
   await using fixture = await start({ "": true }, 2);
   const [first, second] = [fixture.watch(""), fixture.watch("")];
   await Promise.all([first.next(), second.next()]);
@@ -174,7 +174,7 @@ test("a watcher too many is refused and the others live on", async () => {
   expect((await fixture.watch("").next()).value).toBe("SERVING");
 });
 
-test("shutdown tells watchers NOT_SERVING and ends them", async () => {
+test("shutdown reports NOT_SERVING to watchers and ends them", async () => {
   await using fixture = await start({ "": true, "a.A": true });
   const watches = [fixture.watch(""), fixture.watch("a.A")];
   await Promise.all(watches.map((watch) => watch.next()));
@@ -190,7 +190,7 @@ test("shutdown tells watchers NOT_SERVING and ends them", async () => {
   expect(fixture.health.watcherCount).toBe(0);
 });
 
-test("after shutdown nothing is serving again, and a new Watch ends with that", async () => {
+test("after shutdown no name becomes SERVING, and a new Watch reports NOT_SERVING and ends", async () => {
   await using fixture = await start({ "": true });
   fixture.health.shutdown();
   fixture.health.setServing("", true);
@@ -202,13 +202,13 @@ test("after shutdown nothing is serving again, and a new Watch ends with that", 
   expect(fixture.health.isServing("")).toBe(false);
 });
 
-test("a name that was not given cannot be set", () => {
+test("setServing throws for a name that is not in the options", () => {
   const health = createHealth({ names: { "": true } });
 
   expect(() => health.setServing("readines", true)).toThrow('no name "readines"');
 });
 
-test("a watcher that does not read is not sent everything it missed", async () => {
+test("a watcher that did not read receives only the newest status", async () => {
   await using fixture = await start({ "": true });
   const watch = fixture.watch("");
   await watch.next();

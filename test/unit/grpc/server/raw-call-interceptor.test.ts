@@ -30,7 +30,7 @@ function errorInfoOf(answer: http2.IncomingHttpHeaders) {
 }
 const countKeys = "/keyprotect.v1.KeysService/CountKeys";
 
-test("calls that reach their handler are not counted, whatever becomes of them", async () => {
+test("calls that reach their handler are not counted, however they end", async () => {
   let isRunning = false;
   await using server = await startUnaryServer({
     countKeys: () => Promise.resolve({ totalSize: 1 }),
@@ -89,7 +89,7 @@ function block(ms: number): void {
 
 const correlationId = "11111111-2222-4333-8444-555555555555";
 
-test("a call whose message comes too late is told so with details", async () => {
+test("a call whose message arrives too late has details", async () => {
   await using server = await startUnaryServer({});
   const session = http2.connect(`http://127.0.0.1:${server.port}`);
   const stream = begin(session, { "x-correlation-id": correlationId });
@@ -105,7 +105,7 @@ test("a call whose message comes too late is told so with details", async () => 
   session.destroy();
 });
 
-test("calls whose deadlines all pass while the process is held up have details, each of them", async () => {
+test("all calls whose deadlines pass during a blocked event loop have details", async () => {
   let running = 0;
   await using server = await startUnaryServer({
     countKeys: () => {
@@ -138,7 +138,7 @@ test("calls whose deadlines all pass while the process is held up have details, 
   session.destroy();
 });
 
-test("a call over a Unix socket whose message comes too late has details too", async () => {
+test("a call over a Unix socket whose message arrives too late has details", async () => {
   const folder = await mkdtemp(join(tmpdir(), "kp-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, "s");
@@ -177,7 +177,7 @@ test("a caller that leaves before its message is complete is counted as UNKNOWN"
   expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
 });
 
-test("a call without a message is answered UNIMPLEMENTED and counted", async () => {
+test("a call without a message is answered with UNIMPLEMENTED and counted", async () => {
   await using server = await startUnaryServer({});
   await using raw = await connectRaw(server.port);
   const answer = await raw.call(countKeys, {});
@@ -186,7 +186,7 @@ test("a call without a message is answered UNIMPLEMENTED and counted", async () 
   expect(server.endedByLibrary).toEqual([`${countKeys} ${status.UNKNOWN}`]);
 });
 
-test("an unknown method is answered without anyone being told", async () => {
+test("a call of an unknown method is answered and not counted", async () => {
   await using server = await startUnaryServer({});
   await using raw = await connectRaw(server.port);
   const answer = await raw.call("/keyprotect.v1.KeysService/Purge", {
@@ -203,7 +203,7 @@ const createLibraryCall = () => ({
 });
 
 // V8 keeps an object with a function of its own until a large collection of garbage.
-test("calls whose deadline is watched are given one function together, none of their own", () => {
+test("calls with a diverted deadline share one function", () => {
   const watch = createRawCallInterceptor({ endedByLibrary: () => {}, clock: { wallNow: () => 0 } });
   const watched = [createLibraryCall(), createLibraryCall()] as const;
   const own = watched.map(({ sendStatus }) => sendStatus);

@@ -67,7 +67,7 @@ function open(fixture: TestServer, version: "v1" | "v1alpha" = "v1"): Stream {
   };
 }
 
-test.each(["v1", "v1alpha"] as const)("%s lists the services", async (version) => {
+test.each(["v1", "v1alpha"] as const)("reflection %s lists the services", async (version) => {
   await using fixture = await start();
   const { listServicesResponse } = await open(fixture, version).ask({ listServices: "*" });
 
@@ -76,7 +76,7 @@ test.each(["v1", "v1alpha"] as const)("%s lists the services", async (version) =
 });
 
 test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.CreateKey"])(
-  "describes %s so that a client can call it",
+  "reflection describes %s so that a client can call it",
   async (symbol) => {
     await using fixture = await start();
     const { fileDescriptorResponse } = await open(fixture).ask({ fileContainingSymbol: symbol });
@@ -94,7 +94,7 @@ test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.Crea
 
 // Go's protobuf, and with it grpcurl, takes nothing else; JavaScript's libraries are more tolerant.
 test.each([...services, "grpc.health.v1.Health"])(
-  "describes %s with absolute type names and map entries named after their fields",
+  "reflection describes %s with absolute type names and map entries named after their fields",
   async (symbol) => {
     await using fixture = await start();
     const { fileDescriptorResponse } = await open(fixture).ask({ fileContainingSymbol: symbol });
@@ -117,7 +117,7 @@ test.each([...services, "grpc.health.v1.Health"])(
 );
 
 test.each(["nowhere.Nothing", "constructor", "__proto__", ""])(
-  "does not know the symbol %j",
+  "reflection answers NOT_FOUND for the symbol %j",
   async (symbol) => {
     await using fixture = await start();
     const answer = await open(fixture).ask({ fileContainingSymbol: symbol });
@@ -126,7 +126,7 @@ test.each(["nowhere.Nothing", "constructor", "__proto__", ""])(
   },
 );
 
-test("a stream answers until its caller ends it", async () => {
+test("a reflection stream answers until its caller ends it", async () => {
   await using fixture = await start();
   const stream = open(fixture);
   await stream.ask({ listServices: "" });
@@ -136,7 +136,7 @@ test("a stream answers until its caller ends it", async () => {
   expect((await stream.ended).code).toBe(grpc.status.OK);
 });
 
-test("an open stream does not hold up a drain", async () => {
+test("an open reflection stream does not delay a shutdown", async () => {
   await using fixture = await startTestServer({
     reflection: { descriptorSetBase64: descriptorSet },
     drain: { delayMs: 0, graceMs: 60_000 },

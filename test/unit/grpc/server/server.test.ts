@@ -7,7 +7,7 @@ import { freePort } from "../../../support/free-port.ts";
 import { tcpConnects } from "../../../support/tcp-connects.ts";
 import { countKeys, startTestServer, targetOf } from "../../../support/test-server.ts";
 
-test("serves on every address, with the port that the system chose", async () => {
+test("a server listens on every address, with the port that the system chose", async () => {
   await using fixture = await startTestServer({
     listeners: [
       { kind: "tcp", host: "127.0.0.1", port: 0 },
@@ -21,7 +21,7 @@ test("serves on every address, with the port that the system chose", async () =>
   expect((await countKeys(fixture.newClient())).totalSize).toBe(7);
 });
 
-test("serves on IPv6", async () => {
+test("a server listens on IPv6", async () => {
   await using fixture = await startTestServer({
     listeners: [{ kind: "tcp", host: "::1", port: 0 }],
   });
@@ -31,7 +31,7 @@ test("serves on IPv6", async () => {
   expect(address?.kind === "tcp" && address.port).toBeGreaterThan(0);
 });
 
-test("rejects an address in use and leaves nothing listening", async () => {
+test("startServer rejects an address in use and leaves nothing listening", async () => {
   await using taken = await startTestServer();
   const [address] = taken.server.addresses;
   if (address?.kind !== "tcp") throw new Error("not TCP");
@@ -43,11 +43,11 @@ test("rejects an address in use and leaves nothing listening", async () => {
   await expect(tcpConnects(free)).resolves.toBe(false);
 });
 
-test("rejects an empty list of addresses", async () => {
+test("startServer rejects an empty list of addresses", async () => {
   await expect(startTestServer({ listeners: [] })).rejects.toThrow("no address to listen on");
 });
 
-test("tells a caller on loopback from its address", async () => {
+test("a caller on loopback has a loopback address as peer", async () => {
   await using fixture = await startTestServer();
   await countKeys(fixture.newClient());
 
@@ -55,7 +55,7 @@ test("tells a caller on loopback from its address", async () => {
   expect(fixture.contexts[0]?.peer).toMatch(/^127\.0\.0\.1:\d+$/);
 });
 
-test("advertises the limit of concurrent calls", async () => {
+test("a server advertises the limit of concurrent calls", async () => {
   await using fixture = await startTestServer();
   const session = http2.connect(`http://${fixture.target}`);
   const [settings] = await once(session, "remoteSettings");
@@ -64,7 +64,7 @@ test("advertises the limit of concurrent calls", async () => {
   expect(settings).toMatchObject({ maxConcurrentStreams: 1_000 });
 });
 
-test("refuses a message above the limit", async () => {
+test("a message above the limit is rejected", async () => {
   await using fixture = await startTestServer({
     limits: {
       maxReceiveBytes: 1_024,
@@ -81,7 +81,7 @@ test("refuses a message above the limit", async () => {
   expect(code).toBe(grpc.status.RESOURCE_EXHAUSTED);
 });
 
-test("readiness is not serving until it is set; everything else is", async () => {
+test("only readiness is not serving initially", async () => {
   await using fixture = await startTestServer();
   const { health } = fixture.server;
 
@@ -92,7 +92,7 @@ test("readiness is not serving until it is set; everything else is", async () =>
   expect(health.isServing("readiness")).toBe(true);
 });
 
-test("a call in flight when the server is disposed of gets a typed answer", async () => {
+test("an active call gets a typed answer when the server is disposed of", async () => {
   const fixture = await startTestServer({ work: untilAborted });
   const answer = countKeys(fixture.newClient());
   await expect.poll(() => fixture.activeCalls.count).toBe(1);
@@ -105,7 +105,7 @@ test("a call in flight when the server is disposed of gets a typed answer", asyn
   expect(seen.reason).toBe("SHUTTING_DOWN");
 });
 
-test("disposing twice is harmless", async () => {
+test("a server can be disposed of twice", async () => {
   const fixture = await startTestServer();
   await fixture.server[Symbol.asyncDispose]();
   await fixture.server[Symbol.asyncDispose]();

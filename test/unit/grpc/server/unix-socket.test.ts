@@ -49,7 +49,7 @@ async function leaveStaleSocket(): Promise<void> {
   await once(child, "exit");
 }
 
-test("serves on a Unix socket, where callers are unix", async () => {
+test("a server listens on a Unix socket, and its callers are unix", async () => {
   await using fixture = await start();
 
   expect((await countKeys(fixture.newClient())).totalSize).toBe(7);
@@ -57,7 +57,7 @@ test("serves on a Unix socket, where callers are unix", async () => {
   expect(fixture.contexts[0]).toMatchObject({ peer: "unix", caller: "unix" });
 });
 
-test("serves on a Unix socket and on TCP at once, and tells their callers apart", async () => {
+test("a server on a Unix socket and TCP distinguishes their callers", async () => {
   await using fixture = await startTestServer({
     listeners: [
       { kind: "tcp", host: "127.0.0.1", port: 0 },
@@ -69,14 +69,14 @@ test("serves on a Unix socket and on TCP at once, and tells their callers apart"
   expect(fixture.contexts[0]?.caller).toBe("anonymous");
 });
 
-test("owner and group may connect, others may not", async () => {
+test("owner and group may connect to a socket, others may not", async () => {
   await using fixture = await start();
 
   expect(fixture.lines).not.toEqual([]);
   expect((await stat(path)).mode & 0o777).toBe(0o660);
 });
 
-test("the socket is gone when the server is", async () => {
+test("the socket file is removed when the server stops", async () => {
   const drained = await start();
   await drained.server.drain();
   expect(await exists(path)).toBe(false);
@@ -87,7 +87,7 @@ test("the socket is gone when the server is", async () => {
   expect(await exists(path)).toBe(false);
 });
 
-test("a socket that another process has put there in the meantime stays", async () => {
+test("a socket that another process has placed at the path stays", async () => {
   const fixture = await start();
   await rm(path);
   const other = createServer().listen(path);
@@ -104,7 +104,7 @@ test("a socket that another process has put there in the meantime stays", async 
   expect(left?.ino).toBe(ino);
 });
 
-test("takes over a socket that nobody answers on", async () => {
+test("a stale socket is replaced", async () => {
   await leaveStaleSocket();
   expect((await lstat(path)).isSocket()).toBe(true);
   await using fixture = await start();
@@ -112,7 +112,7 @@ test("takes over a socket that nobody answers on", async () => {
   expect((await countKeys(fixture.newClient())).code).toBe(grpc.status.OK);
 });
 
-test("refuses a socket that somebody answers on, and leaves it working", async () => {
+test("a socket in use is rejected and keeps working", async () => {
   await using first = await start();
 
   await expect(start()).rejects.toThrow(`another process listens on ${path}`);
@@ -122,8 +122,8 @@ test("refuses a socket that somebody answers on, and leaves it working", async (
 test.each([
   ["a file", () => writeFile(path, "precious")],
   ["a directory", () => mkdir(path)],
-  ["a link to a socket's place", () => symlink(join(folder, "elsewhere"), path)],
-])("refuses %s and leaves it alone", async (_what, make) => {
+  ["a symbolic link", () => symlink(join(folder, "elsewhere"), path)],
+])("a path that is %s is rejected, and the file stays", async (_what, make) => {
   await make();
   const before = await lstat(path);
 
@@ -131,7 +131,7 @@ test.each([
   expect((await lstat(path)).ino).toBe(before.ino);
 });
 
-test("refuses a path whose directory does not exist", async () => {
+test("a path whose directory does not exist is rejected", async () => {
   const lost = join(folder, "nowhere", "gateway.sock");
 
   await expect(start(lost)).rejects.toThrow(
@@ -139,36 +139,39 @@ test("refuses a path whose directory does not exist", async () => {
   );
 });
 
-test("refuses a path below a file", async () => {
+test("a path below a file is rejected", async () => {
   await writeFile(path, "");
 
   await expect(start(join(path, "gateway.sock"))).rejects.toThrow();
 });
 
-test("refuses a path that is too long for a socket", async () => {
+test("a path that is too long for a socket is rejected", async () => {
   const long = `/tmp/${"a".repeat(103)}`;
 
   await expect(start(long)).rejects.toThrow(/is too long: 108 bytes of at most \d+: /);
 });
 
-test("counts the bytes of a path, not its characters", async () => {
+test("the length of a path is counted in bytes, not in characters", async () => {
   await expect(bindUnixSocket(`/tmp/${"ü".repeat(60)}`, neverBinds)).rejects.toThrow(
     "is too long: 125 bytes",
   );
 });
 
-test.each(["gateway.sock", "", "\0abstract", "/tmp/a\0b"])("refuses the path %j", async (text) => {
-  await expect(bindUnixSocket(text, neverBinds)).rejects.toThrow("has to be absolute");
-});
+test.each(["gateway.sock", "", "\0abstract", "/tmp/a\0b"])(
+  "the path %j is rejected",
+  async (text) => {
+    await expect(bindUnixSocket(text, neverBinds)).rejects.toThrow("has to be absolute");
+  },
+);
 
-test("serves on the longest path there is", async () => {
+test("a server listens on the longest possible path", async () => {
   const most = process.platform === "linux" ? 107 : 103;
   await using fixture = await start(join(folder, "a".repeat(most - folder.length - 1)));
 
   expect((await countKeys(fixture.newClient())).code).toBe(grpc.status.OK);
 });
 
-test("refuses a directory whose path is too long to bind in", async () => {
+test("a directory whose path is too long to bind in is rejected", async () => {
   const deep = join(folder, "a".repeat(97 - folder.length));
   await mkdir(deep);
 
@@ -176,7 +179,7 @@ test("refuses a directory whose path is too long to bind in", async () => {
   expect(await readdir(deep)).toEqual([]);
 });
 
-test("of two processes that start at once, one serves and the other fails", async () => {
+test("of two processes that start at the same time, one serves and the other fails", async () => {
   const both = await Promise.allSettled([start(), start(), start()]);
   const served = both.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
 
@@ -188,7 +191,7 @@ test("of two processes that start at once, one serves and the other fails", asyn
   }
 });
 
-test("nobody but the owner can reach the socket before it has its mode", async () => {
+test("before its mode is set, only the owner can reach a socket", async () => {
   let modes: number[] = [];
   await using listener = createServer();
   const socket = await bindUnixSocket(path, async (staged) => {
@@ -204,7 +207,7 @@ test("nobody but the owner can reach the socket before it has its mode", async (
   expect(await exists(path)).toBe(false);
 });
 
-test("leaves nothing behind if a later address cannot be bound", async () => {
+test("a socket file is removed if a later address cannot be bound", async () => {
   await expect(
     startTestServer({
       listeners: [
@@ -218,7 +221,7 @@ test("leaves nothing behind if a later address cannot be bound", async () => {
 });
 
 test.each(["/tmp/gateway.sock", "", "local host"])(
-  "a caller whose :authority is %j ends its own stream and nobody else's",
+  "a caller whose :authority is %j loses only its own stream",
   async (authority) => {
     await using fixture = await start();
     const session = http2.connect("http://localhost", {

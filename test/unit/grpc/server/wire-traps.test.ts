@@ -68,8 +68,8 @@ test.each<[string, { headers?: Record<string, string>; body?: Buffer }, string]>
   ["a message of 5 MB", { body: frame(Buffer.alloc(5_000_000)) }, "8"],
   ["no message", {}, "12"],
   ["two messages", { body: Buffer.concat([empty, empty]) }, "12"],
-  ["a timeout that is none", { headers: { "grpc-timeout": "soon" }, body: empty }, "13"],
-])("%s ends its own call and nothing else", async (_, request, answered) => {
+  ["an invalid timeout", { headers: { "grpc-timeout": "soon" }, body: empty }, "13"],
+])("a call with %s ends only itself", async (_, request, answered) => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   await using raw = await connectRaw(server.port);
   const answer = await raw.call(createKey, request);
@@ -82,7 +82,7 @@ test.each<[string, { headers?: Record<string, string>; body?: Buffer }, string]>
   expect(server.activeCalls.count).toBe(0);
 });
 
-test("a valid gzip request is served", async () => {
+test("a request with valid gzip is served", async () => {
   await using server = await startUnaryServer({
     createKey: (request) =>
       Promise.resolve({ key: undefined, keyMaterial: Buffer.from(request.name), replayed: false }),
@@ -99,7 +99,7 @@ test("a valid gzip request is served", async () => {
 test.each([
   ["25 days", "2160000S"],
   ["30 days", "2592000S"],
-])("a deadline of %s is refused as too far away, not served", async (_, timeout) => {
+])("a call with a deadline of %s is rejected as too far away", async (_, timeout) => {
   let calls = 0;
   await using server = await startUnaryServer({
     countKeys: () => {
@@ -114,7 +114,7 @@ test.each([
   expect(calls).toBe(0);
 });
 
-test("a deadline of 365 days gives the longest time that is allowed", async () => {
+test("a call with a deadline of 365 days gets the maximum time", async () => {
   const allowed: number[] = [];
   await using server = await startUnaryServer({
     countKeys: (_, { deadline }) => {
@@ -132,7 +132,7 @@ test("a deadline of 365 days gives the longest time that is allowed", async () =
   expect(allowed[0]).toBeLessThanOrEqual(60_000);
 });
 
-test("60 KB of request metadata is refused with details, and the connection lives on", async () => {
+test("a call with 60 KB of metadata is rejected with details, and the connection stays open", async () => {
   await using server = await startUnaryServer(
     { countKeys: countsOne },
     { interceptors: [limitMetadata(defaultMetadataLimits)] },
@@ -151,7 +151,7 @@ test("60 KB of request metadata is refused with details, and the connection live
 test.each([
   ["in one entry", 1, 200_000],
   ["in ten entries", 10, 20_000],
-])("200 KB of request metadata %s is the loss of its sender alone", async (_, entries, length) => {
+])("200 KB of request metadata %s affects only its sender", async (_, entries, length) => {
   let finish: (() => void) | undefined;
   await using server = await startUnaryServer({
     countKeys: countsOne,
@@ -173,21 +173,24 @@ test.each([
   expect((await long).code).toBe(status.OK);
 });
 
-test.each([80, 120])("%d pairs of request metadata are RESOURCE_EXHAUSTED", async (pairs) => {
-  await using server = await startUnaryServer(
-    { countKeys: countsOne },
-    { interceptors: [limitMetadata(defaultMetadataLimits)] },
-  );
-  const { client } = server;
-  const metadata = Object.fromEntries(
-    Array.from({ length: pairs }, (_, index) => [`x-pair-${index}`, "v"]),
-  );
-  const seen = await callRpc(client, keys.countKeys, {}, { metadata });
-  expect(seen.code).toBe(status.RESOURCE_EXHAUSTED);
-  expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.OK);
-});
+test.each([80, 120])(
+  "a call with %d pairs of metadata is rejected with RESOURCE_EXHAUSTED",
+  async (pairs) => {
+    await using server = await startUnaryServer(
+      { countKeys: countsOne },
+      { interceptors: [limitMetadata(defaultMetadataLimits)] },
+    );
+    const { client } = server;
+    const metadata = Object.fromEntries(
+      Array.from({ length: pairs }, (_, index) => [`x-pair-${index}`, "v"]),
+    );
+    const seen = await callRpc(client, keys.countKeys, {}, { metadata });
+    expect(seen.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.OK);
+  },
+);
 
-test("a brown-out does not kill a long call on the same connection", async () => {
+test("many failing calls do not end a long call on the same connection", async () => {
   let finish: (() => void) | undefined;
   await using server = await startUnaryServer({
     countKeys: () =>
@@ -215,7 +218,7 @@ test("a brown-out does not kill a long call on the same connection", async () =>
   expect((await long).response).toEqual({ totalSize: 7 });
 }, 90_000);
 
-test("the largest error that is sent leaves the connection alive", async () => {
+test("the largest possible error leaves the connection open", async () => {
   await using server = await startUnaryServer({
     countKeys: countsOne,
     getKey: () =>

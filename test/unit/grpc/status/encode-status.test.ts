@@ -82,7 +82,7 @@ test("every error has an ErrorInfo with all fixed keys, and a RequestInfo", () =
   expect(details.RequestInfo?.requestId).toBe(facts.correlationId);
 });
 
-test("every kind of detail arrives as it was given", () => {
+test("every kind of detail is encoded unchanged", () => {
   const { details } = decode(
     encode({
       violations: [{ field: "tags[3]", description: "is too long", reason: "TOO_LONG" }],
@@ -123,7 +123,7 @@ test("every kind of detail arrives as it was given", () => {
   });
 });
 
-test("what the call itself knows cannot be overwritten by an error's metadata", () => {
+test("the facts of a call cannot be overwritten by the metadata of an error", () => {
   const { details } = decode(
     encode({
       metadata: {
@@ -146,14 +146,14 @@ test("what the call itself knows cannot be overwritten by an error's metadata", 
 });
 
 test.each<[string, StatusDetails, string | undefined]>([
-  ["no hint is no pushback", {}, undefined],
-  ["zero is a pushback", { retryDelayMs: 0 }, "0"],
-  ["fractions are rounded up", { retryDelayMs: 10.1 }, "11"],
-  ["a negative wait is none, not a ban", { retryDelayMs: -5 }, "0"],
-  ["an endless wait is a long one", { retryDelayMs: Infinity }, "2147483647"],
-  ["a wait that is no number is no hint", { retryDelayMs: NaN }, undefined],
-  ["a ban is -1", { neverRetry: true }, "-1"],
-  ["a ban goes before a wait", { neverRetry: true, retryDelayMs: 5 }, "-1"],
+  ["an error without a delay has no pushback", {}, undefined],
+  ["a delay of zero is a pushback of 0", { retryDelayMs: 0 }, "0"],
+  ["a fractional delay is rounded up", { retryDelayMs: 10.1 }, "11"],
+  ["a negative delay is sent as 0, not as -1", { retryDelayMs: -5 }, "0"],
+  ["an infinite delay is sent as the maximum", { retryDelayMs: Infinity }, "2147483647"],
+  ["a delay that is NaN is not sent", { retryDelayMs: NaN }, undefined],
+  ["neverRetry is sent as -1", { neverRetry: true }, "-1"],
+  ["neverRetry has precedence over a delay", { neverRetry: true, retryDelayMs: 5 }, "-1"],
 ])("%s", (_, hint, pushback) => {
   const encoded = encode(hint);
   expect(encoded.pushback).toBe(pushback);
@@ -162,7 +162,7 @@ test.each<[string, StatusDetails, string | undefined]>([
   expect(told?.toString()).toBe(pushback === "-1" ? undefined : pushback);
 });
 
-test.each([status.OK, 17, -1, 1.5])("code %d is sent as INTERNAL", (code) => {
+test.each([status.OK, 17, -1, 1.5])("an error with code %d is sent as INTERNAL", (code) => {
   expect(encodeStatus(new StatusError(code, "OVERLOADED", "text"), facts).code).toBe(
     status.INTERNAL,
   );
@@ -178,20 +178,20 @@ const violations = (count: number) =>
     reason: "TOO_LONG",
   }));
 
-test("Help is the first thing to go", () => {
+test("details that are too large lose Help first", () => {
   const help = Array.from({ length: 10 }, () => ({ description: long(200), url: long(200) }));
   const { names } = decode(encode({ help, violations: violations(3) }).details);
   expect(names).toEqual(["ErrorInfo", "BadRequest", "RequestInfo"]);
 });
 
-test("then violations beyond the eighth, and their number is told", () => {
+test("details that are still too large lose violations beyond the eighth, with a violationCount", () => {
   const { details, names } = decode(encode({ violations: violations(40) }).details);
   expect(names).toEqual(["ErrorInfo", "BadRequest", "RequestInfo"]);
   expect(details.BadRequest?.fieldViolations).toHaveLength(keptViolations);
   expect(details.ErrorInfo?.metadata["violationCount"]).toBe("40");
 });
 
-test("then everything but ErrorInfo", () => {
+test("details that are still too large lose everything except ErrorInfo", () => {
   const preconditions = Array.from({ length: 20 }, () => ({
     type: "T",
     subject: long(100),
@@ -201,7 +201,7 @@ test("then everything but ErrorInfo", () => {
   expect(names).toEqual(["ErrorInfo"]);
 });
 
-test("and at last the metadata that is not always there", () => {
+test("an ErrorInfo that is still too large loses its variable metadata", () => {
   const metadata = Object.fromEntries(
     Array.from({ length: 40 }, (_, index) => [`key${index}`, long(250)]),
   );
@@ -213,13 +213,13 @@ test("and at last the metadata that is not always there", () => {
   expect(details.ErrorInfo?.metadata["upstreamReason"]).toBe("A_ERR");
 });
 
-test("violations that fit are all kept", () => {
+test("all violations are kept if they fit", () => {
   const { details } = decode(encode({ violations: violations(10) }).details);
   expect(details.BadRequest?.fieldViolations).toHaveLength(10);
   expect(details.ErrorInfo?.metadata["violationCount"]).toBeUndefined();
 });
 
-test("any error at all is encoded within the limits, decodes, and says who, why and whether", () => {
+test("any error is encoded within the limits, decodes, and has reason, correlation ID and mayHaveExecuted", () => {
   const unit = fc.oneof(
     fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
     fc.constantFrom("\u{1f512}", "a", "\n"),

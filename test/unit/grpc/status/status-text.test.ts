@@ -10,20 +10,20 @@ test.each([
   ["a\udc00b", "a\ufffdb"],
   ["\ud83d\ud83d\udd11", "\ufffd🔑"],
   ["", ""],
-])("%j is sent as %j", (text, sent) => {
+])("the text %j is sent as %j", (text, sent) => {
   expect(statusText(text, 512)).toBe(sent);
 });
 
-test("a text of just the limit stays whole, and one byte more costs an ellipsis", () => {
+test("a text of exactly the limit is unchanged, and one byte more truncates it with an ellipsis", () => {
   expect(statusText("x".repeat(16), 16)).toBe("x".repeat(16));
   expect(statusText("x".repeat(17), 16)).toBe(`${"x".repeat(13)}…`);
 });
 
-test("a character is never cut in two", () => {
+test("a text is truncated between characters", () => {
   expect(statusText("🔑".repeat(10), 16)).toBe("🔑🔑🔑…");
 });
 
-test("any text fits, can be put into a header, and is left alone once it is fit", () => {
+test("any text is converted to fit a header, and a converted text stays unchanged", () => {
   const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
   const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit, maxLength: 120 }));
   fc.assert(
