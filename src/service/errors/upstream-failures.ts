@@ -1,4 +1,8 @@
-/** What went wrong on the way: the upstream, IAM, the network, the gateway itself, time. */
+/**
+ * Failures on the way: the upstream, IAM, the network, time, and the gateway itself. "Unsafe" RPCs
+ * are those whose second execution has an effect of its own: CreateKey, RotateKey, RetrieveLocker
+ * and CreateLocker.
+ */
 import { status } from "@grpc/grpc-js";
 import {
   cancelledStatus,
@@ -20,161 +24,189 @@ import {
   type Failure,
 } from "./failure.ts";
 
-/** A 429 without `Retry-After`: the quota is gone for longer than a hiccup lasts. */
+/** Retry delay of a 429 without `Retry-After`, in milliseconds: longer than that of an outage. */
 const quotaRetryMs = 2_000;
 
-export const outcomeUnknown: Failure = (s) =>
+/**
+ * An unsafe RPC was sent, and its answer leaves the outcome open: 408, 500, 502, 503 without
+ * `Retry-After`, 504 and every other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`, or
+ * `SHUTDOWN` of the gateway.
+ */
+export const outcomeUnknown: Failure = (f) =>
   fail(
-    s,
+    f,
     status.UNKNOWN,
     "OUTCOME_UNKNOWN",
-    `the answer of Key Protect was lost: ${s.context.rpc.method} may or may not have happened; look before repeating it`,
+    `the answer of Key Protect was lost; ${f.context.rpc.method} may or may not have happened; check before you repeat it`,
     { neverRetry: true, mayHaveExecuted: true },
   );
 
-/** `whenSafe`, unless the RPC must not be executed twice and may have been executed. */
+/** `outcomeUnknown` if the RPC is unsafe and was sent, else `whenSafe`. */
 const unlessAmbiguous =
   (whenSafe: Failure): Failure =>
-  (s) =>
-    isUnsafe(s) && s.sent ? outcomeUnknown(s) : whenSafe(s);
+  (f) =>
+    isUnsafe(f) && f.sent ? outcomeUnknown(f) : whenSafe(f);
 
-export const rateLimited: Failure = (s) =>
+/** 429, with any reason code. Retry delay: `Retry-After`, else 2 s. */
+export const rateLimited: Failure = (f) =>
   fail(
-    s,
+    f,
     status.RESOURCE_EXHAUSTED,
     "UPSTREAM_RATE_LIMITED",
-    `the request quota of instance "${s.context.instance}" is used up`,
+    `the request quota of instance "${f.context.instance}" is used up; send fewer requests`,
     {
-      retryDelayMs: s.retryAfterMs ?? quotaRetryMs,
+      retryDelayMs: f.retryAfterMs ?? quotaRetryMs,
       quota: {
-        subject: `instance:${s.context.instance}`,
+        subject: `instance:${f.context.instance}`,
         description: "requests of all callers to this Key Protect instance",
         apiService: "kms.cloud.ibm.com",
       },
     },
   );
 
-export const dataCorrupt: Failure = (s) =>
+/** 5xx with `INCOMPLETE_METADATA_ERR`. */
+export const dataCorrupt: Failure = (f) =>
   fail(
-    s,
+    f,
     status.DATA_LOSS,
     "UPSTREAM_DATA_CORRUPT",
-    `Key Protect reports that the metadata of ${named(s)} is incomplete; contact IBM support with the correlation ID`,
-    { resource: resource(s), help: [apiHelp] },
+    `Key Protect reports that the metadata of ${named(f)} is incomplete; contact IBM support with the correlation ID`,
+    { resource: resource(f), help: [apiHelp] },
   );
 
-export const signatureExpired: Failure = (s) =>
+/** 4xx with `INVALID_SIG_EXP_ERR`. */
+export const signatureExpired: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INTERNAL,
     "UPSTREAM_INTERNAL",
     "Key Protect reports an internal signature problem; contact IBM support with the correlation ID",
     { help: [apiHelp] },
   );
 
+/** 500 and every other 5xx without an entry of its own. */
 export const upstreamInternal: Failure = unlessAmbiguous(
   retryable("UPSTREAM_INTERNAL", "Key Protect reports an internal error; try again later"),
 );
 
-/** The upstream says by `Retry-After` that it did not take the request. */
+/** 503 with `Retry-After`: the upstream says that it did not take the request. */
 export const upstreamRefuses: Failure = retryable(
   "UPSTREAM_UNAVAILABLE",
-  "Key Protect is not available and asks to come back later",
+  "Key Protect is not available and asks to repeat the request later",
 );
 
+/** 502, or 503 without `Retry-After`. */
 export const upstreamUnavailable: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "Key Protect is not available; try again later"),
 );
 
+/** 408, 504 or `ATTEMPT_TIMEOUT` (no answer within the time-out of one attempt). */
 export const upstreamTimeout: Failure = unlessAmbiguous(
   retryable("UPSTREAM_TIMEOUT", "Key Protect did not answer in time; try again"),
 );
 
+/** `UNREACHABLE`: no connection, or it broke before the request was written. */
 export const upstreamUnreachable: Failure = retryable(
   "UPSTREAM_UNREACHABLE",
-  "no connection to Key Protect could be made; nothing was sent",
+  "the gateway cannot connect to Key Protect; nothing was sent; try again later",
 );
 
+/** `RESET`: the connection broke after the request was, or may have been, written. */
 export const connectionLost: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "the connection to Key Protect broke; try again"),
 );
 
-export const tlsFailure: Failure = (s) =>
+/** `TLS`: the certificate or host name of Key Protect or IAM is not accepted. */
+export const tlsFailure: Failure = (f) =>
   fail(
-    s,
+    f,
     status.INTERNAL,
     "UPSTREAM_TLS_FAILURE",
-    "the certificate of Key Protect or of IAM is not accepted; nothing was sent to it; the gateway's operator has to look at it",
+    "the certificate of Key Protect or IAM is not accepted, and nothing was sent to that server; the gateway's operator has to check it",
   );
 
-/** A redirection says that nothing was done here; but for 303, which follows upon having done it (RFC 9110, 15.4.4). */
+/** A redirection other than 303 shows that nothing was executed (RFC 9110, 15.4.4). */
 const isRedirected = ({ httpStatus = 0 }: FailureContext): boolean =>
   httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
 
-export const badResponse: Failure = (s) => {
-  const mayHaveExecuted = isUnsafe(s) && s.sent && !isRedirected(s);
+/**
+ * `BAD_RESPONSE`: a 2xx or unexpected 3xx whose content is not what the operation returns, an answer
+ * that is no valid HTTP, or one larger than allowed.
+ */
+export const badResponse: Failure = (f) => {
+  const mayHaveExecuted = isUnsafe(f) && f.sent && !isRedirected(f);
   return fail(
-    s,
+    f,
     status.INTERNAL,
     "UPSTREAM_BAD_RESPONSE",
     mayHaveExecuted
-      ? `Key Protect answered ${s.context.rpc.method} in a way the gateway cannot read; it has probably happened`
-      : "Key Protect answered in a way the gateway cannot read",
+      ? `the gateway cannot read the answer of Key Protect; ${f.context.rpc.method} has probably happened`
+      : "the gateway cannot read the answer of Key Protect",
     { mayHaveExecuted },
   );
 };
 
-export const cancelled: Failure = (s) =>
-  cancelledStatus({ ...commonDetails(s), mayHaveExecuted: isUnsafe(s) && s.sent });
+/** `CANCELLED`: the caller cancelled the call while it waited. */
+export const cancelled: Failure = (f) =>
+  cancelledStatus({ ...commonDetails(f), mayHaveExecuted: isUnsafe(f) && f.sent });
 
-export const shuttingDown: Failure = unlessAmbiguous((s) => shuttingDownStatus(commonDetails(s)));
+/** `SHUTDOWN`: the gateway shut down while the call waited. */
+export const shuttingDown: Failure = unlessAmbiguous((f) => shuttingDownStatus(commonDetails(f)));
 
-export const deadlineUpstream: Failure = (s) =>
+/** `DEADLINE` after the request was sent: the deadline passed during the exchange. */
+export const deadlineUpstream: Failure = (f) =>
   deadlineUpstreamStatus({
-    ...commonDetails(s),
-    mayHaveExecuted: s.context.rpc.repeat !== "safe" && s.sent,
+    ...commonDetails(f),
+    mayHaveExecuted: f.context.rpc.repeat !== "safe" && f.sent,
   });
 
-export const deadlineInQueue: Failure = (s) => deadlineInQueueStatus(commonDetails(s));
+/** `DEADLINE_IN_QUEUE`, or `DEADLINE` before the request was sent. */
+export const deadlineInQueue: Failure = (f) => deadlineInQueueStatus(commonDetails(f));
 
-export const deadlineTooShort: Failure = (s) =>
+/** `DEADLINE_TOO_SHORT`: the gateway expects no answer before the deadline and sends nothing. */
+export const deadlineTooShort: Failure = (f) =>
   fail(
-    s,
+    f,
     status.DEADLINE_EXCEEDED,
     "DEADLINE_TOO_SHORT",
-    `too little time is left to ask Key Protect${s.minimumMs === undefined ? "" : `: at least ${s.minimumMs} ms are needed`}; nothing was sent`,
+    `the remaining time is too short for an answer of Key Protect${f.minimumMs === undefined ? "" : `: at least ${f.minimumMs} ms are needed`}; nothing was sent`,
     {
-      retryDelayMs: s.retryAfterMs,
-      ...(s.minimumMs === undefined ? {} : { metadata: { minimumMs: String(s.minimumMs) } }),
+      retryDelayMs: f.retryAfterMs,
+      ...(f.minimumMs === undefined ? {} : { metadata: { minimumMs: String(f.minimumMs) } }),
     },
   );
 
+/** `CIRCUIT_OPEN`: the circuit breaker of the upstream is open. */
 export const circuitOpen: Failure = retryable(
   "CIRCUIT_OPEN",
-  "Key Protect has been failing; the gateway does not ask it for a moment; nothing was sent",
+  "Key Protect has been failing, so the gateway sends it no requests for a while; nothing was sent",
 );
 
+/** `OVERLOADED`: the queue of the instance is full. */
 export const overloaded: Failure = retryable(
   "OVERLOADED",
-  "this replica of the gateway has more calls waiting than it can serve; nothing was sent",
+  "more calls wait in this replica of the gateway than it can serve; nothing was sent",
 );
 
-export const callerRateLimited: Failure = (s) =>
+/** `CALLER_LIMIT`: the caller has its share of the queue in use. */
+export const callerRateLimited: Failure = (f) =>
   fail(
-    s,
+    f,
     status.RESOURCE_EXHAUSTED,
     "CALLER_RATE_LIMITED",
-    "this caller has more calls waiting than its share",
+    "this caller has more waiting calls than its share of the queue; call less often",
     {
-      retryDelayMs: s.retryAfterMs ?? transientRetryMs,
-      quota: { subject: `caller:${s.context.caller}`, description: "calls of one caller" },
+      retryDelayMs: f.retryAfterMs ?? transientRetryMs,
+      quota: { subject: `caller:${f.context.caller}`, description: "calls of one caller" },
     },
   );
 
+/** `IAM_UNAVAILABLE`: IAM does not answer, or answers 408, 429, 5xx or without a token. */
 export const iamUnavailable: Failure = retryable(
   "IAM_UNAVAILABLE",
-  "no IAM token could be got; nothing was sent to Key Protect; try again later",
+  "IAM gives the gateway no token; nothing was sent to Key Protect; try again later",
 );
 
-export const internal: Failure = (s) =>
-  internalStatus({ ...commonDetails(s), mayHaveExecuted: isUnsafe(s) && s.sent });
+/** An error of an unknown type: a defect of the gateway. */
+export const internal: Failure = (f) =>
+  internalStatus({ ...commonDetails(f), mayHaveExecuted: isUnsafe(f) && f.sent });
