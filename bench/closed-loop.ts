@@ -2,14 +2,14 @@ import type { RunOptions, RunResult } from "./messages.ts";
 import { median, quantile } from "./statistics.ts";
 
 /** Makes one call; resolves with whether it got the right answer. Never rejects. */
-export type MakeCall = () => Promise<boolean>;
+export type CallOnce = () => Promise<boolean>;
 
 /** After this long without their answer calls are counted as failures, in milliseconds. */
 const patienceMs = 20_000;
 
 /** Keeps a number of calls under way: each that ends is followed by a new one until the time is over. */
 export function closedLoop(
-  call: MakeCall,
+  call: CallOnce,
   { inFlight, durationMs }: Pick<RunOptions, "inFlight" | "durationMs">,
 ): Promise<RunResult> {
   return new Promise((resolve) => {

@@ -25,7 +25,7 @@ import {
 } from "./load/known-quota.ts";
 import { measureOutage, outageHead, outageRow } from "./load/outage.ts";
 import { measureEqualParts, measureReplicas, replicasHead, replicasRow } from "./load/replicas.ts";
-import type { RunOptions } from "./load/run-options.ts";
+import type { GoodputOptions } from "./load/run-options.ts";
 import {
   measureQuotaSteps,
   measureUnknownQuota,
@@ -65,8 +65,8 @@ const print = (
 async function saturate(
   title: string,
   cases: readonly SaturatedCase[],
-  measure: (one: SaturatedCase, run: RunOptions) => Promise<Period>,
-  run: RunOptions,
+  measure: (one: SaturatedCase, run: GoodputOptions) => Promise<Period>,
+  run: GoodputOptions,
 ): Promise<void> {
   const rows: (readonly string[])[] = [];
   for (const one of cases) {
@@ -79,7 +79,7 @@ async function saturate(
   print(title, saturatedHead, rows);
 }
 
-const parts: Readonly<Record<string, (run: RunOptions) => Promise<void>>> = {
+const parts: Readonly<Record<string, (run: GoodputOptions) => Promise<void>>> = {
   known: (run) => saturate("Known quota, saturated", knownQuotaCases, measureKnownQuota, run),
   unknown: (run) =>
     saturate("Unknown quota, saturated", unknownQuotaCases, measureUnknownQuota, run),
@@ -114,7 +114,7 @@ const load = (): string => loadavg()[0]?.toFixed(1) ?? "unknown";
 
 await using built = values.main === undefined ? await buildGateway() : undefined;
 const startGateway = startCompiled(values.main ?? built?.main ?? "");
-const run: RunOptions = { startGateway, seconds: Number(values.seconds) };
+const run: GoodputOptions = { startGateway, seconds: Number(values.seconds) };
 console.log(
   `Node ${process.version}, ${availableParallelism()} cores, load average ${load()} before this began.\n`,
 );

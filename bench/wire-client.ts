@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import { connect } from "node:net";
-import type { MakeCall } from "./closed-loop.ts";
+import type { CallOnce } from "./closed-loop.ts";
 import {
   connectionGrant,
   createFrameReader,
@@ -20,7 +20,7 @@ import { headerBlocks } from "./http2-headers.ts";
 /** A connection to a gRPC server. */
 export interface WireClient {
   /** A call is right if exactly the expected message came. */
-  readonly call: MakeCall;
+  readonly call: CallOnce;
   close(): void;
 }
 

@@ -5,18 +5,18 @@ import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
 import type { LoadQuestions } from "./load-answers.ts";
 import type { GrpcLoadQuestions } from "./load-worker.ts";
 import type { NaiveQuestions } from "./naive-worker.ts";
-import type { ArrivalTally, QuotaUpstreamOptions } from "./quota-upstream.ts";
+import type { ArrivalCounts, QuotaUpstreamOptions } from "./quota-upstream.ts";
 import type { UpstreamPlace, UpstreamQuestions } from "./quota-upstream-worker.ts";
 import type { SdkQuestions } from "./sdk-worker.ts";
-import type { StreamTally } from "./start-load.ts";
+import type { StreamResult } from "./start-load.ts";
 import type { WireLoadQuestions } from "./wire-worker.ts";
 import { startWorker, type Questions, type Worker } from "./worker.ts";
 
 /** Who stands between callers and Key Protect; with `sdk` nobody does. */
-export type Arrangement = "gateway" | "naive" | "sdk";
+export type GoodputArrangement = "gateway" | "naive" | "sdk";
 
 export interface ArenaOptions {
-  readonly arrangement: Arrangement;
+  readonly arrangement: GoodputArrangement;
   readonly upstream: QuotaUpstreamOptions;
   readonly callers: readonly string[];
   /** Whether the callers of a gateway call in the clear, as nobody in particular, with next to no effort. Default: no. */
@@ -40,7 +40,7 @@ export interface Period {
   readonly lateMs: number;
   /** Processor time of the arrangement, in microseconds. */
   readonly cpu: number;
-  readonly streams: readonly StreamTally[];
+  readonly streams: readonly StreamResult[];
 }
 
 type Asker = Pick<Worker<LoadQuestions>, "ask">;
@@ -134,13 +134,13 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
   return {
     ...parts,
     async measure(ms) {
-      const [before, cpuBefore] = await Promise.all([upstream.ask("tally", null), cpu()]);
+      const [before, cpuBefore] = await Promise.all([upstream.ask("counts", null), cpu()]);
       await load.ask("reset", null);
       await sleep(ms);
       const [after, cpuAfter, streams] = await Promise.all([
-        upstream.ask("tally", null),
+        upstream.ask("counts", null),
         cpu(),
-        load.ask("tally", null),
+        load.ask("results", null),
       ]);
       return { ...difference(before, after), cpu: cpuAfter - cpuBefore, streams };
     },
@@ -148,7 +148,7 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
   };
 }
 
-const difference = (from: ArrivalTally, to: ArrivalTally): Omit<Period, "cpu" | "streams"> => ({
+const difference = (from: ArrivalCounts, to: ArrivalCounts): Omit<Period, "cpu" | "streams"> => ({
   seconds: (to.at - from.at) / 1_000,
   served: to.served - from.served,
   throttled: to.throttled - from.throttled,

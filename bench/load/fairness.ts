@@ -1,14 +1,14 @@
 /** A caller that asks for its due, beside one that asks for a hundred times as much, and beside other classes of calls. */
-import { createArena, type Arrangement, type Period } from "./arena.ts";
+import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import { failuresOf, failureText, ms, okMsOf, percentile } from "./figures.ts";
 import {
   createNames,
   gatewaySettings,
   saturating,
   warmUpMs,
-  type RunOptions,
+  type GoodputOptions,
 } from "./run-options.ts";
-import type { LoadStream, StreamTally } from "./start-load.ts";
+import type { LoadStream, StreamResult } from "./start-load.ts";
 
 /** Requests per second, known to who stands in front of it. */
 export const fairnessQuota = 100;
@@ -36,8 +36,8 @@ export interface FairnessPeriods {
 
 /** Measures the same callers twice, one time after the other. */
 export async function measureFairness(
-  arrangement: Exclude<Arrangement, "sdk">,
-  { startGateway, seconds }: RunOptions,
+  arrangement: Exclude<GoodputArrangement, "sdk">,
+  { startGateway, seconds }: GoodputOptions,
 ): Promise<FairnessPeriods> {
   const all = [...modest, greedy, ...(arrangement === "gateway" ? others : [])];
   await using arena = await createArena({
@@ -75,7 +75,7 @@ export const fairnessHead = [
 const classOf = { unwrap: "interactive", create: "management", list: "bulk" } as const;
 
 /** What the modest callers have in common becomes one. */
-function merged(streams: readonly StreamTally[]): StreamTally[] {
+function merged(streams: readonly StreamResult[]): StreamResult[] {
   const mine = streams.filter(({ caller }) => modest.some((stream) => stream.caller === caller));
   const okMs = okMsOf(mine);
   return [
@@ -88,7 +88,7 @@ function merged(streams: readonly StreamTally[]): StreamTally[] {
       failedMs: [],
       lateMs: Math.max(...mine.map(({ lateMs }) => lateMs)),
     },
-    ...streams.filter((tally) => !mine.includes(tally)),
+    ...streams.filter((stream) => !mine.includes(stream)),
   ];
 }
 
@@ -104,18 +104,18 @@ export function fairnessRows(
   arrangement: string,
   { alone, together }: FairnessPeriods,
 ): readonly string[][] {
-  const row = (note: string, tally: StreamTally, seconds: number): string[] => [
+  const row = (note: string, stream: StreamResult, seconds: number): string[] => [
     arrangement,
-    `${tally.caller}${note}`,
-    classOf[tally.operation],
-    askedBy[tally.caller] ?? "",
-    `${(tally.ok / seconds).toFixed(1)}/s`,
-    ms(percentile(tally.okMs, 0.5)),
-    ms(percentile(tally.okMs, 0.99)),
-    failureText(tally.failures),
+    `${stream.caller}${note}`,
+    classOf[stream.operation],
+    askedBy[stream.caller] ?? "",
+    `${(stream.ok / seconds).toFixed(1)}/s`,
+    ms(percentile(stream.okMs, 0.5)),
+    ms(percentile(stream.okMs, 0.99)),
+    failureText(stream.failures),
   ];
   return [
-    ...merged(alone.streams).map((tally) => row(", alone", tally, alone.seconds)),
-    ...merged(together.streams).map((tally) => row("", tally, together.seconds)),
+    ...merged(alone.streams).map((stream) => row(", alone", stream, alone.seconds)),
+    ...merged(together.streams).map((stream) => row("", stream, together.seconds)),
   ];
 }

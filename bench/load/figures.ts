@@ -1,6 +1,6 @@
 /** The few numbers that a period comes down to, and how they are written. */
 import type { Period } from "./arena.ts";
-import type { LoadOperation, StreamTally } from "./start-load.ts";
+import type { LoadOperation, StreamResult } from "./start-load.ts";
 
 /** The value that a share of a sorted list does not exceed; NaN for an empty list. */
 export function percentile(sorted: readonly number[], share: number): number {
@@ -15,14 +15,14 @@ export function jain(values: readonly number[]): number {
 }
 
 /** Latencies of a class of calls over all callers, sorted. */
-export const okMsOf = (streams: readonly StreamTally[], operation?: LoadOperation): number[] =>
+export const okMsOf = (streams: readonly StreamResult[], operation?: LoadOperation): number[] =>
   streams
     .filter((stream) => operation === undefined || stream.operation === operation)
     .flatMap(({ okMs }) => okMs)
     .toSorted((a, b) => a - b);
 
 /** Failures over all streams, by how they failed. */
-export function failuresOf(streams: readonly StreamTally[]): Readonly<Record<string, number>> {
+export function failuresOf(streams: readonly StreamResult[]): Readonly<Record<string, number>> {
   const sum: Record<string, number> = {};
   for (const { failures } of streams) {
     for (const [name, count] of Object.entries(failures)) sum[name] = (sum[name] ?? 0) + count;
@@ -31,7 +31,7 @@ export function failuresOf(streams: readonly StreamTally[]): Readonly<Record<str
 }
 
 /** Calls that succeeded, over all streams. */
-export const okOf = (streams: readonly StreamTally[]): number =>
+export const okOf = (streams: readonly StreamResult[]): number =>
   streams.reduce((sum, { ok }) => sum + ok, 0);
 
 /** The share of what reached the upstream that it refused. */

@@ -24,7 +24,7 @@ export interface FloodOptions {
 const usualAtATime = 800;
 
 /** How many calls ended how: `OK`, or status and reason. */
-export type FloodTally = Readonly<Record<string, number>>;
+export type FloodOutcomes = Readonly<Record<string, number>>;
 
 /** Resolves when it is known how many calls the server takes at a time; Node keeps the others back. */
 async function open(address: string, { ca, cert, key }: Identity): Promise<ClientHttp2Session> {
@@ -79,18 +79,18 @@ const call = (session: ClientHttp2Session, request: Buffer): Promise<string> =>
   });
 
 /** Makes all calls as soon as their connections take them, in turns over the callers. */
-export async function flood(options: FloodOptions): Promise<FloodTally> {
+export async function flood(options: FloodOptions): Promise<FloodOutcomes> {
   const { address, callers, keyId, calls, atATime = usualAtATime } = options;
   const sessions = await Promise.all(callers.map((caller) => open(address, caller)));
   const message = { keyId, plaintext: Buffer.alloc(32, 0x5a), additionalAuthenticatedData: [] };
   const request = enveloped(WrapKeyRequest.encode(message).finish());
-  const tally: Record<string, number> = {};
+  const outcomes: Record<string, number> = {};
   const turns = Math.ceil(calls / sessions.length);
   const keepCalling = async (session: ClientHttp2Session, left: { turns: number }) => {
     while (left.turns > 0) {
       left.turns -= 1;
       const outcome = await call(session, request);
-      tally[outcome] = (tally[outcome] ?? 0) + 1;
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     }
   };
   const all = sessions.flatMap((session) => {
@@ -99,5 +99,5 @@ export async function flood(options: FloodOptions): Promise<FloodTally> {
   });
   await Promise.all(all);
   for (const session of sessions) session.close();
-  return tally;
+  return outcomes;
 }

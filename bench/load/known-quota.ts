@@ -1,5 +1,5 @@
 /** A quota that whoever stands in front of it has been told, saturated by equal callers. */
-import { createArena, type Arrangement, type Period } from "./arena.ts";
+import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import {
   failuresOf,
   failureText,
@@ -19,11 +19,11 @@ import {
   inFlightFor,
   saturating,
   warmUpMs,
-  type RunOptions,
+  type GoodputOptions,
 } from "./run-options.ts";
 
 export interface SaturatedCase {
-  readonly arrangement: Arrangement;
+  readonly arrangement: GoodputArrangement;
   readonly shape: QuotaShape;
   readonly perSecond: number;
 }
@@ -58,7 +58,7 @@ const lightFrom = 1_000;
 /** Saturates a quota with eight equal callers. */
 export async function measureKnownQuota(
   { arrangement, shape, perSecond }: SaturatedCase,
-  { startGateway, seconds }: RunOptions,
+  { startGateway, seconds }: GoodputOptions,
 ): Promise<Period> {
   const callers = createNames("caller", 8);
   const env = gatewaySettings({ GATEWAY_RATE_CEILING: String(perSecond) });

@@ -5,12 +5,12 @@ import {
   type Load,
   type LoadStream,
   type MakeCall,
-  type StreamTally,
+  type StreamResult,
 } from "./start-load.ts";
 
 export type LoadQuestions = {
   readonly start: { given: readonly LoadStream[]; answer: void };
-  readonly tally: { given: null; answer: readonly StreamTally[] };
+  readonly results: { given: null; answer: readonly StreamResult[] };
   readonly reset: { given: null; answer: void };
   readonly stop: { given: null; answer: void };
 };
@@ -28,7 +28,7 @@ export function createLoadAnswers(makeCall: () => MakeCall | undefined): Answers
       if (make === undefined) throw new Error("not connected yet");
       load = startLoad(streams, make);
     },
-    tally: () => running().tally(),
+    results: () => running().results(),
     reset: () => running().reset(),
     stop: () => running().stop(),
   };

@@ -1,5 +1,5 @@
 /** Key Protect goes away under load, and comes back. */
-import { createArena, type Arrangement, type Period } from "./arena.ts";
+import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import { failureText, failuresOf, ms, percentile } from "./figures.ts";
 import {
   createNames,
@@ -7,7 +7,7 @@ import {
   inFlightFor,
   saturating,
   warmUpMs,
-  type RunOptions,
+  type GoodputOptions,
 } from "./run-options.ts";
 
 const quotaPerSecond = 300;
@@ -22,8 +22,8 @@ export interface OutagePeriods {
 }
 
 export async function measureOutage(
-  arrangement: Exclude<Arrangement, "sdk">,
-  { startGateway }: RunOptions,
+  arrangement: Exclude<GoodputArrangement, "sdk">,
+  { startGateway }: GoodputOptions,
 ): Promise<OutagePeriods> {
   const callers = createNames("caller", 8);
   await using arena = await createArena({

@@ -1,7 +1,7 @@
 /** A `QuotaUpstream` in a process of its own. */
 import {
   startQuotaUpstream,
-  type ArrivalTally,
+  type ArrivalCounts,
   type QuotaUpstreamOptions,
 } from "./quota-upstream.ts";
 import { serveWorker } from "./serve-worker.ts";
@@ -12,7 +12,7 @@ export type UpstreamPlace = Pick<QuotaUpstream, "url" | "instanceId" | "apiKey" 
 
 export type UpstreamQuestions = {
   readonly start: { given: QuotaUpstreamOptions; answer: UpstreamPlace };
-  readonly tally: { given: null; answer: ArrivalTally };
+  readonly counts: { given: null; answer: ArrivalCounts };
   readonly setQuota: { given: number; answer: void };
   readonly setDead: { given: boolean; answer: void };
 };
@@ -29,7 +29,7 @@ serveWorker<UpstreamQuestions>({
     const { url, instanceId, apiKey, keyId } = started;
     return { url, instanceId, apiKey, keyId };
   },
-  tally: () => upstream().tally(),
+  counts: () => upstream().counts(),
   setQuota: (perSecond) => upstream().setQuota(perSecond),
   setDead: (isDead) => upstream().setDead(isDead),
 });

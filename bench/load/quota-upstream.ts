@@ -17,16 +17,16 @@ export interface QuotaUpstreamOptions {
 }
 
 /** What arrived so far. */
-export interface ArrivalTally {
+export interface ArrivalCounts {
   /** When this was counted, in milliseconds of the upstream's own clock. */
   readonly at: number;
   readonly served: number;
   readonly throttled: number;
   /** Met a dead service. */
   readonly lost: number;
-  /** Most arrivals in any second that ended since the last tally, whether they were served or refused. */
+  /** Most arrivals in any second that ended since the last counts, whether they were served or refused. */
   readonly busiestSecond: number;
-  /** How late, at most, this process was since the last tally, in milliseconds: what arrives during that arrives at once. */
+  /** How late, at most, this process was since the last counts, in milliseconds: what arrives during that arrives at once. */
   readonly lateMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface QuotaUpstream extends AsyncDisposable {
   readonly apiKey: string;
   /** A root key that exists. */
   readonly keyId: string;
-  tally(): ArrivalTally;
+  counts(): ArrivalCounts;
   setQuota(perSecond: number): void;
   /** A dead service resets each connection that a request comes over. */
   setDead(isDead: boolean): void;
@@ -147,11 +147,11 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
     instanceId: emulator.instanceId,
     apiKey: emulator.apiKey,
     keyId: await createRootKey(emulator),
-    tally() {
+    counts() {
       const at = performance.now();
-      const tally = { at, served, throttled, lost, lateMs, busiestSecond: busiest.take() };
+      const counts = { at, served, throttled, lost, lateMs, busiestSecond: busiest.take() };
       lateMs = 0;
-      return tally;
+      return counts;
     },
     setQuota(perSecond) {
       judge = createQuotaJudge(shape, perSecond, arrivedAt);

@@ -20,7 +20,7 @@ import {
   servedShare,
   spread,
 } from "./replica-arena.ts";
-import { warmUpMs, type RunOptions } from "./run-options.ts";
+import { warmUpMs, type GoodputOptions } from "./run-options.ts";
 import type { LoadStream } from "./start-load.ts";
 
 /** What was measured while what was so. */
@@ -41,7 +41,7 @@ async function restart(arena: Arena, streams: readonly LoadStream[], settleMs: n
 }
 
 /** What equal parts come to when one of them is not used. */
-export async function measureEqualParts(run: RunOptions): Promise<readonly ReplicaPhase[]> {
+export async function measureEqualParts(run: GoodputOptions): Promise<readonly ReplicaPhase[]> {
   await using arena = await createReplicaArena(undefined, run.startGateway);
   const measure = () => arena.measure(run.seconds * 1_000);
   await arena.load.ask("start", replicaLoad(replicaSaturation));
@@ -57,7 +57,7 @@ export async function measureEqualParts(run: RunOptions): Promise<readonly Repli
 /** All that can happen to a shared quota, one after the other, with the same four gateways. */
 export async function measureReplicas(
   redis: RedisServer,
-  run: RunOptions,
+  run: GoodputOptions,
 ): Promise<readonly ReplicaPhase[]> {
   await using arena = await createReplicaArena(redis, run.startGateway);
   const phases: ReplicaPhase[] = [];

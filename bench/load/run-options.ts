@@ -2,7 +2,7 @@
 import type { StartGateway } from "./gateway-process.ts";
 import type { LoadOperation, LoadStream } from "./start-load.ts";
 
-export interface RunOptions {
+export interface GoodputOptions {
   readonly startGateway: StartGateway;
   /** How long a steady state is measured. */
   readonly seconds: number;

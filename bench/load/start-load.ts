@@ -16,7 +16,7 @@ export interface LoadStream {
 export type MakeCall = (stream: LoadStream) => Promise<string>;
 
 /** What became of a stream's calls since the last reset. */
-export interface StreamTally {
+export interface StreamResult {
   readonly caller: string;
   readonly operation: LoadOperation;
   readonly ok: number;
@@ -31,7 +31,7 @@ export interface StreamTally {
 
 export interface Load {
   /** Counts what ended since the last reset. */
-  tally(): readonly StreamTally[];
+  results(): readonly StreamResult[];
   reset(): void;
   /** Starts nothing more; resolves when all that was started has ended. */
   stop(): Promise<void>;
@@ -101,7 +101,7 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
     return Array.from({ length: rhythm.inFlight }, () => repeat(stream, at));
   });
   return {
-    tally: () =>
+    results: () =>
       streams.map(({ caller, operation }, at) => {
         const { ok, failures, okMs, failedMs, lateMs } = counts[at] ?? new Counts();
         return {

@@ -7,7 +7,7 @@ import {
   gatewaySettings,
   inFlightFor,
   saturating,
-  type RunOptions,
+  type GoodputOptions,
 } from "./run-options.ts";
 
 export const unknownQuotaCases: readonly SaturatedCase[] = [100, 300].flatMap((perSecond) =>
@@ -19,7 +19,7 @@ const searchMs = 45_000;
 
 const start = async (
   upstream: { readonly shape: SaturatedCase["shape"]; readonly perSecond: number },
-  startGateway: RunOptions["startGateway"],
+  startGateway: GoodputOptions["startGateway"],
   inFlight: number,
 ): Promise<Arena> => {
   const callers = createNames("caller", 8);
@@ -32,7 +32,7 @@ const start = async (
 /** Saturates a quota that has to be found. Six times as long as a known one: what costs something happens seldom. */
 export async function measureUnknownQuota(
   { shape, perSecond }: SaturatedCase,
-  { startGateway, seconds }: RunOptions,
+  { startGateway, seconds }: GoodputOptions,
 ): Promise<Period> {
   await using arena = await start({ shape, perSecond }, startGateway, inFlightFor(perSecond));
   await arena.measure(searchMs);
@@ -62,7 +62,7 @@ const sum = (periods: readonly Period[]): Pick<Period, "served" | "throttled" | 
 /** Changes the quota under saturating load, second by second. */
 export async function measureQuotaSteps({
   startGateway,
-}: RunOptions): Promise<readonly string[][]> {
+}: GoodputOptions): Promise<readonly string[][]> {
   await using arena = await start(
     { shape: "bucket", perSecond: steps[0].perSecond },
     startGateway,
