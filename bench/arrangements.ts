@@ -1,11 +1,11 @@
-/** What is compared, and how each is started. */
+/** The arrangements that the bench compares, and how each is started. */
 import { freePort } from "../test/support/free-port.ts";
 import { apiKey, instanceId } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import type { Compiled } from "./compiled.ts";
 import { nodeFlags } from "./node-flags.ts";
 
-/** Names of the arrangements, in the order of the table. */
+/** Names of the arrangements, in the order of the report. */
 export const arrangementNames = [
   "floor",
   "gateway",
@@ -14,32 +14,34 @@ export const arrangementNames = [
   "IBM SDK",
 ] as const;
 
+/** Name of an arrangement. */
 export type ArrangementName = (typeof arrangementNames)[number];
 
-/** An arrangement that runs. */
+/** A running arrangement. */
 export interface Arrangement {
   readonly name: ArrangementName;
-  /** The process whose time is measured. */
+  /** The process whose processor time is measured. */
   readonly measured: Child;
-  /** The process that makes the calls: for IBM's SDK, which has no server, the measured one itself. */
+  /** The process that makes the calls. IBM's SDK has no server, so it is the measured process. */
   readonly load: Child;
   readonly port: number;
 }
 
+/** The parts of a bench run that the arrangements share. */
 export interface StartDeps {
   readonly compiled: Compiled;
   readonly upstreamUrl: string;
-  /** Makes the calls of all that serve gRPC. */
+  /** The process that calls every arrangement that serves gRPC. */
   readonly load: Child;
-  /** Folder for profiles of the measured processes; absent: none are made. */
+  /** Folder for CPU profiles of the measured processes. `undefined`: no profiles. */
   readonly profileFolder: string | undefined;
 }
 
-/** The limiter at work, with a quota that it never has to hold anybody back for. */
+/** The limiter works, with a quota that is never reached. */
 const limiterOn = { GATEWAY_RATE_CEILING: "100000" };
 const limiterOff = { GATEWAY_RATE_MODE: "off" };
 
-/** Starts an arrangement. Resolves when it serves. It ends with its measured process. */
+/** Starts an arrangement and resolves when it serves. It ends when `measured` is disposed of. */
 export async function startArrangement(
   name: ArrangementName,
   deps: StartDeps,

@@ -1,4 +1,4 @@
-/** What a call costs: starts all that is compared, measures in turn, prints ratios. */
+/** `npm run bench`: measures what a call costs in each arrangement and prints the ratios. */
 import { startArrangement, type Arrangement } from "./arrangements.ts";
 import { startChild, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
@@ -9,7 +9,10 @@ import { createFindings, goalLines, tableOf } from "./report.ts";
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** Makes calls until the code is compiled: by their number, since what is slow takes longer to get warm. */
+/**
+ * Makes calls until V8 has compiled the code. Counts calls, because a slow arrangement warms up
+ * slowly.
+ */
 async function warmUp(arrangement: Arrangement, calls: number): Promise<void> {
   say(`warming up: ${arrangement.name}`);
   await check(arrangement);
@@ -21,7 +24,7 @@ async function warmUp(arrangement: Arrangement, calls: number): Promise<void> {
   }
 }
 
-/** Every arrangement in every round before the next round: what else the machine does hits all of them alike. */
+/** Measures each arrangement in each round, so that other load on the machine affects all alike. */
 async function measureAll(
   arrangements: readonly Arrangement[],
   options: BenchOptions,
@@ -40,7 +43,9 @@ async function measureAll(
   return measurements;
 }
 
-/** Runs the bench; gives the exit code: 1 if any call failed, for such figures mean nothing. */
+/**
+ * Runs the bench and returns the exit code: 1 if a call failed, which makes the figures invalid.
+ */
 async function run(options: BenchOptions): Promise<number> {
   const machine = describeMachine();
   await using compiled = await compile();

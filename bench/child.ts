@@ -1,4 +1,4 @@
-/** A process of the bench, and how to ask it something. */
+/** Child processes of the bench, and questions to them. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
@@ -6,29 +6,32 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { answer, cpu, serving } from "./messages.ts";
 
+/** A running child process. Disposal ends it, after 5 s by force. */
 export interface Child extends AsyncDisposable {
-  /** Resolves with the port it serves on. Rejects, with what it printed, if it ends before. */
+  /** Resolves to the port that the process serves on. Rejects with its output if it ends before. */
   readonly port: Promise<number>;
-  /** Asks it and waits for the answer. Rejects if the process ends before. */
+  /** Sends a question and resolves to the answer. Rejects if the process ends before. */
   ask<T extends z.ZodType>(name: string, shape: T, given?: unknown): Promise<z.output<T>>;
-  /** Processor time used so far, in µs, that of the kernel for it included. */
+  /** Processor time used so far, in µs, user and system. */
   cpuMicros(): Promise<number>;
   /** Resolves when the URL answers with a success. Rejects if the process ends before. */
   answers(url: string): Promise<void>;
 }
 
+/** How to start a child process. */
 export interface ChildOptions {
   readonly name: string;
-  /** The compiled program, and the compiled probe that is loaded before it. */
+  /** Path of the compiled program. */
   readonly program: string;
+  /** Path of the compiled probe that is loaded before the program. */
   readonly probe: string;
-  /** All of its environment beside `PATH`. */
+  /** Environment variables, in addition to `PATH`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Further flags of node. */
+  /** Additional flags of node. */
   readonly flags?: readonly string[];
-  /** Where what it prints is kept: a file, since a pipe would cost its reader time. */
+  /** Folder for the output, which goes to a file because reading a pipe would cost time. */
   readonly folder: string;
-  /** Folder for a profile of the process, written when it ends; absent: none is made. */
+  /** Folder for a CPU profile, written when the process ends. Default: no profile. */
   readonly profileFolder?: string | undefined;
 }
 
@@ -57,7 +60,7 @@ export function startChild(options: ChildOptions): Child {
     execArgv: [...(options.flags ?? []), "--import", options.probe, ...profiling],
     env: { PATH: process.env["PATH"] ?? "", ...options.env },
     stdio: ["ignore", out, out, "ipc"],
-    // JSON has no NaN, which is the median of nothing.
+    // The default serialization, JSON, has no NaN, which is the median of an empty list.
     serialization: "advanced",
   });
   const ended = once(child, "exit");
@@ -65,7 +68,7 @@ export function startChild(options: ChildOptions): Child {
     const printed = readFileSync(printedTo, "utf8").slice(-2_000);
     throw new Error(`${options.name} ended; it printed last:\n${printed}`);
   });
-  // Whoever waits for the process hears of it; that it ends when it is disposed of is nobody's failure.
+  // Those that wait for the process see the rejection. Otherwise its end is no error.
   death.catch(() => {});
 
   const answers = new Map<number, (value: unknown) => void>();
@@ -105,7 +108,7 @@ export function startChild(options: ChildOptions): Child {
       }
     },
     async [Symbol.asyncDispose]() {
-      // It ends by itself when nobody listens, and writes its profile if it makes one.
+      // The process exits when it is disconnected, and then writes its profile.
       if (child.connected) child.disconnect();
       const impatient = setTimeout(() => child.kill("SIGKILL"), patienceMs);
       await ended;

@@ -1,13 +1,17 @@
+/** A closed loop of calls: a fixed number is in flight, and each that ends starts the next. */
 import type { RunOptions, RunResult } from "./messages.ts";
 import { median, quantile } from "./statistics.ts";
 
-/** Makes one call; resolves with whether it got the right answer. Never rejects. */
+/** Makes one call. Resolves to whether the answer was right. Never rejects. */
 export type CallOnce = () => Promise<boolean>;
 
-/** After this long without their answer calls are counted as failures, in milliseconds. */
+/** Calls without an answer after this time, in milliseconds, count as failures. */
 const patienceMs = 20_000;
 
-/** Keeps a number of calls under way: each that ends is followed by a new one until the time is over. */
+/**
+ * Keeps `inFlight` calls in flight for `durationMs`, waits for the last ones and returns the
+ * result.
+ */
 export function closedLoop(
   call: CallOnce,
   { inFlight, durationMs }: Pick<RunOptions, "inFlight" | "durationMs">,

@@ -1,4 +1,4 @@
-/** Gateway and bench compiled to plain JavaScript, in a folder of their own. */
+/** Compiles gateway and bench to plain JavaScript. */
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,19 +8,20 @@ import { promisify } from "node:util";
 const root = join(import.meta.dirname, "..");
 const execute = promisify(execFile);
 
+/** The compiled programs. Disposal removes their folder. */
 export interface Compiled extends AsyncDisposable {
   readonly folder: string;
-  /** The gateway, as `npm run build` gives it. */
+  /** Path of the gateway, compiled as by `npm run build`. */
   readonly gateway: string;
-  /** Path of a compiled program of this folder, such as `floor`. */
+  /** Path of a compiled program of the bench, such as `floor`. */
   program(name: string): string;
 }
 
-/** Compiles both. Rejects with what the compiler says. */
+/** Compiles both into a temporary folder. Rejects with the output of the compiler. */
 export async function compile(): Promise<Compiled> {
   const folder = await mkdtemp(join(tmpdir(), "keyprotect-bench-"));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  // Types are checked by `npm run typecheck`; here they would only take time.
+  // Skips type checking, which `npm run typecheck` does.
   const tsc = (project: string, out: string): Promise<unknown> =>
     execute(
       join(root, "node_modules", ".bin", "tsc"),

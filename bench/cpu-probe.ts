@@ -1,6 +1,8 @@
-/** Loaded into every process before its own program: tells how much processor time the process has used. */
+/**
+ * Loaded into every child process before its program. Answers how much processor time it has used.
+ */
 import { onAsk } from "./messages.ts";
 
 onAsk("cpu", () => process.cpuUsage());
-// Nobody is left to measure for.
+// The bench has ended.
 process.on("disconnect", () => process.exit());

@@ -1,4 +1,4 @@
-/** The floor: the least that can stand between gRPC and Key Protect. Forwards a wrap and does nothing else. */
+/** The arrangement `floor`: a gRPC server that forwards a wrap and does nothing else. */
 import { createPool, readWrap, sendWrap } from "./request-wrap.ts";
 import { serveWrap } from "./serve-wrap.ts";
 

@@ -1,11 +1,13 @@
 /**
- * `npm run bench:goodput`: how much of a quota reaches the callers, how soon, how fairly and at what cost. Prints Markdown.
+ * `npm run bench:goodput`: measures how much of a quota reaches the callers, with which latency,
+ * how fairly and at what cost. Prints Markdown. Options:
  *
- *   --only known,unknown,steps,fairness,outage,replicas   parts of it; default: all. `replicas` needs a redis-server on the PATH
+ *   --only known,unknown,steps,fairness,outage,replicas   parts to run; default: all. `replicas`
+ *                                                         needs a redis-server on the PATH
  *   --seconds 10                                          length of each steady measurement
  *   --quotas 100,300,2000                                 only these quotas
  *   --arrangements gateway,naive,sdk                      only these
- *   --main dist/main.js                                   a gateway that is compiled already; default: compiles one
+ *   --main dist/main.js                                   a compiled gateway; default: compiles one
  */
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
@@ -50,10 +52,10 @@ const between = (["gateway", "naive"] as const).filter((name) =>
   isWanted(values.arrangements, name),
 );
 
-/** Modest callers make few calls: in less time their p99 would be the slowest call of all. */
+/** Modest callers make few calls: in a shorter time their p99 would be their slowest call. */
 const fairnessSeconds = 50;
 
-/** Progress goes where it does not end up in a document. */
+/** Writes progress to standard error, because standard output is Markdown. */
 const note = (cells: readonly string[]): void => console.error(cells.join(" | "));
 
 const print = (

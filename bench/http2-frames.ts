@@ -1,5 +1,6 @@
-/** HTTP/2 frames (RFC 9113), as many kinds as a client needs that makes one small call again and again. */
+/** The HTTP/2 frames (RFC 9113) that a client needs for one small call. */
 
+/** Frame types (RFC 9113, section 6). */
 export const frameType = {
   data: 0,
   headers: 1,
@@ -10,10 +11,13 @@ export const frameType = {
   windowUpdate: 8,
 } as const;
 
+/** Frame flags. */
 export const flag = { acknowledged: 1, endStream: 1, endHeaders: 4 } as const;
 
+/** Length of a frame header, in bytes. */
 export const headBytes = 9;
 
+/** An HTTP/2 frame. */
 export interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -21,7 +25,7 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-/** A frame as it stands on the wire. */
+/** Serializes a frame. */
 export function toWire({ type, flags, stream, payload }: Frame): Buffer {
   const head = Buffer.alloc(headBytes);
   head.writeUIntBE(payload.length, 0, 3);
@@ -31,7 +35,7 @@ export function toWire({ type, flags, stream, payload }: Frame): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-/** Splits what arrives into frames; what is left of the last one is kept for the next chunk. */
+/** Creates a function that splits received chunks into frames. It keeps an incomplete frame. */
 export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
@@ -59,17 +63,18 @@ const setting = (id: number, value: number): Buffer => {
   return bytes;
 };
 
+/** Encodes 32 bits in network byte order. */
 export const uint32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value, 0);
   return bytes;
 };
 
-/** A grant of further bytes on the whole connection. */
+/** A WINDOW_UPDATE frame that grants `bytes` more on the connection. */
 export const connectionGrant = (bytes: number): Buffer =>
   toWire({ type: frameType.windowUpdate, flags: 0, stream: 0, payload: uint32(bytes) });
 
-/** What a client says first: no pushes, room for every answer. */
+/** The connection preface of a client: no server push, and windows that fit every answer. */
 export const greeting = (grantBytes: number): Buffer =>
   Buffer.concat([
     Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1"),

@@ -1,6 +1,6 @@
-/** HPACK (RFC 7541) as far as a client needs it that always sends the same headers. */
+/** HPACK (RFC 7541) for a client that always sends the same headers. */
 
-/** A text without Huffman coding (section 5.2). Shorter than 127 bytes. */
+/** Encodes a text of less than 127 bytes without Huffman coding (section 5.2). */
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, "latin1");
   if (bytes.length > 126) throw new RangeError("longer than its length can say in one byte");
@@ -9,16 +9,16 @@ function text(value: string): Buffer {
 
 /** Two encodings of the same headers. */
 export interface HeaderBlocks {
-  /** For the first request of a connection: each header in full, to be remembered (section 6.2.1). */
+  /** For the first request of a connection: literals with indexing (section 6.2.1). */
   readonly first: Buffer;
-  /** For all later ones: each header by its place in the table (section 6.1), as client libraries send them too. */
+  /** For later requests: indexed headers (section 6.1), which client libraries send too. */
   readonly later: Buffer;
 }
 
-/** The dynamic table starts behind the 61 entries of the static one, the newest entry first. */
+/** The dynamic table follows the 61 entries of the static table. Its newest entry comes first. */
 const newestIndex = 62;
 
-/** Encodes headers. They have to fit the table of 4,096 bytes that every server grants. */
+/** Encodes headers. They must fit into the default dynamic table of 4,096 bytes. */
 export function headerBlocks(headers: readonly (readonly [string, string])[]): HeaderBlocks {
   return {
     first: Buffer.concat(

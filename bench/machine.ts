@@ -1,10 +1,11 @@
+/** Describes the machine and the measured commit. */
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg } from "node:os";
 
 const git = (...args: readonly string[]): string =>
   execFileSync("git", [...args], { cwd: import.meta.dirname, encoding: "utf8" }).trim();
 
-/** The commit that is measured, and whether the working tree differs from it. */
+/** Returns the measured commit, and whether the working tree differs from it. */
 function commit(): string {
   try {
     const changes = git("status", "--porcelain", "--", "../src", "../package-lock.json");
@@ -14,7 +15,10 @@ function commit(): string {
   }
 }
 
-/** What the figures depend on, in a line. The load is that of others if it is asked for before anything is started. */
+/**
+ * Returns, in one line, what the figures depend on. Call it first: the load average must not
+ * contain the bench.
+ */
 export const describeMachine = (): string =>
   [
     `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"})`,

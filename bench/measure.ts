@@ -1,3 +1,4 @@
+/** Measures an arrangement. */
 import { z } from "zod";
 import type { Arrangement, ArrangementName } from "./arrangements.ts";
 import { runResult, type RunResult } from "./messages.ts";
@@ -7,14 +8,16 @@ export interface Measurement extends RunResult {
   readonly name: ArrangementName;
   readonly round: number;
   readonly inFlight: number;
-  /** Processor time of the measured process for each call, in µs; failed calls count as calls here, for they cost too. */
+  /** Processor time of the measured process per call, in µs. Failed calls count as calls. */
   readonly cpuMicrosPerCall: number;
-  /** Share of one core that the measured process used. */
+  /**
+   * Share of one core that the measured process used, from 0 to 1; above 1 with several threads.
+   */
   readonly coreShare: number;
   readonly callsPerSecond: number;
 }
 
-/** Makes calls for a while and measures. */
+/** Makes calls for `durationMs` and measures them. */
 export async function measure(
   { name, measured, load, port }: Arrangement,
   at: { readonly round: number; readonly inFlight: number; readonly durationMs: number },
@@ -34,7 +37,7 @@ export async function measure(
   };
 }
 
-/** Makes one call and looks into its answer. Rejects if anything is wrong with it. */
+/** Makes one call and checks its answer. Rejects if the answer is wrong. */
 export async function check({ name, load, port }: Arrangement): Promise<void> {
   const problem = await load.ask("check", z.string().optional(), port);
   if (problem !== undefined) throw new Error(`${name} does not wrap: ${problem}`);

@@ -1,45 +1,47 @@
-/** What the bench and its processes tell each other. */
+/** The messages between the bench and its child processes. */
 import { z } from "zod";
 
-/** A question to a process; it answers with the same `id`. */
+/** A question to a process. Its answer has the same `id`. */
 export const ask = z.object({ id: z.number(), ask: z.string(), given: z.unknown().optional() });
 
 /** An answer to a question. */
 export const answer = z.object({ id: z.number(), answer: z.unknown().optional() });
 
-/** What a process that serves tells once, when it does. */
+/** The message that a process sends once, when it serves. */
 export const serving = z.object({ port: z.number() });
 
-/** What `process.cpuUsage` gives, in µs. */
+/** The result of `process.cpuUsage`, in µs. */
 export const cpu = z.object({ user: z.number(), system: z.number() });
 
-/** How to make calls. */
+/** The options of a measurement. */
 export const runOptions = z.object({
-  /** Where the server listens on loopback. */
+  /** Port of the server on loopback. */
   port: z.number(),
-  /** Calls that are always under way. */
+  /** Number of calls in flight. */
   inFlight: z.number(),
-  /** How long new calls are started, in milliseconds. */
+  /** Time in which new calls are started, in milliseconds. */
   durationMs: z.number(),
 });
 
-/** How the calls went. */
+/** The result of a measurement. */
 export const runResult = z.object({
   /** Calls with the right answer. */
   calls: z.number(),
-  /** Calls with another answer, an error or none. */
+  /** Calls with a wrong answer, an error or no answer. */
   failures: z.number(),
-  /** From the first call's start to the last one's end, in milliseconds. */
+  /** Time from the start of the first call to the end of the last, in milliseconds. */
   elapsedMs: z.number(),
-  /** Times of the calls with the right answer, in milliseconds. */
+  /** Median and 99th percentile of the times of calls with the right answer, in milliseconds. */
   medianMs: z.number(),
   p99Ms: z.number(),
 });
 
+/** Options of a measurement. */
 export type RunOptions = z.output<typeof runOptions>;
+/** Result of a measurement. */
 export type RunResult = z.output<typeof runResult>;
 
-/** Answers questions named `name` from the process that started this one. */
+/** Answers the questions `name` of the parent process. */
 export function onAsk(name: string, reply: (given: unknown) => unknown): void {
   process.on("message", (message) => {
     const asked = ask.safeParse(message);

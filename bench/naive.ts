@@ -1,6 +1,6 @@
 /**
- * The naive arrangement: the same libraries as in the gateway, put together as their introductions show. A Bottleneck job
- * with a reservoir for each call, opossum around it, another attempt after 429.
+ * The arrangement `naive`: the libraries of the gateway, combined as their introductions show. Each
+ * call is a Bottleneck job with a reservoir, inside an opossum breaker, with retries after 429.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import Bottleneck from "bottleneck";
@@ -14,7 +14,9 @@ import { serveWrap } from "./serve-wrap.ts";
 
 const pool = createPool();
 
-/** Far above what can be reached, as with the gateway: measured is what the limiter costs, not that it limits. */
+/**
+ * A quota that is never reached, as with the gateway: the bench measures the cost of the limiter.
+ */
 const perSecond = 100_000;
 
 const limiter = new Bottleneck({

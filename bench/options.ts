@@ -1,20 +1,23 @@
+/** The command line of the bench. */
 import { parseArgs } from "node:util";
 import { arrangementNames, type ArrangementName } from "./arrangements.ts";
 
+/** The text of `--help`. */
 export const usage = `usage: npm run bench -- [options]
 
-Compares what a call costs in the gateway with what it costs elsewhere.
+Compares the cost of a call in the gateway with its cost in other arrangements.
 
-  --rounds <n>       how often everything is measured (default 5)
-  --seconds <n>      how long each measurement takes (default 2)
-  --warm-up <n>      calls of each before the first round, for 30 s at most (default 20000)
-  --in-flight <n,n>  calls under way at a time (default 1,64,512)
-  --only <name>      measures this one alone; may be given more than once:
+  --rounds <n>       number of rounds (default 5)
+  --seconds <n>      duration of each measurement (default 2)
+  --warm-up <n>      calls per arrangement before the first round, for 30 s at most (default 20000)
+  --in-flight <n,n>  numbers of calls in flight (default 1,64,512)
+  --only <name>      measures this arrangement only; can be repeated:
                      ${arrangementNames.map((name) => `"${name}"`).join(", ")}
-  --profile <folder> writes a CPU profile of each measured process there; the figures suffer
+  --profile <folder> writes a CPU profile of each measured process; makes the figures worse
   --help             prints this text
 `;
 
+/** Options of a bench run. */
 export interface BenchOptions {
   readonly rounds: number;
   readonly durationMs: number;
@@ -33,7 +36,10 @@ function positive(text: string, option: string): number {
   return value;
 }
 
-/** Reads the command line; `undefined` if only help is wanted. Throws with a text for the user if it makes no sense. */
+/**
+ * Reads the command line. Returns `undefined` for `--help`. Throws an error with a text for the
+ * user.
+ */
 export function readOptions(args: readonly string[]): BenchOptions | undefined {
   const { values } = parseArgs({
     args: [...args],

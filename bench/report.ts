@@ -1,14 +1,14 @@
-/** The table of a run, and what it says about the goals. */
+/** The report of a run: the table and the goals. */
 import type { ArrangementName } from "./arrangements.ts";
 import type { Measurement } from "./measure.ts";
 import { median } from "./statistics.ts";
 
 type Quantity = "cpuMicrosPerCall" | "callsPerSecond" | "medianMs" | "p99Ms" | "coreShare";
 
-/** Middle values over all rounds. */
+/** Medians over all rounds. */
 export interface Findings {
   readonly value: (name: ArrangementName, inFlight: number, quantity: Quantity) => number;
-  /** The middle of the rounds' ratios, each of two values of the same round; `undefined` if one was not measured. */
+  /** The median of the ratios within each round. `undefined` if one of both was not measured. */
   readonly ratio: (
     name: ArrangementName,
     to: ArrangementName,
@@ -18,6 +18,7 @@ export interface Findings {
   readonly failures: (name: ArrangementName, inFlight: number) => number;
 }
 
+/** Creates the medians of the measurements of a run. */
 export function createFindings(measurements: readonly Measurement[]): Findings {
   const of = (name: ArrangementName, inFlight: number): readonly Measurement[] =>
     measurements.filter((each) => each.name === name && each.inFlight === inFlight);
@@ -37,7 +38,7 @@ export function createFindings(measurements: readonly Measurement[]): Findings {
 const shown = (ratio: number | undefined): string => ratio?.toFixed(2) ?? "";
 const milliseconds = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
 
-/** One row per number of calls in flight and arrangement, as a Markdown table. */
+/** Returns a Markdown table with a row per number of calls in flight and arrangement. */
 export function tableOf(
   findings: Findings,
   names: readonly ArrangementName[],
@@ -75,7 +76,7 @@ export function tableOf(
   return aligned([head, ...rows]);
 }
 
-/** Columns of even width; all but the arrangement's name are numbers and stand on the right. */
+/** Aligns the columns. All except the name of the arrangement are numbers, aligned right. */
 function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
   const widths = head.map((_, n) => Math.max(...[head, ...rows].map((row) => row[n]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
@@ -88,7 +89,7 @@ function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
 
-/** What the run says about each goal that it measured, a line each. */
+/** Returns a line for each goal that the run measured. */
 export function goalLines(findings: Findings): string[] {
   const { ratio, value } = findings;
   const overhead = ratio("gateway", "floor", 64, "cpuMicrosPerCall");

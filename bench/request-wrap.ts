@@ -1,4 +1,4 @@
-/** A wrap over `undici.request`, written as one writes it. */
+/** A wrap with `undici.request`, in its usual form. */
 import { request, Pool } from "undici";
 import type { Dispatcher } from "undici";
 import type {
@@ -7,13 +7,13 @@ import type {
 } from "../src/gen/keyprotect/v1/key_actions_service.ts";
 import { accessToken, instanceId } from "./canned.ts";
 
-// Read once: a look into the environment is a call into the operating system.
+// Read once, because reading the environment is a system call.
 const upstreamUrl = process.env["KP_SERVICE_URL"] ?? "";
 
-/** As many connections as the gateway has by default. */
+/** Creates a pool with the default number of connections of the gateway. */
 export const createPool = (): Pool => new Pool(upstreamUrl, { connections: 32, pipelining: 1 });
 
-/** Sends one wrap. The answer's body has to be read. */
+/** Sends one wrap. The caller must read the body of the answer. */
 export const sendWrap = (
   dispatcher: Dispatcher,
   { keyId, plaintext }: WrapKeyRequest,
@@ -35,9 +35,9 @@ interface WrapAnswer {
   readonly keyVersion: { readonly id: string };
 }
 
-/** Reads the answer to a wrap, and trusts it. */
+/** Reads the answer to a wrap without validation. */
 export async function readWrap({ body }: Dispatcher.ResponseData): Promise<WrapKeyResponse> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looking at the answer is what these servers do not do
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these servers do not validate the answer
   const answer = (await body.json()) as WrapAnswer;
   return {
     ciphertext: Buffer.from(answer.ciphertext, "base64"),

@@ -1,4 +1,6 @@
-/** What both hand-made servers are: grpc-js with the generated codecs and one method. */
+/**
+ * The gRPC server of the arrangements `floor` and `naive`: grpc-js, generated codecs, one method.
+ */
 import {
   Server,
   ServerCredentials,
@@ -28,7 +30,7 @@ async function answer(
   }
 }
 
-/** Serves `wrapKey` on a free port of loopback and tells it to the bench. */
+/** Serves `wrapKey` on a free port of loopback and sends the port to the bench. */
 export function serveWrap(wrap: Wrap): void {
   const server = new Server();
   const handle: handleUnaryCall<WrapKeyRequest, WrapKeyResponse> = (call, callback) =>

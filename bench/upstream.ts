@@ -1,6 +1,6 @@
 /**
- * The stand-in for Key Protect and IAM: a socket that counts bytes to the end of each request and writes an answer made
- * beforehand. It takes a few µs per request, so that it is never what the servers under measurement wait for.
+ * The stand-in for Key Protect and IAM: a socket that finds the end of each request and writes a
+ * prepared answer. It takes a few µs per request, so that the measured servers never wait for it.
  */
 import { createServer } from "node:net";
 import { accessToken, wrapAnswer, wrapPath } from "./canned.ts";

@@ -1,4 +1,4 @@
-/** Calls Key Protect's stand-in with IBM's own client, without a gateway, and measures the calls. */
+/** The arrangement `IBM SDK`: calls the stand-in with IBM's own client, without a gateway. */
 import { createRequire } from "node:module";
 import { apiKey, instanceId, keyId, wrapRequest, wrapResponse } from "./canned.ts";
 import { closedLoop } from "./closed-loop.ts";
@@ -19,7 +19,7 @@ interface AuthModule {
   readonly IamAuthenticator: new (options: { apikey: string; url: string }) => object;
 }
 
-// The client is CommonJS, and its own declarations do not compile here; what is used of it is declared above.
+// The client is CommonJS and its own declarations do not compile here, so they are declared above.
 const require = createRequire(import.meta.url);
 const KeyProtect: VendorModule = require("@ibm-cloud/ibm-key-protect/ibm-key-protect-api/v2");
 const { IamAuthenticator }: AuthModule = require("@ibm-cloud/ibm-key-protect/auth");
@@ -42,7 +42,7 @@ const wrap = (): Promise<Answer> =>
     keyActionWrapBody: { plaintext: wrapRequest.plaintext.toString("base64") },
   });
 
-/** One call; gives what is wrong with it, or nothing. */
+/** Makes one call. Returns the error, or `undefined` if the answer is right. */
 async function check(): Promise<string | undefined> {
   try {
     return isRight(await wrap()) ? undefined : "the answer is wrong";

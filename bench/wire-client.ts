@@ -1,6 +1,7 @@
 /**
- * A gRPC client that makes one call, byte by byte the same, at a few µs each: a client library takes as much processor time
- * as the servers that are to be measured, and on few cores at their expense.
+ * A gRPC client that repeats one identical call at a cost of a few µs. A client library would use
+ * as much processor time as the measured servers, and would slow them down on a machine with few
+ * cores.
  */
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -19,8 +20,9 @@ import { headerBlocks } from "./http2-headers.ts";
 
 /** A connection to a gRPC server. */
 export interface WireClient {
-  /** A call is right if exactly the expected message came. */
+  /** Makes a call. It is right if the answer is exactly the expected message. */
   readonly call: CallOnce;
+  /** Closes the connection. Calls in flight fail. */
   close(): void;
 }
 
@@ -31,14 +33,14 @@ interface Call {
 
 const grantBytes = 2 ** 30;
 
-/** One gRPC message in its frame. */
+/** A gRPC message with its prefix of 5 bytes. */
 function enveloped(message: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
 
-/** A request but for its stream, whose places in the frames' heads are `streamAt`. */
+/** A request without stream IDs. `streamAt` are the positions of the IDs in the frame headers. */
 function requestOf(block: Buffer, body: Buffer): { bytes: Buffer; streamAt: readonly number[] } {
   const headers = toWire({
     type: frameType.headers,
@@ -157,14 +159,14 @@ export async function connectWire(options: {
     call: () =>
       new Promise((done) => {
         if (socket.destroyed) {
-          // Not at once: whoever calls again and again must let go of the processor.
+          // Asynchronous, because a caller in a loop must yield to the event loop.
           setImmediate(done, false);
           return;
         }
         const call = { isRight: false, done };
         if (sendWindow < body.length) waiting.push(call);
         else send(call);
-        // Outside a `data` event nobody else would; calls that start together go out together.
+        // Outside a `data` event nothing else flushes. Calls of the same tick are sent together.
         if (!isFlushDue) {
           isFlushDue = true;
           process.nextTick(flush);

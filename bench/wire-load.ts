@@ -1,4 +1,4 @@
-/** Makes calls of a gRPC server and measures them, in a process of its own. */
+/** The load generator: calls a gRPC server and measures the calls. */
 import { isDeepStrictEqual } from "node:util";
 import { credentials } from "@grpc/grpc-js";
 import {
@@ -15,7 +15,7 @@ import { connectWire } from "./wire-client.ts";
 const request = WrapKeyRequest.encode(wrapRequest).finish();
 const response = WrapKeyResponse.encode(wrapResponse).finish();
 
-/** One call with a client library; gives what is wrong with its answer, or nothing. */
+/** Makes one call with grpc-js. Returns the error, or `undefined` if the answer is right. */
 function check(port: number): Promise<string | undefined> {
   const client = new KeyActionsServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
   return new Promise((resolve) => {

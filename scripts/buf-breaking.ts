@@ -1,7 +1,7 @@
 /**
- * Compares the contract with that of the newest release: the newest tag `v*` that the current commit descends from.
- * Whatever would break callers that compile against that release fails. Without a release there is nothing to break, and
- * without a history, as in an unpacked archive, nothing to compare with.
+ * Compares the contract with that of the newest release, which is the newest tag `v*` that the
+ * current commit descends from. Fails on changes that break callers compiled against that release.
+ * Passes if there is no release, or no Git history, as in an unpacked archive.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,14 +14,17 @@ function git(args: readonly string[]): Buffer {
   return stdout;
 }
 
-/** Why Git cannot be asked; `undefined` if it can. */
+/** Returns why Git is not available, or `undefined` if it is. */
 function whyNoHistory(): string | undefined {
   const { exitCode, stderr } = run("git", ["rev-parse", "--verify", "--quiet", "HEAD"]);
   if (exitCode === 0) return undefined;
   return stderr.split("\n")[0]?.trim() || "there is no commit";
 }
 
-/** `undefined` if nothing was released yet. Pre-releases (`v1.0.0-rc.1`) count as older than their release. */
+/**
+ * Returns the newest release tag, or `undefined`. Pre-releases (`v1.0.0-rc.1`) are older than their
+ * release.
+ */
 function newestRelease(): string | undefined {
   const newestFirst = ["--sort", "-version:refname"];
   const suffixed = ["-c", "versionsort.suffix=-"];
@@ -32,7 +35,7 @@ function newestRelease(): string | undefined {
     .find((tag) => tag !== "");
 }
 
-/** The exit code with which buf says that it compared and found something. */
+/** The exit code of buf if it found breaking changes. */
 const findings = 100;
 
 const obstacle = whyNoHistory();
@@ -44,7 +47,8 @@ if (obstacle !== undefined) {
 } else {
   const temporary = mkdtempSync(join(tmpdir(), "keyprotect-breaking-"));
   try {
-    // An archive instead of buf's own git input: it is the same in worktrees and shallow clones.
+    // Uses an archive instead of buf's git input, because it works in worktrees and shallow clones
+    // too.
     const contract = join(temporary, "contract.tar");
     git(["archive", "--format", "tar", "--output", contract, release, "buf.yaml", "proto"]);
     const { exitCode, stdout, stderr } = buf(["breaking", "--against", contract]);

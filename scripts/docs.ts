@@ -1,4 +1,7 @@
-/** Writes the tables of the documentation that are made from code. With `--check` it changes nothing and fails if one is outdated. */
+/**
+ * Writes the generated tables of the documentation. With `--check` it changes nothing and fails if
+ * one is outdated.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generatedFiles, withGeneratedSections } from "./generated-sections.ts";

@@ -1,9 +1,10 @@
+/** Compares two folders file by file. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 
-/** One file that a folder has too little, too much or with other content. */
+/** A file that is missing in a folder, surplus, or different. */
 export interface Difference {
-  /** Relative to the folder. */
+  /** Path relative to the folder. */
   readonly path: string;
   readonly problem: "missing" | "surplus" | "outdated";
 }
@@ -15,7 +16,7 @@ const filesBelow = (folder: string): ReadonlySet<string> =>
       .map((entry) => relative(folder, join(entry.parentPath, entry.name))),
   );
 
-/** What has to be done to `folder` to make it the same as `wanted`, ordered by path. Empty folders do not count. */
+/** Returns the differences of `folder` from `wanted`, ordered by path. Ignores empty folders. */
 export function folderDifferences(folder: string, wanted: string): Difference[] {
   const present = filesBelow(folder);
   const expected = filesBelow(wanted);

@@ -1,6 +1,6 @@
 /**
- * Makes `src/gen` from `proto`: the TypeScript that buf's plugin writes, and the descriptor set that server reflection
- * answers from. With `--check` it changes nothing and fails if `src/gen` is not what would be made.
+ * Generates `src/gen` from `proto`: TypeScript, by the plugin of buf, and the descriptor set for
+ * server reflection. With `--check` it changes nothing and fails if `src/gen` is outdated.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,11 +12,11 @@ import { bufOutput, repositoryRoot } from "./run.ts";
 
 const outFolder = join("src", "gen");
 
-/** What the server answers reflection for: the contract, and what comes with packages. */
+/** The inputs of the descriptor set: the contract, and protos of packages. */
 const described = [
   ["proto"],
   [join("node_modules", "grpc-health-check", "proto")],
-  // With these, clients that go by reflection can show the details of errors.
+  // Clients that use reflection need these to show the details of errors.
   [
     join("node_modules", "google-proto-files"),
     "--path",
@@ -24,7 +24,10 @@ const described = [
   ],
 ];
 
-/** A module with all of that and its imports. Comments and positions are left out: reflection shows none of them. */
+/**
+ * Returns a module with all inputs and their imports, without comments and positions, which
+ * reflection does not show.
+ */
 function descriptorSetModule(): string {
   const format = [
     "--as-file-descriptor-set",
@@ -36,7 +39,7 @@ function descriptorSetModule(): string {
     const set = bufOutput(["build", ...input, ...format]);
     return fromBinary(FileDescriptorSetSchema, set).file;
   });
-  // Each input brings its imports along.
+  // Each input contains its imports too.
   const file = [...new Map(files.map((each) => [each.name, each])).values()];
   const set = toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file }));
   const lines =
@@ -72,7 +75,7 @@ try {
       process.exitCode = 1;
     }
   } else {
-    // Only what differs is written, so that nobody who reads src/gen meanwhile finds it empty.
+    // Writes only files that differ, so that a concurrent reader of src/gen never finds it empty.
     for (const { path, problem } of differences) {
       if (problem === "surplus") rmSync(join(target, path));
       else cpSync(join(generated, path), join(target, path));

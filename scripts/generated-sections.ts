@@ -1,9 +1,9 @@
-/** The parts of the documentation that are made from code, so that they cannot say anything else. */
+/** The sections of the documentation that are generated from code. */
 import { configTable } from "../src/config/schema/docs-table.ts";
 import { metricDefinitions } from "../src/observability/metrics/definitions.ts";
 import { rpcTable } from "../src/rpc-table.ts";
 
-/** What most deployments set; the README shows these rows alone. */
+/** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
   "KP_SERVICE_URL",
   "KP_INSTANCE_ID",
@@ -28,7 +28,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const code = (text: string): string => `\`${text}\``;
 
-/** Rows of the whole table by variable, without the columns for the file and the kind of value. */
+/** The rows of the essential variables, without the columns for the file and the kind of value. */
 function essentialConfig(): string {
   const rows = configTable()
     .trimEnd()
@@ -81,7 +81,7 @@ const sections: ReadonlyMap<string, () => string> = new Map([
 
 const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
 
-/** Files of the documentation with generated sections. */
+/** Files with generated sections. */
 export const generatedFiles = [
   "README.md",
   "docs/configuration.md",
@@ -89,7 +89,10 @@ export const generatedFiles = [
   "docs/operations.md",
 ] as const;
 
-/** Fills the text between `<!-- generated: name -->` and `<!-- end -->` anew. Throws for a name that does not exist. */
+/**
+ * Replaces the text between `<!-- generated: name -->` and `<!-- end -->`. Throws for an unknown
+ * name.
+ */
 export function withGeneratedSections(text: string): string {
   return text.replaceAll(marked, (_whole, name: string) => {
     const make = sections.get(name);

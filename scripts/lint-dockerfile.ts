@@ -1,4 +1,7 @@
-/** Checks the Dockerfile. Exits with 1 and a line per finding if there is any, warnings included. */
+/**
+ * Checks the Dockerfile. Prints a line per finding and exits with 1 if there is one, also a
+ * warning.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { validate, ValidationSeverity } from "dockerfile-utils";

@@ -1,4 +1,7 @@
-/** Prints what the JSON report of a vitest run comes to, and ends with 1 unless there are tests and all of them passed. */
+/**
+ * Prints the totals of the JSON report of a vitest run. Exits with 1 unless tests ran and all
+ * passed.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { totalsOf } from "./totals-of.ts";
 

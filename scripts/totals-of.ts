@@ -1,3 +1,4 @@
+/** Summarizes JSON reports of vitest. */
 import { z } from "zod";
 
 const reportSchema = z.object({
@@ -13,14 +14,14 @@ const reportSchema = z.object({
 
 type Report = z.infer<typeof reportSchema>;
 
-/** What a test run comes to. */
+/** The summary of a test run. */
 export interface Totals {
   readonly isPassed: boolean;
-  /** What was wrong, a line each; the last line is always `tests: N passed, N failed`. */
+  /** A line per problem. The last line is always `tests: N passed, N failed`. */
   readonly lines: readonly string[];
 }
 
-/** One line for each thing that did not pass. A file that fails without a failed test could not be loaded. */
+/** Returns a line per failure. A file that failed without a failed test could not be loaded. */
 const failuresOf = ({ testResults }: Report): string[] =>
   testResults.flatMap(({ name, status, assertionResults }) => {
     const tests = assertionResults.filter((test) => test.status !== "passed");
@@ -46,8 +47,8 @@ const totals = (
 });
 
 /**
- * Counts the JSON report of a vitest run, given as text. Whatever did not pass has failed: skipped and unfinished tests
- * and files that could not be loaded, too. A run without tests, or without a readable report, is not passed.
+ * Summarizes the text of a JSON report of vitest. Skipped and unfinished tests and files that could
+ * not be loaded count as failed. A run without tests, or without a readable report, has not passed.
  */
 export function totalsOf(text: string): Totals {
   const { data: report } = reportSchema.safeParse(parse(text));

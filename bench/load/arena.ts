@@ -1,4 +1,4 @@
-/** One arrangement between its callers and a Key Protect with a quota; each of them in a process of its own. */
+/** Sets up callers, an arrangement and a Key Protect with a quota, each in its own process. */
 import { AsyncDisposables } from "../../src/platform/disposable-stack.ts";
 import { createIdentities } from "./identities.ts";
 import type { GatewayProcess, StartGateway } from "./gateway-process.ts";
@@ -12,31 +12,37 @@ import type { StreamResult } from "./start-load.ts";
 import type { WireLoadQuestions } from "./wire-worker.ts";
 import { startWorker, type Questions, type Worker } from "./worker.ts";
 
-/** Who stands between callers and Key Protect; with `sdk` nobody does. */
+/** The service between callers and Key Protect. With `sdk` callers call Key Protect directly. */
 export type GoodputArrangement = "gateway" | "naive" | "sdk";
 
+/** Options of an arena. */
 export interface ArenaOptions {
   readonly arrangement: GoodputArrangement;
   readonly upstream: QuotaUpstreamOptions;
   readonly callers: readonly string[];
-  /** Whether the callers of a gateway call in the clear, as nobody in particular, with next to no effort. Default: no. */
+  /**
+   * Whether callers of a gateway use the cheap wire client: without TLS and without identities, so
+   * that the gateway sees one caller. Default false.
+   */
   readonly isLight?: boolean;
   readonly startGateway: StartGateway;
-  /** Gateways, where they are the arrangement; the callers are dealt out to them in turn. Default 1. */
+  /**
+   * Number of gateways in the arrangement `gateway`. Callers are assigned round-robin. Default 1.
+   */
   readonly replicas?: number;
-  /** Further settings of the gateway. */
+  /** Additional settings of the gateway. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What happened within a period. */
+/** The counts and times of a period. */
 export interface Period {
   readonly seconds: number;
   readonly served: number;
   readonly throttled: number;
   readonly lost: number;
-  /** Most requests that reached the upstream in any second. */
+  /** Largest number of requests that reached the upstream within a second. */
   readonly busiestSecond: number;
-  /** How late the upstream itself was at most, in milliseconds. */
+  /** Greatest delay of a timer in the upstream process, in milliseconds. */
   readonly lateMs: number;
   /** Processor time of the arrangement, in microseconds. */
   readonly cpu: number;
@@ -45,13 +51,13 @@ export interface Period {
 
 type Asker = Pick<Worker<LoadQuestions>, "ask">;
 
-/** Everything up and connected; no load yet. */
+/** A running arena without load. Disposal stops all its processes. */
 export interface Arena extends AsyncDisposable {
   readonly load: Asker;
   readonly upstream: Pick<Worker<UpstreamQuestions>, "ask">;
-  /** Empty where the gateway is not the arrangement. */
+  /** Empty unless the arrangement is `gateway`. */
   readonly gateways: readonly GatewayProcess[];
-  /** Lets time pass and counts what happens in it. */
+  /** Waits for `ms` milliseconds and returns the counts of that period. */
   measure(ms: number): Promise<Period>;
 }
 
@@ -62,11 +68,11 @@ interface Parts extends Pick<Arena, "load" | "upstream" | "gateways"> {
 const here = (file: string): URL => new URL(file, import.meta.url);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
-/** Deals the callers out. */
+/** Assigns addresses to callers round-robin. */
 const withAddress = <Caller extends object>(who: readonly Caller[], to: readonly string[]) =>
   who.map((caller, at) => ({ ...caller, address: to[at % to.length] ?? "" }));
 
-/** Sets everything up. */
+/** Starts and connects the processes of an arena. */
 export async function createArena(options: ArenaOptions): Promise<Arena> {
   const { arrangement, callers, isLight = false, replicas = 1, env = {} } = options;
   await using started = new AsyncDisposables();
@@ -98,7 +104,7 @@ export async function createArena(options: ArenaOptions): Promise<Arena> {
     };
     if (isLight && arrangement === "gateway") {
       const load = start<WireLoadQuestions>("wire-worker.ts");
-      // All of them are one caller to the gateway.
+      // Without TLS all of them are one caller to the gateway.
       const settings = { ...env, GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100" };
       const { gateways, cpu, addresses } = await startGateways(settings);
       const who = withAddress(

@@ -1,12 +1,15 @@
-/** How many requests came in the busiest second, wherever it begins: what a count per second of a clock never sees. */
+/**
+ * Counts arrivals in the busiest second. The second may begin at any time, not only on a clock
+ * tick.
+ */
 export interface BusiestSecond {
-  /** Times are milliseconds and must not go backwards. */
+  /** Adds an arrival. Times are in milliseconds and must not decrease. */
   arrive(now: number): void;
-  /** Most arrivals in any second that ended since this was last asked. */
+  /** Returns the most arrivals in a second that ended since the last call. */
   take(): number;
 }
 
-/** Starts without arrivals. */
+/** Creates a counter without arrivals. */
 export function createBusiestSecond(): BusiestSecond {
   const times: number[] = [];
   let oldest = 0;

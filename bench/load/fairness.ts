@@ -1,4 +1,4 @@
-/** A caller that asks for its due, beside one that asks for a hundred times as much, and beside other classes of calls. */
+/** Measures modest callers alone, and together with a greedy caller and other classes of calls. */
 import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import { failuresOf, failureText, ms, okMsOf, percentile } from "./figures.ts";
 import {
@@ -10,9 +10,9 @@ import {
 } from "./run-options.ts";
 import type { LoadStream, StreamResult } from "./start-load.ts";
 
-/** Requests per second, known to who stands in front of it. */
+/** The quota in requests per second, which the arrangement knows. */
 export const fairnessQuota = 100;
-/** What a modest caller asks for, in calls per second: far below its part of the quota. */
+/** Calls per second of a modest caller: far below an equal share of the quota. */
 export const modestPerSecond = 2;
 
 const askFor = (caller: string, perSecond: number): LoadStream => ({
@@ -22,19 +22,19 @@ const askFor = (caller: string, perSecond: number): LoadStream => ({
   deadlineMs: 5_000,
 });
 
-/** Four, so that there are enough of their calls to tell a percentile. */
+/** Four callers, so that there are enough calls for a percentile. */
 const modest = createNames("modest", 4).map((caller) => askFor(caller, modestPerSecond));
 const greedy = askFor("greedy", 100 * modestPerSecond);
-/** What the other classes ask for; only the gateway knows classes. */
+/** Load of the other classes. Only the gateway has classes. */
 const others = [...saturating(["admin"], 4, "create"), ...saturating(["lister"], 16, "list")];
 
-/** The modest callers by themselves, and in company. */
+/** The modest callers alone, and together with the other load. */
 export interface FairnessPeriods {
   readonly alone: Period;
   readonly together: Period;
 }
 
-/** Measures the same callers twice, one time after the other. */
+/** Measures the modest callers alone, then together with the other load. */
 export async function measureFairness(
   arrangement: Exclude<GoodputArrangement, "sdk">,
   { startGateway, seconds }: GoodputOptions,
@@ -54,13 +54,14 @@ export async function measureFairness(
     await arena.load.ask("stop", null);
     return period;
   };
-  // Everything is compiled before it counts, for the first as for the second.
+  // Warms up with the whole load, so that all code is compiled before both measurements.
   await arena.load.ask("start", all);
   await arena.measure(warmUpMs);
   await arena.load.ask("stop", null);
   return { alone: await measure(modest), together: await measure(all) };
 }
 
+/** Column titles. */
 export const fairnessHead = [
   "arrangement",
   "caller",
@@ -74,7 +75,7 @@ export const fairnessHead = [
 
 const classOf = { unwrap: "interactive", create: "management", list: "bulk" } as const;
 
-/** What the modest callers have in common becomes one. */
+/** Merges the modest callers into one result. */
 function merged(streams: readonly StreamResult[]): StreamResult[] {
   const mine = streams.filter(({ caller }) => modest.some((stream) => stream.caller === caller));
   const okMs = okMsOf(mine);
@@ -99,7 +100,7 @@ const askedBy: Readonly<Record<string, string>> = {
   lister: "16 at a time",
 };
 
-/** A row for each caller. */
+/** Returns a table row for each caller. */
 export function fairnessRows(
   arrangement: string,
   { alone, together }: FairnessPeriods,

@@ -1,4 +1,7 @@
-/** Very many calls at once, with a client that costs little: what a gRPC library does for a call costs more than the answer. */
+/**
+ * Makes very many calls at once with a cheap client: a gRPC library costs more per call than the
+ * server.
+ */
 import { once } from "node:events";
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -10,27 +13,33 @@ import {
 import { statusDetails } from "../../test/support/status-details.ts";
 import type { Identity } from "./identities.ts";
 
+/** Options of a flood. */
 export interface FloodOptions {
   readonly address: string;
-  /** One connection for each. */
+  /** Each caller has its own connection. */
   readonly callers: readonly Identity[];
   readonly keyId: string;
   readonly calls: number;
-  /** Calls at a time on each connection. Default 800. */
+  /** Number of concurrent calls on each connection. Default 800. */
   readonly atATime?: number | undefined;
 }
 
-/** As gRPC clients do, no more than the gateway takes on one connection, with room for what it has not yet done away with. */
+/**
+ * Below the gateway's limit of streams per connection, which gRPC clients respect. The difference
+ * leaves room for streams that the gateway has not closed yet.
+ */
 const usualAtATime = 800;
 
-/** How many calls ended how: `OK`, or status and reason. */
+/** Number of calls by outcome: `OK`, or status and reason. */
 export type FloodOutcomes = Readonly<Record<string, number>>;
 
-/** Resolves when it is known how many calls the server takes at a time; Node keeps the others back. */
+/**
+ * Connects. Resolves after the server's settings, whose limit of concurrent streams Node respects.
+ */
 async function open(address: string, { ca, cert, key }: Identity): Promise<ClientHttp2Session> {
   const session = connect(`https://${address}`, { ca, cert, key, servername: "localhost" });
   await once(session, "remoteSettings");
-  // Told by each stream as well.
+  // Each stream reports the error too.
   session.on("error", () => {});
   return session;
 }
@@ -54,7 +63,7 @@ function outcomeOf(trailers: IncomingHttpHeaders, body: Buffer): string {
   return `${status[code] ?? code} ${reason}`;
 }
 
-/** Makes one call without a deadline; resolves however it ends. */
+/** Makes one call without a deadline. Resolves to its outcome, also if it fails. */
 const call = (session: ClientHttp2Session, request: Buffer): Promise<string> =>
   new Promise((resolve) => {
     const stream = session.request({
@@ -66,7 +75,7 @@ const call = (session: ClientHttp2Session, request: Buffer): Promise<string> =>
     let trailers: IncomingHttpHeaders = {};
     const chunks: Buffer[] = [];
     stream.on("response", (headers) => {
-      // An answer of nothing but a status is one block.
+      // A response with only a status has a single header block.
       if ("grpc-status" in headers) trailers = headers;
     });
     stream.on("trailers", (headers) => {
@@ -78,7 +87,7 @@ const call = (session: ClientHttp2Session, request: Buffer): Promise<string> =>
     stream.end(request);
   });
 
-/** Makes all calls as soon as their connections take them, in turns over the callers. */
+/** Makes all calls as soon as their connections accept them, round-robin over the callers. */
 export async function flood(options: FloodOptions): Promise<FloodOutcomes> {
   const { address, callers, keyId, calls, atATime = usualAtATime } = options;
   const sessions = await Promise.all(callers.map((caller) => open(address, caller)));

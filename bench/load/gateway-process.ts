@@ -1,4 +1,4 @@
-/** The gateway as users run it, in a process of its own. */
+/** Starts the compiled gateway in its own process. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,27 +7,30 @@ import { nodeFlags } from "../node-flags.ts";
 import { gatewayEnv } from "../../test/process/gateway-env.ts";
 import type { UpstreamPlace } from "./quota-upstream-worker.ts";
 
-/** A gateway that is ready. Disposing of it kills it. */
+/** A ready gateway. Disposal kills its process. */
 export interface GatewayProcess extends AsyncDisposable {
   readonly address: string;
-  /** Processor time so far, in microseconds, the system's share included. */
+  /** Processor time used so far, in µs, user and system. */
   cpu(): Promise<number>;
 }
 
-/** Starts a gateway in front of an upstream, with further settings. */
+/** Starts a gateway for an upstream, with additional settings. */
 export type StartGateway<G extends GatewayProcess = GatewayProcess> = (
   upstream: UpstreamPlace,
   changes: Readonly<Record<string, string>>,
 ) => Promise<G>;
 
-/** Value of a metric without labels in the text of `/metrics`. Throws if it is not there. */
+/** Returns the value of a metric without labels. Throws if `/metrics` does not contain it. */
 function metricIn(metrics: string, name: string): number {
   const line = metrics.split("\n").find((text) => text.startsWith(`${name} `));
   if (line === undefined) throw new Error(`there is no metric ${name}`);
   return Number(line.slice(name.length + 1));
 }
 
-/** Starts `main` with plain node, its log thrown away but written. Resolves when it is ready. */
+/**
+ * Creates a function that runs `main` with plain node. The gateway writes its log, which is
+ * discarded.
+ */
 export const startCompiled =
   (main: string): StartGateway =>
   async (upstream, changes) => {
@@ -41,7 +44,7 @@ export const startCompiled =
       child.kill("SIGKILL");
       await exit;
     };
-    // A connection for each: the gateway closes idle ones.
+    // A new connection per request, because the gateway closes idle connections.
     const get = async (
       path: string,
     ): Promise<{ readonly isOk: boolean; readonly text: string }> => {

@@ -1,4 +1,4 @@
-/** Calls over gRPC, each caller with a connection of its own, and each answer looked at. */
+/** Callers over gRPC. Each has its own connection and checks each answer. */
 import { credentials, Metadata, status, type ServiceError } from "@grpc/grpc-js";
 import { unaryCall } from "../../examples/unary-call.ts";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -8,17 +8,18 @@ import { statusDetails } from "../../test/support/status-details.ts";
 import type { Identity } from "./identities.ts";
 import type { LoadOperation, MakeCall } from "./start-load.ts";
 
-/** Who calls, and where. */
+/** A caller's identity, and the address that it calls. */
 export interface LoadCaller extends Identity {
   readonly address: string;
 }
 
+/** Options of `createGrpcCallers`. */
 export interface GrpcCallerOptions {
   readonly callers: readonly LoadCaller[];
   readonly keyId: string;
 }
 
-/** Callers that are ready to call. */
+/** Connected callers. */
 export interface GrpcCallers extends Disposable {
   readonly makeCall: MakeCall;
 }
@@ -28,7 +29,10 @@ interface Connection {
   readonly keys: KeysServiceClient;
 }
 
-/** A connection for each caller, as in life; no retries that nobody counts. */
+/**
+ * Each caller has its own connection, as in production. No retries by grpc-js, which are not
+ * counted.
+ */
 const channelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_retries": 0,
@@ -47,7 +51,7 @@ function connect({ address, ca, cert, key }: LoadCaller): Connection {
   return { actions, keys };
 }
 
-/** Connects all callers and wraps, with one call, what they will unwrap. */
+/** Connects all callers, and makes one wrap whose ciphertext they unwrap. */
 export async function createGrpcCallers(options: GrpcCallerOptions): Promise<GrpcCallers> {
   const { callers, keyId } = options;
   const connections = new Map(callers.map((one) => [one.name, connect(one)]));
@@ -100,7 +104,7 @@ export async function createGrpcCallers(options: GrpcCallerOptions): Promise<Grp
       const settings = [new Metadata(), { deadline: Date.now() + deadlineMs }] as const;
       const { error, isRight } = await make[operation](connection, settings);
       if (error === null) return isRight ? "OK" : "WRONG ANSWER";
-      // The library's own texts end with times, of which no two are alike.
+      // The texts of grpc-js end with times, which differ from call to call.
       const untyped = `untyped: ${error.details.replace(/ after \d.*/, "")}`;
       const reason = statusDetails(error).errorInfo?.reason ?? untyped;
       return `${status[error.code] ?? error.code} ${reason}`;

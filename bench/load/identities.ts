@@ -1,10 +1,10 @@
-/** Who the callers are: SPIFFE IDs in client certificates, from an authority made for the occasion. */
+/** Identities of callers: SPIFFE IDs in client certificates of a temporary authority. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCertificateAuthority } from "../../test/support/certificates.ts";
 
-/** A caller's certificate and private key, and the authority of servers; all PEM. */
+/** A caller's certificate and private key, and the authority of servers, all in PEM. */
 export interface Identity {
   readonly name: string;
   readonly cert: string;
@@ -12,17 +12,17 @@ export interface Identity {
   readonly ca: string;
 }
 
-/** Identities, and the files of a server that accepts them. Disposing of it removes the files. */
+/** Identities, and the files of a server that accepts them. Disposal removes the files. */
 export interface Identities extends AsyncDisposable {
   readonly callers: readonly Identity[];
   readonly certFile: string;
   readonly keyFile: string;
   readonly caFile: string;
-  /** What the gateway has to be told. */
+  /** The TLS settings of a gateway. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Issues one certificate per name, and one for localhost. */
+/** Issues one client certificate per name, and a server certificate for localhost. */
 export async function createIdentities(names: readonly string[]): Promise<Identities> {
   const folder = await mkdtemp(join(tmpdir(), "keyprotect-load-"));
   const authority = createCertificateAuthority("load");

@@ -1,4 +1,4 @@
-/** A quota that whoever stands in front of it has been told, saturated by equal callers. */
+/** Measures a quota that the arrangement knows, saturated by equal callers. */
 import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import {
   failuresOf,
@@ -22,13 +22,17 @@ import {
   type GoodputOptions,
 } from "./run-options.ts";
 
+/** A quota and the arrangement in front of it. */
 export interface SaturatedCase {
   readonly arrangement: GoodputArrangement;
   readonly shape: QuotaShape;
   readonly perSecond: number;
 }
 
-/** Every shape for the gateway, two for its rivals: what they do differs little. */
+/**
+ * The cases: every quota shape for the gateway, two shapes for the others, whose results differ
+ * little.
+ */
 export const knownQuotaCases: readonly SaturatedCase[] = [100, 300, 2_000].flatMap((perSecond) =>
   (["gateway", "naive", "sdk"] as const).flatMap((arrangement) =>
     (["bucket", "sliding", "fixed"] as const)
@@ -37,6 +41,7 @@ export const knownQuotaCases: readonly SaturatedCase[] = [100, 300, 2_000].flatM
   ),
 );
 
+/** Column titles. */
 export const saturatedHead = [
   "quota",
   "judge",
@@ -52,7 +57,10 @@ export const saturatedHead = [
   "failures at callers",
 ] as const;
 
-/** From so many calls per second on, callers with a client library and TLS would leave the gateway no processor. */
+/**
+ * From this quota on, callers with grpc-js and TLS would leave the gateway too little processor
+ * time.
+ */
 const lightFrom = 1_000;
 
 /** Saturates a quota with eight equal callers. */
@@ -77,7 +85,7 @@ export async function measureKnownQuota(
   return await arena.measure(seconds * 1_000);
 }
 
-/** The row of a measured case. */
+/** Returns the table row of a case. */
 export function saturatedRow(
   { arrangement, shape, perSecond }: SaturatedCase,
   period: Period,

@@ -1,4 +1,4 @@
-/** What every source of load can be asked once it is connected, and how it answers. */
+/** The questions that every load process answers after it is connected. */
 import type { Answers } from "./serve-worker.ts";
 import {
   startLoad,
@@ -8,6 +8,7 @@ import {
   type StreamResult,
 } from "./start-load.ts";
 
+/** Questions to a load process. */
 export type LoadQuestions = {
   readonly start: { given: readonly LoadStream[]; answer: void };
   readonly results: { given: null; answer: readonly StreamResult[] };
@@ -15,7 +16,7 @@ export type LoadQuestions = {
   readonly stop: { given: null; answer: void };
 };
 
-/** Answers with calls that are made by whatever `makeCall` gives when a load starts. */
+/** Creates the answers. `makeCall` is evaluated when a load starts. */
 export function createLoadAnswers(makeCall: () => MakeCall | undefined): Answers<LoadQuestions> {
   let load: Load | undefined;
   const running = (): Load => {

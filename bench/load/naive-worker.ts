@@ -1,6 +1,7 @@
 /**
- * The arrangement that suggests itself: Bottleneck with a reservoir of a second's quota, one job per call, retries on 429 as
- * Bottleneck's manual shows them, opossum around it with its defaults, `undici.request`. No queue bounds, no fairness.
+ * The program of the arrangement `naive`: Bottleneck with a reservoir of one second's quota and one
+ * job per call, retries on 429 as in Bottleneck's manual, opossum with its defaults,
+ * `undici.request`. It has no bounds on the queue and no fairness.
  */
 import { readFile } from "node:fs/promises";
 import { Server, ServerCredentials, status, type handleUnaryCall } from "@grpc/grpc-js";
@@ -18,7 +19,7 @@ import type { UpstreamPlace } from "./quota-upstream-worker.ts";
 import { getToken } from "./root-key.ts";
 import { cpuMicroseconds, serveWorker } from "./serve-worker.ts";
 
-/** What the arrangement is built for. */
+/** Upstream, quota and TLS files of the arrangement. */
 export interface NaiveOptions {
   readonly upstream: UpstreamPlace;
   readonly perSecond: number;
@@ -27,12 +28,13 @@ export interface NaiveOptions {
   readonly caFile: string;
 }
 
+/** Questions to this process. */
 export type NaiveQuestions = {
   readonly start: { given: NaiveOptions; answer: string };
   readonly cpu: { given: null; answer: number };
 };
 
-class Refused extends Error {
+class UpstreamStatusError extends Error {
   readonly statusCode: number;
 
   constructor(statusCode: number) {
@@ -44,7 +46,7 @@ class Refused extends Error {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null;
 
-/** `act(path, body, field)` gives one base64 field of the answer to an action. */
+/** Calls a key action and returns one base64 field of the answer, decoded. */
 type Act = (path: string, body: object, field: string) => Promise<Buffer>;
 
 async function createAct({ upstream, perSecond }: NaiveOptions): Promise<Act> {
@@ -60,7 +62,7 @@ async function createAct({ upstream, perSecond }: NaiveOptions): Promise<Act> {
       body: JSON.stringify(content),
     });
     const answer = await body.json();
-    if (statusCode !== 200) throw new Refused(statusCode);
+    if (statusCode !== 200) throw new UpstreamStatusError(statusCode);
     return Buffer.from(String(isRecord(answer) ? answer[field] : ""), "base64");
   };
   const limiter = new Bottleneck({
@@ -69,7 +71,7 @@ async function createAct({ upstream, perSecond }: NaiveOptions): Promise<Act> {
     reservoirRefreshInterval: 1_000,
   });
   limiter.on("failed", (error: unknown, { retryCount }) =>
-    error instanceof Refused && error.statusCode === 429 && retryCount < 3
+    error instanceof UpstreamStatusError && error.statusCode === 429 && retryCount < 3
       ? 100 * 2 ** retryCount
       : null,
   );
@@ -79,7 +81,7 @@ async function createAct({ upstream, perSecond }: NaiveOptions): Promise<Act> {
   return (...given) => breaker.fire(...given);
 }
 
-/** A handler without any care about what it tells the caller. */
+/** Creates a handler that returns every error as UNAVAILABLE. */
 const handle =
   <Req, Res>(work: (request: Req) => Promise<Res>): handleUnaryCall<Req, Res> =>
   (call, callback) => {

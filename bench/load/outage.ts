@@ -1,4 +1,4 @@
-/** Key Protect goes away under load, and comes back. */
+/** Measures an outage of Key Protect under load, and the recovery. */
 import { createArena, type GoodputArrangement, type Period } from "./arena.ts";
 import { failureText, failuresOf, ms, percentile } from "./figures.ts";
 import {
@@ -12,10 +12,10 @@ import {
 
 const quotaPerSecond = 300;
 const deadSeconds = 30;
-/** Longer than the longest wait between two probes after such an outage, and twice that. */
+/** More than twice the longest wait between two probes after such an outage. */
 const recoverySeconds = 60;
 
-/** Second by second. */
+/** The measured periods, one per second. */
 export interface OutagePeriods {
   readonly dead: readonly Period[];
   readonly recovering: readonly Period[];
@@ -47,6 +47,7 @@ export async function measureOutage(
   return { dead, recovering };
 }
 
+/** Column titles. */
 export const outageHead = [
   "arrangement",
   "requests into the outage, first 3 s",
@@ -62,7 +63,7 @@ export const outageHead = [
 const lost = (periods: readonly Period[]): number =>
   periods.reduce((sum, period) => sum + period.lost, 0);
 
-/** The row of a measured outage. */
+/** Returns the table row of an outage. */
 export function outageRow(
   arrangement: string,
   { dead, recovering }: OutagePeriods,

@@ -1,23 +1,24 @@
-/** What a service with a quota may decide by. Real ones differ, and a client that pleases one can be refused by another. */
+/** Ways in which a service can count a quota. A client that keeps one way can exceed another. */
 
-/** How requests are counted. */
+/** The way in which requests are counted. */
 export type QuotaShape =
-  /** A token bucket that holds a tenth of a second, at least 10. */
+  /** A token bucket with a capacity of a tenth of a second, at least 10. */
   | "bucket"
-  /** So many in each second of the service's own clock. */
+  /** Requests per second of the service's clock. */
   | "fixed"
-  /** So many in any second at all. */
+  /** Requests within any period of one second. */
   | "sliding";
 
+/** All ways of counting. */
 export const quotaShapes: readonly QuotaShape[] = ["bucket", "fixed", "sliding"];
 
-/** Decides request by request. */
+/** Decides for each request whether the quota admits it. */
 export interface QuotaJudge {
-  /** Whether a request that arrives now is served. Those that are refused cost nothing. Times are milliseconds. */
+  /** Tells whether a request at time `now` (ms) is served. Rejected requests use no quota. */
   admit(now: number): boolean;
 }
 
-/** What the token bucket holds. */
+/** Capacity of the token bucket. */
 export const bucketBurst = (perSecond: number): number => Math.max(10, Math.round(0.1 * perSecond));
 
 function createBucket(perSecond: number, startedAt: number): QuotaJudge {
@@ -71,7 +72,10 @@ const judges: Readonly<Record<QuotaShape, (perSecond: number, now: number) => Qu
   sliding: createSliding,
 };
 
-/** A judge that has seen nothing yet. Throws a RangeError unless the quota is a positive whole number. */
+/**
+ * Creates a judge without requests so far. Throws a RangeError unless the quota is a positive
+ * integer.
+ */
 export function createQuotaJudge(shape: QuotaShape, perSecond: number, now: number): QuotaJudge {
   if (!Number.isInteger(perSecond) || perSecond < 1) {
     throw new RangeError(`not a quota per second: ${perSecond}`);

@@ -1,4 +1,4 @@
-/** A `QuotaUpstream` in a process of its own. */
+/** The program of a process that runs a `QuotaUpstream`. */
 import {
   startQuotaUpstream,
   type ArrivalCounts,
@@ -7,9 +7,10 @@ import {
 import { serveWorker } from "./serve-worker.ts";
 import type { QuotaUpstream } from "./quota-upstream.ts";
 
-/** Where an upstream is reached, and as whom. */
+/** Address and credentials of an upstream. */
 export type UpstreamPlace = Pick<QuotaUpstream, "url" | "instanceId" | "apiKey" | "keyId">;
 
+/** Questions to this process. */
 export type UpstreamQuestions = {
   readonly start: { given: QuotaUpstreamOptions; answer: UpstreamPlace };
   readonly counts: { given: null; answer: ArrivalCounts };

@@ -1,6 +1,6 @@
 /**
- * Key Protect with a quota, cheap enough not to be what is measured: what the emulator answered once is answered again to
- * the same question, behind a network that takes its time and a judge that counts arrivals.
+ * Key Protect with a quota and network latency. It is cheap, so that it does not limit the
+ * measurement: it asks the emulator once per distinct request and then repeats the answer.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { startEmulator } from "../../src/emulator/emulator.ts";
@@ -8,49 +8,57 @@ import { createQuotaJudge, type QuotaShape } from "./quota-judge.ts";
 import { createRootKey } from "./root-key.ts";
 import { createBusiestSecond } from "./busiest-second.ts";
 
+/** Options of the upstream. */
 export interface QuotaUpstreamOptions {
   readonly shape: QuotaShape;
-  /** Requests per second of the one instance. */
+  /** Quota of the instance, in requests per second. */
   readonly perSecond: number;
-  /** Time of each way, in milliseconds: uniform between the two. Default 8 to 14. */
+  /** Network latency in each direction, in milliseconds, uniformly distributed. Default 8 to 14. */
   readonly oneWayMs?: readonly [least: number, most: number];
 }
 
-/** What arrived so far. */
+/** Counts of the requests so far. */
 export interface ArrivalCounts {
-  /** When this was counted, in milliseconds of the upstream's own clock. */
+  /** Time of the counts, in milliseconds of the upstream's clock. */
   readonly at: number;
   readonly served: number;
   readonly throttled: number;
-  /** Met a dead service. */
+  /** Requests that arrived while the service was dead. */
   readonly lost: number;
-  /** Most arrivals in any second that ended since the last counts, whether they were served or refused. */
+  /** Most arrivals, served or rejected, in a second that ended since the last counts. */
   readonly busiestSecond: number;
-  /** How late, at most, this process was since the last counts, in milliseconds: what arrives during that arrives at once. */
+  /**
+   * Greatest delay of a timer since the last counts, in ms. Arrivals in a delay are processed
+   * together.
+   */
   readonly lateMs: number;
 }
 
-/** An upstream that listens. IAM is answered on the same port, by the emulator, and costs no quota. */
+/** A listening upstream. Requests to IAM go to the emulator, on the same port, and use no quota. */
 export interface QuotaUpstream extends AsyncDisposable {
   readonly url: string;
   readonly instanceId: string;
   readonly apiKey: string;
-  /** A root key that exists. */
+  /** ID of an existing root key. */
   readonly keyId: string;
+  /** Returns the counts, and resets `busiestSecond` and `lateMs`. */
   counts(): ArrivalCounts;
+  /** Changes the quota, in requests per second. */
   setQuota(perSecond: number): void;
-  /** A dead service resets each connection that a request comes over. */
+  /**
+   * Sets whether the service is dead: it then closes each connection on which a request arrives.
+   */
   setDead(isDead: boolean): void;
 }
 
-/** An answer as it went over the wire. */
+/** A recorded answer. */
 interface Recording {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
-const refusal: Recording = {
+const tooManyRequests: Recording = {
   status: 429,
   headers: { "content-type": "application/json" },
   body: Buffer.from('{"metadata":{},"resources":[{"errorMsg":"Too Many Requests"}]}'),
@@ -64,7 +72,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Starts one on a free port of loopback, with an emulator behind it. */
+/** Starts an upstream on a free port of loopback, with its own emulator. */
 export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise<QuotaUpstream> {
   const { shape, oneWayMs: [leastMs, mostMs] = [8, 14] } = options;
   const emulator = await startEmulator({ requestLogCapacity: 1 });
@@ -104,7 +112,10 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
   const write = (response: ServerResponse, { status, headers, body }: Recording): void => {
     response.writeHead(status, { ...headers, "content-length": body.length }).end(body);
   };
-  /** Resolves, after the time of one way, to when that was to be: a late timer is no late arrival. */
+  /**
+   * Waits for one network latency. Resolves to the due time, so that a late timer is no late
+   * arrival.
+   */
   const travel = (): Promise<number> => {
     const ms = leastMs + Math.random() * (mostMs - leastMs);
     const due = performance.now() + ms;
@@ -131,7 +142,7 @@ export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise
     const isServed = judge.admit(arrivedAt);
     if (isServed) served += 1;
     else throttled += 1;
-    const recording = isServed ? await recall(request, body) : refusal;
+    const recording = isServed ? await recall(request, body) : tooManyRequests;
     await travel();
     write(response, recording);
   };

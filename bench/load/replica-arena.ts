@@ -1,19 +1,23 @@
-/** Four gateways with one quota among them, each with two callers of its own. */
+/** An arena of four gateways that share a quota. Each has two callers. */
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import { createArena, type Arena, type Period } from "./arena.ts";
 import type { StartGateway } from "./gateway-process.ts";
 import { createNames, gatewaySettings } from "./run-options.ts";
 import type { LoadStream } from "./start-load.ts";
 
-/** Requests per second of all together. */
+/** The shared quota, in requests per second. */
 export const sharedPerSecond = 200;
+/** Number of gateways. */
 export const replicas = 4;
 
 const callers = createNames("caller", 2 * replicas);
-/** As the arena deals them out. */
+/** Index of the gateway that the arena assigns to a caller. */
 const replicaOf = (caller: string): number => callers.indexOf(caller) % replicas;
 
-/** Starts them, with equal parts or with a Redis to share through. No load yet. */
+/**
+ * Starts the gateways, with equal parts of the quota, or with a Redis that shares it. Starts no
+ * load.
+ */
 export async function createReplicaArena(
   redis: RedisServer | undefined,
   startGateway: StartGateway,
@@ -34,7 +38,7 @@ export async function createReplicaArena(
   });
 }
 
-/** The same load for each replica but those that are left out. */
+/** Returns the same load for each replica except those that are left out. */
 export const replicaLoad = (
   rhythm: LoadStream["rhythm"],
   idle: readonly number[] = [],
@@ -43,10 +47,10 @@ export const replicaLoad = (
     .filter((caller) => !idle.includes(replicaOf(caller)))
     .map((caller) => ({ caller, operation: "unwrap", rhythm, deadlineMs: 20_000 }));
 
-/** More than a replica may send, even if it has half of the quota: twelve calls at a time of each caller. */
+/** Twelve concurrent calls per caller: more than a replica can send with half of the quota. */
 export const replicaSaturation: LoadStream["rhythm"] = { inFlight: 12 };
 
-/** Successful calls per second by replica. */
+/** Returns the successful calls per second of each replica. */
 export function replicaRates({ streams, seconds }: Period): readonly number[] {
   const rates = Array.from({ length: replicas }, () => 0);
   for (const { caller, ok } of streams) {
@@ -56,15 +60,15 @@ export function replicaRates({ streams, seconds }: Period): readonly number[] {
   return rates;
 }
 
-/** How far the rates of those that have any are from each other: 0.05 if the highest is 5 % above the lowest. */
+/** Returns the spread of the rates above 0: 0.05 if the highest is 5 % above the lowest. */
 export function spread(rates: readonly number[]): number {
   const busy = rates.filter((rate) => rate > 0);
   return busy.length === 0 ? 0 : Math.max(...busy) / Math.min(...busy) - 1;
 }
 
-/** The part of the quota that was served. */
+/** The served share of the quota. */
 export const servedShare = ({ served, seconds }: Period): number =>
   served / seconds / sharedPerSecond;
 
-/** The busiest second of all, as a part of the quota. */
+/** Requests in the busiest second, as a share of the quota. */
 export const busiestShare = ({ busiestSecond }: Period): number => busiestSecond / sharedPerSecond;

@@ -1,4 +1,4 @@
-/** Replicas on one quota: equal and unequal demand, and a Redis that hangs, dies and comes back empty. */
+/** Measures replicas that share a quota: equal and unequal demand, and failures of Redis. */
 import type { RedisServer } from "../../test/support/redis-server.ts";
 import type { Arena, Period } from "./arena.ts";
 import {
@@ -23,15 +23,15 @@ import {
 import { warmUpMs, type GoodputOptions } from "./run-options.ts";
 import type { LoadStream } from "./start-load.ts";
 
-/** What was measured while what was so. */
+/** A measured phase. */
 export interface ReplicaPhase {
   readonly name: string;
   readonly period: Period;
 }
 
-/** Well below what is left to each without Redis, so that there is no queue whose length would be what is measured. */
+/** Far below the part that each replica has without Redis, so that no queue affects the figures. */
 const lightLoad: LoadStream["rhythm"] = { perSecond: 15 };
-/** The last lease holds for three seconds, and what follows is to be seen as well. */
+/** Longer than the three seconds of the last lease, so that the fallback is measured too. */
 const awayMs = 8_000;
 
 async function restart(arena: Arena, streams: readonly LoadStream[], settleMs: number) {
@@ -40,7 +40,7 @@ async function restart(arena: Arena, streams: readonly LoadStream[], settleMs: n
   await arena.measure(settleMs);
 }
 
-/** What equal parts come to when one of them is not used. */
+/** Measures equal parts of the quota, with all replicas busy and with one idle. */
 export async function measureEqualParts(run: GoodputOptions): Promise<readonly ReplicaPhase[]> {
   await using arena = await createReplicaArena(undefined, run.startGateway);
   const measure = () => arena.measure(run.seconds * 1_000);
@@ -54,7 +54,7 @@ export async function measureEqualParts(run: GoodputOptions): Promise<readonly R
   ];
 }
 
-/** All that can happen to a shared quota, one after the other, with the same four gateways. */
+/** Measures all phases of a shared quota, one after the other, with the same four gateways. */
 export async function measureReplicas(
   redis: RedisServer,
   run: GoodputOptions,
@@ -93,6 +93,7 @@ export async function measureReplicas(
   return phases;
 }
 
+/** Column titles. */
 export const replicasHead = [
   "what is so",
   "goodput",
@@ -108,7 +109,7 @@ export const replicasHead = [
   "failures at callers",
 ] as const;
 
-/** The row of a phase. */
+/** Returns the table row of a phase. */
 export function replicasRow({ name, period }: ReplicaPhase): readonly string[] {
   const latencies = okMsOf(period.streams);
   const rates = replicaRates(period);

@@ -11,7 +11,7 @@ async function json(url: string, init: RequestInit): Promise<Readonly<Record<str
   return body;
 }
 
-/** Gets an access token as the API key's owner. */
+/** Gets an access token for the API key. */
 export async function getToken({ url, apiKey }: Service): Promise<string> {
   const { access_token: token } = await json(`${url}/identity/token`, {
     method: "POST",
@@ -24,7 +24,7 @@ export async function getToken({ url, apiKey }: Service): Promise<string> {
   return token;
 }
 
-/** Creates a root key, without the gateway. Resolves to its ID. */
+/** Creates a root key directly in Key Protect, without the gateway. Resolves to its ID. */
 export async function createRootKey(service: Service): Promise<string> {
   const type = "application/vnd.ibm.kms.key+json";
   const { resources } = await json(`${service.url}/api/v2/keys`, {

@@ -1,23 +1,25 @@
-/** What all measurements of a run have in common. */
+/** Options and settings that all measurements of `bench:goodput` share. */
 import type { StartGateway } from "./gateway-process.ts";
 import type { LoadOperation, LoadStream } from "./start-load.ts";
 
+/** Options of a measurement. */
 export interface GoodputOptions {
   readonly startGateway: StartGateway;
-  /** How long a steady state is measured. */
+  /** Duration of a steady measurement, in seconds. */
   readonly seconds: number;
 }
 
-/** Time for connections, compilers and the burst that the upstream's quota allows at first. */
+/** Warm-up time for connections, compilation and the initial burst of the upstream's quota. */
 export const warmUpMs = 4_000;
 
-/** `caller-1` and so on. */
+/** Returns `<stem>-1`, `<stem>-2` and so on. */
 export const createNames = (stem: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_none, at) => `${stem}-${at + 1}`);
 
 /**
- * Settings of the gateway in every measurement, and those of one. Equal calls are not merged: what is measured is how
- * requests fare, and here most of them are equal. Connections suffice for the highest quota.
+ * Returns the settings of the gateway for every measurement, with `settings` added. Coalescing is
+ * off, because most calls here are identical and requests are measured. The number of connections
+ * is enough for the highest quota.
  */
 export const gatewaySettings = (
   settings: Readonly<Record<string, string>>,
@@ -28,7 +30,7 @@ export const gatewaySettings = (
   ...settings,
 });
 
-/** So many calls at a time of each caller. */
+/** Returns streams that keep `inFlight` calls of each caller in flight. */
 export const saturating = (
   callers: readonly string[],
   inFlight: number,
@@ -36,6 +38,9 @@ export const saturating = (
 ): readonly LoadStream[] =>
   callers.map((caller) => ({ caller, operation, rhythm: { inFlight }, deadlineMs: 20_000 }));
 
-/** As many of each of eight callers as keep a quota busy through waits and network, and fit into a fair queue. */
+/**
+ * Calls in flight of each of eight callers: enough to saturate the quota, few enough for a fair
+ * queue.
+ */
 export const inFlightFor = (perSecond: number): number =>
   Math.max(6, Math.min(32, Math.ceil(perSecond / 40)));

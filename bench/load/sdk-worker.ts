@@ -1,10 +1,14 @@
-/** IBM's client in a process of its own, with the retries that it offers: on 429 and 5xx, by Retry-After or growing waits. */
+/**
+ * The program of a process that calls with IBM's client and its retries: on 429 and 5xx, after
+ * Retry-After or with growing waits.
+ */
 import { createVendorClient, type VendorClient } from "../../test/conformance/vendor-client.ts";
 import { createLoadAnswers, type LoadQuestions } from "./load-answers.ts";
 import type { UpstreamPlace } from "./quota-upstream-worker.ts";
 import { cpuMicroseconds, serveWorker } from "./serve-worker.ts";
 import type { MakeCall } from "./start-load.ts";
 
+/** Questions to this process. */
 export type SdkQuestions = LoadQuestions & {
   readonly connect: { given: UpstreamPlace; answer: void };
   readonly cpu: { given: null; answer: number };

@@ -1,7 +1,7 @@
-/** The worker's end: answers what it is asked over IPC, and ends with the process that started it. */
+/** The worker's side: answers questions over IPC and exits when the parent process ends. */
 import type { Question, Questions, Reply } from "./worker.ts";
 
-/** How each question is answered. */
+/** The functions that answer the questions. */
 export type Answers<Q extends Questions> = {
   readonly [Name in keyof Q]: (
     given: Q[Name]["given"],
@@ -10,7 +10,7 @@ export type Answers<Q extends Questions> = {
 
 const reply = (message: Reply): void => void process.send?.(message);
 
-/** Answers until the asking process goes. */
+/** Answers questions until the parent process ends. */
 export function serveWorker<Q extends Questions>(answers: Answers<Q>): void {
   const byName = new Map<string, (given: unknown) => unknown>(Object.entries(answers));
   process.on("message", ({ id, name, given }: Question) => {
@@ -26,7 +26,7 @@ export function serveWorker<Q extends Questions>(answers: Answers<Q>): void {
   process.once("disconnect", () => process.exit());
 }
 
-/** Processor time of this process so far, in microseconds, the system's share included. */
+/** Returns the processor time of this process so far, in µs, user and system. */
 export function cpuMicroseconds(): number {
   const { user, system } = process.cpuUsage();
   return user + system;

@@ -1,43 +1,51 @@
-/** Load as streams of equal calls, and what became of them. Knows nothing of how a call is made. */
+/** Generates load as streams of equal calls and records the results. */
 
-/** What a call asks for; one for each class of the gateway's queue. */
+/** The operations, one for each class of the gateway's queue. */
 export type LoadOperation = "unwrap" | "create" | "list";
 
-/** Calls of one caller that are all alike. */
+/** A stream of equal calls of one caller. */
 export interface LoadStream {
   readonly caller: string;
   readonly operation: LoadOperation;
-  /** `inFlight`: so many at a time, each followed by the next. `perSecond`: that many, whatever becomes of them. */
+  /**
+   * `inFlight`: a closed loop with this number of calls in flight. `perSecond`: an open loop with
+   * this rate, independent of results.
+   */
   readonly rhythm: { readonly inFlight: number } | { readonly perSecond: number };
   readonly deadlineMs: number;
 }
 
-/** Makes a call. Resolves to `OK`, or to how it failed in a few words of a closed vocabulary. */
+/** Makes a call. Resolves to `OK`, or to the kind of failure, out of a small set. */
 export type MakeCall = (stream: LoadStream) => Promise<string>;
 
-/** What became of a stream's calls since the last reset. */
+/** The results of a stream since the last reset. */
 export interface StreamResult {
   readonly caller: string;
   readonly operation: LoadOperation;
   readonly ok: number;
   readonly failures: Readonly<Record<string, number>>;
-  /** How long the successful ones took, in milliseconds, shortest first. */
+  /** Durations of the successful calls, in milliseconds, sorted. */
   readonly okMs: readonly number[];
-  /** How long the others took. */
+  /** Durations of the failed calls, in milliseconds, sorted. */
   readonly failedMs: readonly number[];
-  /** How late this process was at most, in milliseconds, which no call is to blame for; 0 for calls that follow each other. */
+  /** Greatest delay of this process's timer, in milliseconds. Always 0 for a closed loop. */
   readonly lateMs: number;
 }
 
+/** A running load. */
 export interface Load {
-  /** Counts what ended since the last reset. */
+  /** Returns the results of each stream since the last reset. */
   results(): readonly StreamResult[];
+  /** Discards the results so far. */
   reset(): void;
-  /** Starts nothing more; resolves when all that was started has ended. */
+  /** Starts no more calls. Resolves when all calls have ended. */
   stop(): Promise<void>;
 }
 
-/** Whoever was refused at once would otherwise do nothing but ask again. Half as much to half as much again, lest all ask together. */
+/**
+ * Pause after a failure, in milliseconds, so that a caller that is rejected immediately does not
+ * call in a tight loop. The real pause is random, from half of it to one and a half times.
+ */
 const afterFailureMs = 50;
 const tickMs = 5;
 
@@ -51,7 +59,7 @@ class Counts {
   lateMs = 0;
 }
 
-/** Starts all streams. */
+/** Starts all streams. `makeCall` makes a single call. */
 export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): Load {
   const end = new AbortController();
   const counts = streams.map(() => new Counts());
@@ -78,7 +86,7 @@ export function startLoad(streams: readonly LoadStream[], makeCall: MakeCall): L
   };
   const arrive = async (stream: LoadStream, at: number, perSecond: number): Promise<void> => {
     const startedAt = performance.now();
-    // Callers that know nothing of each other do not call in the same moment.
+    // Shifts the streams, because independent callers do not call at the same moment.
     const phase = at / streams.length;
     const underWay = new Set<Promise<unknown>>();
     for (let made = 0; !end.signal.aborted;) {

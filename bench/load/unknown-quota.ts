@@ -1,4 +1,4 @@
-/** A quota that nobody told the gateway: found by being refused, then kept; and one that changes under load. */
+/** Measures a quota that the gateway does not know, and one that changes under load. */
 import { createArena, type Arena, type Period } from "./arena.ts";
 import { percent, percent429, throttledShare } from "./figures.ts";
 import type { SaturatedCase } from "./known-quota.ts";
@@ -10,11 +10,12 @@ import {
   type GoodputOptions,
 } from "./run-options.ts";
 
+/** The cases, for the gateway only. */
 export const unknownQuotaCases: readonly SaturatedCase[] = [100, 300].flatMap((perSecond) =>
   (["bucket", "sliding"] as const).map((shape) => ({ arrangement: "gateway", shape, perSecond })),
 );
 
-/** The first search is over, and so is the first probe that went too far. */
+/** Time until the first search and the first probe above the quota are over. */
 const searchMs = 45_000;
 
 const start = async (
@@ -29,7 +30,10 @@ const start = async (
   return arena;
 };
 
-/** Saturates a quota that has to be found. Six times as long as a known one: what costs something happens seldom. */
+/**
+ * Saturates an unknown quota. Takes six times as long as for a known quota, because probes are
+ * rare.
+ */
 export async function measureUnknownQuota(
   { shape, perSecond }: SaturatedCase,
   { startGateway, seconds }: GoodputOptions,
@@ -45,6 +49,7 @@ const steps = [
   { perSecond: 400, seconds: 90 },
 ] as const;
 
+/** Column titles. */
 export const quotaStepsHead = [
   "step",
   "429s in the first 2 s",
@@ -59,7 +64,7 @@ const sum = (periods: readonly Period[]): Pick<Period, "served" | "throttled" | 
   seconds: periods.reduce((total, { seconds }) => total + seconds, 0),
 });
 
-/** Changes the quota under saturating load, second by second. */
+/** Changes the quota under saturating load, and measures each second. */
 export async function measureQuotaSteps({
   startGateway,
 }: GoodputOptions): Promise<readonly string[][]> {

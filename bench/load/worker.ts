@@ -1,42 +1,45 @@
-/** Programs in processes of their own, so that none takes another's processor time and each can be asked for its own. */
+/** Runs programs in their own processes, so that the processor time of each can be measured. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** What a worker can be asked: by name, what is given and what comes back. All of it survives JSON. */
+/**
+ * The questions that a worker answers, by name, with arguments and answers that JSON can represent.
+ */
 export type Questions = Readonly<
   Record<string, { readonly given: unknown; readonly answer: unknown }>
 >;
 
-/** A question on its way to a worker. */
+/** The message with a question. */
 export interface Question {
   readonly id: number;
   readonly name: string;
   readonly given: unknown;
 }
 
-/** The way back. */
+/** The message with an answer or an error. */
 export type Reply =
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly error: string };
 
-/** A worker that runs. Disposing of it kills it. */
+/** A running worker. Disposal kills its process. */
 export interface Worker<Q extends Questions> extends AsyncDisposable {
   readonly pid: number;
-  /** Rejects with what the worker says went wrong, or if it ends. */
+  /** Asks a question. Rejects with the error of the worker, or if the worker ends. */
   ask<Name extends keyof Q & string>(
     name: Name,
     given: Q[Name]["given"],
   ): Promise<Q[Name]["answer"]>;
 }
 
+/** Options of `startWorker`. */
 export interface WorkerOptions {
-  /** Further arguments of node, such as `--expose-gc`. */
+  /** Additional arguments of node, such as `--expose-gc`. */
   readonly nodeArguments?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a TypeScript file that calls `serveWorker`. Compiled as it loads, never while it works. */
+/** Starts a TypeScript file that calls `serveWorker`. tsx compiles it while it loads, not later. */
 export function startWorker<Q extends Questions>(
   file: URL,
   { nodeArguments = [], env = {} }: WorkerOptions = {},
