@@ -1,11 +1,13 @@
 /**
- * Something odd in an answer that is survived instead of failing the call, to be counted.
+ * A defect of a response that does not fail the call and is counted instead.
  *
- * - `malformed_date`: a date that is not RFC 3339; read as absent.
- * - `unknown_key_state`: a state number that nobody has documented; passed through.
- * - `unknown_policy_kind`: a policy that is neither rotation nor dual authorization; passed through as `unknown`.
- * - `unreadable_rejection`: an error answer whose body is not the documented JSON; read as having no reasons.
- * - `malformed_retry_after`: a `Retry-After` that is neither seconds nor a date to come; read as absent.
+ * - `malformed_date`: a date that is not RFC 3339; treated as absent.
+ * - `unknown_key_state`: an undocumented state number; passed through.
+ * - `unknown_policy_kind`: neither a rotation nor a dual authorization policy; passed on as
+ *   `unknown`.
+ * - `unreadable_rejection`: an error response without the documented JSON; treated as without
+ *   reasons.
+ * - `malformed_retry_after`: neither seconds nor a future date; treated as absent.
  */
 export type Anomaly =
   | "malformed_date"
@@ -14,5 +16,5 @@ export type Anomaly =
   | "unreadable_rejection"
   | "malformed_retry_after";
 
-/** Told of every anomaly, once each. Must not throw. */
+/** Called once for every anomaly. Must not throw. */
 export type OnAnomaly = (anomaly: Anomaly) => void;

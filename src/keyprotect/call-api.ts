@@ -1,44 +1,63 @@
+/** The one way from an operation to the upstream pipeline. */
 import type { Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
 import type { OnAnomaly } from "./anomaly.ts";
+import type { Dialect } from "./dialects/dialect.ts";
+import { KeyProtectError } from "./error.ts";
 import type { Preference } from "./resources.ts";
 import { toRejection } from "./to-rejection.ts";
-import { KeyProtectError } from "./error.ts";
-import type { Dialect } from "./dialects/dialect.ts";
 
-/** Room for every answer about one thing: the largest, a standard key's material, is 10,000 characters. */
+/**
+ * Default limit of a response body, in bytes. The largest response about one resource is a standard
+ * key's material, 10,000 characters.
+ */
 export const smallAnswerBytes = 65_536;
 
-/** Room for a page of keys. */
+/** Limit of a response body with a page of keys, in bytes. */
 export const listAnswerBytes = 8_388_608;
 
-/** One callApi with Key Protect, before the headers that all have in common. */
+/** One request to Key Protect, without the headers that all requests have. */
 export interface ApiRequest {
   readonly method: UpstreamRequest["method"];
   readonly path: string;
-  /** Media type that is asked for. */
+  /** The `Accept` header. */
   readonly accept: string;
-  /** Media type of `body`; absent without one. */
+  /** Media type of `body`; absent without a body. */
   readonly contentType?: string;
+  /** The `Prefer` header. */
   readonly prefer?: Preference | undefined;
   /** Sent as JSON, or as it is if it is a `Buffer`. */
   readonly body?: object;
-  /** Statuses that mean success; `read` sees no others. */
+  /** Statuses that mean success; `read` is only called for these. */
   readonly expected: readonly number[];
-  /** Whether the answer may hold key material: its body is then zeroed once read. */
+  /** Whether the response may contain key material. If so its body is zeroed after `read`. */
   readonly isAnswerSecret: boolean;
+  /** Limit of the response body, in bytes. Default: `smallAnswerBytes`. */
   readonly maxResponseBytes?: number;
 }
 
-/** Makes an callApi and reads its answer. Rejects with what `send` rejects with, or with a `KeyProtectError`. */
+/**
+ * Sends a request and reads the response with `read`. Rejects with a `KeyProtectError` for an
+ * unexpected status, with what `read` throws, or with what `send` rejects with.
+ */
 export type CallApi = <T>(
   call: UpstreamCall,
   request: ApiRequest,
   read: (response: UpstreamResponse) => T,
 ) => Promise<T>;
 
+/** Dependencies of operations. */
+export interface OperationDeps {
+  readonly callApi: CallApi;
+  readonly dialect: Dialect;
+  /** ID of the Key Protect instance. */
+  readonly instanceId: string;
+  readonly onAnomaly: OnAnomaly;
+}
+
 /**
- * Creates the one way from an operation to the upstream: writes the headers, judges the status, wipes the bodies. A
- * secret answer's body is zeroed as soon as it is read, so `send` must not hand the same body to two callers.
+ * Creates the `CallApi` of one instance. It adds the common headers, checks the status and zeroes
+ * the bodies. The body of a secret response is zeroed as soon as it is read, so `send` must not
+ * return the same body to two callers.
  */
 export function createCallApi(deps: {
   readonly send: Send;
@@ -49,20 +68,29 @@ export function createCallApi(deps: {
   const { send, instanceId, wallNow, onAnomaly } = deps;
 
   return async (call, request, read) => {
-    const body = toBody(request.body);
+    const { body: given, contentType, prefer } = request;
+    const headers: Record<string, string> = {
+      accept: request.accept,
+      "bluemix-instance": instanceId,
+      "correlation-id": call.correlationId,
+    };
+    if (contentType !== undefined) headers["content-type"] = contentType;
+    if (prefer !== undefined) headers["prefer"] = `return=${prefer}`;
+    const body =
+      given === undefined || Buffer.isBuffer(given) ? given : Buffer.from(JSON.stringify(given));
     let response: UpstreamResponse;
     try {
       response = await send({
         method: request.method,
         path: request.path,
-        headers: toHeaders(call, request, instanceId),
+        headers,
         body,
         maxResponseBytes: request.maxResponseBytes ?? smallAnswerBytes,
         call,
       });
     } finally {
-      // Every body, not only those with material: telling them apart would be one more thing to get wrong. Should a
-      // given-up connection still be writing it, the upstream sees NUL bytes, which are not JSON, and refuses.
+      // Every body is zeroed, also those without key material, so that none is missed. If an
+      // abandoned connection is still writing it, the upstream rejects the NUL bytes: not JSON.
       body?.fill(0);
     }
     try {
@@ -76,43 +104,20 @@ export function createCallApi(deps: {
   };
 }
 
-function toBody(body: object | undefined): Buffer | undefined {
-  if (body === undefined || Buffer.isBuffer(body)) return body;
-  return Buffer.from(JSON.stringify(body), "utf8");
-}
-
-function toHeaders(call: UpstreamCall, request: ApiRequest, instanceId: string) {
-  const headers: Record<string, string> = {
-    accept: request.accept,
-    "bluemix-instance": instanceId,
-    "correlation-id": call.correlationId,
-  };
-  if (request.contentType !== undefined) headers["content-type"] = request.contentType;
-  if (request.prefer !== undefined) headers["prefer"] = `return=${request.prefer}`;
-  return headers;
-}
-
 /**
- * An ID or alias as one segment of a path. An ID that could turn the path into another one (empty, `.`, `..`) or that
- * has no encoding (a lone surrogate) names nothing: `REJECTED` with 404, without anything being sent.
+ * Encodes an ID or alias as one path segment. Throws `REJECTED` with status 404, without sending
+ * anything, for an ID that cannot name a resource: one that would change the path (empty, `.`,
+ * `..`) or that cannot be encoded (a lone surrogate).
  */
 export function pathSegment(id: string): string {
   if (id !== "" && id !== "." && id !== "..") {
     try {
       return encodeURIComponent(id);
     } catch {
-      // A lone surrogate; answered below.
+      // A lone surrogate.
     }
   }
-  throw new KeyProtectError("REJECTED", "the ID cannot name anything; nothing was sent", {
+  throw new KeyProtectError("REJECTED", "the ID is invalid; nothing was sent", {
     httpStatus: 404,
   });
-}
-
-/** What operations are made of. */
-export interface OperationDeps {
-  readonly callApi: CallApi;
-  readonly dialect: Dialect;
-  readonly instanceId: string;
-  readonly onAnomaly: OnAnomaly;
 }

@@ -10,27 +10,37 @@ import { createPolicyOperations, type PolicyOperations } from "./operations/poli
 import type { ApiDialect } from "../platform/api-dialect.ts";
 
 /**
- * One Key Protect instance over REST, an operation a method. Every method rejects with a `KeyProtectError`, or with what
- * `send` rejects with, and never throws before that.
+ * One Key Protect instance over REST; each method is an operation. A method never throws
+ * synchronously. It rejects with an error of `send`, or with a `KeyProtectError`:
+ *
+ * - `REJECTED`: the response has a 4xx or 5xx status that the operation does not expect. Also, with
+ *   status 404 and without a request, an ID that cannot be a path segment.
+ * - `BAD_RESPONSE`: the status is another unexpected one, the body is not the documented JSON, or
+ *   the response is about another resource.
+ * - `UNSUPPORTED`: the dialect does not have this operation; nothing was sent.
  */
 export interface KeyProtectClient
   extends KeyOperations, KeyActionOperations, PolicyOperations, LockerOperations {}
 
+/** Dependencies of a client. */
 export interface KeyProtectClientDeps {
-  /** Adds the credential, paces, repeats, exchanges. Has to give every caller a body of its own. */
+  /**
+   * The upstream pipeline: adds the credential, limits the rate, retries, sends. It must return a
+   * separate body to every caller.
+   */
   readonly send: Send;
   readonly dialect: ApiDialect;
-  /** GUID of the service instance, sent as `Bluemix-Instance`. */
+  /** ID of the service instance, sent as `Bluemix-Instance`. */
   readonly instanceId: string;
-  /** Told of oddities in answers that fail no call. Default: nobody is. */
+  /** Called for defects of responses that do not fail a call. Default: ignored. */
   readonly onAnomaly?: OnAnomaly | undefined;
-  /** Milliseconds since the Unix epoch, for the date form of `Retry-After`. Default: the machine's clock. */
+  /** Milliseconds since the Unix epoch, for the date form of `Retry-After`. Default: `Date.now`. */
   readonly wallNow?: (() => number) | undefined;
 }
 
 const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
 
-/** Creates the client of one instance. It keeps no state between calls. */
+/** Creates the client of one instance. The client has no state. */
 export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
   const { send, instanceId, onAnomaly = () => {}, wallNow = Date.now } = deps;
   const operations: OperationDeps = {

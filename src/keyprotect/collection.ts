@@ -1,18 +1,20 @@
+/** The envelope around resources, in requests and responses. */
 import { badResponseError } from "./error.ts";
-import { own, parseJson, toObject, type JsonObject } from "./decode/json.ts";
+import { own, parseObject, toObject, type JsonObject } from "./decode/json.ts";
 import { mediaType } from "./media-types.ts";
 
-/** The envelope around resources, in both directions. */
+/** Puts resources into the envelope of a request. */
 export function toCollection(type: string, resources: readonly object[]): object {
   return { metadata: { collectionType: type, collectionTotal: resources.length }, resources };
 }
 
 /**
- * The resources of an answer that has to be a collection of `type`, or of the generic type of 2019. An empty collection
- * omits `resources` altogether, so that it is told from a truncated one by `collectionTotal`.
+ * Reads the resources of a collection of `type`, or of the generic type of 2019. Throws
+ * `BAD_RESPONSE` for anything else. An empty collection omits `resources`; a truncated one differs
+ * from it by a `collectionTotal` other than 0.
  */
 export function fromCollection(body: Buffer, type: string): readonly JsonObject[] {
-  const envelope = toObject(parseJson(body), "the body");
+  const envelope = parseObject(body);
   const metadata = toObject(own(envelope, "metadata"), "metadata");
   const collectionType = own(metadata, "collectionType");
   if (collectionType !== type && collectionType !== mediaType.collection) {
@@ -29,11 +31,11 @@ export function fromCollection(body: Buffer, type: string): readonly JsonObject[
   return resources.map((resource: unknown) => toObject(resource, "a resource"));
 }
 
-/** The resource of an answer that has to hold exactly one. */
+/** Reads the one resource of a collection. Throws `BAD_RESPONSE` for none or several. */
 export function fromSingleton(body: Buffer, type: string): JsonObject {
   const [resource, ...others] = fromCollection(body, type);
   if (resource === undefined || others.length > 0) {
-    throw badResponseError("resources does not hold exactly one resource");
+    throw badResponseError("resources does not contain exactly one resource");
   }
   return resource;
 }

@@ -1,30 +1,35 @@
-/** One entry of `reasons[]` in an error body, without its texts: those are the upstream's and go no further. */
+/** The error of an operation, and what is known about it. */
+
+/** One entry of `reasons[]` in an error body. Its texts are dropped. */
 export interface UpstreamReason {
-  /** Such as `KEY_NOT_FOUND_ERR`; trimmed. May be a code that nobody has documented. */
+  /** For example `KEY_NOT_FOUND_ERR`; trimmed. It may be undocumented. */
   readonly code: string;
-  /** `target.name`: the field or query parameter the upstream objects to. */
+  /** `target.name`: the field or query parameter that the upstream rejects. */
   readonly target: string | undefined;
 }
 
 /**
- * Why Key Protect did not do as asked.
+ * Why an operation failed.
  *
- * - `REJECTED`: it answered with a status other than the expected ones.
- * - `BAD_RESPONSE`: it answered 2xx (or an unexpected 3xx), but not with what the operation returns.
- * - `UNSUPPORTED`: the instance's API dialect has no such operation; nothing was sent.
+ * - `REJECTED`: the response has an unexpected 4xx or 5xx status.
+ * - `BAD_RESPONSE`: the response has another unexpected status, or its content is not that of the
+ *   operation.
+ * - `UNSUPPORTED`: the API dialect of the instance has no such operation; nothing was sent.
  */
 export type KeyProtectErrorCode = "REJECTED" | "BAD_RESPONSE" | "UNSUPPORTED";
 
-/** Facts of a failed operation. */
+/** Facts about a failed operation. */
 export interface KeyProtectErrorFacts {
   readonly httpStatus?: number | undefined;
   readonly reasons?: readonly UpstreamReason[] | undefined;
-  /** From `Retry-After`, capped at 60,000 ms; absent if the header was absent or made no sense. */
+  /** From `Retry-After`, capped at 60,000 ms; absent if the header was absent or malformed. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** An operation of Key Protect that failed. The message holds nothing that the upstream wrote. Match on `code`. */
+/**
+ * A failed operation of Key Protect. The message contains no text of the upstream. Match on `code`.
+ */
 export class KeyProtectError extends Error {
   override readonly name = "KeyProtectError";
   readonly code: KeyProtectErrorCode;
@@ -41,9 +46,9 @@ export class KeyProtectError extends Error {
   }
 }
 
-/** The error for an answer that is not what the operation returns. `problem` names fields, never values. */
+/** Creates the error for a malformed response. `problem` names fields, never values. */
 export function badResponseError(problem: string, httpStatus?: number): KeyProtectError {
-  return new KeyProtectError("BAD_RESPONSE", `Key Protect's answer makes no sense: ${problem}`, {
+  return new KeyProtectError("BAD_RESPONSE", `Key Protect sent a malformed response: ${problem}`, {
     httpStatus,
   });
 }

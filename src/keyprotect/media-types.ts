@@ -1,6 +1,6 @@
-/** The vendor's media types that the client sends, asks for and expects as `collectionType`. */
+/** Key Protect's media types, used in `Content-Type`, `Accept` and `collectionType`. */
 export const mediaType = {
-  /** What the 2019 API calls a list of keys. */
+  /** A list of keys in the 2019 API. */
   collection: "application/vnd.ibm.collection+json",
   key: "application/vnd.ibm.kms.key+json",
   keyAction: "application/vnd.ibm.kms.key_action+json",

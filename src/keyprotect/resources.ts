@@ -1,12 +1,15 @@
-/** The resources of Key Protect's REST API as the gateway sees them: decoded, checked, dialect-free. */
+/** The resources of Key Protect's REST API: decoded, checked and independent of the dialect. */
 
-/** A key. Optional fields are `undefined` where the upstream left them out. */
+/** A key. Optional fields are `undefined` if the upstream left them out. */
 export interface KeyResource {
   readonly id: string;
   readonly name: string | undefined;
   readonly description: string | undefined;
   readonly tags: readonly string[];
-  /** 0 pre-activation, 1 active, 2 suspended, 3 deactivated, 5 destroyed; other integers are possible. */
+  /**
+   * 0 pre-activation, 1 active, 2 suspended, 3 deactivated, 5 destroyed; other integers are
+   * possible.
+   */
   readonly state: number | undefined;
   readonly nonactiveStateReason: number | undefined;
   /** `true`: standard key; `false`: root key. */
@@ -23,11 +26,11 @@ export interface KeyResource {
   readonly algorithm:
     | { readonly type: string; readonly bitLength: number; readonly mode: string }
     | undefined;
-  /** Material of a standard key, decoded. Only where the operation returns it. */
+  /** Decoded material of a standard key. Only if the operation returns it. */
   readonly payload: Buffer | undefined;
 }
 
-/** Material that is brought along instead of generated. */
+/** Key material that is imported instead of generated. */
 export type ImportedMaterial =
   | { readonly kind: "plain"; readonly payload: Buffer }
   | {
@@ -35,28 +38,31 @@ export type ImportedMaterial =
       /** RSAES-OAEP ciphertext of the material. */
       readonly payload: Buffer;
       readonly encryptionAlgorithm: "RSAES_OAEP_SHA_256";
-      /** 2019 dialect: the opaque token of the locker, as its text. */
+      /** 2019 dialect: the opaque import token of the locker. */
       readonly importToken: string | undefined;
       /** Current dialect: the nonce of the import token, encrypted with the material. */
       readonly encryptedNonce: Buffer | undefined;
-      /** Current dialect: the initialization vector of that encryption. */
+      /** Current dialect: the initialization vector of that encryption of the nonce. */
       readonly iv: Buffer | undefined;
     };
 
-/** What a `Prefer` header asks for. */
+/** Value of a `Prefer` header, after `return=`. */
 export type Preference = "minimal" | "representation";
 
+/** Parameters of a new key. */
 export interface CreateKeyParams {
   readonly name: string;
   readonly description: string | undefined;
   readonly tags: readonly string[];
   readonly expirationDate: Date | undefined;
+  /** `true`: standard key; `false`: root key. */
   readonly extractable: boolean;
   /** Absent: the service generates 256 bits. */
   readonly material: ImportedMaterial | undefined;
   readonly prefer: Preference;
 }
 
+/** Result of a wrap. */
 export interface WrapResult {
   /** Only if the service generated the plaintext. */
   readonly plaintext: Buffer | undefined;
@@ -64,9 +70,13 @@ export interface WrapResult {
   readonly keyVersionId: string | undefined;
 }
 
+/** Result of an unwrap. */
 export interface UnwrapResult {
   readonly plaintext: Buffer;
-  /** The same plaintext wrapped by the newest key version; only if the given ciphertext was of an older one. */
+  /**
+   * The same plaintext wrapped with the newest key version; only if the given ciphertext has an
+   * older one.
+   */
   readonly rewrappedCiphertext: Buffer | undefined;
   readonly rewrappedKeyVersionId: string | undefined;
 }
@@ -84,12 +94,14 @@ export interface PolicyResource {
     | { readonly kind: "unknown" };
 }
 
-/** A policy to be set. */
+/** A policy to set. */
 export type PolicyChange =
   | { readonly kind: "rotation"; readonly intervalMonths: number }
   | { readonly kind: "dualAuthDelete"; readonly enabled: boolean };
 
-/** A locker (2019) or import token (current). The current API gives import tokens no ID: there it is derived. */
+/**
+ * A locker (2019) or import token (current). Import tokens have no ID in the API; it is derived.
+ */
 export interface LockerResource {
   readonly id: string;
   readonly creationDate: Date | undefined;
@@ -98,12 +110,12 @@ export interface LockerResource {
   readonly remainingRetrievals: number | undefined;
 }
 
-/** A retrieved locker: what is needed to encrypt material for import. */
+/** A retrieved locker, with the values for encrypting material for import. */
 export interface LockerKeyResource extends LockerResource {
   /** DER SubjectPublicKeyInfo of the RSA transport key. */
   readonly publicKey: Buffer;
-  /** 2019 dialect only: opaque text to be sent back with the encrypted material. */
+  /** 2019 dialect only: opaque text, sent back with the encrypted material. */
   readonly importToken: string | undefined;
-  /** Current dialect only: to be encrypted with the material and sent back. */
+  /** Current dialect only: encrypted with the material and sent back. */
   readonly nonce: Buffer | undefined;
 }

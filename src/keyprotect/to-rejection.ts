@@ -5,21 +5,25 @@ import { badResponseError, KeyProtectError, type UpstreamReason } from "./error.
 import { isObject, own } from "./decode/json.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 
-/** Error bodies are a few hundred bytes; a larger one is a proxy's page and not worth parsing. */
+/**
+ * Larger error bodies are not parsed, in bytes. A real one has a few hundred; a larger one is a
+ * proxy's page.
+ */
 const largestErrorBody = 65_536;
 
-/** More reasons than any documented answer has; the rest says nothing new. */
+/** Further reasons are dropped. No documented response has as many. */
 const mostReasons = 16;
 
 /**
- * Codes and field names travel on into error details and metric labels, so that only what looks like one passes. Every
- * documented code and name does, and an undocumented one will.
+ * The form of codes and field names. They are copied into error details and metric labels, so other
+ * texts are dropped. Every documented code and name has this form.
  */
 const token = /^[A-Za-z0-9_.[\]-]{1,64}$/;
 
 /**
- * The error for an answer with a status that the operation does not expect: `REJECTED` for 4xx and 5xx with what can be
- * read of reasons and `Retry-After`, `BAD_RESPONSE` for anything else. Survives any body, and quotes none of its texts.
+ * Creates the error for a response with an unexpected status: `REJECTED` for 4xx and 5xx, with the
+ * reasons and `Retry-After` as far as they can be read; `BAD_RESPONSE` for anything else. Works
+ * with any body and quotes none of its texts.
  */
 export function toRejection(
   response: UpstreamResponse,
@@ -48,7 +52,7 @@ function retryAfterMsOf(
 }
 
 function reasonsOf(body: Buffer, onAnomaly: OnAnomaly): readonly UpstreamReason[] {
-  // HEAD has no body, and some proxies send none.
+  // A response to HEAD has no body, and neither have those of some proxies.
   if (body.length === 0) return [];
   const resources = resourcesOf(body);
   if (resources === undefined) {
@@ -69,7 +73,7 @@ function resourcesOf(body: Buffer): readonly unknown[] | undefined {
   }
 }
 
-/** The API of 2019 has no reasons, and its resource may be a bare text. */
+/** The 2019 API has no reasons, and its resource may be a plain text. */
 function reasonsOfResource(resource: unknown): readonly UpstreamReason[] {
   const reasons = isObject(resource) ? own(resource, "reasons") : undefined;
   return Array.isArray(reasons) ? reasons.flatMap(toReason) : [];
@@ -77,7 +81,7 @@ function reasonsOfResource(resource: unknown): readonly UpstreamReason[] {
 
 function toReason(reason: unknown): readonly UpstreamReason[] {
   if (!isObject(reason)) return [];
-  // A published example has a code with a leading blank.
+  // A published example has a code with a leading space.
   const code = tokenOf(own(reason, "code"));
   if (code === undefined) return [];
   const target = own(reason, "target");

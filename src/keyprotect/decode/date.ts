@@ -6,8 +6,9 @@ const rfc3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):?(\d\d))$/;
 
 /**
- * Parses an RFC 3339 timestamp; digits beyond milliseconds are cut off. Also takes an offset without colon (`+0000`), as
- * some documented answers have it. Gives `undefined` for anything else, impossible dates among it.
+ * Parses an RFC 3339 timestamp; digits beyond milliseconds are cut off. Also accepts an offset
+ * without a colon (`+0000`), which some documented responses have. Returns `undefined` for anything
+ * else, including dates that do not exist.
  */
 export function parseTimestamp(text: string): Date | undefined {
   const match = rfc3339.exec(text);
@@ -30,12 +31,13 @@ export function parseTimestamp(text: string): Date | undefined {
   return new Date(ms + Number(fraction.padEnd(3, "0").slice(0, 3)) - offsetMs);
 }
 
-/** How the upstream's language writes a date that was never set. */
+/** The zero date of the upstream's language, sent for a date that was never set. */
 const unset = "0001-01-01T00:00:00Z";
 
 /**
- * An optional date. One that cannot be read is reported and dropped: it describes the key, and nothing is decided by it.
- * Several names are older spellings of the same field.
+ * Reads an optional date. A malformed one is reported and dropped: a date only describes the
+ * resource, and no decision depends on it. The second and later names are older spellings of the
+ * same field.
  */
 export function optionalDate(
   object: JsonObject,

@@ -1,35 +1,43 @@
+/**
+ * Readers for the fields of Key Protect's JSON. Each returns the value, or `undefined` if an
+ * optional field is absent, or throws `BAD_RESPONSE` with the name of the field. `null` counts as
+ * absent: the upstream's language writes unset fields that way. Only own properties are read, so
+ * neither a `__proto__` in a body nor a polluted prototype has an effect.
+ */
 import { isUtf8 } from "node:buffer";
 import { badResponseError } from "../error.ts";
 
-/**
- * Small readers of JSON that was written by somebody else. Each gives the value, or `undefined` where an optional value
- * is absent, or throws `BAD_RESPONSE` naming the field. `null` counts as absent: the upstream's language writes unset
- * fields so. Only own properties are read, so that neither `__proto__` in a body nor a polluted prototype plays a part.
- */
+/** A JSON object whose fields have not been checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Parses a body. The parser's own error is not kept as `cause`: its text quotes the body, which may hold a plaintext. */
-export function parseJson(body: Buffer): unknown {
+/**
+ * Parses a body that has to be a JSON object. The parser's error is not kept as `cause`: its
+ * message quotes the body, which may contain a plaintext.
+ */
+export function parseObject(body: Buffer): JsonObject {
   if (!isUtf8(body)) throw badResponseError("not UTF-8");
+  let value: unknown;
   try {
-    return JSON.parse(body.toString("utf8"));
+    value = JSON.parse(body.toString("utf8"));
   } catch {
     throw badResponseError("not JSON");
   }
+  if (isObject(value)) return value;
+  throw badResponseError("the body is not an object");
 }
 
-/** Whether a value is a JSON object: neither `null` nor an array. */
+/** Whether a value is a JSON object, that is neither `null` nor an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value as an object. */
+/** Returns the value as an object. `what` names it in the error. */
 export function toObject(value: unknown, what: string): JsonObject {
   if (!isObject(value)) throw badResponseError(`${what} is not an object`);
   return value;
 }
 
-/** The own property of the first of `names` that is there, `null` counting as absent. */
+/** Returns the own property of the first of `names` that is present and not `null`. */
 export function own(object: JsonObject, ...names: readonly string[]): unknown {
   for (const name of names) {
     if (Object.hasOwn(object, name) && object[name] !== null) return object[name];
@@ -37,7 +45,7 @@ export function own(object: JsonObject, ...names: readonly string[]): unknown {
   return undefined;
 }
 
-/** An optional text. Further names are older spellings of the same field. */
+/** Reads an optional text. `olderNames` are older spellings of the same field. */
 export function optionalText(
   object: JsonObject,
   name: string,
@@ -48,42 +56,41 @@ export function optionalText(
   throw badResponseError(`${name} is not a text`);
 }
 
-/** A text that has to be there and is not empty. */
+/** Reads a required text; an empty one counts as missing. */
 export function requiredText(object: JsonObject, name: string): string {
   const value = optionalText(object, name);
   if (value === undefined || value === "") throw badResponseError(`${name} is missing`);
   return value;
 }
 
-/** An optional truth value. */
+/** Reads an optional boolean. */
 export function optionalBoolean(object: JsonObject, name: string): boolean | undefined {
   const value = own(object, name);
   if (value === undefined || typeof value === "boolean") return value;
   throw badResponseError(`${name} is not a boolean`);
 }
 
-/** An optional whole number of 32 bits, which is what the gateway's own messages have room for. */
+/** Reads an optional 32-bit integer, the range of the gateway's own messages. */
 export function optionalInt32(object: JsonObject, name: string): number | undefined {
   const value = own(object, name);
   if (value === undefined) return undefined;
-  // `value | 0` keeps exactly the 32-bit whole numbers as they are; -0 passes as 0.
+  // `value | 0` leaves exactly the 32-bit integers unchanged; -0 becomes 0.
   if (typeof value === "number" && (value | 0) === value) return value | 0;
   throw badResponseError(`${name} is not a 32-bit integer`);
 }
 
-/** An optional list of texts; empty where absent. */
+/** Reads an optional list of texts; an absent list is empty. */
 export function texts(object: JsonObject, name: string): readonly string[] {
   const value = own(object, name);
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw badResponseError(`${name} is not a list`);
   return value.map((entry: unknown) => {
-    if (typeof entry !== "string")
-      throw badResponseError(`${name} holds something other than texts`);
-    return entry;
+    if (typeof entry === "string") return entry;
+    throw badResponseError(`${name} contains something other than texts`);
   });
 }
 
-/** Optional bytes, which travel as strict base64 and are never empty. */
+/** Reads optional bytes: canonical base64, never empty. */
 export function optionalBytes(object: JsonObject, name: string): Buffer | undefined {
   const text = optionalText(object, name);
   if (text === undefined) return undefined;
@@ -93,7 +100,7 @@ export function optionalBytes(object: JsonObject, name: string): Buffer | undefi
   return bytes;
 }
 
-/** Bytes that have to be there. */
+/** Reads required bytes: canonical base64, never empty. */
 export function requiredBytes(object: JsonObject, name: string): Buffer {
   const bytes = optionalBytes(object, name);
   if (bytes === undefined) throw badResponseError(`${name} is missing`);
@@ -101,8 +108,9 @@ export function requiredBytes(object: JsonObject, name: string): Buffer {
 }
 
 /**
- * Decodes standard, padded base64, or gives `undefined` if encoding the result again would not give the same text: what
- * the gateway hands out has to be sendable back unchanged, and `Buffer.from` alone skips over any garbage.
+ * Decodes standard, padded base64. Returns `undefined` if encoding the result would not give the
+ * same text: a value that the gateway hands out must be sent back unchanged, and `Buffer.from`
+ * alone skips invalid characters.
  */
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, "base64");

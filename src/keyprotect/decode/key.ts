@@ -1,3 +1,8 @@
+/**
+ * Decodes keys. The JSON is decoded by hand (`json.ts`) and not with a schema library, for two
+ * reasons: speed, since this code runs for every key of a page of up to 1,000; and secrecy, since
+ * the errors name fields and never quote the text of a body.
+ */
 import type { OnAnomaly } from "../anomaly.ts";
 import { badResponseError } from "../error.ts";
 import {
@@ -15,21 +20,27 @@ import { optionalDate } from "./date.ts";
 import type { KeyResource } from "../resources.ts";
 import { isSameUuid, isUuid } from "../../platform/uuid.ts";
 
-/** Pre-activation, active, suspended, deactivated, destroyed. 4 appears in one schema and in no document. */
+/**
+ * Pre-activation, active, suspended, deactivated, destroyed. 4 is in one schema but is not
+ * documented.
+ */
 const knownStates: readonly number[] = [0, 1, 2, 3, 5];
 
-/** How a key is to be read. */
+/** How to read a key. */
 export interface KeyReading {
-  /** ID or alias that was asked for; absent where the answer may be about any key. */
+  /** The requested ID or alias; absent if the response may be about any key. */
   readonly askedFor?: string;
-  /** Whether to decode `payload`. Without it, and for a root key, material in the answer is not looked at. */
+  /**
+   * Whether to decode `payload`. If not, or for a root key, material in the response is ignored.
+   */
   readonly isMaterialWanted: boolean;
   readonly onAnomaly: OnAnomaly;
 }
 
 /**
- * Reads a key. Throws `BAD_RESPONSE` if the answer is not about the key that was asked for by UUID. By alias nothing can
- * be compared: `aliases` is absent from some answers, and lags behind changes of an alias by minutes in others.
+ * Decodes a key. Throws `BAD_RESPONSE` if the response is about another key than the one requested
+ * by UUID. A key requested by alias cannot be compared: some responses lack `aliases`, and in
+ * others it lags behind changes by minutes.
  */
 export function decodeKey(resource: JsonObject, reading: KeyReading): KeyResource {
   const { askedFor, isMaterialWanted, onAnomaly } = reading;
@@ -60,13 +71,16 @@ export function decodeKey(resource: JsonObject, reading: KeyReading): KeyResourc
     expirationDate: optionalDate(resource, onAnomaly, "expirationDate", "expirationdate"),
     deletionDate: optionalDate(resource, onAnomaly, "deletionDate", "deletiondate"),
     algorithm: decodeAlgorithm(resource),
-    // Last, so that no decoded material is left behind by a complaint about another field.
+    // Last, so that an error in another field leaves no decoded material behind.
     payload:
       isMaterialWanted && extractable !== false ? optionalBytes(resource, "payload") : undefined,
   };
 }
 
-/** The documented `bitLength` is a text. Today's service writes `Deprecated` for most of this, and may for the rest. */
+/**
+ * The documented `bitLength` is a text. The service now sends `Deprecated` for most of these
+ * fields.
+ */
 function decodeAlgorithm(resource: JsonObject): KeyResource["algorithm"] {
   const type = optionalText(resource, "algorithmType");
   const metadata = own(resource, "algorithmMetadata");

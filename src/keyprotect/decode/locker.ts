@@ -6,7 +6,7 @@ import { optionalDate } from "./date.ts";
 import type { LockerKeyResource, LockerResource } from "../resources.ts";
 import { createPublicKey, type KeyObject } from "node:crypto";
 
-/** Reads the metadata of a locker or import token; neither travels in a collection. */
+/** Decodes the metadata of a locker or import token. Neither is sent in a collection. */
 export function decodeLocker(answer: JsonObject, id: string, onAnomaly: OnAnomaly): LockerResource {
   return {
     id,
@@ -17,7 +17,10 @@ export function decodeLocker(answer: JsonObject, id: string, onAnomaly: OnAnomal
   };
 }
 
-/** Reads a retrieved locker or import token. */
+/**
+ * Decodes a retrieved locker or import token. Throws `BAD_RESPONSE` for an unusable transport key,
+ * or without the dialect's import token or nonce.
+ */
 export function decodeLockerKey(
   answer: JsonObject,
   id: string,
@@ -37,14 +40,17 @@ function optionalCount(answer: JsonObject, name: string): number | undefined {
   return count;
 }
 
-/** Real transport keys have 4096 bits; below this, key material is not safe under one. */
+/**
+ * Least size of a transport key, in bits. Key Protect uses 4096; below 2048 material is not safe.
+ */
 const fewestBits = 2048;
 
 const pemStart = "-----BEGIN PUBLIC KEY-----";
 
 /**
- * A locker's transport key as DER SubjectPublicKeyInfo. The upstream sends DER (2019) or PEM text (current), whichever
- * came is recognized. Throws `BAD_RESPONSE` unless it is an RSA public key of at least 2048 bits.
+ * Converts a locker's transport key to DER SubjectPublicKeyInfo. The upstream sends DER (2019) or
+ * PEM text (current); both are recognized. Throws `BAD_RESPONSE` unless it is an RSA public key of
+ * at least 2048 bits.
  */
 export function transportKey(payload: Buffer): Buffer {
   const key = parse(payload);
@@ -57,7 +63,7 @@ export function transportKey(payload: Buffer): Buffer {
 
 function parse(payload: Buffer): KeyObject | undefined {
   try {
-    // The label is checked because `createPublicKey` also takes certificates and derives a public key from a private one.
+    // The label is checked because `createPublicKey` also accepts certificates and private keys.
     return payload.subarray(0, pemStart.length).toString("latin1") === pemStart
       ? createPublicKey({ key: payload, format: "pem" })
       : createPublicKey({ key: payload, format: "der", type: "spki" });

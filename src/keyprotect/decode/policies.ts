@@ -13,8 +13,9 @@ import type { PolicyResource } from "../resources.ts";
 import { isSameUuid, isUuid } from "../../platform/uuid.ts";
 
 /**
- * Reads the policies of the key that was asked for. A rotation policy that is switched off is not in force and is left
- * out; a kind that the gateway does not know is kept as `unknown`. Spellings of 2019 are understood.
+ * Decodes the policies of the requested key. Throws `BAD_RESPONSE` for a policy of another key. A
+ * disabled rotation policy is left out; an unknown kind is kept as `unknown`. The spellings of 2019
+ * are accepted.
  */
 export function decodePolicies(
   resources: readonly JsonObject[],
@@ -47,7 +48,7 @@ function decodePolicy(
   return decodeKinds(resource, onAnomaly).map((kind) => ({ ...origin, kind }));
 }
 
-/** A policy's CRN may name the policy alone, but where it names a key it has to be the one that was asked for. */
+/** A policy's CRN may name only the policy. If it names a key, it must be the requested one. */
 function checkCrn(crn: string | undefined, askedFor: string): void {
   const keyId = crn === undefined ? undefined : /:key:([^:]+)/.exec(crn)?.[1];
   if (keyId !== undefined && isUuid(askedFor) && !isSameUuid(keyId, askedFor)) {
@@ -75,7 +76,10 @@ function decodeKinds(resource: JsonObject, onAnomaly: OnAnomaly): PolicyResource
   return kinds;
 }
 
-/** The interval of a rotation policy that is in force. Answers of 2019 have no `enabled`. */
+/**
+ * Returns the interval of a rotation policy, or `undefined` if it is disabled. 2019 has no
+ * `enabled`.
+ */
 function decodeRotation(rotation: JsonObject): number | undefined {
   if (optionalBoolean(rotation, "enabled") === false) return undefined;
   const intervalMonths = optionalInt32(rotation, "interval_month");

@@ -4,11 +4,11 @@ import { requiredText } from "../decode/json.ts";
 import { mediaType } from "../media-types.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
-/** The API of 2019: `?action=`, lockers with import tokens of their own, one kind of policy. */
+/** The API of 2019: `?action=`, lockers with their own import tokens, one kind of policy. */
 export const dialect2019: Dialect = {
   keyListType: mediaType.collection,
   actionPath: (keyId, action) => `/api/v2/keys/${keyId}?action=${action}`,
-  // There is no /metadata: a standard key's material comes along.
+  // There is no /metadata: the response includes the material of a standard key.
   metadataPath: (keyId) => `/api/v2/keys/${keyId}`,
   isMetadataSecret: true,
   generatedRotation: Buffer.alloc(0),
@@ -16,7 +16,7 @@ export const dialect2019: Dialect = {
     if (importToken === undefined) {
       throw new KeyProtectError(
         "UNSUPPORTED",
-        "the 2019 API takes encrypted material only with a locker's import token",
+        "the 2019 API accepts encrypted material only with a locker's import token",
       );
     }
     return { encryptionAlgorithm, importToken };

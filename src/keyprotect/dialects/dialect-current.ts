@@ -4,10 +4,10 @@ import { requiredBytes, requiredText } from "../decode/json.ts";
 import { mediaType } from "../media-types.ts";
 import { createHash } from "node:crypto";
 
-/** The nonce of an import token, in bytes: that of AES-GCM. */
+/** Length of an import token's nonce, in bytes: a nonce of AES-GCM. */
 const nonceBytes = 12;
 
-/** Today's API: `/actions/…`, import tokens, two kinds of policies. */
+/** The current API: `/actions/…`, import tokens, two kinds of policies. */
 export const dialectCurrent: Dialect = {
   keyListType: mediaType.key,
   actionPath: (keyId, action) => `/api/v2/keys/${keyId}/actions/${action}`,
@@ -18,7 +18,7 @@ export const dialectCurrent: Dialect = {
     if (encryptedNonce === undefined || iv === undefined) {
       throw new KeyProtectError(
         "UNSUPPORTED",
-        "the current API takes encrypted material only with an encrypted nonce and its initialization vector",
+        "the current API accepts encrypted material only with an encrypted nonce and its initialization vector",
       );
     }
     return {
@@ -37,7 +37,7 @@ export const dialectCurrent: Dialect = {
   policyPreference: undefined,
   lockers: {
     createPath: "/api/v2/import_token",
-    // Every read of an import token uses up a retrieval, so that looking would take the token away.
+    // Every read of an import token uses up a retrieval.
     listPath: undefined,
     retrievePath: () => "/api/v2/import_token",
     isRetrievedById: false,
@@ -54,9 +54,9 @@ export const dialectCurrent: Dialect = {
 };
 
 /**
- * The ID that the gateway gives an import token: the API has none for it, and an instance has one token at a time, so
- * that instance and moment of creation tell it from its predecessors. The same token has the same ID in every replica
- * and after a restart. Layout of a version 8 UUID (RFC 9562, 5.8) over the SHA-256 of both.
+ * Derives an ID for an import token, which has none in the API. An instance has one token at a
+ * time, so instance and creation date identify it. Every replica derives the same ID, also after a
+ * restart. The ID is a version 8 UUID (RFC 9562, section 5.8) over the SHA-256 of both.
  */
 export function importTokenId(instanceId: string, creationDate: string): string {
   const bytes = createHash("sha256").update(`${instanceId}\n${creationDate}`).digest();

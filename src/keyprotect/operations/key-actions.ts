@@ -1,31 +1,43 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
-import { badResponseError } from "../error.ts";
-import { type KeyAction, importedMaterialFields } from "../dialects/dialect.ts";
-import { type ApiRequest, pathSegment, type OperationDeps } from "../call-api.ts";
+import { pathSegment, type ApiRequest, type OperationDeps } from "../call-api.ts";
 import {
   optionalBytes,
   own,
-  parseJson,
+  parseObject,
   requiredBytes,
   requiredText,
   toObject,
   type JsonObject,
 } from "../decode/json.ts";
+import { importedMaterialFields, type KeyAction } from "../dialects/dialect.ts";
+import { badResponseError } from "../error.ts";
 import { mediaType } from "../media-types.ts";
 import type { ImportedMaterial, UnwrapResult, WrapResult } from "../resources.ts";
 
-/** The operations that use a root key. */
+/**
+ * The operations with a root key. Each rejects as `KeyProtectClient` says; a line below names what
+ * else the operation rejects.
+ */
 export interface KeyActionOperations {
+  /**
+   * Wraps `plaintext`, or a data key that the service generates if there is none. Rejects with
+   * `BAD_RESPONSE` without a ciphertext, or if a generated data key does not have 256 bits.
+   */
   wrapKey(
     call: UpstreamCall,
     keyId: string,
     body: { plaintext?: Buffer; aad: readonly string[] },
   ): Promise<WrapResult>;
+  /** Unwraps `ciphertext`. Rejects with `BAD_RESPONSE` without a plaintext. */
   unwrapKey(
     call: UpstreamCall,
     keyId: string,
     body: { ciphertext: Buffer; aad: readonly string[] },
   ): Promise<UnwrapResult>;
+  /**
+   * Rotates the key to `material`, or to generated material. Rejects with `UNSUPPORTED` for
+   * encrypted material that the dialect does not have.
+   */
   rotateKey(
     call: UpstreamCall,
     keyId: string,
@@ -33,10 +45,10 @@ export interface KeyActionOperations {
   ): Promise<void>;
 }
 
-/** Length of a data key that the service generates: 256 bits. */
+/** Length of a data key that the service generates, in bytes. */
 const generatedBytes = 32;
 
-/** Creates the operations that use a root key. */
+/** Creates the operations with a root key. */
 export function createKeyActionOperations({
   callApi,
   dialect,
@@ -56,35 +68,36 @@ export function createKeyActionOperations({
   });
 
   return {
+    // `await` on the hot path: returning the promise itself would take two more microtask turns.
     wrapKey: async (call, keyId, { plaintext, aad }) =>
       await callApi(
         call,
-        actionRequest("wrap", keyId, toBody("plaintext", plaintext, aad), wrapped),
-        ({ body }) => decodeWrap(toObject(parseJson(body), "the body"), plaintext === undefined),
+        actionRequest("wrap", keyId, toBody("plaintext", plaintext, aad), wrapStatuses),
+        ({ body }) => decodeWrap(parseObject(body), plaintext === undefined),
       ),
 
     unwrapKey: async (call, keyId, { ciphertext, aad }) =>
       await callApi(
         call,
-        actionRequest("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapped),
-        ({ body }) => decodeUnwrap(toObject(parseJson(body), "the body")),
+        actionRequest("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapStatuses),
+        ({ body }) => decodeUnwrap(parseObject(body)),
       ),
 
     rotateKey: async (call, keyId, material) => {
       const body = material ? importedMaterialFields(material, dialect) : dialect.generatedRotation;
-      // Which status a rotation succeeds with says enough; a body is not looked at.
-      return callApi(call, actionRequest("rotate", keyId, body, rotated), () => undefined);
+      // The status says enough; a body is not read.
+      return callApi(call, actionRequest("rotate", keyId, body, rotateStatuses), () => undefined);
     },
   };
 }
 
-const wrapped = [200] as const;
-const rotated = [204, 200] as const;
+const wrapStatuses = [200] as const;
+const rotateStatuses = [204, 200] as const;
 
 /**
- * The body of a wrap or unwrap. Put together by hand on the hottest path: base64 needs no escaping, which `JSON.stringify`
- * would look for at several times the cost, and no UTF-8. No additional data and an empty list mean the same, and neither
- * is sent.
+ * The body of a wrap or unwrap, without UTF-8 encoding and without `JSON.stringify` for the base64.
+ * Base64 needs no escaping, and `JSON.stringify` would search it for characters to escape at
+ * several times the cost. An empty list of additional data means the same as none; neither is sent.
  */
 function toBody(
   field: "plaintext" | "ciphertext",
@@ -97,7 +110,9 @@ function toBody(
   return Buffer.from(`{${member}${comma}"aad":${JSON.stringify(aad)}}`, "utf8");
 }
 
-/** Plaintexts are decoded last, so that none is left behind by a complaint about another field. */
+/**
+ * Reads the plaintext last, so that an error in another field leaves no decoded plaintext behind.
+ */
 function decodeWrap(answer: JsonObject, isPlaintextGenerated: boolean): WrapResult {
   const ciphertext = requiredBytes(answer, "ciphertext");
   const keyVersionId = versionId(answer, "keyVersion");
@@ -110,6 +125,7 @@ function decodeWrap(answer: JsonObject, isPlaintextGenerated: boolean): WrapResu
   return { plaintext, ciphertext, keyVersionId };
 }
 
+/** Reads the plaintext last, for the same reason. */
 function decodeUnwrap(answer: JsonObject): UnwrapResult {
   const rewrappedCiphertext = optionalBytes(answer, "ciphertext");
   const rewrappedKeyVersionId = rewrappedCiphertext && versionId(answer, "rewrappedKeyVersion");

@@ -10,16 +10,25 @@ import type { CreateKeyParams, KeyResource, Preference } from "../resources.ts";
 
 const keysPath = "/api/v2/keys";
 
-/** The operations on keys as a whole. */
+/** The operations on keys. Each rejects as `KeyProtectClient` says. */
 export interface KeyOperations {
+  /**
+   * Creates or imports a key. Rejects with `UNSUPPORTED` for encrypted material that the dialect
+   * does not have, and with `BAD_RESPONSE` if a root key came out as a standard key or the reverse.
+   */
   createKey(call: UpstreamCall, params: CreateKeyParams): Promise<KeyResource>;
+  /** Lists one page of keys. Rejects with `BAD_RESPONSE` for more keys than `limit`. */
   listKeys(
     call: UpstreamCall,
     page: { limit: number; offset: number },
   ): Promise<readonly KeyResource[]>;
+  /** Counts the keys. Rejects with `BAD_RESPONSE` unless `key-total` is a number of 32 bits. */
   countKeys(call: UpstreamCall): Promise<number>;
+  /** Reads a key without its material. */
   getKey(call: UpstreamCall, keyId: string): Promise<KeyResource>;
+  /** Reads a key with the material of a standard key. */
   getKeyMaterial(call: UpstreamCall, keyId: string): Promise<KeyResource>;
+  /** Deletes a key. Returns it if `prefer` asks for that and the response has it. */
   deleteKey(
     call: UpstreamCall,
     keyId: string,
@@ -27,7 +36,7 @@ export interface KeyOperations {
   ): Promise<KeyResource | undefined>;
 }
 
-/** Creates the operations on keys as a whole. */
+/** Creates the operations on keys. */
 export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDeps): KeyOperations {
   /** Reads one key at `path`. */
   const readKey = (
@@ -77,9 +86,9 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
       };
       return callApi(call, request, ({ body }) => {
         const resource = fromSingleton(body, mediaType.key);
-        // A root key that came out as a standard key would hand out its material.
+        // A root key that came out as a standard key would disclose its material.
         if ((own(resource, "extractable") ?? params.extractable) !== params.extractable) {
-          throw badResponseError("extractable is not what was asked for");
+          throw badResponseError("extractable is not as requested");
         }
         return decodeKey(resource, {
           isMaterialWanted: params.extractable && params.prefer === "representation",
@@ -102,7 +111,7 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
         ({ body }) => {
           const resources = fromCollection(body, mediaType.key);
           if (resources.length > limit)
-            throw badResponseError("resources has more keys than asked for");
+            throw badResponseError("resources has more keys than requested");
           return resources.map((resource) =>
             decodeKey(resource, { isMaterialWanted: false, onAnomaly }),
           );
@@ -121,7 +130,8 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
         },
         ({ headers }) => {
           const total = headers["key-total"];
-          // Ten digits fit a double exactly; what does not fit 32 bits is not a number of keys.
+          // A double represents ten digits exactly. A number beyond 32 bits is not a number of
+          // keys.
           if (total === undefined || !/^\d{1,10}$/.test(total) || Number(total) > 0x7fff_ffff) {
             throw badResponseError("key-total is not a number of keys");
           }
@@ -153,7 +163,7 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
           isAnswerSecret: true,
         },
         ({ status, body }) =>
-          // The key is gone whatever comes with a success: nothing is read that nobody asked for.
+          // The key is deleted whatever the body says, so it is read only if it was requested.
           status === 204 || prefer === "minimal" || body.length === 0
             ? undefined
             : decodeKey(fromSingleton(body, mediaType.key), {
@@ -165,7 +175,10 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
   };
 }
 
-/** The upstream writes and takes dates to the second; a fraction is cut off, so that a key never lives longer. */
+/**
+ * Formats a date to the second, as the upstream does. The fraction is cut off, so that a key never
+ * lives longer.
+ */
 function toSeconds(date: Date): string {
   return date.toISOString().replace(/\.\d{3}Z$/, "Z");
 }

@@ -1,18 +1,31 @@
 import type { UpstreamCall } from "../../upstream/layer.ts";
 import { badResponseError, KeyProtectError } from "../error.ts";
 import { decodeLocker, decodeLockerKey } from "../decode/locker.ts";
-import { parseJson, toObject, type JsonObject } from "../decode/json.ts";
+import { parseObject } from "../decode/json.ts";
 import { type OperationDeps, pathSegment } from "../call-api.ts";
 import type { LockerKeyResource, LockerResource } from "../resources.ts";
 import { isSameUuid } from "../../platform/uuid.ts";
 
-/** The operations on lockers, which the current API calls import tokens. */
+/**
+ * The operations on lockers, which the current API calls import tokens. Each rejects as
+ * `KeyProtectClient` says.
+ */
 export interface LockerOperations {
+  /** Creates a locker. In the current API it replaces the import token. */
   createLocker(
     call: UpstreamCall,
     params: { expirationSeconds: number; maxAllowedRetrievals: number },
   ): Promise<LockerResource>;
+  /**
+   * Lists the lockers. Rejects with `UNSUPPORTED` in the current dialect, where a read uses up a
+   * retrieval.
+   */
   listLockers(call: UpstreamCall): Promise<readonly LockerResource[]>;
+  /**
+   * Retrieves a locker with its transport key, which uses up a retrieval. Rejects with `REJECTED`
+   * and status 404 if the import token has been replaced, and with `BAD_RESPONSE` without a usable
+   * RSA key.
+   */
   retrieveLocker(call: UpstreamCall, lockerId: string): Promise<LockerKeyResource>;
 }
 
@@ -21,7 +34,7 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
   const { callApi, instanceId, onAnomaly } = operations;
   const dialect = operations.dialect.lockers;
   const decode = (body: Buffer): LockerResource => {
-    const answer = toObject(parseJson(body), "the body");
+    const answer = parseObject(body);
     return decodeLocker(answer, dialect.idOf(answer, instanceId), onAnomaly);
   };
 
@@ -45,7 +58,7 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
       if (dialect.listPath === undefined) {
         throw new KeyProtectError(
           "UNSUPPORTED",
-          "the current API cannot show an import token without using up a retrieval",
+          "the current API cannot list import tokens: every read uses up a retrieval",
         );
       }
       return callApi(
@@ -54,7 +67,7 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
           method: "GET",
           path: dialect.listPath,
           accept: dialect.metadataType,
-          // There is no empty list: without a locker the answer is 404.
+          // Without a locker the response is 404, not an empty list.
           expected: [200, 404],
           isAnswerSecret: false,
         },
@@ -71,11 +84,11 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
           accept: dialect.retrievedType,
           prefer: dialect.retrievePreference,
           expected: [200],
-          // The nonce or import token in it is worth as much as the right to import.
+          // The nonce or import token in it grants the right to import.
           isAnswerSecret: true,
         },
         ({ body }) => {
-          const answer: JsonObject = toObject(parseJson(body), "the body");
+          const answer = parseObject(body);
           const id = dialect.idOf(answer, instanceId);
           if (!isSameUuid(id, lockerId)) throw anotherLocker(dialect.isRetrievedById);
           return decodeLockerKey(answer, id, dialect, onAnomaly);
@@ -85,12 +98,14 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
 }
 
 /**
- * The request for an import token names none, so that an answer about another token means that the one asked for has
- * been replaced (and that a retrieval of its successor is used up). A locker is asked for by ID and has to be it.
+ * The error for a response about another locker. The request for an import token does not name one,
+ * so another token in the response means that the requested one has been replaced (and that a
+ * retrieval of its successor is used up). A locker is requested by ID, so there it is a bad
+ * response.
  */
 function anotherLocker(isRetrievedById: boolean): KeyProtectError {
   if (isRetrievedById) return badResponseError("id is that of another locker");
-  return new KeyProtectError("REJECTED", "the import token asked for has been replaced", {
+  return new KeyProtectError("REJECTED", "the requested import token has been replaced", {
     httpStatus: 404,
   });
 }

@@ -5,9 +5,14 @@ import { mediaType } from "../media-types.ts";
 import { type OperationDeps, pathSegment } from "../call-api.ts";
 import type { PolicyChange, PolicyResource } from "../resources.ts";
 
-/** The operations on a key's policies. */
+/** The operations on a key's policies. Each rejects as `KeyProtectClient` says. */
 export interface PolicyOperations {
+  /** Reads the policies. Rejects with `BAD_RESPONSE` for a policy of another key. */
   getKeyPolicies(call: UpstreamCall, keyId: string): Promise<readonly PolicyResource[]>;
+  /**
+   * Replaces the policies and returns those in force, if need be with a second request. Rejects
+   * with `UNSUPPORTED` for a kind of policy that the dialect does not have.
+   */
   replaceKeyPolicies(
     call: UpstreamCall,
     keyId: string,
@@ -57,7 +62,7 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
             ? undefined
             : decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly),
       );
-      // 204 confirms without showing, so that what is now in force has to be read.
+      // 204 has no body, so the policies in force are read.
       return replaced ?? getKeyPolicies(call, keyId);
     },
   };
