@@ -372,6 +372,7 @@ describe("every RPC", () => {
     keyProtectOf: unused,
     dialectOf: unused,
     clock: { wallNow: unused },
+    idempotency: undefined,
   };
   const handlers = {
     keys: createKeysHandlers(deps),

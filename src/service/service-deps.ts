@@ -16,8 +16,8 @@ export interface ServiceDeps {
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
   /** Used to check that an expiry lies in the future. */
   readonly clock: Pick<Clock, "wallNow">;
-  /** Absent: requests with an ID are rejected. */
-  readonly idempotency?: IdempotencyDeps | undefined;
+  /** `undefined`: requests with an ID are rejected. */
+  readonly idempotency: IdempotencyDeps | undefined;
 }
 
 /** Dependencies of the support for request IDs. */

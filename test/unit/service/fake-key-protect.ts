@@ -71,6 +71,7 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
       keyProtectOf: () => keyProtect,
       dialectOf: () => dialect,
       clock: createDrivenClock(),
+      idempotency: undefined,
     },
   };
 }
