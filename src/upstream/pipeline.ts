@@ -8,12 +8,8 @@ import type { Layer, Send } from "./layer.ts";
 import { guardMeter, type PipelineMeter } from "./meter.ts";
 import { createObserve } from "./observe.ts";
 import type { UpstreamHost } from "./host.ts";
-import {
-  createRateLimit,
-  type RateLimit,
-  type RateLimitOptions,
-  type ShareWatch,
-} from "./rate-limit/rate-limit.ts";
+import type { ShareWatch } from "./rate-limit/outcome-observer.ts";
+import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit/rate-limit.ts";
 import { readPipelineState, type UpstreamState } from "./state.ts";
 import { createPool } from "./transport/pool.ts";
 import type { PoolOptions } from "./transport/pool.ts";
@@ -24,7 +20,10 @@ import { createTransport } from "./transport/transport.ts";
 /** The way to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
   readonly send: Send;
-  readonly rateLimit: Pick<RateLimit, "rate" | "scheduler" | "permits" | "tracker" | "applyRate">;
+  readonly rateLimit: Pick<
+    RateLimit,
+    "rate" | "scheduler" | "permits" | "adaptiveRate" | "applyRate"
+  >;
   /** Reads what it is doing at this moment. */
   readonly state: () => UpstreamState;
   /** Refuses new requests, waits for those under way (each has its attempt's time at most), closes the connections. */

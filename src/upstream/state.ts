@@ -43,7 +43,7 @@ export interface UpstreamState {
 
 /** What is read. */
 export interface PipelineParts {
-  readonly rateLimit: Pick<RateLimit, "scheduler" | "permits" | "tracker" | "rate">;
+  readonly rateLimit: Pick<RateLimit, "scheduler" | "permits" | "adaptiveRate" | "rate">;
   readonly pool: Pick<Pool, "connected">;
   readonly connections: number;
   readonly origin: Pick<UpstreamHost, "breaks" | "budget">;
@@ -61,15 +61,15 @@ const circuitOf = ({ state, retryInMs }: Breaker): Pick<Breaker, "state" | "retr
 /** Reads the present state. Changes nothing. */
 export function readPipelineState(parts: PipelineParts): UpstreamState {
   const { rateLimit, pool, connections, origin, clock } = parts;
-  const { scheduler, permits, tracker, rate } = rateLimit;
+  const { scheduler, permits, adaptiveRate, rate } = rateLimit;
   const breakers = origin.breaks?.breakers;
   const perSecond = finite(rate);
   const pausedForMs = permits.pausedUntil - clock.now();
   return {
     rate: {
       perSecond,
-      safePerSecond: finite(tracker?.safeRate),
-      phase: perSecond === undefined ? "unpaced" : (tracker?.phase ?? "unpaced"),
+      safePerSecond: finite(adaptiveRate?.safeRate),
+      phase: perSecond === undefined ? "unpaced" : (adaptiveRate?.phase ?? "unpaced"),
       pausedForMs: pausedForMs > 0 ? pausedForMs : undefined,
     },
     permitsReady: permits.ready,

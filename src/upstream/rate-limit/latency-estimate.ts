@@ -1,18 +1,19 @@
-/** How long exchanges take, so that a call that cannot be answered in time is told before anything is spent on it. */
+/** How long exchanges take, so that a call that would miss its deadline is rejected at once. */
 import type { PriorityClass } from "../../rpc-table.ts";
 
-/** The usual length of exchanges, by class: creating an RSA key must not count against unwrapping. */
+/** The median length of exchanges by class, since creating an RSA key is slower than unwrapping. */
 export interface LatencyEstimate {
   /** The present estimate of the median, in milliseconds. */
   readonly typicalMs: (priority: PriorityClass, now: number) => number;
-  /** Takes note of an exchange that was answered. */
+  /** Records an exchange that was answered. */
   onAnswer(priority: PriorityClass, tookMs: number, now: number): void;
-  /** Takes note of an exchange that was given up: it would have taken longer. */
+  /** Records an exchange that was given up: it would have taken longer. */
   onGivenUp(priority: PriorityClass, tookMs: number, now: number): void;
 }
 
+/** How a latency estimate is created. */
 export interface LatencyEstimateOptions {
-  /** The estimate where there is nothing to go by, in milliseconds. Default 20. */
+  /** The estimate without samples, in milliseconds. Default 20. */
   readonly initialMs?: number | undefined;
 }
 
@@ -24,57 +25,60 @@ interface Estimate {
   at: number;
 }
 
-/** The share by which one exchange moves an estimate that rests on many. */
+/** The share by which one sample moves an estimate with many samples. */
 const leastStep = 0.05;
-/** An estimate does not fall below this, in milliseconds: there would be nothing left to take a share of. */
+/** The lowest estimate, in milliseconds, since a share of 0 would move nothing. */
 const leastMs = 0.5;
+/** An estimate without new samples is kept for this time, in milliseconds. */
+const keptMs = 1_000;
 /**
- * How long an estimate stands without a sample, and what it takes to fall by half after that. Who is refused because
- * exchanges are slow makes no exchange: without this the refusals would keep themselves up for ever.
+ * After that the estimate falls by half in this time, in milliseconds. A call that is rejected because
+ * exchanges are slow adds no sample, so a high estimate would reject calls for ever.
  */
-const standsMs = 1_000;
 const halfLifeMs = 1_000;
 
 /**
- * Starts with nothing to go by. Each sample moves its class's estimate up or down by a share of it, whatever the
- * distance: that settles at the median, and a few exchanges that hang do not move it.
+ * Creates an estimate without samples. Each sample moves the estimate of its class up or down by a
+ * share of it, whatever the distance. That settles at the median, and a few hanging exchanges do not
+ * move it far.
  */
 export function createLatencyEstimate({
   initialMs = 20,
 }: LatencyEstimateOptions = {}): LatencyEstimate {
-  const begin = (): Estimate => ({
+  const create = (): Estimate => ({
     value: Math.max(initialMs, leastMs),
     samples: 0,
     at: Number.NEGATIVE_INFINITY,
   });
   const estimates: Readonly<Record<PriorityClass, Estimate>> = {
-    interactive: begin(),
-    management: begin(),
-    bulk: begin(),
+    interactive: create(),
+    management: create(),
+    bulk: create(),
   };
 
-  const valueAt = ({ value, at }: Estimate, now: number): number => {
-    const silentMs = now - at - standsMs;
+  const typicalMs = (priority: PriorityClass, now: number): number => {
+    const { value, at } = estimates[priority];
+    const silentMs = now - at - keptMs;
     if (silentMs <= 0 || value <= initialMs) return value;
     return Math.max(initialMs, value * 0.5 ** (silentMs / halfLifeMs));
   };
-  const learn = (estimate: Estimate, tookMs: number, now: number): void => {
-    const value = valueAt(estimate, now);
-    // Of the first few each counts for much, but none for all: the first one has set up its connection too.
+  const onAnswer = (priority: PriorityClass, tookMs: number, now: number): void => {
+    const estimate = estimates[priority];
+    const value = typicalMs(priority, now);
+    // The first samples count for more, but none for all: the first one includes connecting.
     const step = Math.max(leastStep, 1 / (estimate.samples + 2));
     const moved = tookMs > value ? value * (1 + step) : value / (1 + step);
-    // Never beyond the sample itself.
+    // An estimate never moves beyond the sample.
     estimate.value = tookMs > value ? Math.min(moved, tookMs) : Math.max(moved, tookMs, leastMs);
     estimate.samples += 1;
     estimate.at = now;
   };
 
   return {
-    typicalMs: (priority, now) => valueAt(estimates[priority], now),
-    onAnswer: (priority, tookMs, now) => learn(estimates[priority], tookMs, now),
+    typicalMs,
+    onAnswer,
     onGivenUp(priority, tookMs, now) {
-      const estimate = estimates[priority];
-      if (tookMs > valueAt(estimate, now)) learn(estimate, tookMs, now);
+      if (tookMs > typicalMs(priority, now)) onAnswer(priority, tookMs, now);
     },
   };
 }

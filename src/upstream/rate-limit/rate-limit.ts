@@ -1,50 +1,40 @@
-/** Every attempt takes its turn and pays a permit, and its answer says what the quota is. */
+/** The layer that makes every attempt wait for a permit, and learns the quota from the responses. */
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
-import { parseRetryAfter } from "../../platform/http-date.ts";
-import { UpstreamError } from "../error.ts";
-import { callEndedError } from "../error.ts";
-import type { Layer, UpstreamCall, UpstreamResponse } from "../layer.ts";
+import { callEndedError, UpstreamError } from "../error.ts";
+import type { Layer, UpstreamResponse } from "../layer.ts";
+import type { UpstreamOutcome } from "../observe.ts";
+import { type AdaptiveRate, createAdaptiveRate } from "./adaptive/adaptive-rate.ts";
+import type { QuotaSettings } from "./adaptive/settings.ts";
+import { createLatencyEstimate } from "./latency-estimate.ts";
+import { createOutcomeObserver, type ShareWatch } from "./outcome-observer.ts";
 import {
-  createConcurrencyLimit,
   type ConcurrencyLimit,
+  createConcurrencyLimit,
   type NextTurn,
 } from "./permits/concurrency-limit.ts";
-import { outcomeOfStatus, type UpstreamOutcome } from "../observe.ts";
 import { createRateLimiter } from "./permits/rate-limiter.ts";
-import { createAdaptiveRate, type AdaptiveRate } from "./adaptive/adaptive-rate.ts";
-import type { QuotaSettings } from "./adaptive/settings.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
-import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
 import type { ShedReason } from "./queue/rejections.ts";
-import { createLatencyEstimate } from "./latency-estimate.ts";
+import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
 
-/** Counts what attempts come to. Must not throw. */
+/** Counts attempts. Must not throw. */
 export interface RateLimitMeter {
-  /** An attempt got its turn after so many milliseconds; 0 if it did not wait. */
+  /** An attempt got its permit after this many milliseconds; 0 if it did not wait. */
   readonly callGranted: (priority: PriorityClass, waitMs: number) => void;
-  /** An attempt left without its turn. */
+  /** An attempt was rejected without a permit. */
   readonly callShed: (reason: ShedReason, priority: PriorityClass) => void;
   /** An exchange ended; `operation` is the RPC that it was made for. */
   readonly upstreamAttempted: (operation: string, outcome: UpstreamOutcome) => void;
 }
 
-/** Watches what is asked for and what is answered, for those who share the quota. */
-export interface ShareWatch {
-  /** An attempt wants to be sent. */
-  arrived(): void;
-  /** What there will be within about a second if calls wait, in requests per second; 0 if nothing beyond the rate. */
-  duePerSecond(): number;
-  accepted(now: number): void;
-  throttled(now: number): void;
-}
-
-/** What one instance's quota is kept with. */
+/** How the rate limit of one instance is created. */
 export interface RateLimitOptions {
-  /** How the rate is found, or a law that says. Absent: nothing bounds what is sent but the connections. */
+  /** How the rate is found, or the rate itself. Absent: only the connections bound what is sent. */
   readonly quota?: QuotaSettings | AdaptiveRate | undefined;
+  /** Present where replicas share the quota. */
   readonly share?: ShareWatch | undefined;
-  /** Most requests under way. */
+  /** Most requests in flight. */
   readonly connections: number;
   readonly bounds?: Partial<QueueBounds> | undefined;
   readonly meter?: Partial<RateLimitMeter> | undefined;
@@ -55,36 +45,32 @@ export interface RateLimitOptions {
   readonly nextTurn?: NextTurn | undefined;
 }
 
-/** The way through one instance's quota. */
+/** The rate limit of one instance. */
 export interface RateLimit {
-  /** To be put around each attempt, inside the token and outside the breaker. */
+  /** Goes around each attempt: inside the bearer token, outside the circuit breaker. */
   readonly layer: Layer;
-  /** Puts into force what the law says now; to be called when it has been changed from outside. */
+  /** Applies the present rate and pause; to be called after the rate was changed from outside. */
   applyRate(): void;
-  /** The upstream is back: starts low, so that not everybody comes at once. */
+  /** Starts at a low rate after an outage, since all callers come back at once. */
   slowRestart(): void;
   readonly scheduler: Scheduler;
   readonly permits: Pick<ConcurrencyLimit, "inFlight" | "pausedUntil" | "ready">;
-  /** Absent where no quota is kept. */
-  readonly tracker: Pick<AdaptiveRate, "safeRate" | "phase"> | undefined;
-  /** Requests per second that are let through at present; `Infinity` as long as nothing is paced. */
+  /** Absent where no quota is configured. */
+  readonly adaptiveRate: Pick<AdaptiveRate, "safeRate" | "phase"> | undefined;
+  /** Requests per second that are let through at present; `Infinity` while the rate is unlimited. */
   readonly rate: number;
+  /** Rejects what waits and what comes later with `SHUTDOWN`. */
   close(): void;
 }
 
-/** So many of the first requests may be late on their way for many reasons. */
-const firstAnswers = 50;
-/** Less than this on its way to a connection is covered by what the send window has to spare, in milliseconds. */
-const heldUpMs = 2;
-
-/** Starts at the rate that the settings say. */
+/** Creates a rate limit. It starts at the rate of the settings. */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { quota, share, connections, bounds, meter = {}, clock, random } = options;
-  const tracker =
+  const adaptiveRate =
     quota !== undefined && "mode" in quota
       ? createAdaptiveRate(quota, { now: clock.now(), random })
       : quota;
-  const limiter = createRateLimiter({ clock, rate: tracker?.rate ?? Number.POSITIVE_INFINITY });
+  const limiter = createRateLimiter({ clock, rate: adaptiveRate?.rate ?? Infinity });
   const permits = createConcurrencyLimit(limiter, connections, clock, options.nextTurn);
   const latency = createLatencyEstimate();
   const scheduler = createScheduler({
@@ -96,60 +82,25 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     onGranted: meter.callGranted,
     onShed: meter.callShed,
   });
-  let coldAnswers = firstAnswers;
 
   const applyRate = (now: number): void => {
-    if (tracker === undefined || !tracker.advance(now)) return;
-    permits.setRate(tracker.rate, tracker.quotaRate);
-    if (tracker.pausedUntil > now) permits.pauseUntil(tracker.pausedUntil);
+    if (adaptiveRate === undefined || !adaptiveRate.advance(now)) return;
+    permits.setRate(adaptiveRate.rate, adaptiveRate.quotaRate);
+    if (adaptiveRate.pausedUntil > now) permits.pauseUntil(adaptiveRate.pausedUntil);
   };
-  const learn = (
-    { rpc }: UpstreamCall,
-    { status, headers, sentAt }: UpstreamResponse,
-    startedAt: number,
-  ): void => {
-    const now = clock.now();
-    const tookMs = now - startedAt;
-    meter.upstreamAttempted?.(rpc.method, outcomeOfStatus(status));
-    if (coldAnswers > 0) {
-      // Held up by code that is not compiled yet, it may have been late on its whole way.
-      coldAnswers -= 1;
-      permits.recordSentAt(startedAt, now);
-    } else if (sentAt !== undefined && sentAt - startedAt > heldUpMs) {
-      // It waited for a new connection or for the event loop.
-      permits.recordSentAt(startedAt, sentAt);
-    }
-    // A refusal is quick and says nothing about the time that work takes.
-    if (status < 500 && status !== 429) latency.onAnswer(rpc.priority, tookMs, now);
-    if (tracker === undefined) return;
-    const retryAfter = headers["retry-after"];
-    const retryAfterMs =
-      retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
-    if (status === 429) {
-      // The group does not lower its quota for refused recovery probes.
-      if (tracker.onThrottled(now, retryAfterMs)) share?.throttled(now);
-    } else {
-      tracker.onAccepted(now);
-      share?.accepted(now);
-    }
-    applyRate(now);
-    if (status === 503 && retryAfterMs !== undefined) {
-      // Spread, as after 429: replicas that were told the same must not come back in the same moment.
-      permits.pauseUntil(now + retryAfterMs * (1 + 0.1 * random()));
-    }
-  };
-  const learnFromFailure = ({ rpc }: UpstreamCall, error: unknown, startedAt: number): void => {
-    const code = error instanceof UpstreamError ? error.code : "DEFECT";
-    // Told by the breaker: there was no exchange.
-    if (code === "CIRCUIT_OPEN") return;
-    meter.upstreamAttempted?.(rpc.method, code);
-    if (code === "ATTEMPT_TIMEOUT" || code === "DEADLINE" || code === "CANCELLED") {
-      const now = clock.now();
-      latency.onGivenUp(rpc.priority, now - startedAt, now);
-    }
-  };
-  /** Gives back the permit, if it was not used, and the place, as soon as nothing occupies the connection any more. */
-  const settle = async (error: unknown): Promise<void> => {
+  const observer = createOutcomeObserver({
+    latency,
+    limiter,
+    permits,
+    adaptiveRate,
+    share,
+    onAttempt: meter.upstreamAttempted,
+    applyRate,
+    clock,
+    random,
+  });
+  /** Gives the place back once the connection is free, and the permit too if nothing was sent. */
+  const giveBack = async (error: unknown): Promise<void> => {
     if (!(error instanceof UpstreamError)) return permits.release();
     if (error.connectionFreed !== undefined) await error.connectionFreed;
     if (error.sent) permits.release();
@@ -164,7 +115,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       const turn =
         request.isRequeued === true ? scheduler.acquireFirst(call) : scheduler.acquire(call);
       if (turn !== undefined) await turn;
-      // A call can end between the grant and this line.
+      // The call can end between the grant and this line.
       if (call.signal.aborted) {
         permits.refund();
         throw callEndedError(call.signal, { sent: false });
@@ -174,24 +125,24 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       try {
         response = await next(request);
       } catch (error) {
-        void settle(error);
-        learnFromFailure(call, error, startedAt);
+        void giveBack(error);
+        observer.onFailure(call, error, startedAt);
         throw error;
       }
       permits.release();
-      learn(call, response, startedAt);
+      observer.onResponse(call, response, startedAt);
       return response;
     },
     applyRate: () => applyRate(clock.now()),
     slowRestart() {
-      if (tracker === undefined) return;
+      if (adaptiveRate === undefined) return;
       const now = clock.now();
-      tracker.slowRestart(now);
+      adaptiveRate.slowRestart(now);
       applyRate(now);
     },
     scheduler,
     permits,
-    tracker,
+    adaptiveRate,
     get rate() {
       return permits.rate;
     },

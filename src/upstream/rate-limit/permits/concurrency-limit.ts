@@ -1,10 +1,11 @@
 import type { Clock } from "../../../platform/clock.ts";
 import type { Permits } from "./permits.ts";
 
-/** Permits of which only so many may be in use at a time. */
+/** Permits that also bound the requests in flight. */
 export interface ConcurrencyLimit extends Permits {
-  /** The request that a permit was spent on has ended. A refund ends it too. */
+  /** Frees the place of a request that was sent. A refund frees it too. */
   release(): void;
+  /** Requests that hold a permit at present. */
   readonly inFlight: number;
 }
 
@@ -12,8 +13,9 @@ export interface ConcurrencyLimit extends Permits {
 export type NextTurn = (callback: () => void) => void;
 
 /**
- * Bounds the requests under way to the number of connections: a request that waits inside the pool can neither be cancelled nor be
- * overtaken by one that matters more. With a clock, `delayMs` reckons with how fast connections come free while all are busy.
+ * Bounds the requests in flight to the number of connections. A request that waited inside the pool
+ * could be neither cancelled nor overtaken by a call of a higher class. With a clock, `delayMs` includes
+ * the wait for a connection while all are busy.
  */
 export function createConcurrencyLimit(
   permits: Permits,
@@ -22,61 +24,66 @@ export function createConcurrencyLimit(
   nextTurn: NextTurn = setImmediate,
 ): ConcurrencyLimit {
   let inFlight = 0;
-  /** Ended in this turn. undici takes a connection for free a turn after the answer on it; until then it would queue the next. */
-  let ending = 0;
+  /**
+   * Places that were freed in this turn of the event loop. undici takes a connection for free a turn
+   * after the response on it, and would queue a request until then.
+   */
+  let freeing = 0;
   let waiter: (() => void) | undefined;
-  /** Since when all are busy and none has come free, while all are busy. */
+  /** The time at which all connections became busy. */
   let busySince = 0;
-  /** Time in which all were busy per connection that came free, on the average of the newest, in milliseconds. */
+  /**
+   * Moving average of the time between releases while all connections are busy, in milliseconds.
+   * Releases at other times count as 0.
+   */
   let releaseMs = 0;
 
-  const call = (): void => {
+  const isFull = (): boolean => inFlight + freeing >= most;
+  const callWaiter = (): void => {
     const callback = waiter;
     waiter = undefined;
     callback?.();
   };
   const arm = (): void => {
-    permits.whenAvailable(waiter === undefined || inFlight + ending >= most ? undefined : call);
+    permits.whenAvailable(waiter === undefined || isFull() ? undefined : callWaiter);
   };
-  const free = (): void => {
-    const wereAllTaken = inFlight + ending >= most;
-    ending = 0;
-    if (waiter !== undefined && wereAllTaken) arm();
+  const onNextTurn = (): void => {
+    const wasFull = inFlight + freeing >= most;
+    freeing = 0;
+    if (waiter !== undefined && wasFull) arm();
   };
-  const end = (): void => {
+  const release = (): void => {
     if (clock !== undefined) {
-      // Those that come free together with another, or when there is no need, count too: as no time at all.
       const busyMs = inFlight === most ? clock.now() - busySince : 0;
       releaseMs += (busyMs - releaseMs) / (2 * most);
     }
     inFlight -= 1;
-    ending += 1;
-    if (ending === 1) nextTurn(free);
+    freeing += 1;
+    if (freeing === 1) nextTurn(onNextTurn);
   };
 
   return {
     tryTake() {
-      if (inFlight + ending >= most || !permits.tryTake()) return false;
+      if (inFlight + freeing >= most || !permits.tryTake()) return false;
       inFlight += 1;
       if (inFlight === most && clock !== undefined) busySince = clock.now();
       return true;
     },
     refund() {
       permits.refund();
-      end();
+      release();
     },
-    release: end,
-    recordSentAt: (takenAt, time) => permits.recordSentAt(takenAt, time),
+    release,
     whenAvailable(callback) {
       waiter = callback;
       arm();
     },
     get ready() {
-      return Math.min(permits.ready, most - inFlight - ending);
+      return Math.min(permits.ready, most - inFlight - freeing);
     },
     delayMs(count) {
       const permitMs = permits.delayMs(count);
-      return inFlight + ending < most ? permitMs : Math.max(permitMs, count * releaseMs);
+      return isFull() ? Math.max(permitMs, count * releaseMs) : permitMs;
     },
     setRate: (perSecond, quotaPerSecond) => permits.setRate(perSecond, quotaPerSecond),
     get rate() {
@@ -85,8 +92,8 @@ export function createConcurrencyLimit(
     pauseUntil(time) {
       const before = permits.pausedUntil;
       permits.pauseUntil(time);
-      // Who cannot outlast the pause has to be told now, also while all connections are busy.
-      if (inFlight + ending >= most && permits.pausedUntil > before) call();
+      // While all connections are busy no waiter is registered inside, so it is called here.
+      if (isFull() && permits.pausedUntil > before) callWaiter();
     },
     get pausedUntil() {
       return permits.pausedUntil;

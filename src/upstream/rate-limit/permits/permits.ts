@@ -1,35 +1,34 @@
-/** Who may send, and when: one permit is spent for each request that goes to the upstream. */
+/** Permits to send. One is spent for each request that goes to the upstream. */
 export interface Permits {
-  /** Takes a permit if one may be spent now. */
+  /** Takes a permit if one is available. */
   tryTake(): boolean;
-  /** Gives a permit back that was taken and not used (the request was never sent). */
+  /** Gives back a permit whose request was never sent. */
   refund(): void;
   /**
-   * Says of a permit that was taken at that time, or a moment before, that its request was sent, or may have arrived, as
-   * late as `time`.
-   */
-  recordSentAt(takenAt: number, time: number): void;
-  /**
-   * Calls back once, when `tryTake` may succeed (again), and when a pause begins, so that whoever waits can see to those
-   * who cannot outlast it. A newer callback replaces an older one; `undefined` cancels it. Never calls back before it
-   * returns.
+   * Calls back once when `tryTake` may succeed, or when a pause begins, so that the waiter can reject
+   * calls that cannot outlast the pause. A newer callback replaces an older one, and `undefined` cancels
+   * it. Never calls back before it returns.
    */
   whenAvailable(callback: (() => void) | undefined): void;
-  /** Permits that could be spent at this moment, one after the other; `Infinity` where they are without end. */
+  /** Permits that can be taken at this moment; `Infinity` at an unlimited rate. */
   readonly ready: number;
-  /** Milliseconds until `count` permits more could be spent at the present rate; 0 if now. For estimates only. */
+  /** An estimate of the milliseconds until `count` permits can be taken; 0 if now. */
   delayMs(count: number): number;
   /**
-   * Permits per second from now on, and the rate whose second must not be exceeded if that is another one: higher, while little
-   * is sent for a reason other than the quota. Throws a `RangeError` unless they are positive and finite.
+   * Sets the permits per second; `Infinity` for no limit. `quotaPerSecond` is the rate that no second
+   * may exceed, by default the same. It is higher during a lockout, when little is sent for a reason
+   * other than the quota. Throws a `RangeError` unless both are positive.
    */
   setRate(perSecond: number, quotaPerSecond?: number): void;
   /** Permits per second. */
   readonly rate: number;
-  /** No permit is given before that time of the monotonic clock; what was minted is discarded. Never shortens a pause. */
+  /**
+   * Gives no permit before that time of the monotonic clock, and a single one then. Never shortens a
+   * pause.
+   */
   pauseUntil(time: number): void;
-  /** End of the newest pause on the monotonic clock; in the past if there is none. */
+  /** The end of the newest pause on the monotonic clock; in the past, or `-Infinity`, for none. */
   readonly pausedUntil: number;
-  /** Gives no permit any more and calls nobody back. */
+  /** Gives no permit any more and calls no waiter. */
   close(): void;
 }

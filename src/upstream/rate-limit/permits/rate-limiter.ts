@@ -9,13 +9,34 @@ export interface RateLimiterOptions {
   readonly clock: Clock;
   /** Permits per second at the start; `Infinity` for no limit. */
   readonly rate: number;
-  /** The rate's share of the upstream's quota; the sliding window holds `rate / margin` sends. Default 0.985. */
+  /** The rate's share of the quota. The sliding window holds `rate / margin` sends. Default 0.985. */
   readonly margin?: number | undefined;
   /** Added to the second of the sliding window, in milliseconds. Default 12. */
   readonly guardMs?: number | undefined;
 }
 
-/** What bounds the permits of a finite rate. */
+/** Permits at a rate. */
+export interface RateLimiter extends Permits {
+  /**
+   * Records that a request was answered whose permit was taken at `takenAt` or just before. `sentAt` is
+   * when it was put on its connection, if that is known. The sliding window counts a late request from
+   * the later time. Both are monotonic milliseconds.
+   */
+  recordSentAt(takenAt: number, sentAt: number | undefined): void;
+}
+
+/**
+ * This many of the first requests of a process count from their responses. Code that is not compiled
+ * yet can hold a request up anywhere on its way.
+ */
+const coldRequests = 50;
+/**
+ * A request that took longer than this to its connection counts from then, in milliseconds. It waited
+ * for a new connection or for the event loop. The guard time of the window covers less.
+ */
+const heldUpMs = 2;
+
+/** The bounds at a finite rate. */
 interface Limits {
   readonly bucket: TokenBucket;
   readonly window: SlidingWindow;
@@ -35,21 +56,23 @@ const assertRate = (rate: number): void => {
  * At the rate `Infinity` only a pause holds permits back. After a change to a finite rate the first
  * permit comes one interval later, since the sends before it are not recorded. Throws a `RangeError` unless the rate is positive.
  */
-export function createRateLimiter(options: RateLimiterOptions): Permits {
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { clock, margin = 0.985, guardMs = 12 } = options;
   let { rate } = options;
   assertRate(rate);
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let waiter: (() => void) | undefined;
   let timer: Timer | undefined;
+  /** Whether a microtask will call the waiter. */
   let isCalling = false;
+  let coldLeft = coldRequests;
   let isClosed = false;
 
   const createLimits = (quotaPerSecond: number): Limits => ({
     bucket: createTokenBucket({
       now: clock.now(),
       rate,
-      // The window would not let a higher rate through for long.
+      // The sliding window would not let a higher rate through for long.
       catchUpFactor: Math.max(1, 1_000 / ((1_000 + guardMs) * margin)),
     }),
     window: createSlidingWindow({ quota: quotaPerSecond / margin, guardMs }),
@@ -131,7 +154,15 @@ export function createRateLimiter(options: RateLimiterOptions): Permits {
       limits.window.giveBack();
       wakeLater(now);
     },
-    recordSentAt: (takenAt, time) => limits?.window.moveLatest(takenAt, time),
+    recordSentAt(takenAt, sentAt) {
+      const isCold = coldLeft > 0;
+      if (isCold) coldLeft -= 1;
+      if (limits === undefined) return;
+      if (isCold) limits.window.moveLatest(takenAt, clock.now());
+      else if (sentAt !== undefined && sentAt - takenAt > heldUpMs) {
+        limits.window.moveLatest(takenAt, sentAt);
+      }
+    },
     whenAvailable(callback) {
       const now = clock.now();
       setWaiter(now, isClosed ? undefined : callback);

@@ -1,54 +1,41 @@
 import { LinkedList, type Linked } from "./linked-list.ts";
 import type { Waiter } from "./waiter.ts";
 
-/** The calls of one caller that wait in one class, oldest first. */
-class Flow implements Linked<Flow> {
-  previous: Flow | undefined;
-  next: Flow | undefined;
-  readonly caller: string;
-  readonly waiters = new LinkedList<Waiter>();
-  /** Whether it has not been served since it began to wait. */
-  isNew = true;
-
-  constructor(caller: string) {
-    this.caller = caller;
-  }
-}
-
 /**
- * What waits in one priority class: served round robin by caller, and in order of arrival for each caller. A caller that
- * was not served lately has its first turn before those who were: who asks seldom does not wait for a whole round of
- * those who ask all the time. It has one such turn per round, so that nobody gains by asking in small portions.
+ * The waiting calls of one priority class. Callers are served round robin, and the calls of one caller in
+ * order of arrival. A caller that was not served recently gets its first turn before the others, so that
+ * it does not wait for a whole round of the busy callers. It gets one such turn per round, so that
+ * sending calls in small portions gains nothing (new and old flows, RFC 8290).
  */
 export interface FairQueue {
-  /** Calls that wait. */
+  /** The number of waiting calls. */
   readonly size: number;
-  /** Calls that are served before the next one that is added for a caller, or before its oldest one. */
+  /** How many calls are served before a call of this caller that is added at that place. */
   ahead(caller: string, place: "head" | "tail"): number;
-  /** Adds a call behind those of its caller, or before them. */
+  /** Adds a call behind (`tail`) or before (`head`) the other calls of its caller. */
   add(waiter: Waiter, place: "head" | "tail"): void;
-  /** Takes out a call that waits. */
+  /** Removes a waiting call. */
   remove(waiter: Waiter): void;
-  /** Whose turn it is. */
+  /** The call that is served next. */
   next(): Waiter | undefined;
-  /** Takes out the call whose turn it is; its caller's next turn comes after that of all others. */
+  /** Removes the call that is served next. Its caller goes to the end of the round. */
   take(): void;
-  /** The newest call of the caller that has most waiting. */
+  /** The newest call of the caller with the most waiting calls. */
   newestOfLargestFlow(): Waiter | undefined;
   /** The newest call of a caller. */
   newestOf(caller: string): Waiter | undefined;
-  /** All that wait, in no particular order. A snapshot. */
+  /** A snapshot of all waiting calls, in no particular order. */
   all(): Waiter[];
 }
 
-/** An empty queue. */
+/** Creates an empty queue. */
 export function createFairQueue(): FairQueue {
   const flows = new Map<string, Flow>();
   const newFlows = new LinkedList<Flow>();
-  /** Those that were served. Who has no call left keeps the place until its turn comes. */
+  /** Flows that were served. A flow without calls keeps its place until its turn comes. */
   const oldFlows = new LinkedList<Flow>();
   let size = 0;
-  /** Lines with a call. */
+  /** Flows with a waiting call. */
   let callers = 0;
 
   const flowOf = (caller: string): Flow => {
@@ -70,14 +57,14 @@ export function createFairQueue(): FairQueue {
     if (flow.waiters.size > 0) return;
     callers -= 1;
     if (flow.isNew) drop(flow);
-    // Nobody is left to be fair to.
+    // Without waiting calls there is no order to keep.
     else if (size === 0) while (oldFlows.first !== undefined) drop(oldFlows.first);
   };
   const current = (): Flow | undefined => {
     if (newFlows.first !== undefined) return newFlows.first;
     for (let flow = oldFlows.first; flow !== undefined; flow = oldFlows.first) {
       if (flow.waiters.size > 0) return flow;
-      // Its turn has come, and it has nothing to send.
+      // The turn of the flow has come, and it has no call.
       drop(flow);
     }
     return undefined;
@@ -93,7 +80,7 @@ export function createFairQueue(): FairQueue {
       const own = flow.waiters.size;
       const before = place === "head" ? 0 : own;
       const others = callers - (own > 0 ? 1 : 0);
-      // Each other caller has a turn for each turn of this one, as long as it has calls waiting.
+      // Each other caller with waiting calls has one turn for each turn of this caller.
       return Math.min(size, before + (before + 1) * others);
     },
     add(waiter, place) {
@@ -133,4 +120,18 @@ export function createFairQueue(): FairQueue {
       return waiters;
     },
   };
+}
+
+/** The waiting calls of one caller in one class, oldest first. */
+class Flow implements Linked<Flow> {
+  previous: Flow | undefined;
+  next: Flow | undefined;
+  readonly caller: string;
+  readonly waiters = new LinkedList<Waiter>();
+  /** Whether no call of this flow has been served yet. */
+  isNew = true;
+
+  constructor(caller: string) {
+    this.caller = caller;
+  }
 }

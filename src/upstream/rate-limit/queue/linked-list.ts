@@ -1,10 +1,10 @@
-/** What a `LinkedList` links. An item is in one list at a time. */
+/** An item of a `LinkedList`. It is in one list at a time. */
 export interface Linked<T> {
   previous: T | undefined;
   next: T | undefined;
 }
 
-/** A doubly linked list of items that carry their own links, so that any of them leaves in constant time. */
+/** A doubly linked list. The items carry their links, so that any item is removed in constant time. */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;
   #last: T | undefined;
@@ -38,7 +38,7 @@ export class LinkedList<T extends Linked<T>> {
     this.#size += 1;
   }
 
-  /** Takes an item out. It has to be in this list. */
+  /** Removes an item, which must be in this list. */
   remove(item: T): void {
     if (item.previous === undefined) this.#first = item.next;
     else item.previous.next = item.next;

@@ -1,31 +1,32 @@
-/** How many calls may wait, and how long that takes. */
+/** How many calls may wait, and how long they wait. */
 import type { Clock } from "../../../platform/clock.ts";
 import type { Permits } from "../permits/permits.ts";
 
-/** How much may wait. */
+/** The configured bounds of a queue. */
 export interface QueueBounds {
-  /** Calls of all callers. Default 2,048. */
+  /** Most waiting calls. Default 2,048. */
   readonly calls: number;
-  /** Calls of all callers, as milliseconds of work at the present rate; the lesser of the two holds. Default 2,000. */
+  /** Most waiting calls as milliseconds of the present rate; the lower of both holds. Default 2,000. */
   readonly workMs: number;
-  /** The part of these that one caller may have, in percent. Default 60. */
+  /** The part of these that one caller may use, in percent. Default 60. */
   readonly callerPercent: number;
 }
 
-/** What is left to reckon with by whoever lets calls wait. */
+/** The bounds of a queue at its present rate. */
 export interface QueueLimits {
-  /** Calls that may wait at present; 1 or more. */
+  /** Most calls that may wait at present; 1 or more. */
   capacity(): number;
-  /** Milliseconds until the last of so many calls that wait has its turn. */
+  /** Milliseconds until this many waiting calls have their permits. */
   delayMs(turns: number): number;
 }
 
-/** Until what is due is there, in milliseconds. */
+/** The time until the group grants the rate that is due, in milliseconds. */
 const dueInMs = 1_000;
 
 /**
- * Reckons with the permits' rate, or with `duePerSecond`, which is there within about a second if calls wait, where that is more: who
- * was idle and shares a quota with others has a small part of it, and must not refuse the first calls for that.
+ * Sizes the queue by the larger of the current rate and `duePerSecond`, the rate that this replica will
+ * be granted within about a second while calls wait. An idle replica holds a small lease and must not
+ * reject its first burst because of it.
  */
 export function createQueueLimits(
   permits: Pick<Permits, "rate" | "delayMs" | "pausedUntil">,

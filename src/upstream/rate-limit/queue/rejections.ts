@@ -1,9 +1,10 @@
+/** The errors with which a call leaves the queue, or is not queued. */
 import type { CallEnd } from "../../../platform/call-signal.ts";
-import { UpstreamError } from "../../error.ts";
+import { UpstreamError, type UpstreamErrorCode, type UpstreamErrorFacts } from "../../error.ts";
 
 /**
- * Why a call got no permit. `EVICTED` had to leave its place to a call of a higher class, and `FLUSHED` was told what the one
- * who flushed had to say; both are errors of other codes. The others are the codes of the errors.
+ * Why a call got no permit. The reason is the code of the error, with two exceptions: an `EVICTED` call
+ * made room for a call of a higher class, and a `FLUSHED` call got the error of the caller of `flush`.
  */
 export type ShedReason =
   | "CALLER_LIMIT"
@@ -15,42 +16,46 @@ export type ShedReason =
   | "FLUSHED"
   | "SHUTDOWN";
 
-const notTaken = "nothing was sent";
+/** A rejected call. */
+export interface Rejection {
+  /** The reason for the metrics. */
+  readonly reason: ShedReason;
+  readonly error: UpstreamError;
+}
+
+type RejectionCode = ShedReason & UpstreamErrorCode;
 
 const endings = {
-  cancelled: () =>
-    new UpstreamError("CANCELLED", `the call was cancelled in the queue; ${notTaken}`),
-  deadline: () =>
-    new UpstreamError("DEADLINE_IN_QUEUE", `the deadline passed in the queue; ${notTaken}`),
-  shutdown: () => new UpstreamError("SHUTDOWN", `the queue was closed; ${notTaken}`),
-} as const satisfies Record<CallEnd, () => UpstreamError>;
+  cancelled: ["CANCELLED", "the call was cancelled in the queue; nothing was sent"],
+  deadline: ["DEADLINE_IN_QUEUE", "the deadline passed in the queue; nothing was sent"],
+  shutdown: ["SHUTDOWN", "the queue was closed; nothing was sent"],
+} as const satisfies Record<CallEnd, readonly [RejectionCode, string]>;
 
-const endReasons = {
-  cancelled: "CANCELLED",
-  deadline: "DEADLINE_IN_QUEUE",
-  shutdown: "SHUTDOWN",
-} as const satisfies Record<CallEnd, ShedReason>;
+const reject = (
+  reason: RejectionCode,
+  message: string,
+  facts?: Pick<UpstreamErrorFacts, "retryAfterMs" | "minimumMs">,
+): Rejection => ({ reason, error: new UpstreamError(reason, message, facts) });
 
-/** The reason that a call which ended is counted under. */
-export const shedReasonOf = (end: CallEnd): ShedReason => endReasons[end];
-
-/** A delay as a caller is told: whole milliseconds, none if there is none. */
+/** Whole milliseconds, as `retryAfterMs` has them; `undefined` for no wait. */
 const wholeMs = (ms: number): number | undefined => (ms > 0 ? Math.ceil(ms) : undefined);
 
-/** The errors with which a call leaves the queue, or is not let in. Waits in milliseconds, as estimated. */
+/** The rejections. `turnMs` is the estimated wait for a permit, in milliseconds. */
 export const rejections = {
-  ended: (end: CallEnd): UpstreamError => endings[end](),
-  callerLimit: (turnMs: number): UpstreamError =>
-    new UpstreamError("CALLER_LIMIT", "the caller has too many calls waiting", {
+  /** The call ended before it got a permit. */
+  ended(end: CallEnd): Rejection {
+    const [reason, message] = endings[end];
+    return reject(reason, message);
+  },
+  callerLimit: (turnMs: number): Rejection =>
+    reject("CALLER_LIMIT", "the caller has too many calls waiting", {
       retryAfterMs: wholeMs(turnMs),
     }),
-  overloaded: (turnMs: number): UpstreamError =>
-    new UpstreamError("OVERLOADED", "too many calls are waiting", {
-      retryAfterMs: wholeMs(turnMs),
-    }),
-  /** `serviceMs`: what an exchange takes after the wait. */
-  tooShort: (turnMs: number, serviceMs: number): UpstreamError =>
-    new UpstreamError("DEADLINE_TOO_SHORT", `the call would not end in time; ${notTaken}`, {
+  overloaded: (turnMs: number): Rejection =>
+    reject("OVERLOADED", "too many calls are waiting", { retryAfterMs: wholeMs(turnMs) }),
+  /** `serviceMs`: the estimated time of the exchange after the wait. */
+  tooShort: (turnMs: number, serviceMs: number): Rejection =>
+    reject("DEADLINE_TOO_SHORT", "the call would miss its deadline; nothing was sent", {
       retryAfterMs: wholeMs(turnMs),
       minimumMs: Math.ceil(turnMs + serviceMs),
     }),

@@ -2,13 +2,16 @@ import type { UpstreamError } from "../../error.ts";
 import type { UpstreamCall } from "../../layer.ts";
 import type { Linked } from "./linked-list.ts";
 
-/** How the wait of a call ends. */
+/** Settles the promise of a waiting call. */
 export interface Settle {
   resolve(): void;
   reject(error: UpstreamError): void;
 }
 
-/** A waiting call. Listens to the call's signal itself, which saves a closure and a timer per call. */
+/**
+ * A call that waits for a permit. It is itself the listener on the call's signal, which saves a closure
+ * and a timer per call.
+ */
 export class Waiter implements Linked<Waiter> {
   previous: Waiter | undefined;
   next: Waiter | undefined;
@@ -27,18 +30,18 @@ export class Waiter implements Linked<Waiter> {
     call.signal.addEventListener("abort", this, { once: true });
   }
 
-  /** What the signal calls on a listener that is an object. */
+  /** Called by the signal: a listener may be an object. */
   handleEvent(): void {
     this.#onEnd(this);
   }
 
-  /** Ends the wait with a permit. */
+  /** Resolves the wait: the call has a permit. */
   grant(): void {
     this.call.signal.removeEventListener("abort", this);
     this.#settle.resolve();
   }
 
-  /** Ends the wait without one. */
+  /** Rejects the wait. */
   reject(error: UpstreamError): void {
     this.call.signal.removeEventListener("abort", this);
     this.#settle.reject(error);

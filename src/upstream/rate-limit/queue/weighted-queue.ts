@@ -2,53 +2,55 @@ import type { PriorityClass } from "../../../rpc-table.ts";
 import { createFairQueue, type FairQueue } from "./fair-queue.ts";
 import type { Waiter } from "./waiter.ts";
 
-/** How often a class is served while all have calls waiting. */
+/** The weights of the classes: turns per round while all classes have waiting calls. */
 export type ClassWeights = Readonly<Record<PriorityClass, number>>;
 
-/** Everything that waits for the permits of one instance. */
+/** All calls that wait for the permits of one instance. */
 export interface WeightedQueue {
-  /** Calls that wait. */
+  /** The number of waiting calls. */
   readonly size: number;
-  /** Callers with a call that waits, in any class. */
+  /** Callers with a waiting call, in any class. */
   readonly callers: number;
-  /** Calls of a class that wait. */
+  /** Waiting calls of a class. */
   sizeOf(priority: PriorityClass): number;
-  /** Calls of a caller that wait, in any class. */
+  /** Waiting calls of a caller, in any class. */
   sizeOfCaller(caller: string): number;
-  /** How many of those that wait are served before one more call of that caller and class would be, as things stand. */
+  /** How many waiting calls are served before a call that is added now at that place. */
   ahead(priority: PriorityClass, caller: string, place: "head" | "tail"): number;
+  /** Adds a call behind (`tail`) or before (`head`) the other calls of its caller and class. */
   add(waiter: Waiter, place: "head" | "tail"): void;
-  /** Takes out a call that waits. */
+  /** Removes a waiting call. */
   remove(waiter: Waiter): void;
-  /** Whose turn it is. Does not count as the turn. */
+  /** The call that is served next. Changes nothing. */
   next(): Waiter | undefined;
-  /** Takes out the call whose turn it is. */
+  /** Removes the call that is served next, and counts the turn of its class. */
   take(): void;
-  /** The newest call of the caller that has most bulk calls waiting. */
+  /** The newest bulk call of the caller with the most waiting bulk calls. */
   newestBulkOfLargestFlow(): Waiter | undefined;
   /** The newest bulk call of a caller. */
   newestBulkOf(caller: string): Waiter | undefined;
-  /** All that wait, in no particular order. A snapshot. */
+  /** A snapshot of all waiting calls, in no particular order. */
   all(): Waiter[];
 }
 
-/** A class and its standing among the others. */
+/** A class of the smooth weighted round robin. */
 interface WeightedClass {
   readonly queue: FairQueue;
   readonly weight: number;
-  /** Grows by the weight with each turn of any class while calls wait here; the turn goes to the highest. */
-  credit: number;
+  /** Grows by the weight with each turn of any class while calls wait here. The highest is served. */
+  currentWeight: number;
 }
 
 const weightedClass = (weight: number): WeightedClass => ({
   queue: createFairQueue(),
   weight,
-  credit: 0,
+  currentWeight: 0,
 });
 
 /**
- * An empty queue. Classes take turns by smooth weighted round robin: with weights 16, 4 and 1 each class has that many
- * of 21 turns, spread evenly; a class with nothing waiting leaves its turns to the others and saves none up.
+ * Creates an empty queue. Classes are served by smooth weighted round robin: with the weights 16, 4 and 1
+ * each class has that many of 21 turns, evenly spread. A class without waiting calls leaves its turns to
+ * the others and saves none.
  */
 export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
   const classes: Readonly<Record<PriorityClass, WeightedClass>> = {
@@ -56,7 +58,7 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
     management: weightedClass(weights.management),
     bulk: weightedClass(weights.bulk),
   };
-  const turns: readonly WeightedClass[] = [classes.interactive, classes.management, classes.bulk];
+  const entries: readonly WeightedClass[] = [classes.interactive, classes.management, classes.bulk];
   const callers = new Map<string, number>();
   let size = 0;
 
@@ -67,12 +69,16 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
     else callers.delete(caller);
     size += by;
   };
-  /** The class whose turn it is: the earlier one of equals. */
+  /** The class that is served next; of equals the earlier one. */
   const current = (): WeightedClass | undefined => {
     let best: WeightedClass | undefined;
-    for (const turn of turns) {
-      if (turn.queue.size === 0) continue;
-      if (best === undefined || turn.credit + turn.weight > best.credit + best.weight) best = turn;
+    for (const entry of entries) {
+      if (entry.queue.size === 0) continue;
+      if (
+        best === undefined ||
+        entry.currentWeight + entry.weight > best.currentWeight + best.weight
+      )
+        best = entry;
     }
     return best;
   };
@@ -90,9 +96,9 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
       const own = classes[priority];
       const ahead = own.queue.ahead(caller, place);
       let sum = ahead;
-      for (const turn of turns) {
-        if (turn === own) continue;
-        sum += Math.min(turn.queue.size, Math.ceil(((ahead + 1) * turn.weight) / own.weight));
+      for (const entry of entries) {
+        if (entry === own) continue;
+        sum += Math.min(entry.queue.size, Math.ceil(((ahead + 1) * entry.weight) / own.weight));
       }
       return sum;
     },
@@ -101,29 +107,29 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
       count(waiter, 1);
     },
     remove(waiter) {
-      const turn = classes[waiter.call.rpc.priority];
-      turn.queue.remove(waiter);
-      if (turn.queue.size === 0) turn.credit = 0;
+      const entry = classes[waiter.call.rpc.priority];
+      entry.queue.remove(waiter);
+      if (entry.queue.size === 0) entry.currentWeight = 0;
       count(waiter, -1);
     },
     next: () => current()?.queue.next(),
     take() {
-      const turn = current();
-      const waiter = turn?.queue.next();
-      if (turn === undefined || waiter === undefined) return;
-      let spent = 0;
-      for (const each of turns) {
+      const entry = current();
+      const waiter = entry?.queue.next();
+      if (entry === undefined || waiter === undefined) return;
+      let total = 0;
+      for (const each of entries) {
         if (each.queue.size === 0) continue;
-        each.credit += each.weight;
-        spent += each.weight;
+        each.currentWeight += each.weight;
+        total += each.weight;
       }
-      turn.credit -= spent;
-      turn.queue.take();
-      if (turn.queue.size === 0) turn.credit = 0;
+      entry.currentWeight -= total;
+      entry.queue.take();
+      if (entry.queue.size === 0) entry.currentWeight = 0;
       count(waiter, -1);
     },
     newestBulkOf: (caller) => classes.bulk.queue.newestOf(caller),
     newestBulkOfLargestFlow: () => classes.bulk.queue.newestOfLargestFlow(),
-    all: () => turns.flatMap(({ queue }) => queue.all()),
+    all: () => entries.flatMap(({ queue }) => queue.all()),
   };
 }

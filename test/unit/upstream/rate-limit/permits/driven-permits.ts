@@ -59,7 +59,6 @@ export function createDrivenPermits(clock: Clock, startRate: number, burst = 1):
       spent -= 1;
       arm();
     },
-    recordSentAt() {},
     whenAvailable(callback) {
       waiter = callback;
       arm();

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.ts";
 import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
-import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
+import type { RateLimiter } from "../../../../../src/upstream/rate-limit/permits/rate-limiter.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-const limiter = (rate: number, guardMs?: number): Permits =>
+const limiter = (rate: number, guardMs?: number): RateLimiter =>
   createRateLimiter({ clock: systemClock, rate, guardMs });
 
 describe("the rate limiter", () => {
