@@ -91,7 +91,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
-    // `selectInstance` rejects every other alias.
+    // `select-instance` rejects every other alias.
     if (instance === undefined) throw new Error(`no instance ${context.instance}`);
     return instance;
   };
@@ -113,12 +113,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],
     interceptors: inOrder({
-      limitMetadata: limitMetadata({
+      "limit-metadata": limitMetadata({
         maxBytes: config.limits.maxMetadataBytes,
         maxEntries: config.limits.maxMetadataEntries,
       }),
       authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
-      selectInstance: createSelectInstance({
+      "select-instance": createSelectInstance({
         aliases: [...instances.keys()],
         defaultAlias: config.defaultInstance,
       }),

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import type { CallContext } from "../../src/grpc/call/call-context.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 
-/** A context as the inbound side builds it, for tests that start behind it. */
+/** A context as the inbound side creates it, for tests of what comes after it. */
 export function callContext(method: string, overrides: Partial<CallContext> = {}): CallContext {
   const rpc = rpcTable.find((row) => row.method === method);
   if (rpc === undefined) throw new Error(`no such RPC: ${method}`);

@@ -1,28 +1,28 @@
 import http2 from "node:http2";
 
-/** What came back for one request, as it stood on the wire. */
+/** The response to one request, as on the wire. */
 export interface RawAnswer {
-  /** Headers and trailers in one. */
+  /** Headers and trailers together. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** A gRPC client that sends what it is told, also what no gRPC library would. */
+/** A gRPC client that can also send requests that no gRPC library would send. */
 export interface RawGrpc extends AsyncDisposable {
   call(
     path: string,
     options: {
       readonly headers?: Readonly<Record<string, string | string[]>>;
-      /** Sent as it is; none leaves the request without any message. */
+      /** Sent unchanged. Without it the request has no message. */
       readonly body?: Buffer | undefined;
       readonly authority?: string;
     },
   ): Promise<RawAnswer>;
-  /** Whether the connection is still there. */
+  /** Whether the connection is open. */
   readonly isOpen: boolean;
 }
 
-/** One gRPC frame around a message. */
+/** One gRPC frame with a message. */
 export function frame(message: Buffer, isCompressed = false): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt8(isCompressed ? 1 : 0, 0);

@@ -17,7 +17,7 @@ import { startServer } from "../../src/grpc/server/server.ts";
 import type { GatewayServer, StartServerOptions } from "../../src/grpc/server/server.ts";
 import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 
-/** A server of which `CountKeys` alone answers, with what its tests look at. */
+/** A server that implements only `CountKeys`, with what tests read. */
 export interface TestServer extends AsyncDisposable {
   readonly server: GatewayServer;
   readonly activeCalls: ActiveCalls;
@@ -116,22 +116,22 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-/** How a gRPC client names an address. */
+/** An address as the target of a gRPC client. */
 export function targetOf(address: ListenAddress | undefined): string {
   if (address === undefined) throw new Error("no such address");
   return address.kind === "unix" ? `unix:${address.path}` : `${address.host}:${address.port}`;
 }
 
-/** What a caller sees of one call. */
+/** The result of one call, as its caller sees it. */
 export interface Seen {
   readonly code: grpc.status;
   readonly text: string;
   readonly totalSize: number | undefined;
-  /** `ErrorInfo.reason`; absent if the status is not the gateway's. */
+  /** `ErrorInfo.reason`; `undefined` if the status is not from the gateway. */
   readonly reason: string | undefined;
 }
 
-/** Calls `CountKeys` and resolves with what came back, whether it failed or not. */
+/** Calls `CountKeys` and resolves with its result, also if it failed. */
 export function countKeys(client: KeysServiceClient): Promise<Seen> {
   return new Promise((resolve) => {
     client.countKeys(

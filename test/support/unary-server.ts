@@ -17,12 +17,12 @@ import { createRawCallInterceptor } from "../../src/grpc/server/raw-call-interce
 import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
 import { eventually } from "./eventually.ts";
 
-/** The methods that such a server serves. */
+/** The methods of the server. */
 export const keys = KeysServiceService;
 
 export type KeysHandlers = HandlersOf<typeof KeysServiceService>;
 
-/** A gRPC server on a port of its own whose handlers are given, with everything that happened to its calls. */
+/** A gRPC server with the given handlers on its own port, and a record of its calls. */
 export interface UnaryServer extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
@@ -124,7 +124,7 @@ export async function startUnaryServer(
   };
 }
 
-/** What a caller sees of one call. */
+/** The result of one call, as its caller sees it. */
 export interface Seen<Res> {
   readonly response: Res | undefined;
   readonly error: grpc.ServiceError | undefined;
@@ -146,7 +146,7 @@ interface CallSettings {
   readonly onCall?: (call: grpc.ClientUnaryCall) => void;
 }
 
-/** Makes one call and resolves with everything that came back, whether it failed or not. */
+/** Makes one call and resolves with its result, also if it failed. */
 export function call<Req, Res>(
   client: grpc.Client,
   method: Method<Req, Res>,
@@ -174,7 +174,7 @@ export function call<Req, Res>(
     );
     made.on("metadata", (headers) => (initial = headers));
     made.on("status", ({ code, metadata: trailers }) =>
-      // The callback of an answer comes in the same turn as its status, but after it.
+      // grpc-js runs the callback in the same turn as the status event, but after it.
       setImmediate(() => resolve({ response, error, code, initial, trailers })),
     );
     settings.onCall?.(made);

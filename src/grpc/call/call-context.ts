@@ -40,7 +40,7 @@ export interface CallContext {
    */
   readonly caller: string;
   /**
-   * Alias of the configured instance that the call is for. Written by the `selectInstance`
+   * Alias of the configured instance that the call is for. Written by the `select-instance`
    * interceptor; empty before.
    */
   readonly instance: string;

@@ -33,19 +33,19 @@ export type Interceptor = <Req, Res>(
 /**
  * Names of the gateway's interceptors, the outermost first. The order is part of the design:
  * metadata is limited before anything reads it, and authorization needs the caller and the instance
- * that `authenticate` and `selectInstance` write into the context.
+ * that `authenticate` and `select-instance` write into the context.
  */
-export const inboundOrder = [
-  "limitMetadata",
+export const inboundInterceptors = [
+  "limit-metadata",
   "authenticate",
-  "selectInstance",
+  "select-instance",
   "authorize",
 ] as const;
 
-/** Puts the gateway's interceptors in the order of `inboundOrder`. */
+/** Puts the gateway's interceptors in the order of `inboundInterceptors`. */
 export const inOrder = (
-  interceptors: Readonly<Record<(typeof inboundOrder)[number], Interceptor>>,
-): readonly Interceptor[] => inboundOrder.map((name) => interceptors[name]);
+  interceptors: Readonly<Record<(typeof inboundInterceptors)[number], Interceptor>>,
+): readonly Interceptor[] => inboundInterceptors.map((name) => interceptors[name]);
 
 /** Combines interceptors into one; the first is the outermost. */
 export const chain =

@@ -67,7 +67,7 @@ export function createDrain(options: DrainOptions): Drain {
     await settlesWithin(clock, options.graceMs, Promise.race([closed, hurried]));
 
     if (!isClosed) {
-      logger.warn({ calls: activeCalls.count }, "ending what is still in flight");
+      logger.warn({ calls: activeCalls.count }, "ending active calls");
       activeCalls.cancelAll("shutdown");
       await settlesWithin(clock, flushMs, closed);
       server.forceShutdown();

@@ -1,4 +1,4 @@
-/** Runs the comparison in a repository of its own, whose history is made here. */
+/** Runs the comparison in a temporary repository with a history for the test. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { repositoryRoot } from "../../../scripts/run.ts";
 
-// Each test starts half a dozen programs.
+// Each test starts about six programs.
 vi.setConfig({ testTimeout: 60_000 });
 
 let root = "";

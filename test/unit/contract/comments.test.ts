@@ -1,4 +1,7 @@
-/** The comments of the contract are its reference: what they state must be there, and must agree with what is done. */
+/**
+ * The comments of the contract are its reference documentation: they are complete and agree with
+ * the code.
+ */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
@@ -16,7 +19,7 @@ const comments = new Map(contract.files.flatMap((file) => [...commentsOf(file)])
 /** The comment above a declaration as one line of text. */
 const commentOf = ({ proto }: { readonly proto: object }): string => comments.get(proto) ?? "";
 
-/** Words in capitals, such as `NOT_FOUND` and `KEY_DELETED`, outside of code. */
+/** Words in capitals outside code, such as `NOT_FOUND` and `KEY_DELETED`. */
 const capitalsIn = (comment: string): string[] =>
   comment.replace(/`[^`]*`/g, "").match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\b[A-Z]{5,}\b/g) ?? [];
 

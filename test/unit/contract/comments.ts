@@ -1,11 +1,12 @@
 import type { DescFile } from "@bufbuild/protobuf";
 
-/** The object behind a declaration; the same one in the registry and in its file. */
+/** The object of a declaration; it is identical in the registry and in its file. */
 type Declared = object;
 
 /**
- * Leading comments of a file's declarations, each as one line. A location names its declaration by a path of field
- * numbers and indexes through `FileDescriptorProto` (`google.protobuf.SourceCodeInfo.Location`).
+ * Leading comments of a file's declarations, each as one line. A location identifies its
+ * declaration by a path of field numbers and indexes through `FileDescriptorProto`
+ * (`google.protobuf.SourceCodeInfo.Location`).
  */
 export function commentsOf(file: DescFile): ReadonlyMap<Declared, string> {
   const texts = new Map(

@@ -10,7 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
-/** Everything that the `keyprotect.*` packages declare. */
+/** All declarations of the `keyprotect.*` packages. */
 export interface Contract {
   readonly files: readonly DescFile[];
   readonly services: readonly DescService[];
@@ -39,5 +39,5 @@ export function readContract(descriptorSet: Uint8Array): Contract {
 /** The gRPC path of a method. */
 export const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
 
-/** Name of a field for a test's output, such as `keyprotect.v1.Key.id`. */
+/** Name of a field for test output, such as `keyprotect.v1.Key.id`. */
 export const nameOf = (field: DescField): string => `${field.parent.typeName}.${field.name}`;

@@ -7,7 +7,7 @@ const { enums } = readContract(Buffer.from(descriptorSet, "base64"));
 const declared = enums.find((type) => type.typeName === "keyprotect.v1.ErrorReason");
 const prefix = "ERROR_REASON_";
 
-/** The names as they stand in `ErrorInfo.reason`. */
+/** The values of `ErrorInfo.reason`. */
 const reasons = (declared?.values ?? [])
   .filter((value) => value.number !== 0)
   .map((value) => value.name.slice(prefix.length));
@@ -18,7 +18,7 @@ test("ErrorReason has 49 values with the numbers 1 to 49", () => {
   expect(new Set(reasons).size).toBe(49);
 });
 
-// google.rpc.ErrorInfo.reason states this form.
+// The comment of google.rpc.ErrorInfo.reason requires this form.
 test.each(reasons)("%s has the form of an ErrorInfo reason", (reason) => {
   expect(reason).toMatch(/^[A-Z][A-Z0-9_]+[A-Z0-9]$/);
   expect(reason.length).toBeLessThanOrEqual(63);

@@ -35,7 +35,7 @@ test("every RPC has a request and a response of its own", () => {
   }
 });
 
-// A new field of bytes belongs to one of these two tests: whether it is secret has to be decided.
+// A new bytes field belongs in one of these two tests: its author decides whether it is secret.
 test("every field with plaintext, key material or an import secret is redacted", () => {
   expect(bytesFields.filter(isRedacted).map(nameOf).toSorted()).toEqual([
     "keyprotect.v1.CreateKeyRequest.key_material",
@@ -79,7 +79,7 @@ test("only a redacted bytes field is named after a secret", () => {
   }
 });
 
-// JavaScript has no safe number for them.
+// JavaScript numbers cannot hold all of their values.
 test("no field is a 64-bit integer", () => {
   const wide = new Set<ScalarType | undefined>([
     ScalarType.INT64,

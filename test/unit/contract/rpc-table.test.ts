@@ -73,7 +73,8 @@ test("rpcOf throws for an RPC without a row and names it", () => {
   expect(() => rpcOf("/keyprotect.v1.KeysService/RestoreKey")).toThrow("RestoreKey");
 });
 
-// Connect clients may send these as HTTP GET with the request in the URL, where it reaches access logs and caches.
+// Connect clients may send such RPCs as HTTP GET with the request in the URL, which access logs and
+// caches store.
 test("no RPC whose messages carry a secret claims to have no side effects", () => {
   const disclosing = contract.methods.filter((method) =>
     [...method.input.fields, ...method.output.fields].some(

@@ -1,18 +1,18 @@
-/** What a call leaves behind costs nothing but a small collection of garbage, as long as nothing older refers to it. */
+/** Memory of a call that was removed is freed by minor garbage collections. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { createActiveCalls, type ActiveCall } from "../../../../src/grpc/call/active-calls.ts";
 
 setFlagsFromString("--expose-gc");
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the flag puts there
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the function that --expose-gc adds
 const collect = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void;
 
-/** Words that each call holds, of eight bytes. */
+/** Number of 8-byte words that each call holds. */
 const payloadWords = 512;
 const calls = 10_000;
 
-/** Bytes per call that small collections leave, of so many calls that are let go of one after the other. */
+/** Bytes per call that minor collections leave after many calls were added and removed in turn. */
 function keptBytes(come: (payload: readonly number[]) => void): number {
   const comeAll = (count: number): void => {
     for (let each = 1; each <= count; each++) {

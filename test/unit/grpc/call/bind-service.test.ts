@@ -15,7 +15,7 @@ const handlers: PolicyHandlers = { getKeyPolicies: answers, replaceKeyPolicies: 
 const neverCalled = () => Promise.reject(new Error("not called"));
 const same = (bytes: Buffer): Buffer => bytes;
 
-/** Remembers which rows were bound. */
+/** Records which rows were bound. */
 function recorder(): { readonly unary: Unary; readonly bound: string[] } {
   const bound: string[] = [];
   return {
@@ -92,10 +92,10 @@ test("the frame of a request is zeroed after decoding, and the decoded request i
   );
   const message = createKeyRequest(Buffer.from("material"));
   const bytes = Buffer.from(CreateKeyRequest.encode(message).finish());
-  const around = Buffer.concat([Buffer.from("<"), bytes, Buffer.from(">")]);
-  const decoded = definition["createKey"]?.requestDeserialize(around.subarray(1, -1));
+  const allocation = Buffer.concat([Buffer.from("<"), bytes, Buffer.from(">")]);
+  const decoded = definition["createKey"]?.requestDeserialize(allocation.subarray(1, -1));
   expect(decoded).toEqual(message);
-  expect(around.toString("latin1")).toBe(`<${"\0".repeat(bytes.length)}>`);
+  expect(allocation.toString("latin1")).toBe(`<${"\0".repeat(bytes.length)}>`);
 
   const broken = Buffer.from([0x0a, 0xff, 0x41, 0x42]);
   expect(() => definition["createKey"]?.requestDeserialize(broken)).toThrow();

@@ -5,7 +5,7 @@ import type { PeerCall } from "../../../../src/grpc/call/peer.ts";
 const options = { requiresClientCertificate: true, trustDomains: ["prod.example"] };
 const api = "spiffe://prod.example/ns/a";
 
-/** A call as grpc-js shapes it, as far as the reader looks. */
+/** The part of a grpc-js call that the reader uses. */
 class FakeCall implements PeerCall {
   readonly call: unknown;
   asked = 0;

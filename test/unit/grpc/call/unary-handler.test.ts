@@ -107,7 +107,7 @@ test.each([
       throw new Error("db.internal:5432 password=hunter2");
     },
   ],
-  // oxlint-disable-next-line prefer-promise-reject-errors -- just that is the case
+  // oxlint-disable-next-line prefer-promise-reject-errors -- the test needs a rejection with a value that is not an Error
   ["rejects with nothing", () => Promise.reject(undefined)],
 ])("a handler that %s with a foreign error is answered with a fixed text", async (_, countKeys) => {
   await using server = await startUnaryServer({ countKeys });
@@ -242,7 +242,7 @@ test("the deadline of the context is a margin before the caller's", async () => 
     { clock },
   );
   const { client } = server;
-  // The driven clock stands still, so that the time the call takes on its way does not count.
+  // The driven clock does not advance, so the transit time of the call does not count.
   await callRpc(client, keys.countKeys, {}, { timeoutMs: 2_000 });
   await callRpc(client, keys.countKeys, {}, { timeoutMs: 600_000 });
   expect(deadlines[0]).toBeGreaterThan(1_800);
@@ -376,14 +376,14 @@ test("a foreign error after the answer is logged and has no other effect", async
 
 test("a failing signal listener is logged and does not keep other listeners from running", async () => {
   const clock = drivenNow();
-  const told: unknown[] = [];
+  const reasons: unknown[] = [];
   await using server = await startUnaryServer(
     {
       countKeys: (_, { signal }) => {
         signal.addEventListener("abort", () => {
           throw new TypeError("listener");
         });
-        signal.addEventListener("abort", () => told.push(signal.reason));
+        signal.addEventListener("abort", () => reasons.push(signal.reason));
         return never();
       },
     },
@@ -394,7 +394,7 @@ test("a failing signal listener is logged and does not keep other listeners from
   await eventually(() => server.activeCalls.count === 1);
   await clock.advance(15_000);
   expect((await answer).code).toBe(status.DEADLINE_EXCEEDED);
-  expect(told).toEqual([new CallEnded("deadline")]);
+  expect(reasons).toEqual([new CallEnded("deadline")]);
   expect(server.lines).toMatchObject([{ level: 50, err: { type: "TypeError" } }]);
   expect(server.activeCalls.count).toBe(0);
 });

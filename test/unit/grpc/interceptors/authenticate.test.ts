@@ -5,7 +5,7 @@ import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { createAuthenticate } from "../../../../src/grpc/interceptors/authenticate.ts";
 import { callContext } from "../../../support/call-context.ts";
 
-/** The context that the handler behind the interceptor gets. */
+/** The context as the handler behind the interceptor receives it. */
 async function authenticated(overrides: Partial<CallContext>, isTls = false): Promise<CallContext> {
   const handler = createAuthenticate({ isTls })((_request: undefined, context) =>
     Promise.resolve(context),

@@ -6,7 +6,7 @@ import { callContext } from "../../../support/call-context.ts";
 
 const limits = { maxBytes: 1_000, maxEntries: 4 };
 
-/** Whether a call with the given metadata gets through; rejects with anything but the expected refusal. */
+/** Whether a call with the given metadata is accepted. Rejects on any other error. */
 async function isAccepted(metadata: Metadata): Promise<boolean> {
   const handler = limitMetadata(limits)<object, boolean>(() => Promise.resolve(true));
   try {
@@ -34,7 +34,7 @@ test("an entry counts as its name, its value and 32 bytes", async () => {
 });
 
 test("a binary value counts as its base64 text", async () => {
-  // 961 bytes are left for the value; base64 makes four of three.
+  // 961 bytes are left for the value; base64 turns three bytes into four.
   expect(await isAccepted(metadataOf([["key-bin", Buffer.alloc(720)]]))).toBe(true);
   expect(await isAccepted(metadataOf([["key-bin", Buffer.alloc(721)]]))).toBe(false);
 });

@@ -7,7 +7,7 @@ import {
 } from "../../../../src/grpc/server/accept-queue.ts";
 import { nextTurn } from "../../../support/next-turn.ts";
 
-/** Calls that note the order in which they came in. */
+/** Calls that record the order in which they start. */
 function createCalls() {
   const entered: string[] = [];
   return {

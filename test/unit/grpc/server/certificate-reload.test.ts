@@ -59,11 +59,11 @@ const withCertificate = (client: IssuedCertificate): grpc.ChannelCredentials =>
 const withoutCertificate = (): grpc.ChannelCredentials =>
   grpc.credentials.createSsl(Buffer.from(servers.cert));
 
-/** What a call with a client certificate for these URIs sees. */
+/** The result of a call with a client certificate for these URIs. */
 const seenBy = (fixture: TestServer, ...uris: string[]) =>
   countKeys(fixture.newClient(withCertificate(clients.issue({ uris }))));
 
-/** Opens a TLS connection and gives the serial number of the server's certificate. */
+/** Opens a TLS connection and returns the serial number of the server's certificate. */
 async function serialNumber(fixture: TestServer, options: ConnectionOptions = {}): Promise<string> {
   const { key, cert } = clients.issue({ uris: [api] });
   const port = Number(fixture.target.split(":").at(-1));
@@ -106,7 +106,7 @@ test("all calls of a connection have the same caller, and another connection has
 
 test("the certificate of a connection is read once, however many calls it makes", async () => {
   await using fixture = await start({
-    // Wraps each call once more, as the interceptors of the gateway do.
+    // Wraps each call, as the interceptors of the gateway do.
     interceptors: [(_method, call) => new grpc.ServerInterceptingCall(call)],
   });
   const client = fixture.newClient(withCertificate(clients.issue({ uris: [api] })));
@@ -403,10 +403,10 @@ test("the files are not polled after the server has stopped", async () => {
   expect(clock.pending).toBe(0);
 });
 
-/** Lets one poll happen, with the file system work that it does. */
+/** Runs one poll, including its file system work. */
 async function pollOnce(clock: ReturnType<typeof createDrivenClock>): Promise<void> {
   await clock.advance(pollMs);
-  // The next poll is set when this one is through.
+  // The next poll is scheduled when this one has ended.
   await expect.poll(() => clock.pending, { interval: 1 }).toBe(1);
 }
 

@@ -9,11 +9,11 @@ import type { TestServer, TestServerOptions } from "../../../support/test-server
 interface Draining extends AsyncDisposable {
   readonly fixture: TestServer;
   readonly clock: DrivenClock;
-  /** Lets the calls in flight answer. */
+  /** Lets the active calls answer. */
   release(): void;
 }
 
-/** A server with 5 s of delay and 25 s of grace, whose calls wait until they are released or aborted. */
+/** A server with 5 s delay and 25 s grace period; its calls wait until released or aborted. */
 async function start(options: TestServerOptions = {}): Promise<Draining> {
   const clock = createDrivenClock();
   const waiting: (() => void)[] = [];
@@ -230,7 +230,7 @@ test("the log reports the start of the shutdown, the ended calls, and its comple
   expect(lines.map((line) => line["msg"])).toEqual([
     "serving gRPC",
     "draining",
-    "ending what is still in flight",
+    "ending active calls",
     "drained",
   ]);
   expect(lines[2]).toMatchObject({ calls: 1, level: 40 });

@@ -222,7 +222,7 @@ test("a watcher that did not read receives only the newest status", async () => 
   fixture.health.shutdown();
   await watch.ended;
 
-  // What fits into the buffers on the way had been sent; what came after that was skipped.
+  // The statuses that fit into the buffers had been sent; later ones were skipped.
   expect(watch.seen.length).toBeLessThan(changes / 2);
   expect(watch.seen.at(-1)).toBe("NOT_SERVING");
   const repeated = watch.seen.filter((status, index) => status === watch.seen[index - 1]);

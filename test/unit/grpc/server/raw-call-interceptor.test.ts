@@ -1,4 +1,6 @@
-/** The statuses of calls that broke on the wire are in `wire-traps.test.ts`; here is what is counted and what is not. */
+/**
+ * Which calls are counted as ended by grpc-js, and their details; for statuses see `wire-traps`.
+ */
 import * as grpc from "@grpc/grpc-js";
 import { mkdtemp, rm } from "node:fs/promises";
 import http2 from "node:http2";
@@ -18,7 +20,7 @@ import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.t
 
 const { status } = grpc;
 
-/** What an answer of nothing but a status says. */
+/** The status and `ErrorInfo` of a response without a message. */
 function errorInfoOf(answer: http2.IncomingHttpHeaders) {
   const metadata = grpc.Metadata.fromHttp2Headers(answer);
   const error = Object.assign(new Error("status"), { code: status.UNKNOWN, details: "", metadata });
@@ -54,12 +56,12 @@ test("calls that reach their handler are not counted, however they end", async (
     },
   );
   await eventually(() => server.outcomes.length === 3);
-  // Any event of these calls that is still on its way comes before those of a call made now.
+  // Pending events of these calls come before the events of a call made now.
   await callRpc(client, keys.countKeys, {});
   expect(server.endedByLibrary).toEqual([]);
 });
 
-/** Begins a call that has 50 ms and never gets its message. */
+/** Starts a call with a deadline of 50 ms and without a message. */
 const begin = (session: http2.ClientHttp2Session, more: http2.OutgoingHttpHeaders = {}) =>
   session.request({
     ":method": "POST",
@@ -81,7 +83,7 @@ test("a call that waits for its message until the deadline is counted as DEADLIN
   session.destroy();
 });
 
-/** Holds up this process, its timers and its sockets. */
+/** Blocks the event loop. */
 function block(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
@@ -170,7 +172,7 @@ test("a caller that leaves before its message is complete is counted as UNKNOWN"
   await new Promise<void>((resolve) =>
     stream.write(Buffer.from([0, 0, 0, 0, 9, 1]), () => resolve()),
   );
-  // The answer to a ping shows that what was sent before has arrived.
+  // The answer to a ping shows that the earlier frames have arrived.
   await new Promise<void>((resolve) => session.ping(() => resolve()));
   session.destroy();
   await eventually(() => server.endedByLibrary.length === 1);
@@ -196,19 +198,19 @@ test("a call of an unknown method is answered and not counted", async () => {
   expect(server.endedByLibrary).toEqual([]);
 });
 
-/** A call of the library, as far as it is looked at before anything arrives. */
+/** The part of a grpc-js call that is used before anything arrives. */
 const createLibraryCall = () => ({
   getDeadline: () => new Date(Date.now() + 1_000),
   sendStatus: () => {},
 });
 
-// V8 keeps an object with a function of its own until a large collection of garbage.
+// V8 keeps an object with its own function until the next major garbage collection.
 test("calls with a diverted deadline share one function", () => {
   const watch = createRawCallInterceptor({ endedByLibrary: () => {}, clock: { wallNow: () => 0 } });
   const watched = [createLibraryCall(), createLibraryCall()] as const;
   const own = watched.map(({ sendStatus }) => sendStatus);
   for (const call of watched) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a call that has not started, only these two are looked at
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- before a call starts, only these two members are used
     watch(KeysServiceService.countKeys, call as unknown as grpc.ServerInterceptingCallInterface);
   }
   expect(watched[0].sendStatus).not.toBe(own[0]);

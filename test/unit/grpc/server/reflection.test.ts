@@ -36,7 +36,7 @@ interface Stream {
 const start = (): Promise<TestServer> =>
   startTestServer({ reflection: { descriptorSetBase64: descriptorSet } });
 
-/** The client's side of the one method there is, read from the protocol's own files. */
+/** The client of the protocol's only method, from the protocol's own files. */
 function methodOf(version: "v1" | "v1alpha"): MethodDefinition<object, object> {
   const loaded = loadSync(`grpc/reflection/${version}/reflection.proto`, { includeDirs: [protos] });
   const service = loaded[`grpc.reflection.${version}.ServerReflection`];
@@ -82,7 +82,7 @@ test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.Crea
     const { fileDescriptorResponse } = await open(fixture).ask({ fileContainingSymbol: symbol });
 
     const files = fileDescriptorResponse?.fileDescriptorProto ?? [];
-    // Field 1 of a FileDescriptorSet, length-delimited: the files with their imports, as grpcurl puts them together.
+    // Field 1 of a FileDescriptorSet, length-delimited: the files with their imports, as in grpcurl.
     const set = Buffer.concat(
       files.flatMap((file) => [Buffer.from([0x0a]), varint(file.length), file]),
     );
@@ -92,7 +92,7 @@ test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.Crea
   },
 );
 
-// Go's protobuf, and with it grpcurl, takes nothing else; JavaScript's libraries are more tolerant.
+// Go's protobuf, and so grpcurl, accepts nothing else; JavaScript's libraries are more tolerant.
 test.each([...services, "grpc.health.v1.Health"])(
   "reflection describes %s with absolute type names and map entries named after their fields",
   async (symbol) => {

@@ -40,7 +40,7 @@ const exists = (file: string): Promise<boolean> =>
 
 const neverBinds = () => Promise.reject(new Error("bound"));
 
-/** A socket whose process is gone: killed, so that it could not tidy up. */
+/** A stale socket: its process was killed and could not remove it. */
 async function leaveStaleSocket(): Promise<void> {
   const script = `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("bound"))`;
   const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
@@ -94,7 +94,7 @@ test("a socket that another process has placed at the path stays", async () => {
   await once(other, "listening");
   const { ino } = await lstat(path);
 
-  // libuv removes the path of a socket that it closes, whoever has it by now.
+  // libuv removes the path of a socket that it closes, even if another process owns it by then.
   await fixture.server.drain();
   await fixture[Symbol.asyncDispose]();
   const left = await lstat(path).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** What grpc-js does to calls that no well-behaved client makes, and that the gateway outlives it. */
+/** Calls that no well-behaved client makes: how they end, and that the gateway survives them. */
 import * as grpc from "@grpc/grpc-js";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -109,7 +109,7 @@ test.each([
   });
   await using raw = await connectRaw(server.port);
   const answer = await raw.call(countKeys, { headers: { "grpc-timeout": timeout }, body: empty });
-  // The library's own timer may be first: it fires within a millisecond.
+  // The timer of grpc-js may be first: it fires within a millisecond.
   expect(answer.headers["grpc-status"]).toBe("4");
   expect(calls).toBe(0);
 });
@@ -202,8 +202,8 @@ test("many failing calls do not end a long call on the same connection", async (
   const { client } = server;
   const long = callRpc(client, keys.countKeys, {}, { timeoutMs: 60_000 });
   await eventually(() => finish !== undefined);
-  // Node closes a connection after 1,000 resets and 33 more per second: were these calls to expire at the caller, that
-  // would be the end of the long one.
+  // Node closes a connection after 1,000 resets plus 33 per second. If these calls expired at the
+  // caller, their resets would close the connection and end the long call.
   const expiring: Promise<{ code: grpc.status }>[] = [];
   for (let wave = 0; wave < 500; wave += 1) {
     for (let index = 0; index < 4; index += 1) {

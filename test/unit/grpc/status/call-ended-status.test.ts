@@ -19,7 +19,7 @@ const ended = (
 
 const untouched = { attempts: 0 };
 const sent = { attempts: 1 };
-/** Of a call that waits for what another one was sent for. */
+/** A call that waits for the request of an earlier call. */
 const waiting = { attempts: 0, mayHaveBeenExecuted: true };
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
   ["WrapKey", "shutdown", sent, ["SHUTTING_DOWN", false]],
 ] as const)(
   "a %s ended by %s with the attempt log %o has the right reason and mayHaveExecuted",
-  (method, end, attemptLog, told) => {
-    expect(ended(method, end, attemptLog)).toEqual(told);
+  (method, end, attemptLog, expected) => {
+    expect(ended(method, end, attemptLog)).toEqual(expected);
   },
 );

@@ -45,7 +45,7 @@ const decoders = {
 };
 type Details = { [Name in keyof typeof decoders]?: ReturnType<(typeof decoders)[Name]["decode"]> };
 
-/** Decodes the details by type; fails on a type that is there twice. */
+/** Decodes the details by type; fails if a type occurs twice. */
 function decode(bytes: Buffer): { status: Status; details: Details; names: string[] } {
   const decoded = Status.decode(bytes);
   const details: Record<string, unknown> = {};
@@ -158,8 +158,8 @@ test.each<[string, StatusDetails, string | undefined]>([
   const encoded = encode(hint);
   expect(encoded.pushback).toBe(pushback);
   const delay = decode(encoded.details).details.RetryInfo?.retryDelay;
-  const told = delay && Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
-  expect(told?.toString()).toBe(pushback === "-1" ? undefined : pushback);
+  const delayMs = delay && Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
+  expect(delayMs?.toString()).toBe(pushback === "-1" ? undefined : pushback);
 });
 
 test.each([status.OK, 17, -1, 1.5])("an error with code %d is sent as INTERNAL", (code) => {

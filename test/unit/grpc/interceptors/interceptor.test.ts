@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import {
+  chain,
+  inboundInterceptors,
+  inOrder,
+  type Interceptor,
+} from "../../../../src/grpc/interceptors/interceptor.ts";
+import { callContext } from "../../../support/call-context.ts";
+
+const root = join(import.meta.dirname, "../../../..");
+
+/** An interceptor that records when it sees a request and its result. */
+const recording =
+  (name: string, events: string[]): Interceptor =>
+  (next) =>
+  async (request, context) => {
+    events.push(`${name} request`);
+    const response = await next(request, context);
+    events.push(`${name} response`);
+    return response;
+  };
+
+test("the first interceptor of a chain sees a request first and its result last", async () => {
+  const events: string[] = [];
+  const handler = chain([recording("a", events), recording("b", events)])(() => {
+    events.push("handler");
+    return Promise.resolve({});
+  });
+  await handler({}, callContext("GetKey"));
+  expect(events).toEqual(["a request", "b request", "handler", "b response", "a response"]);
+});
+
+test("inOrder sorts interceptors by inboundInterceptors, however they are given", () => {
+  const authorize = recording("authorize", []);
+  const selectInstance = recording("select-instance", []);
+  const authenticate = recording("authenticate", []);
+  const limitMetadata = recording("limit-metadata", []);
+  expect(
+    inOrder({
+      authorize,
+      "select-instance": selectInstance,
+      authenticate,
+      "limit-metadata": limitMetadata,
+    }),
+  ).toEqual([limitMetadata, authenticate, selectInstance, authorize]);
+});
+
+test.each(["README.md", "docs/architecture.md", "docs/decisions/0003-pipeline-order.md"])(
+  "%s lists the interceptors in the order of the code",
+  (path) => {
+    const text = readFileSync(join(root, path), "utf8");
+    expect(text).toContain(`\`${inboundInterceptors.join(" → ")}\``);
+  },
+);
