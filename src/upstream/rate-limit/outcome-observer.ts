@@ -61,7 +61,7 @@ export function createOutcomeObserver(deps: OutcomeObserverDeps): OutcomeObserve
       const retryAfterMs =
         retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
       if (status === 429) {
-        // The group does not lower its quota for refused recovery probes.
+        // Refused recovery probes of a long lockout must not lower the quota of the group.
         if (adaptiveRate.onThrottled(now, retryAfterMs)) share?.throttled(now);
       } else {
         adaptiveRate.onAccepted(now);

@@ -25,8 +25,9 @@ export interface AdaptiveRate {
   /** Records a response that is not 429. */
   onAccepted(now: number): void;
   /**
-   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns false if
-   * the 429 answered a recovery probe: then it says nothing about the rate.
+   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns whether it
+   * says something about the rate: a refused recovery probe does not, unless the lockout may be no
+   * more than the rest of a used-up second.
    */
   onThrottled(now: number, retryAfterMs: number | undefined): boolean;
   /**
@@ -174,10 +175,7 @@ export function createAdaptiveRate(
       answers += 1;
       responses.throttle(now);
       estimate?.throttle(now);
-      if (state.kind === "lockout") {
-        lockout.throttleProbe(now, retryAfterMs);
-        return false;
-      }
+      if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);
       const mayLower = !bounds.isFixed && state.kind !== "measuring";
       if (mayLower && now >= decrease.nextAt) refuse(now);
       if (lockout.throttle(now, retryAfterMs, applied())) {

@@ -42,8 +42,8 @@ export interface LockoutDetector {
   acceptProbe(now: number): PastLockout | undefined;
   /** Records a 429 outside a lockout, at a rate. Returns whether a lockout begins. */
   throttle(now: number, retryAfterMs: number | undefined, rate: number): boolean;
-  /** Records a 429 in a lockout. */
-  throttleProbe(now: number, retryAfterMs: number | undefined): void;
+  /** Records a 429 in a lockout. Returns whether the lockout may be the rest of a second. */
+  throttleProbe(now: number, retryAfterMs: number | undefined): boolean;
   /** Pauses for a known reason: refusals before `expectedUntil` are no sign of a lockout. */
   explain(until: number, expectedUntil: number): void;
 }
@@ -124,14 +124,13 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
       return false;
     },
     throttleProbe(now, retryAfterMs) {
-      if (refuse(now, retryAfterMs) !== undefined) {
-        probingSince = pausedUntil;
-        return;
-      }
+      if (refuse(now, retryAfterMs) !== undefined) probingSince = pausedUntil;
       // If each refused request prolongs the penalty, steady probes would never see its end.
       const probedForMs = now - probingSince;
-      if (probedForMs <= patientAfterMs || now < pausedUntil) return;
-      pausedUntil = now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
+      if (probedForMs > patientAfterMs && now >= pausedUntil) {
+        pausedUntil = now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
+      }
+      return now - refusedSince <= longestSecondMs;
     },
     explain(until, expectedUntil) {
       refusals = 0;

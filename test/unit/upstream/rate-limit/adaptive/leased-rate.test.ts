@@ -31,9 +31,10 @@ describe("with a lease", () => {
     expect(leased.rate).toBe(40);
   });
 
-  test("only a 429 outside a lockout is a reason for the group to lower its quota", () => {
+  test("a 429 in a lockout of more than a second is no reason to lower the group's quota", () => {
     const leased = created(ofGroup(40));
     expect(leased.onThrottled(1_000, 30_000)).toBe(true);
+    expect(leased.onThrottled(2_000, undefined)).toBe(true);
     expect(leased.onThrottled(31_000, undefined)).toBe(false);
     leased.onAccepted(31_500);
     expect(leased.onThrottled(32_000, undefined)).toBe(true);
@@ -64,12 +65,13 @@ describe("without a lease", () => {
   });
 });
 
-describe.each([
+test.each([
   ["the group is lost", ofGroup(50), alone(45)],
   ["the group comes back", alone(50), ofGroup(45)],
   ["the limit changes", alone(50), alone(45)],
-])("a lockout in which %s", (_when, before, after) => {
-  test("a lockout keeps its recovery probes when the limit changes, and ends with the new limit", () => {
+])(
+  "a lockout in which %s keeps its recovery probes and ends with the new limit",
+  (_when, before, after) => {
     const leased = created(before);
     leased.onThrottled(0, 30_000);
     leased.advance(0);
@@ -81,8 +83,8 @@ describe.each([
     leased.advance(30_501);
     expect(leased.phase).not.toBe("blackout");
     expect(leased.rate).toBeCloseTo(45);
-  });
-});
+  },
+);
 
 test("a slow restart begins at a quarter of the lease and ends within seconds", () => {
   const leased = created(ofGroup(40));
