@@ -1,0 +1,20 @@
+/**
+ * The running record of one call's upstream requests. It is created with the call's context and
+ * shared by everything that works for the call; the field comments say who writes which field.
+ * The access log and the error details read it.
+ */
+export interface AttemptLog {
+  /** Upstream requests started. Starts at 0; written by `transport` and, for followers, `coalesce`. */
+  attempts: number;
+  /** HTTP status of the newest response; written by `transport` and, for followers, `coalesce`. */
+  httpStatus: number | undefined;
+  /** Whose token the newest request carried; written by `bearer-token`. */
+  credential?: "gateway" | "caller";
+  /** Correlation ID of the shared request, if another call sent it; written by `coalesce`. */
+  sentAs?: string | undefined;
+  /**
+   * Whether the change may already have been made: by an earlier attempt of this call (written by
+   * `retry`) or by an earlier call with the same request ID (written by `service/idempotency`).
+   */
+  mayHaveBeenExecuted?: boolean;
+}
