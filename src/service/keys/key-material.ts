@@ -56,13 +56,13 @@ function checkEncrypted(
     violations.push({ field, reason, description });
   };
   if (hasToken && hasNonce) {
-    const description = "either import_token, or encrypted_nonce and initialization_vector";
+    const description = "send either import_token, or encrypted_nonce and initialization_vector";
     violate(at, "CONFLICT", description);
     return;
   }
   if (hasToken && dialect === "current") {
     const description =
-      "of the 2019 API; this instance takes encrypted_nonce and initialization_vector";
+      "belongs to the 2019 API; this instance needs encrypted_nonce and initialization_vector";
     violate(`${at}.import_token`, "UNSUPPORTED", description);
     return;
   }
@@ -71,7 +71,7 @@ function checkEncrypted(
     violate(
       `${at}.${field}`,
       "UNSUPPORTED",
-      "of the current API; this instance takes import_token",
+      "belongs to the current API; this instance needs import_token",
     );
     return;
   }

@@ -11,7 +11,8 @@ import { check, fault, type Fault, type Rule } from "../validation/rules.ts";
 import { toKeyPolicy, toPolicyChange } from "./policy-message.ts";
 
 const policyRule: Rule<KeyPolicy> = ({ kind }) => {
-  if (kind === undefined) return fault("REQUIRED", "rotation or dual_auth_delete", ".kind");
+  if (kind === undefined)
+    return fault("REQUIRED", "required: rotation or dual_auth_delete", ".kind");
   if (kind.$case !== "rotation") return undefined;
   return rotationInterval(kind.value.intervalMonths)?.map((found) => ({
     ...found,
@@ -21,7 +22,7 @@ const policyRule: Rule<KeyPolicy> = ({ kind }) => {
 
 /** One or two policies, of different kinds. */
 const policiesRule: Rule<readonly KeyPolicy[]> = (policies) => {
-  if (policies.length === 0) return fault("REQUIRED", "at least one policy");
+  if (policies.length === 0) return fault("REQUIRED", "required: at least one policy");
   if (policies.length > 2) return fault("TOO_MANY", "at most one policy of each kind");
   const faults: Fault[] = [];
   for (const [index, policy] of policies.entries()) {
@@ -31,7 +32,7 @@ const policiesRule: Rule<readonly KeyPolicy[]> = (policies) => {
   }
   const [first, second] = policies;
   if (first?.kind !== undefined && first.kind.$case === second?.kind?.$case) {
-    faults.push(...fault("DUPLICATE", "a second policy of the same kind", "[1]"));
+    faults.push(...fault("DUPLICATE", "each kind of policy is allowed once", "[1]"));
   }
   return faults.length === 0 ? undefined : faults;
 };

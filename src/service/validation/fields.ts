@@ -101,7 +101,7 @@ export const expireTime =
     if (Number.isNaN(at) || at > lastMomentMs) return fault("FORMAT_INVALID", "not a valid time");
     // Key Protect keeps whole seconds. The gateway rounds down, so that no key lives longer.
     const atSecond = Math.floor(at / 1_000) * 1_000;
-    return atSecond > wallNow ? undefined : fault("NOT_IN_FUTURE", "a time in the future");
+    return atSecond > wallNow ? undefined : fault("NOT_IN_FUTURE", "must be a time in the future");
   };
 
 /** Largest plaintext of a wrap, in bytes: 4,096 characters of base64. */

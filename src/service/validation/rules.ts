@@ -1,6 +1,6 @@
 /**
  * The building blocks of validation. A rule is a pure function that returns all faults of a value.
- * A valid value costs no allocation.
+ * To check a valid value costs next to nothing.
  */
 import { status } from "@grpc/grpc-js";
 import { StatusError, type FieldViolation } from "../../grpc/status/status-error.ts";

@@ -10,8 +10,6 @@ import { callContext } from "../../../support/call-context.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 
 export const requestId = "5c1b2a3d-7e8f-4a1b-9c2d-3e4f5a6b7c8d";
-/** Lets everything run that is due. */
-export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** `overrides` replaces methods of the store. */
 export function setUp(overrides: Partial<IdempotencyStore> = {}) {

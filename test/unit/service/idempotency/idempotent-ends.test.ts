@@ -1,17 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
 import { StoreError } from "../../../../src/idempotency-store/store-error.ts";
+import { nextTurn } from "../../../support/next-turn.ts";
 import { failure } from "../fake-key-protect.ts";
-import { fresh, setUp, settle } from "./idempotent-calls.ts";
+import { fresh, setUp } from "./idempotent-calls.ts";
 
 describe("when a call ends early", () => {
   test("a waiting call that ends early does not harm the leader and is told that the change may happen", async () => {
     const { ask, begun } = setUp();
     const first = ask();
-    await settle();
+    await nextTurn();
     const controller = new AbortController();
     const second = ask({ context: fresh({ signal: controller.signal }) });
-    await settle();
+    await nextTurn();
     controller.abort(new CallEnded("deadline"));
     expect(await failure(second)).toMatchObject({
       reason: "DEADLINE_UPSTREAM",
@@ -25,7 +26,7 @@ describe("when a call ends early", () => {
     const { ask, begun, clock } = setUp();
     const controller = new AbortController();
     const first = ask({ context: fresh({ signal: controller.signal }) });
-    await settle();
+    await nextTurn();
     controller.abort(new CallEnded("deadline"));
     await clock.advance(4_999);
     expect(begun[0]?.context.signal.aborted).toBe(false);
@@ -41,7 +42,7 @@ describe("when a call ends early", () => {
       const { ask, begun, clock } = setUp();
       const controller = new AbortController();
       void ask({ context: fresh({ signal: controller.signal }) }).catch(() => {});
-      await settle();
+      await nextTurn();
       const signal = begun[0]?.context.signal;
       controller.abort(new CallEnded(end));
       if (end === "deadline") await clock.advance(5_000);
@@ -54,9 +55,9 @@ describe("with a store that other processes share", () => {
   test("a call polls the store for another process's execution, less and less often", async () => {
     const { ask, begun, clock, newProcess } = setUp();
     const first = ask();
-    await settle();
+    await nextTurn();
     const second = ask({ process: newProcess() });
-    await settle();
+    await nextTurn();
     for (let at = 0; at < 8; at += 1) await clock.advance(250);
     expect(begun).toHaveLength(1);
     begun[0]?.end("k");
@@ -85,7 +86,7 @@ describe("with a store that other processes share", () => {
       begin: () => (claims++ === 0 ? Promise.resolve({ kind: "running" }) : Promise.reject(gone)),
     });
     const calls = [ask(), ask()].map(failure);
-    await settle();
+    await nextTurn();
     await clock.advance(50);
     for (const told of await Promise.all(calls)) {
       expect(told).toMatchObject({
@@ -102,7 +103,7 @@ describe("with a store that other processes share", () => {
       complete: () => Promise.reject(new StoreError("AWAY", "gone")),
     });
     const first = ask({ context: fresh({ deadline: 1_000 }) });
-    await settle();
+    await nextTurn();
     begun[0]?.end("k");
     expect(await first).toMatchObject({ kind: "made", made: "k" });
     await clock.advance(11_000);

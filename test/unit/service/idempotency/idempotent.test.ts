@@ -3,13 +3,14 @@ import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { KeyProtectError } from "../../../../src/keyprotect/error.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callContext } from "../../../support/call-context.ts";
+import { nextTurn } from "../../../support/next-turn.ts";
 import { failure, rejected } from "../fake-key-protect.ts";
-import { fresh, requestId, setUp, settle } from "./idempotent-calls.ts";
+import { fresh, requestId, setUp } from "./idempotent-calls.ts";
 
 test("a hundred calls with one ID make one change, and all get its key", async () => {
   const { ask, begun } = setUp();
   const calls = Array.from({ length: 100 }, () => ask());
-  await settle();
+  await nextTurn();
   expect(begun).toHaveLength(1);
   begun[0]?.end("k");
   const [first, ...others] = await Promise.all(calls);
@@ -22,7 +23,7 @@ test("a hundred calls with one ID make one change, and all get its key", async (
 test("calls without an ID each make their change", async () => {
   const { ask, begun } = setUp();
   const calls = [ask({ id: "" }), ask({ id: "" })];
-  await settle();
+  await nextTurn();
   for (const { end } of begun) end("k");
   expect((await Promise.all(calls)).map(({ kind }) => kind)).toEqual(["made", "made"]);
 });
@@ -30,7 +31,7 @@ test("calls without an ID each make their change", async () => {
 test("an ID means the same in upper case", async () => {
   const { ask, begun } = setUp();
   const first = ask();
-  await settle();
+  await nextTurn();
   begun[0]?.end("k");
   await first;
   expect(await ask({ id: requestId.toUpperCase() })).toMatchObject({ kind: "replay" });
@@ -43,11 +44,11 @@ test.each<[string, Partial<CallContext>]>([
 ])("%s has request IDs of its own", async (_, overrides) => {
   const { ask, begun } = setUp();
   const first = ask();
-  await settle();
+  await nextTurn();
   begun[0]?.end("k");
   await first;
   const second = ask({ context: fresh(overrides) });
-  await settle();
+  await nextTurn();
   begun[1]?.end("another");
   expect(await second).toMatchObject({ kind: "made", made: "another" });
 });
@@ -55,7 +56,7 @@ test.each<[string, Partial<CallContext>]>([
 test("other fields under the same ID are rejected, during the first call and after it", async () => {
   const { ask, begun } = setUp();
   const first = ask();
-  await settle();
+  await nextTurn();
   expect(await failure(ask({ fields: ["invoices"] }))).toMatchObject({
     reason: "REQUEST_ID_REUSED",
   });
@@ -71,13 +72,13 @@ describe("after a failure", () => {
   test("a rejection is passed to all waiting calls and leaves the ID free for any request", async () => {
     const { ask, begun } = setUp();
     const calls = [ask(), ask(), ask()];
-    await settle();
+    await nextTurn();
     begun[0]?.fail(rejected(409));
     for (const call of calls)
       expect(await failure(call)).toMatchObject({ reason: "RESOURCE_EXISTS" });
     expect(begun).toHaveLength(1);
     const again = ask({ fields: ["invoices"] });
-    await settle();
+    await nextTurn();
     begun[1]?.end("k");
     expect(await again).toMatchObject({ kind: "made" });
   });
@@ -89,10 +90,10 @@ describe("after a failure", () => {
   ])("%s concerns one call only; the next waiting call tries itself", async (_, error) => {
     const { ask, begun } = setUp();
     const [first, second, third] = [ask(), ask(), ask()];
-    await settle();
+    await nextTurn();
     begun[0]?.fail(error);
     await failure(first);
-    await settle();
+    await nextTurn();
     expect(begun).toHaveLength(2);
     begun[1]?.end("k");
     expect(await second).toMatchObject({ kind: "made" });
@@ -111,7 +112,7 @@ describe("after a failure", () => {
   ])("%s leaves the outcome unknown for waiting and for later calls", async (_, error, reason) => {
     const { ask, begun } = setUp();
     const [first, second] = [ask(), ask()];
-    await settle();
+    await nextTurn();
     begun[0]?.fail(error);
     expect(await failure(first)).toMatchObject({ reason, details: { mayHaveExecuted: true } });
     const unknown = {
