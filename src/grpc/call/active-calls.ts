@@ -1,3 +1,4 @@
+/** The list of active calls: it lets a shutdown reject new calls, end active ones and wait. */
 import type { CallEnd } from "../../platform/call-signal.ts";
 
 /** A call in progress, as the list of active calls sees it. */

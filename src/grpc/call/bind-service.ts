@@ -1,3 +1,4 @@
+/** Connects service definitions of the contract with their handlers. */
 import type {
   MethodDefinition,
   ServiceDefinition,

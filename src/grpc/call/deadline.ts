@@ -1,3 +1,4 @@
+/** How long the gateway may work on a call, derived from the caller's deadline. */
 import type { Deadline } from "@grpc/grpc-js";
 
 /** How much of a caller's time the gateway reserves for its response. */

@@ -1,3 +1,4 @@
+/** The boundary between promise handlers and the callbacks of grpc-js. */
 import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { Rpc } from "../../rpc-table.ts";
 import { chain, type Interceptor, type UnaryHandler } from "../interceptors/interceptor.ts";

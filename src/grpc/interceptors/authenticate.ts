@@ -1,3 +1,4 @@
+/** Resolves the caller of a call. */
 import { status } from "@grpc/grpc-js";
 import { BlockList, isIP } from "node:net";
 import { Secret } from "../../platform/secret.ts";

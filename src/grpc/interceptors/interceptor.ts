@@ -1,3 +1,4 @@
+/** Handlers, interceptors around them, and the order of the gateway's interceptors. */
 import type { CallContext, MutableCallContext } from "../call/call-context.ts";
 
 /**

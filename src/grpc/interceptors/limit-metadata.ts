@@ -1,3 +1,4 @@
+/** Limits the request metadata of a call. */
 import { status, type Metadata } from "@grpc/grpc-js";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";

@@ -1,3 +1,4 @@
+/** Selects the Key Protect instance of a call. */
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";

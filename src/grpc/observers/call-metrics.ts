@@ -1,3 +1,4 @@
+/** Counts calls. */
 import type { status } from "@grpc/grpc-js";
 import type { Rpc } from "../../rpc-table.ts";
 import type { CallObserver } from "../call/call-observer.ts";

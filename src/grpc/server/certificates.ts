@@ -1,3 +1,4 @@
+/** Reads and checks the PEM files of the TCP listeners. */
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";

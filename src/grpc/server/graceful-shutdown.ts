@@ -1,3 +1,4 @@
+/** The graceful shutdown of a server. */
 import type { Server } from "@grpc/grpc-js";
 import { once } from "node:events";
 import type { Logger } from "pino";
@@ -13,8 +14,8 @@ export interface DrainTimes {
   readonly graceMs: number;
 }
 
-/** Options of `createDrain`. */
-export interface DrainOptions extends DrainTimes {
+/** Options of `createGracefulShutdown`. */
+export interface GracefulShutdownOptions extends DrainTimes {
   readonly server: Pick<Server, "tryShutdown" | "forceShutdown">;
   readonly health: Pick<Health, "shutdown">;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
@@ -25,7 +26,7 @@ export interface DrainOptions extends DrainTimes {
 }
 
 /** The shutdown of a server. It runs once. */
-export interface Drain {
+export interface GracefulShutdown {
   /** Shuts down gracefully. Resolves when the server has stopped. A second call joins the first. */
   drain(): Promise<void>;
   /** Shuts down without delay and grace period, or ends those that have begun. */
@@ -44,7 +45,7 @@ const flushMs = 1_000;
  * 4. Remaining calls are ended with a typed answer.
  * 5. Remaining connections are destroyed.
  */
-export function createDrain(options: DrainOptions): Drain {
+export function createGracefulShutdown(options: GracefulShutdownOptions): GracefulShutdown {
   const { server, health, activeCalls, clock, logger } = options;
   const hurry = new AbortController();
   const hurried = once(hurry.signal, "abort");

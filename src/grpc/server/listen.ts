@@ -1,3 +1,4 @@
+/** Binds the addresses of a server: TCP and Unix domain sockets. */
 import { ServerCredentials, experimental } from "@grpc/grpc-js";
 import type { Server } from "@grpc/grpc-js";
 import { isIPv6 } from "node:net";

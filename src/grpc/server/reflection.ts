@@ -2,24 +2,15 @@
  * Server reflection (grpc.reflection.v1 and v1alpha): tools such as grpcurl read the contract from
  * the server.
  */
-import type {
-  ServerDuplexStream,
-  ServiceDefinition,
-  UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import type { ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { ReflectionService } from "@grpc/reflection";
-
-/** The arguments of `Server.addService`. */
-export interface ServiceBinding {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
+import type { BoundService } from "../call/bind-service.ts";
 
 /** The reflection services. */
 export interface Reflection {
-  readonly services: readonly ServiceBinding[];
+  readonly services: readonly BoundService[];
   /** Ends the open streams. An open stream prevents a server from shutting down. */
   end(): void;
 }
@@ -40,7 +31,7 @@ export function createReflection(descriptorSetBase64: string): Reflection {
     contract: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos },
   });
   const streams = new Set<ReflectionStream>();
-  const services: ServiceBinding[] = [];
+  const services: BoundService[] = [];
   reflection.addToServer({
     addService: (definition, implementation) => {
       services.push({ definition, implementation: tracked(implementation, streams) });

@@ -7,7 +7,7 @@ import type { ListenAddress } from "../../config/listen-address.ts";
 import type { ActiveCalls } from "../call/active-calls.ts";
 import { startCertificates } from "./certificate-reload.ts";
 import type { Certificates } from "./certificate-reload.ts";
-import { createDrain } from "./graceful-shutdown.ts";
+import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
 import { assertGrpcVersion, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
@@ -16,7 +16,7 @@ import { listen } from "./listen.ts";
 import type { Listener } from "./listen.ts";
 import type { CertificateFiles } from "./certificates.ts";
 import { createReflection } from "./reflection.ts";
-import type { ServiceBinding } from "./reflection.ts";
+import type { BoundService } from "../call/bind-service.ts";
 
 /** Limits per call and per connection. */
 export interface ServerLimits {
@@ -36,7 +36,7 @@ export interface StartServerOptions {
   readonly listeners: readonly ListenAddress[];
   /** Certificates of all TCP listeners. Without it they are plaintext. */
   readonly tls: CertificateFiles | undefined;
-  readonly services: readonly ServiceBinding[];
+  readonly services: readonly BoundService[];
   readonly limits: ServerLimits;
   /** Full names of the services that the health service reports. */
   readonly healthServices: readonly string[];
@@ -104,7 +104,7 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   const addresses = listeners.map((listener) => listener.address);
   logger.info({ addresses, isTls: certificates !== undefined }, "serving gRPC");
 
-  const down = createDrain({
+  const shutdown = createGracefulShutdown({
     ...options.drain,
     server,
     health,
@@ -117,8 +117,8 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
     addresses,
     health,
     certificates,
-    drain: () => down.drain().then(cleanUp),
-    [Symbol.asyncDispose]: () => down.close().then(cleanUp),
+    drain: () => shutdown.drain().then(cleanUp),
+    [Symbol.asyncDispose]: () => shutdown.close().then(cleanUp),
   };
 }
 

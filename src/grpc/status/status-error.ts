@@ -1,3 +1,4 @@
+/** The error that becomes a gRPC status, and its details. */
 import type { status } from "@grpc/grpc-js";
 import type { ErrorReason } from "../../gen/keyprotect/v1/error_reason.ts";
 import { StacklessError } from "../../platform/errors.ts";

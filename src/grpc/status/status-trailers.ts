@@ -1,3 +1,4 @@
+/** A status with its trailers. */
 import { Metadata, type status } from "@grpc/grpc-js";
 import { correlationKey } from "../call/correlation-id.ts";
 import { encodeStatus, type StatusFacts } from "./encode-status.ts";
