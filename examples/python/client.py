@@ -1,4 +1,4 @@
-"""A service in Python that keeps its data keys wrapped: create a root key, wrap, unwrap, and read an error.
+"""A Python client: creates a root key, wraps and unwraps a data key, and shows the details of an error.
 
 Usage: python client.py [address]   (default 127.0.0.1:50051, where `npm run dev` listens)
 """
@@ -18,12 +18,13 @@ from keyprotect.v1 import (
     keys_service_pb2_grpc as keys_rpc,
 )
 
-# Longer than the gateway needs, so that its own typed answer arrives instead of the client's bare time-out.
+# Longer than the deadline that the gateway needs, so that its typed error arrives before the
+# time-out of the client.
 TIMEOUT_S = 10
 
 
 def show_error(error: grpc.RpcError) -> None:
-    """Prints what the gateway tells beyond status and text."""
+    """Prints the details that the gateway adds to status and text."""
     print(f"{error.code().name}: {error.details()}")
     status = rpc_status.from_call(error)
     for detail in status.details if status is not None else ():
@@ -45,7 +46,7 @@ def main(address: str) -> None:
     with grpc.insecure_channel(address) as channel:
         keys = keys_rpc.KeysServiceStub(channel)
         actions = actions_rpc.KeyActionsServiceStub(channel)
-        # One ID for everything that one job does; it is in the gateway's log and at Key Protect.
+        # One ID for all calls of one job. It appears in the logs of the gateway and of Key Protect.
         metadata = [("x-correlation-id", str(uuid.uuid4()))]
 
         created = keys.CreateKey(

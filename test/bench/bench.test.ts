@@ -5,7 +5,7 @@ import { startNode } from "../process/child-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
-test("the bench measures every arrangement, and no call fails", async () => {
+test("the bench measures every arrangement without a failed call", async () => {
   const args = ["--rounds", "1", "--seconds", "0.3", "--warm-up", "50", "--in-flight", "1,16"];
   const program = join("bench", "bench.ts");
   await using bench = startNode(["--import", "tsx", program, ...args], {}, root);
@@ -27,7 +27,7 @@ test("the bench measures every arrangement, and no call fails", async () => {
   }
 }, 180_000);
 
-test("an arrangement that does not exist is refused with the names of those that do", async () => {
+test("an unknown arrangement is rejected with the names of the known ones", async () => {
   const program = join("bench", "bench.ts");
   await using bench = startNode(["--import", "tsx", program, "--only", "other"], {}, root);
   expect(await bench.exit).toMatchObject({ code: 64 });

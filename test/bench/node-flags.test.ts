@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { nodeFlags } from "../../bench/node-flags.ts";
 
-test("the image starts node with the flags of npm start, which are those that are measured", () => {
+test("the image starts node with the flags of npm start, and the bench measures with the same flags", () => {
   const dockerfile = readFileSync(join(import.meta.dirname, "..", "..", "Dockerfile"), "utf8");
   const entry = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? "";
   expect(nodeFlags().length).toBeGreaterThan(0);

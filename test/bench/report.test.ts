@@ -23,7 +23,7 @@ const measurement = (
   ...changes,
 });
 
-test("the median lies in the middle, and a quantile at its share", () => {
+test("the median is the middle value, and a quantile is the value at its share", () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(median([])).toBeNaN();
@@ -31,7 +31,7 @@ test("the median lies in the middle, and a quantile at its share", () => {
   expect(quantile([5, 1, 4, 2, 3], 0.2)).toBe(2);
 });
 
-test("a ratio is the middle of the rounds' ratios, not the ratio of the middles", () => {
+test("a ratio is the median of the rounds' ratios, not the ratio of the medians", () => {
   const findings = createFindings([
     measurement("floor", 1, 100),
     measurement("gateway", 1, 120),
@@ -45,7 +45,7 @@ test("a ratio is the middle of the rounds' ratios, not the ratio of the middles"
   expect(findings.ratio("naive", "floor", 64, "cpuMicrosPerCall")).toBeUndefined();
 });
 
-test("the table has a row for each number of calls and arrangement, failures added up", () => {
+test("the table has a row for each number of calls and arrangement, with the sum of failures", () => {
   const findings = createFindings([
     measurement("floor", 1, 100),
     measurement("gateway", 1, 125, { failures: 2 }),
@@ -71,7 +71,7 @@ test("the table has a row for each number of calls and arrangement, failures add
   expect(new Set(lines.map((line) => line.length)).size).toBe(1);
 });
 
-test("only goals that were measured are told", () => {
+test("the report contains only the goals that were measured", () => {
   const floor = measurement("floor", 1, 100);
   expect(goalLines(createFindings([floor]))).toEqual([]);
   const lines = goalLines(createFindings([floor, measurement("gateway", 1, 120)]));

@@ -41,7 +41,7 @@ async function serve(handle: Handle): Promise<AsyncDisposable & { readonly port:
   };
 }
 
-test("the request arrives as it was meant, and the right answer counts", async () => {
+test("the wire client sends a correct request and counts the right answer", async () => {
   const requests: WrapKeyRequest[] = [];
   await using server = await serve((call, callback) => {
     requests.push(call.request);
@@ -59,7 +59,7 @@ test("the request arrives as it was meant, and the right answer counts", async (
   client.close();
 });
 
-test("more calls at a time than the first window has room for all get their answers", async () => {
+test("more concurrent calls than the first flow-control window allows all get their answers", async () => {
   await using server = await serve((_, callback) => setImmediate(callback, null, wrapResponse));
   const client = await connect(server.port);
   const answers = await Promise.all(Array.from({ length: 3_000 }, () => client.call()));
@@ -67,7 +67,7 @@ test("more calls at a time than the first window has room for all get their answ
   client.close();
 }, 60_000);
 
-test("another answer and an error count as failures", async () => {
+test("a wrong answer and an error count as failures", async () => {
   const answers: Parameters<Parameters<Handle>[1]>[] = [
     [null, { ...wrapResponse, keyVersionId: "other" }],
     [{ code: status.UNAVAILABLE, details: "no" }],
@@ -83,7 +83,7 @@ test("another answer and an error count as failures", async () => {
   client.close();
 });
 
-test("calls on a connection that is closed fail, under way or not yet begun", async () => {
+test("calls in flight and new calls on a closed connection fail", async () => {
   const server = createServer((socket) => socket.once("data", () => socket.destroy()));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -93,7 +93,7 @@ test("calls on a connection that is closed fail, under way or not yet begun", as
   server.close();
 });
 
-test("a loop counts right answers and failures apart, and keeps as many calls under way as told", async () => {
+test("a closed loop keeps the given number of calls in flight and counts failures separately", async () => {
   let underWay = 0;
   let most = 0;
   let made = 0;

@@ -5,9 +5,9 @@ import { startEmulator } from "../support/start-emulator.ts";
 import {
   asObject,
   createVendorClient,
-  envelope,
+  collectionOf,
   firstResource,
-  refusalOf,
+  rejectionOf,
 } from "./vendor-client.ts";
 import type { VendorClient } from "./vendor-client.ts";
 
@@ -26,7 +26,7 @@ beforeEach(() => {
 afterAll(() => emulator[Symbol.asyncDispose]());
 
 async function createRootKey(resource: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const body = envelope({
+  const body = collectionOf({
     type: "application/vnd.ibm.kms.key+json",
     name: "conformance",
     extractable: false,
@@ -37,7 +37,7 @@ async function createRootKey(resource: Readonly<Record<string, unknown>> = {}): 
 
 const plaintext = Buffer.from("this is a base64 string\n").toString("base64");
 
-test("what is wrapped unwraps to itself under the same AAD", async () => {
+test("a wrapped key unwraps to the same plaintext with the same AAD", async () => {
   const id = await createRootKey();
   const aad = ["first", "second"];
   const wrapped = asObject(
@@ -52,11 +52,11 @@ test("what is wrapped unwraps to itself under the same AAD", async () => {
   expect(unwrapped["plaintext"]).toBe(plaintext);
   const swapped = { ciphertext: wrapped["ciphertext"], aad: aad.toReversed() };
   expect(
-    await refusalOf(client.unwrapKey({ bluemixInstance, id, keyActionUnwrapBody: swapped })),
+    await rejectionOf(client.unwrapKey({ bluemixInstance, id, keyActionUnwrapBody: swapped })),
   ).toEqual([422, "UNPROCESSABLE_CIPHERTEXT_ERR"]);
 });
 
-test("wrapping nothing gives a generated key of 256 bits", async () => {
+test("a wrap without plaintext generates a data key of 256 bits", async () => {
   const id = await createRootKey();
   const { plaintext: generated, ciphertext } = asObject(
     (await client.wrapKey({ bluemixInstance, id, keyActionWrapBody: {} })).result,
@@ -70,7 +70,7 @@ test("wrapping nothing gives a generated key of 256 bits", async () => {
   expect(asObject(unwrapped.result)["plaintext"]).toBe(generated);
 });
 
-test("after a rotation old ciphertexts still unwrap, and come with a new one", async () => {
+test("after a rotation an old ciphertext can be unwrapped and is returned rewrapped", async () => {
   const id = await createRootKey();
   const wrapped = asObject(
     (await client.wrapKey({ bluemixInstance, id, keyActionWrapBody: { plaintext } })).result,
@@ -111,11 +111,11 @@ test("after a rotation old ciphertexts still unwrap, and come with a new one", a
   expect(asObject(versions.result)["metadata"]).toMatchObject({ collectionTotal: 2 });
 });
 
-test("a second rotation within the hour is refused", async () => {
+test("a second rotation within an hour is rejected", async () => {
   const id = await createRootKey();
   await client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} });
   expect(
-    await refusalOf(client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} })),
+    await rejectionOf(client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} })),
   ).toEqual([409, "KEY_ROTATION_NOT_PERMITTED"]);
   emulator.clock.advance(3_600_000);
   const client2 = createVendorClient(emulator);
@@ -124,13 +124,13 @@ test("a second rotation within the hour is refused", async () => {
   );
 });
 
-test("an imported key rotates to material of another length", async () => {
+test("an imported key can be rotated to material of another length", async () => {
   const id = await createRootKey({ payload: Buffer.alloc(16, "8").toString("base64") });
   const wrapped = asObject(
     (await client.wrapKey({ bluemixInstance, id, keyActionWrapBody: { plaintext } })).result,
   );
   expect(
-    await refusalOf(client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} })),
+    await rejectionOf(client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} })),
   ).toEqual([400, "KEY_PAYLOAD_REQ_ERR"]);
   const payload = Buffer.from("It is a really important message").toString("base64");
   await client.rotateKey({ bluemixInstance, id, keyActionRotateBody: { payload } });
@@ -171,7 +171,7 @@ async function encryptForImport(material: Buffer): Promise<EncryptedImport> {
   };
 }
 
-test("material encrypted for an import token becomes the key that was meant", async () => {
+test("material encrypted for an import token becomes the intended root key", async () => {
   const posted = await client.postImportToken({
     bluemixInstance,
     expiration: 1200,
@@ -183,7 +183,7 @@ test("material encrypted for an import token becomes the key that was meant", as
   });
   const material = randomBytes(32);
   const secure = await encryptForImport(material);
-  expect(await refusalOf(client.getImportToken({ bluemixInstance }))).toEqual([
+  expect(await rejectionOf(client.getImportToken({ bluemixInstance }))).toEqual([
     409,
     "IMPORT_TOKEN_EXPIRED_ERR",
   ]);
@@ -200,26 +200,26 @@ test("material encrypted for an import token becomes the key that was meant", as
   expect(asObject(unwrapped.result)["plaintext"]).toBe(plaintext);
 });
 
-test("a nonce of another token or another key is refused", async () => {
+test("a nonce that belongs to another token or another key is rejected", async () => {
   await client.postImportToken({ bluemixInstance, maxAllowedRetrievals: 5 });
   const secure = await encryptForImport(randomBytes(32));
   const other = await encryptForImport(randomBytes(32));
   expect(
-    await refusalOf(
+    await rejectionOf(
       createRootKey({ ...secure, encryptedNonce: other.encryptedNonce, iv: other.iv }),
     ),
   ).toEqual([400, "INCORRECT_NONCE_IV_ERR"]);
   await client.postImportToken({ bluemixInstance });
-  expect(await refusalOf(createRootKey({ ...secure }))).toEqual([400, "INCORRECT_NONCE_ERR"]);
+  expect(await rejectionOf(createRootKey({ ...secure }))).toEqual([400, "INCORRECT_NONCE_ERR"]);
 });
 
-test("actions on standard keys are refused", async () => {
+test("key actions on standard keys are rejected", async () => {
   const id = await createRootKey({ extractable: true });
   for (const action of [
     client.wrapKey({ bluemixInstance, id, keyActionWrapBody: { plaintext } }),
     client.rotateKey({ bluemixInstance, id, keyActionRotateBody: {} }),
     client.disableKey({ bluemixInstance, id }),
   ]) {
-    expect(await refusalOf(action)).toEqual([400, "KEY_ROOT_REQ_ERR"]);
+    expect(await rejectionOf(action)).toEqual([400, "KEY_ROOT_REQ_ERR"]);
   }
 });

@@ -4,12 +4,12 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import {
   asObject,
-  bodyOf,
+  errorBodyOf,
   createVendorClient,
-  envelope,
+  collectionOf,
   failureOf,
   firstResource,
-  refusalOf,
+  rejectionOf,
 } from "./vendor-client.ts";
 import type { VendorClient } from "./vendor-client.ts";
 
@@ -28,7 +28,7 @@ beforeEach(() => {
 afterAll(() => emulator[Symbol.asyncDispose]());
 
 async function createKey(resource: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const body = envelope({
+  const body = collectionOf({
     type: "application/vnd.ibm.kms.key+json",
     name: "conformance",
     extractable: false,
@@ -39,8 +39,8 @@ async function createKey(resource: Readonly<Record<string, unknown>> = {}): Prom
   return String(firstResource(created)["id"]);
 }
 
-test("a created key comes back with the fields that clients rely on, even without a Prefer header", async () => {
-  const body = envelope({
+test("a created key is returned with the fields that clients need, even without a Prefer header", async () => {
+  const body = collectionOf({
     type: "application/vnd.ibm.kms.key+json",
     name: "demo",
     extractable: false,
@@ -56,9 +56,9 @@ test("a created key comes back with the fields that clients rely on, even withou
   });
 });
 
-test("a standard key is created with its representation, and read back with its payload", async () => {
+test("a standard key can be created with its representation and read with its payload", async () => {
   const payload = Buffer.from("any secret at all").toString("base64");
-  const body = envelope({ type: "application/vnd.ibm.kms.key+json", name: "secret", payload });
+  const body = collectionOf({ type: "application/vnd.ibm.kms.key+json", name: "secret", payload });
   const created = await client.createKey({
     bluemixInstance,
     body,
@@ -84,7 +84,7 @@ test("HEAD counts keys without a body", async () => {
   expect(roots.headers["key-total"]).toBe("1");
 });
 
-test("a list is paged, filtered and without payloads", async () => {
+test("a list of keys is paged and filtered and contains no payloads", async () => {
   const ids = new Set<unknown>();
   for (let count = 0; count < 5; count += 1)
     ids.add(await createKey({ extractable: count % 2 === 0 }));
@@ -101,22 +101,22 @@ test("a list is paged, filtered and without payloads", async () => {
   expect(standard["metadata"]).toMatchObject({ collectionTotal: 3 });
 });
 
-test("an empty list has no resources at all", async () => {
+test("an empty list of keys has no `resources` field", async () => {
   const { result } = await client.getKeys({ bluemixInstance });
   expect(result).toEqual({
     metadata: { collectionType: "application/vnd.ibm.kms.key+json", collectionTotal: 0 },
   });
 });
 
-test("a deleted key is shown as destroyed, restored after 30 seconds, and active again", async () => {
+test("a deleted key is in state destroyed, and can be restored to active after 30 seconds", async () => {
   const id = await createKey();
   const deleted = await client.deleteKey({ bluemixInstance, id, prefer: "return=representation" });
   expect(firstResource(deleted)).toMatchObject({ state: 5, deleted: true });
-  expect(await refusalOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
     410,
     "KEY_DELETED_ERR",
   ]);
-  expect(await refusalOf(client.restoreKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.restoreKey({ bluemixInstance, id }))).toEqual([
     409,
     "REQ_TOO_EARLY_ERR",
   ]);
@@ -130,17 +130,17 @@ test("a deleted key is shown as destroyed, restored after 30 seconds, and active
   });
 });
 
-test("a deletion without a Prefer header answers 204", async () => {
+test("a deletion without a Prefer header is answered with 204", async () => {
   const id = await createKey();
   const deleted = await client.deleteKey({ bluemixInstance, id });
   expect(deleted.status).toBe(204);
 });
 
-test("a key is disabled, and enabled after 30 seconds", async () => {
+test("a disabled key can be enabled after 30 seconds", async () => {
   const id = await createKey();
   expect((await client.disableKey({ bluemixInstance, id })).status).toBe(204);
   expect(firstResource(await client.getKey({ bluemixInstance, id }))["state"]).toBe(2);
-  expect(await refusalOf(client.enableKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.enableKey({ bluemixInstance, id }))).toEqual([
     409,
     "REQ_TOO_EARLY_ERR",
   ]);
@@ -149,30 +149,30 @@ test("a key is disabled, and enabled after 30 seconds", async () => {
   expect(firstResource(await client.getKey({ bluemixInstance, id }))["state"]).toBe(1);
 });
 
-test("dual authorization takes two users to delete a key", async () => {
+test("a key with dual authorization can be deleted only with two users", async () => {
   const id = await createKey();
   const [, second] = emulator.users;
   const other = createVendorClient(emulator, second?.apiKey);
   await client.putPolicy({
     bluemixInstance,
     id,
-    setKeyPoliciesOneOf: envelope(
+    setKeyPoliciesOneOf: collectionOf(
       { type: "application/vnd.ibm.kms.policy+json", dualAuthDelete: { enabled: true } },
       "application/vnd.ibm.kms.policy+json",
     ),
   });
-  expect(await refusalOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
     409,
     "AUTHORIZATIONS_NOT_MET",
   ]);
 
   expect((await client.setKeyForDeletion({ bluemixInstance, id })).status).toBe(204);
-  expect(await refusalOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
     409,
     "AUTHORIZATIONS_NOT_MET",
   ]);
   await client.unsetKeyForDeletion({ bluemixInstance, id });
-  expect(await refusalOf(other.deleteKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(other.deleteKey({ bluemixInstance, id }))).toEqual([
     409,
     "AUTHORIZATIONS_NOT_MET",
   ]);
@@ -180,7 +180,7 @@ test("dual authorization takes two users to delete a key", async () => {
   expect((await other.deleteKey({ bluemixInstance, id })).status).toBe(204);
 });
 
-test("policies are put and got, together and one by one", async () => {
+test("key policies can be set and read, together and one by one", async () => {
   const id = await createKey();
   const policyType = "application/vnd.ibm.kms.policy+json";
   const none = await client.getPolicy({ bluemixInstance, id });
@@ -189,7 +189,7 @@ test("policies are put and got, together and one by one", async () => {
     bluemixInstance,
     id,
     policy: "rotation",
-    setKeyPoliciesOneOf: envelope(
+    setKeyPoliciesOneOf: collectionOf(
       { type: policyType, rotation: { interval_month: 3 } },
       policyType,
     ),
@@ -198,11 +198,11 @@ test("policies are put and got, together and one by one", async () => {
   const got = await client.getPolicy({ bluemixInstance, id, policy: "rotation" });
   expect(firstResource(got)).toMatchObject({ rotation: { interval_month: 3 } });
   expect(
-    await refusalOf(
+    await rejectionOf(
       client.putPolicy({
         bluemixInstance,
         id,
-        setKeyPoliciesOneOf: envelope(
+        setKeyPoliciesOneOf: collectionOf(
           { type: policyType, rotation: { interval_month: 13 } },
           policyType,
         ),
@@ -211,7 +211,7 @@ test("policies are put and got, together and one by one", async () => {
   ).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
-test("aliases are made, used in place of the ID, and unmade", async () => {
+test("an alias can be created, used instead of the key ID, and deleted", async () => {
   const id = await createKey();
   const made = await client.createKeyAlias({ bluemixInstance, id, alias: "my-alias" });
   expect(made.status).toBe(201);
@@ -223,13 +223,13 @@ test("aliases are made, used in place of the ID, and unmade", async () => {
   expect((await failureOf(client.getKey({ bluemixInstance, id: "my-alias" }))).status).toBe(404);
 });
 
-test("key rings hold keys apart", async () => {
+test("a key in one key ring is not found in another", async () => {
   expect((await client.createKeyRing({ bluemixInstance, keyRingId: "test-keyring" })).status).toBe(
     201,
   );
   const rings = asObject((await client.listKeyRings({ bluemixInstance })).result);
   expect(rings["resources"]).toMatchObject([{ id: "default" }, { id: "test-keyring" }]);
-  const body = envelope({
+  const body = collectionOf({
     type: "application/vnd.ibm.kms.key+json",
     name: "ringed",
     extractable: false,
@@ -239,7 +239,7 @@ test("key rings hold keys apart", async () => {
   const elsewhere = client.getKey({ bluemixInstance, id, xKmsKeyRing: "default" });
   expect((await failureOf(elsewhere)).status).toBe(404);
   expect(
-    await refusalOf(client.deleteKeyRing({ bluemixInstance, keyRingId: "test-keyring" })),
+    await rejectionOf(client.deleteKeyRing({ bluemixInstance, keyRingId: "test-keyring" })),
   ).toEqual([409, "KEY_RING_NOT_EMPTY_ERR"]);
   await client.deleteKey({ bluemixInstance, id });
   const freshRing = await client.createKeyRing({ bluemixInstance, keyRingId: "empty" });
@@ -247,11 +247,11 @@ test("key rings hold keys apart", async () => {
   expect((await client.deleteKeyRing({ bluemixInstance, keyRingId: "empty" })).status).toBe(204);
 });
 
-test("instance policies are put and got", async () => {
+test("instance policies can be set and read", async () => {
   const put = await client.putInstancePolicy({
     bluemixInstance,
     policy: "dualAuthDelete",
-    setInstancePoliciesOneOf: envelope(
+    setInstancePoliciesOneOf: collectionOf(
       { policy_type: "dualAuthDelete", policy_data: { enabled: true } },
       "application/vnd.ibm.kms.policy+json",
     ),
@@ -270,7 +270,7 @@ test("instance policies are put and got", async () => {
   });
 });
 
-test("a registered resource keeps its key from being deleted without force", async () => {
+test("a key with a registered resource can be deleted only with force", async () => {
   const id = await createKey();
   emulator.register({
     keyId: id,
@@ -280,27 +280,27 @@ test("a registered resource keeps its key from being deleted without force", asy
   expect(firstResource(await client.getRegistrationsAllKeys({ bluemixInstance }))["keyId"]).toBe(
     id,
   );
-  expect(await refusalOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.deleteKey({ bluemixInstance, id }))).toEqual([
     409,
     "PROTECTED_RESOURCE_ERR",
   ]);
   expect((await client.deleteKey({ bluemixInstance, id, force: true })).status).toBe(204);
 });
 
-test("a sync is refused within an hour of a lifecycle event", async () => {
+test("a sync within an hour of a lifecycle event is rejected", async () => {
   const id = await createKey();
   expect((await client.syncAssociatedResources({ bluemixInstance, id })).status).toBe(204);
-  expect(await refusalOf(client.syncAssociatedResources({ bluemixInstance, id }))).toEqual([
+  expect(await rejectionOf(client.syncAssociatedResources({ bluemixInstance, id }))).toEqual([
     409,
     "REQ_TOO_EARLY_ERR",
   ]);
 });
 
-test("the allowed IP port is shown once a policy asks for it", async () => {
+test("the allowed IP port is available when a policy enables it", async () => {
   expect((await failureOf(client.getAllowedIpPort({ bluemixInstance }))).status).toBe(404);
   await client.putInstancePolicy({
     bluemixInstance,
-    setInstancePoliciesOneOf: envelope(
+    setInstancePoliciesOneOf: collectionOf(
       {
         policy_type: "allowedIP",
         policy_data: { enabled: true, attributes: { allowed_ip: ["10.0.0.0/8"] } },
@@ -312,13 +312,13 @@ test("the allowed IP port is shown once a policy asks for it", async () => {
   expect(typeof firstResource(got)["private_endpoint_port"]).toBe("number");
 });
 
-test("a refusal reaches the client with status, body and correlation ID", async () => {
+test("a rejection reaches IBM's client with status, body and correlation ID", async () => {
   const correlationId = randomUUID();
   const refused = await failureOf(
     client.getKey({ bluemixInstance, id: randomUUID(), correlationId }),
   );
   expect(refused.status).toBe(404);
-  expect(await bodyOf(refused)).toMatchObject({
+  expect(await errorBodyOf(refused)).toMatchObject({
     resources: [{ reasons: [{ code: "KEY_NOT_FOUND_ERR" }] }],
   });
   expect(refused.headers["correlation-id"]).toBe(correlationId);

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { startEmulator } from "../support/start-emulator.ts";
 import {
-  bodyOf,
+  errorBodyOf,
   createBearerClient,
   createVendorClient,
   failureOf,
-  refusalOf,
+  rejectionOf,
 } from "./vendor-client.ts";
 
-test("the client signs in once and keeps its token", async () => {
+test("IBM's client gets one token and reuses it", async () => {
   await using emulator = await startEmulator();
   const client = createVendorClient(emulator);
   const bluemixInstance = emulator.instanceId;
@@ -17,7 +17,7 @@ test("the client signs in once and keeps its token", async () => {
   expect(emulator.requests.count({ operation: "getKeys" })).toBe(5);
 });
 
-test("many calls at once share one sign-in", async () => {
+test("concurrent calls of IBM's client share one token request", async () => {
   await using emulator = await startEmulator();
   const client = createVendorClient(emulator);
   const bluemixInstance = emulator.instanceId;
@@ -25,18 +25,18 @@ test("many calls at once share one sign-in", async () => {
   expect(emulator.requests.count({ service: "iam" })).toBe(1);
 });
 
-test("an unknown API key is refused as IAM refuses it", async () => {
+test("an unknown API key is rejected with IAM's error", async () => {
   await using emulator = await startEmulator();
   const client = createVendorClient(emulator, "no-such-key");
   const refused = await failureOf(client.getKeys({ bluemixInstance: emulator.instanceId }));
   expect(refused.status).toBe(400);
-  expect(await bodyOf(refused)).toMatchObject({
+  expect(await errorBodyOf(refused)).toMatchObject({
     errorCode: "BXNIM0415E",
     errorMessage: "Provided API key could not be found.",
   });
 });
 
-test("a revoked token is refused with 401", async () => {
+test("a revoked token is rejected with 401", async () => {
   await using emulator = await startEmulator();
   const client = createVendorClient(emulator);
   const bluemixInstance = emulator.instanceId;
@@ -46,7 +46,7 @@ test("a revoked token is refused with 401", async () => {
   expect(refused.status).toBe(401);
 });
 
-test("an expired token is refused with 401", async () => {
+test("an expired token is rejected with 401", async () => {
   await using emulator = await startEmulator();
   const [user] = emulator.users;
   if (user === undefined) throw new Error("there is a user");
@@ -58,16 +58,16 @@ test("an expired token is refused with 401", async () => {
   expect(refused.status).toBe(401);
 });
 
-test("a bearer that is no token is refused with 400", async () => {
+test("a bearer that is no token is rejected with 400", async () => {
   await using emulator = await startEmulator();
   const client = createBearerClient(emulator, "garbage");
-  expect(await refusalOf(client.getKeys({ bluemixInstance: emulator.instanceId }))).toEqual([
+  expect(await rejectionOf(client.getKeys({ bluemixInstance: emulator.instanceId }))).toEqual([
     400,
     "BEARER_SUB_EXTRACTION_ERR",
   ]);
 });
 
-test("the client's own retries get through a throttled service", async () => {
+test("the retries of IBM's client succeed after 429 answers", async () => {
   await using emulator = await startEmulator();
   const client = createVendorClient(emulator);
   client.enableRetries({ maxRetries: 3, maxRetryInterval: 1 });

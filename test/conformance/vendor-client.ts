@@ -1,26 +1,26 @@
-/** IBM's own Node client of Key Protect, as published, with the few types that the tests need. */
+/** IBM's published Node client of Key Protect, with the types that the tests need. */
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 
-/** What the client gives for an answer. */
+/** The client's result for a successful call. */
 export interface VendorResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly result: unknown;
 }
 
-/** What the client throws for a refusal. */
+/** The error that the client throws for a rejected call. */
 export interface VendorFailure extends Error {
   readonly status: number;
   readonly statusText: string;
-  /** The JSON text; for `restoreKey`, which the client makes a stream of, the unread stream. */
+  /** The JSON text. For `restoreKey` the client returns an unread stream instead. */
   readonly body: string | Readable;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Every operation that the client has. */
+/** The operations of the client. */
 export type VendorOperation =
   | "createKeyAlias"
   | "deleteKeyAlias"
@@ -54,6 +54,7 @@ export type VendorOperation =
   | "getRegistrations"
   | "getRegistrationsAllKeys";
 
+/** The client, with an untyped method per operation. */
 export type VendorClient = Readonly<
   Record<VendorOperation, (params: Readonly<Record<string, unknown>>) => Promise<VendorResponse>>
 > & { enableRetries(options: { maxRetries: number; maxRetryInterval: number }): void };
@@ -65,12 +66,12 @@ interface AuthModule {
   readonly BearerTokenAuthenticator: new (options: { bearerToken: string }) => object;
 }
 
-// The client is CommonJS, and its own declarations do not compile here; what is used of it is declared above.
+// The client is CommonJS and its own declarations do not compile here, so they are declared above.
 const require = createRequire(import.meta.url);
 const KeyProtect: VendorModule = require("@ibm-cloud/ibm-key-protect/ibm-key-protect-api/v2");
 const authentication: AuthModule = require("@ibm-cloud/ibm-key-protect/auth");
 
-/** Creates the client of an emulator, signing in with `apiKey` (default: the first user's). */
+/** Creates a client of an emulator that gets its tokens with `apiKey` (default: the first user's). */
 export function createVendorClient(
   emulator: Pick<Emulator, "url" | "apiKey">,
   apiKey: string = emulator.apiKey,
@@ -79,7 +80,7 @@ export function createVendorClient(
   return new KeyProtect({ authenticator, serviceUrl: emulator.url });
 }
 
-/** Creates the client of an emulator that sends a given bearer token. */
+/** Creates a client of an emulator that sends the given bearer token. */
 export function createBearerClient(emulator: Emulator, bearerToken: string): VendorClient {
   return new KeyProtect({
     authenticator: new authentication.BearerTokenAuthenticator({ bearerToken }),
@@ -87,15 +88,15 @@ export function createBearerClient(emulator: Emulator, bearerToken: string): Ven
   });
 }
 
-/** The collection body that the client takes for a single resource. */
-export function envelope(
+/** Returns the request body of a collection with one resource. */
+export function collectionOf(
   resource: Readonly<Record<string, unknown>>,
   collectionType = "application/vnd.ibm.kms.key+json",
 ): object {
   return { metadata: { collectionType, collectionTotal: 1 }, resources: [resource] };
 }
 
-/** Narrows a value out of a client's answer to an object. */
+/** Returns a value as an object. Throws if it is none. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new TypeError(`expected an object, not ${JSON.stringify(value)}`);
@@ -103,7 +104,7 @@ export function asObject(value: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value));
 }
 
-/** Takes the first resource out of a collection. */
+/** Returns the first resource of a collection. */
 export function firstResource({ result }: VendorResponse): Readonly<Record<string, unknown>> {
   const { resources } = asObject(result);
   if (!Array.isArray(resources)) throw new TypeError("expected a collection with resources");
@@ -114,7 +115,7 @@ function isVendorFailure(error: unknown): error is VendorFailure {
   return error instanceof Error && "status" in error && "body" in error;
 }
 
-/** Waits for a refusal. */
+/** Returns the error of a call that must be rejected. Throws if the call succeeds. */
 export async function failureOf(answer: Promise<unknown>): Promise<VendorFailure> {
   try {
     await answer;
@@ -122,18 +123,20 @@ export async function failureOf(answer: Promise<unknown>): Promise<VendorFailure
     if (isVendorFailure(error)) return error;
     throw error;
   }
-  throw new Error("expected a refusal");
+  throw new Error("expected a rejection");
 }
 
-/** The body of a refusal, decoded. */
-export async function bodyOf({ body }: VendorFailure): Promise<Readonly<Record<string, unknown>>> {
+/** Returns the decoded body of an error. */
+export async function errorBodyOf({
+  body,
+}: VendorFailure): Promise<Readonly<Record<string, unknown>>> {
   return asObject(JSON.parse(body instanceof Readable ? await text(body) : body));
 }
 
-/** Waits for a refusal and gives its status and reason code. */
-export async function refusalOf(answer: Promise<unknown>): Promise<readonly [number, unknown]> {
+/** Returns the status and the reason code of a call that must be rejected. */
+export async function rejectionOf(answer: Promise<unknown>): Promise<readonly [number, unknown]> {
   const failure = await failureOf(answer);
-  const { resources } = await bodyOf(failure);
+  const { resources } = await errorBodyOf(failure);
   const [resource] = Array.isArray(resources) ? resources : [];
   const { reasons } = asObject(resource);
   return [failure.status, Array.isArray(reasons) ? asObject(reasons[0])["code"] : undefined];

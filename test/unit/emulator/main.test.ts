@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 
-test("the emulator runs by itself, says how to use it, and ends on SIGTERM", async () => {
+test("the emulator program prints how to use it, and ends on SIGTERM", async () => {
   const child = spawn(process.execPath, ["--import", "tsx", "src/emulator/main.ts"], {
     env: { ...process.env, EMULATOR_PORT: "0" },
     stdio: ["ignore", "pipe", "inherit"],
@@ -29,7 +29,7 @@ test("the emulator runs by itself, says how to use it, and ends on SIGTERM", asy
   }
 });
 
-test("a port that is none is refused with exit code 78", async () => {
+test("the emulator program exits with 78 if EMULATOR_PORT is invalid", async () => {
   const child = spawn(process.execPath, ["--import", "tsx", "src/emulator/main.ts"], {
     env: { ...process.env, EMULATOR_PORT: "http" },
     stdio: "ignore",

@@ -1,9 +1,9 @@
-/** A bare HTTP client of the emulator, so that its tests depend on nobody else's reading of the API. */
+/** A plain HTTP client of the emulator, so that its tests do not depend on another client of the API. */
 import { request as httpRequest } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Emulator } from "../../../src/emulator/emulator.ts";
 
-/** An answer with its body decoded, if it is JSON. */
+/** An answer. Its body is decoded if it is JSON. */
 export interface RestAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -11,7 +11,7 @@ export interface RestAnswer {
   readonly body: JsonValue;
 }
 
-/** Decoded JSON that tests may look into without narrowing each step; what is not there is `undefined`. */
+/** Decoded JSON with access by path. Missing values are `undefined`. */
 export class JsonValue {
   readonly value: unknown;
 
@@ -19,7 +19,7 @@ export class JsonValue {
     this.value = value;
   }
 
-  /** Follows field names and list indexes. */
+  /** Returns the value at a path of field names and list indexes. */
   at(...path: readonly (string | number)[]): unknown {
     let current: unknown = this.value;
     for (const step of path) {
@@ -29,7 +29,7 @@ export class JsonValue {
     return current;
   }
 
-  /** The string in a place; throws if there is none. */
+  /** Returns the string at a path. Throws if there is none. */
   text(...path: readonly (string | number)[]): string {
     const found = this.at(...path);
     if (typeof found !== "string") throw new TypeError(`no text at ${path.join(".")}`);
@@ -37,6 +37,7 @@ export class JsonValue {
   }
 }
 
+/** A client with a token. */
 export interface RestClient {
   /** Sends a request below `/api/v2`. A string body is sent as it is. */
   call(method: string, path: string, body?: unknown, headers?: Headers): Promise<RestAnswer>;
@@ -46,7 +47,7 @@ export interface RestClient {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Sends one request on a connection of its own. */
+/** Sends one request on a new connection. */
 export function send(
   url: string,
   method: string,
@@ -81,7 +82,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Creates a client that is signed in as one of the emulator's users. */
+/** Creates a client with a token of one of the emulator's users. */
 export function createRestClient(
   emulator: Emulator,
   options: { readonly userIndex?: number; readonly instanceId?: string } = {},
@@ -106,7 +107,7 @@ export function createRestClient(
       const answer = await call(
         "POST",
         "/keys",
-        one({ name: "test", extractable: false, ...fields }),
+        collectionOf({ name: "test", extractable: false, ...fields }),
       );
       if (answer.status !== 201) throw new Error(`the key was not created: ${answer.text}`);
       return answer.body.text("resources", 0, "id");
@@ -114,13 +115,13 @@ export function createRestClient(
   };
 }
 
-/** A collection of one resource. */
-export function one(resource: Readonly<Record<string, unknown>>): object {
+/** Returns a collection with one resource. */
+export function collectionOf(resource: Readonly<Record<string, unknown>>): object {
   const collectionType = "application/vnd.ibm.kms.key+json";
   return { metadata: { collectionType, collectionTotal: 1 }, resources: [resource] };
 }
 
-/** Status and reason code of a refusal. */
+/** Returns the status and the reason code of an error answer. */
 export function rejectionIn({ status, body }: RestAnswer): readonly [number, unknown] {
   return [status, body.at("resources", 0, "reasons", 0, "code")];
 }

@@ -2,7 +2,7 @@ import { constants, createPublicKey, publicEncrypt, randomBytes, randomUUID } fr
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, one, rejectionIn } from "../rest-client.ts";
+import { createRestClient, collectionOf, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
 let emulator: Emulator;
@@ -44,7 +44,7 @@ test.each(["2019", "current"] as const)(
   },
 );
 
-test("what one dialect wraps the other unwraps", async () => {
+test("a ciphertext of one dialect can be unwrapped in the other", async () => {
   const id = await client.createKey();
   const wrapped = await client.call("POST", actionPath["2019"](id, "wrap"), {});
   const ciphertext = wrapped.body.text("ciphertext");
@@ -52,13 +52,13 @@ test("what one dialect wraps the other unwraps", async () => {
   expect(unwrapped.body.at("plaintext")).toBe(wrapped.body.at("plaintext"));
 });
 
-test("an unknown or missing action is refused", async () => {
+test("an unknown or missing key action is rejected with 400", async () => {
   const id = await client.createKey();
   expect((await client.call("POST", `/keys/${id}?action=melt`)).status).toBe(400);
   expect((await client.call("POST", `/keys/${id}`)).status).toBe(400);
 });
 
-test("unknown paths and methods are told apart", async () => {
+test("an unknown path gets 404 and a wrong method gets 405", async () => {
   expect((await client.call("GET", "/nothing")).status).toBe(404);
   expect((await client.call("PUT", "/keys")).status).toBe(405);
 });
@@ -83,7 +83,7 @@ async function openLocker(): Promise<{ readonly payload: string; readonly import
   return { payload: body.text("payload"), importToken: body.text("importToken") };
 }
 
-test("a locker is created, shown, opened once and then used up", async () => {
+test("a locker with one retrieval can be retrieved once", async () => {
   expect((await client.call("GET", "/lockers")).status).toBe(404);
   const created = await client.call("POST", "/lockers", {});
   expect(created.status).toBe(200);
@@ -98,7 +98,7 @@ test("a locker is created, shown, opened once and then used up", async () => {
   expect((await client.call("GET", `/lockers/${randomUUID()}`)).status).toBe(404);
 });
 
-test("material encrypted for a locker becomes a root key", async () => {
+test("key material encrypted for a locker becomes a root key", async () => {
   const material = randomBytes(16);
   const secure = await lockedMaterial(material, await openLocker());
   const id = await client.createKey({ ...secure });
@@ -109,25 +109,25 @@ test("material encrypted for a locker becomes a root key", async () => {
   expect(unwrapped.body.at("plaintext")).toBe(wrapped.body.at("plaintext"));
 });
 
-test("a token of a replaced locker is refused", async () => {
+test("the import token of a replaced locker is rejected", async () => {
   const material = randomBytes(32);
   const secure = await lockedMaterial(material, await openLocker());
   await openLocker();
   const refused = await client.call(
     "POST",
     "/keys",
-    one({ name: "late", extractable: false, ...secure }),
+    collectionOf({ name: "late", extractable: false, ...secure }),
   );
   expect(rejectionIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
-test("an expired locker lets no more material in", async () => {
+test("key material for an expired locker is rejected", async () => {
   const secure = await lockedMaterial(randomBytes(32), await openLocker());
   emulator.clock.advance(300_000);
   const refused = await client.call(
     "POST",
     "/keys",
-    one({ name: "late", extractable: false, ...secure }),
+    collectionOf({ name: "late", extractable: false, ...secure }),
   );
   expect(rejectionIn(refused)).toEqual([409, "IMPORT_TOKEN_EXPIRED_ERR"]);
 });
@@ -136,14 +136,14 @@ test.each([
   ["expiration too short", { expiration: 299 }],
   ["expiration too long", { expiration: 86_401 }],
   ["no retrievals", { maxAllowedRetrievals: 0 }],
-])("a locker with %s is refused", async (_, body) => {
+])("creating a locker with %s is rejected", async (_, body) => {
   expect(rejectionIn(await client.call("POST", "/lockers", body))).toEqual([
     400,
     "INVALID_FIELD_ERR",
   ]);
 });
 
-test("the profile of 2019 answers as the service of 2019 did", async () => {
+test("the profile of 2019 answers in the format of the service of 2019", async () => {
   await using old = await startEmulator({ profile: "2019" });
   const oldClient = createRestClient(old);
   const id = await oldClient.createKey();
@@ -161,7 +161,7 @@ test("the profile of 2019 answers as the service of 2019 did", async () => {
   expect([wrong.status, wrong.body.at("resources", 0, "reasons")]).toEqual([422, undefined]);
 });
 
-test("a profile may answer 400 for a ciphertext of another key", async () => {
+test("a profile can make the emulator answer 400 to a ciphertext of another key", async () => {
   await using lenient = await startEmulator({ profile: { wrongCiphertextStatus: 400 } });
   const lenientClient = createRestClient(lenient);
   const [id, other] = [await lenientClient.createKey(), await lenientClient.createKey()];

@@ -24,19 +24,19 @@ async function statuses(count: number, request: () => Promise<RestAnswer>): Prom
   return seen;
 }
 
-test("a fault strikes as often as it is told to, after letting some pass", async () => {
+test("a fault skips `skip` requests and then applies to `times` requests", async () => {
   emulator.faults.add({ skip: 1, times: 2, action: { kind: "respond", status: 503 } });
   expect(await statuses(5, () => client.call("GET", "/keys"))).toEqual([200, 503, 503, 200, 200]);
   expect(emulator.faults.list()).toMatchObject([{ struck: 2 }]);
 });
 
-test("the first fault that fits strikes, and the next one after it is spent", async () => {
+test("the first matching fault applies, and the next one when the first is used up", async () => {
   strike({ kind: "respond", status: 500 });
   strike({ kind: "respond", status: 429 });
   expect(await statuses(3, () => client.call("GET", "/keys"))).toEqual([500, 429, 200]);
 });
 
-test("a fault befalls only what it is matched to", async () => {
+test("a fault applies only to requests that match it", async () => {
   const id = await client.createKey();
   emulator.faults.add({
     match: { operation: "wrapKey" },
@@ -58,7 +58,7 @@ test("a fault befalls only what it is matched to", async () => {
   expect([iam.status, iam.body.at("errorCode")]).toEqual([503, "BXNIM0100E"]);
 });
 
-test("a fault with a probability strikes as chance has it", async () => {
+test("a fault with a probability applies to a random part of the requests", async () => {
   const draws = [0.1, 0.9, 0.4];
   await using chancy = await startEmulator({ random: () => draws.shift() ?? 1 });
   const chancyClient = createRestClient(chancy);
@@ -66,7 +66,7 @@ test("a fault with a probability strikes as chance has it", async () => {
   expect(await statuses(4, () => chancyClient.call("GET", "/keys"))).toEqual([500, 200, 500, 200]);
 });
 
-test("a scripted answer has the service's error body unless it is given another", async () => {
+test("a scripted answer has the service's error body unless the fault gives a body", async () => {
   strike({ kind: "respond", status: 429, headers: { "Retry-After": "7" } });
   const own = await client.call("GET", "/keys");
   expect(own.headers["retry-after"]).toBe("7");
@@ -85,7 +85,7 @@ test("a scripted answer has the service's error body unless it is given another"
   expect((await client.call("GET", "/keys")).headers["location"]).toBe("https://example.com/");
 });
 
-test("a reset before processing leaves no trace, one after it does", async () => {
+test("a reset before processing changes nothing, and a reset after processing leaves the change", async () => {
   const body = {
     metadata: { collectionTotal: 1 },
     resources: [{ name: "doomed", extractable: false }],
@@ -102,12 +102,12 @@ test("a reset before processing leaves no trace, one after it does", async () =>
   ]);
 });
 
-test("a truncated body ends before the length that was announced", async () => {
+test("a truncated body is shorter than its Content-Length", async () => {
   strike({ kind: "truncate", afterBytes: 10 });
   await expect(client.call("GET", "/keys")).rejects.toThrow("aborted");
 });
 
-test("a garbled answer is no JSON, an oversized one is large", async () => {
+test("a garbled answer is not JSON, and an oversized answer is as large as requested", async () => {
   strike({ kind: "garble" });
   const garbled = await client.call("GET", "/keys");
   expect(garbled.status).toBe(200);
@@ -121,7 +121,7 @@ test("a garbled answer is no JSON, an oversized one is large", async () => {
   }
 });
 
-test("an answer is rewritten by a merge patch or by a function", async () => {
+test("a fault can rewrite an answer by a merge patch or by a function", async () => {
   const id = await client.createKey();
   strike({ kind: "rewrite", patch: { metadata: { collectionTotal: 99, collectionType: null } } });
   expect((await client.call("GET", "/keys")).body.at("metadata")).toEqual({ collectionTotal: 99 });
@@ -136,7 +136,7 @@ test("an answer is rewritten by a merge patch or by a function", async () => {
   expect((await client.call("GET", "/keys")).status).toBe(418);
 });
 
-test("a dripping answer arrives whole", async () => {
+test("an answer that is sent in small pieces arrives complete", async () => {
   strike({ kind: "drip", chunkBytes: 16, intervalMs: 1 });
   expect((await client.call("GET", "/keys")).body.at("metadata", "collectionTotal")).toBe(0);
   strike({ kind: "drip-head", intervalMs: 0 });
@@ -185,7 +185,7 @@ test("a hanging request is logged without a status and does not keep the emulato
   await failed;
 });
 
-test("a delay holds an answer back without changing it", async () => {
+test("a fault with only a delay delays the answer and does not change it", async () => {
   emulator.faults.add({ times: 1, delayMs: 60 });
   const startedAt = performance.now();
   expect((await client.call("GET", "/keys")).status).toBe(200);
@@ -194,7 +194,7 @@ test("a delay holds an answer back without changing it", async () => {
   expect(emulator.requests.list()).toMatchObject([{ fault: "delay", isExecuted: true }]);
 });
 
-test("closing ends delays that are under way", async () => {
+test("closing the emulator ends delays in progress", async () => {
   const short = await startEmulator();
   short.faults.add({ delayMs: 3_600_000 });
   const held = createRestClient(short).call("GET", "/keys");

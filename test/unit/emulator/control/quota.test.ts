@@ -4,7 +4,7 @@ import { createQuota } from "../../../../src/emulator/control/quota.ts";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import { createRestClient } from "../rest-client.ts";
 
-test("no more pass in any span of time than the burst and what flowed in", () => {
+test("a quota admits in any period at most the burst and the tokens added in that period", () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 200 });
   const rate = fc.integer({ min: 1, max: 50 });
   const burst = fc.integer({ min: 1, max: 20 });
@@ -30,7 +30,7 @@ test("no more pass in any span of time than the burst and what flowed in", () =>
   );
 });
 
-test("each instance has its own bucket, and a rule of its own goes before the general one", () => {
+test("each instance has its own quota bucket, and its own rule takes precedence over the general rule", () => {
   const quota = createQuota();
   quota.set({ ratePerSecond: 1, burst: 1 });
   quota.set({ ratePerSecond: 1, burst: 2 }, "large");
@@ -42,7 +42,7 @@ test("each instance has its own bucket, and a rule of its own goes before the ge
   expect(quota.exceeded("a", 0)).toBeUndefined();
 });
 
-test("requests beyond the quota are refused with 429 and executed no further", async () => {
+test("requests beyond the quota get 429 and are not executed", async () => {
   await using emulator = await startEmulator({
     quota: { ratePerSecond: 1, burst: 2, retryAfterSeconds: 3 },
     wallNow: () => 0,

@@ -26,7 +26,7 @@ test("GET /emulator lists every route, and each of them exists", async () => {
   expect((await control(emulator, "GET", "/nothing")).status).toBe(404);
 });
 
-test("the clock is advanced over HTTP, and tokens expire by it", async () => {
+test("advancing the clock over HTTP makes tokens expire", async () => {
   await using emulator = await startEmulator();
   const [user] = emulator.users;
   if (user === undefined) throw new Error("there is a user");
@@ -40,7 +40,7 @@ test("the clock is advanced over HTTP, and tokens expire by it", async () => {
   expect((await control(emulator, "POST", "/clock", { advanceMs: -1 })).status).toBe(400);
 });
 
-test("faults are scripted, shown and removed over HTTP", async () => {
+test("faults can be added, listed and removed over HTTP", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   const fault = {
@@ -65,7 +65,7 @@ test.each<[string, object]>([
   ["an unknown match", { match: { verb: "GET" } }],
   ["an unknown place of a reset", { action: { kind: "reset", when: "later" } }],
   ["a drip of nothing", { action: { kind: "drip", chunkBytes: 0, intervalMs: 1 } }],
-])("a fault with %s is refused over HTTP", async (_, fault) => {
+])("a fault with %s is rejected over HTTP", async (_, fault) => {
   await using emulator = await startEmulator();
   const refused = await control(emulator, "POST", "/faults", fault);
   expect(refused.status).toBe(400);
@@ -73,7 +73,7 @@ test.each<[string, object]>([
   expect(emulator.faults.list()).toEqual([]);
 });
 
-test("the request log is read and cleared over HTTP, and holds no credential", async () => {
+test("the request log can be read and cleared over HTTP, and contains no credential", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   await client.createKey();
@@ -96,7 +96,7 @@ test("the request log is read and cleared over HTTP, and holds no credential", a
   expect(emulator.requests.count()).toBe(0);
 });
 
-test("tokens are revoked, quotas set and registrations made over HTTP", async () => {
+test("tokens can be revoked, quotas set and resources registered over HTTP", async () => {
   await using emulator = await startEmulator();
   const [user] = emulator.users;
   if (user === undefined) throw new Error("there is a user");
@@ -118,7 +118,7 @@ test("tokens are revoked, quotas set and registrations made over HTTP", async ()
   expect((await client.call("GET", "/keys")).status).toBe(200);
 });
 
-test("a reset brings the first state back", async () => {
+test("a reset restores the emulator's first state", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   await client.createKey();

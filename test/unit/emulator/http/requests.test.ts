@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { startEmulator } from "../../../support/start-emulator.ts";
 import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, one, rejectionIn } from "../rest-client.ts";
+import { createRestClient, collectionOf, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
 let emulator: Emulator;
@@ -29,47 +29,62 @@ test.each<[string, unknown, string]>([
     { metadata: { collectionTotal: 2 }, resources: [root] },
     "COLLECTION_TOTAL_MISMATCH_ERR",
   ],
-  ["no name", one({ extractable: false }), "INVALID_FIELD_ERR"],
-  ["a name of one character", one({ ...root, name: "x" }), "INVALID_FIELD_ERR"],
-  ["a name of 91 characters", one({ ...root, name: "x".repeat(91) }), "INVALID_FIELD_ERR"],
-  ["a name that is a number", one({ ...root, name: 5 }), "BAD_BODY_ERR"],
-  ["a long description", one({ ...root, description: "x".repeat(241) }), "INVALID_FIELD_ERR"],
-  ["31 tags", one({ ...root, tags: Array.from({ length: 31 }, () => "tag") }), "INVALID_FIELD_ERR"],
-  ["a forbidden character in a tag", one({ ...root, tags: ["a,b"] }), "INVALID_FIELD_ERR"],
+  ["no name", collectionOf({ extractable: false }), "INVALID_FIELD_ERR"],
+  ["a name of one character", collectionOf({ ...root, name: "x" }), "INVALID_FIELD_ERR"],
+  ["a name of 91 characters", collectionOf({ ...root, name: "x".repeat(91) }), "INVALID_FIELD_ERR"],
+  ["a name that is a number", collectionOf({ ...root, name: 5 }), "BAD_BODY_ERR"],
+  [
+    "a long description",
+    collectionOf({ ...root, description: "x".repeat(241) }),
+    "INVALID_FIELD_ERR",
+  ],
+  [
+    "31 tags",
+    collectionOf({ ...root, tags: Array.from({ length: 31 }, () => "tag") }),
+    "INVALID_FIELD_ERR",
+  ],
+  ["a forbidden character in a tag", collectionOf({ ...root, tags: ["a,b"] }), "INVALID_FIELD_ERR"],
   [
     "an expiration in the past",
-    one({ ...root, expirationDate: "2001-01-01T00:00:00Z" }),
+    collectionOf({ ...root, expirationDate: "2001-01-01T00:00:00Z" }),
     "INVALID_FIELD_ERR",
   ],
-  ["an expiration that is no date", one({ ...root, expirationDate: "soon" }), "INVALID_FIELD_ERR"],
-  ["root material of 20 bytes", one({ ...root, payload: bytes(20) }), "INVALID_FIELD_ERR"],
-  ["material that is not base64", one({ ...root, payload: "****" }), "INVALID_FIELD_ERR"],
+  [
+    "an expiration that is no date",
+    collectionOf({ ...root, expirationDate: "soon" }),
+    "INVALID_FIELD_ERR",
+  ],
+  ["root material of 20 bytes", collectionOf({ ...root, payload: bytes(20) }), "INVALID_FIELD_ERR"],
+  ["material that is not base64", collectionOf({ ...root, payload: "****" }), "INVALID_FIELD_ERR"],
   [
     "standard material of 7501 bytes",
-    one({ name: "name", payload: bytes(7501) }),
+    collectionOf({ name: "name", payload: bytes(7501) }),
     "INVALID_FIELD_ERR",
   ],
-  ["a reserved alias", one({ ...root, aliases: ["policies"] }), "INVALID_FIELD_ERR"],
+  ["a reserved alias", collectionOf({ ...root, aliases: ["policies"] }), "INVALID_FIELD_ERR"],
   [
     "a UUID as alias",
-    one({ ...root, aliases: ["e0a1b2c3-0000-4000-8000-000000000001"] }),
+    collectionOf({ ...root, aliases: ["e0a1b2c3-0000-4000-8000-000000000001"] }),
     "INVALID_FIELD_ERR",
   ],
-])("a key is not created from %s", async (_, body, code) => {
-  const refused = await client.call("POST", "/keys", body);
-  expect(rejectionIn(refused)).toEqual([400, code]);
-  expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("0");
-});
+])(
+  "creating a key from %s is rejected with the reason code of the service",
+  async (_, body, code) => {
+    const refused = await client.call("POST", "/keys", body);
+    expect(rejectionIn(refused)).toEqual([400, code]);
+    expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("0");
+  },
+);
 
-test("names of fields are read in any case", async () => {
+test("the emulator ignores the case of JSON field names", async () => {
   const id = await client.createKey({ Tags: ["a"], DESCRIPTION: "hello" });
   const shown = await client.call("GET", `/keys/${id}`);
   expect(shown.body.at("resources", 0)).toMatchObject({ tags: ["a"], description: "hello" });
 });
 
-test("an alias that is taken is refused with 409", async () => {
+test("an alias that is already in use is rejected with 409", async () => {
   await client.createKey({ aliases: ["mine"] });
-  const refused = await client.call("POST", "/keys", one({ ...root, aliases: ["mine"] }));
+  const refused = await client.call("POST", "/keys", collectionOf({ ...root, aliases: ["mine"] }));
   expect(rejectionIn(refused)).toEqual([409, "KEY_ALIAS_NOT_UNIQUE_ERR"]);
 });
 
@@ -78,20 +93,20 @@ test.each<[string, unknown]>([
   ["plaintext beyond 4096 characters", { plaintext: bytes(3073) }],
   ["127 AAD strings", { aad: Array.from({ length: 127 }, () => "x") }],
   ["an AAD string of 256 characters", { aad: ["x".repeat(256)] }],
-])("wrap refuses %s", async (_, body) => {
+])("a wrap with %s is rejected", async (_, body) => {
   const id = await client.createKey();
   const refused = await client.call("POST", `/keys/${id}/actions/wrap`, body);
   expect(rejectionIn(refused)).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
-test("wrap takes plaintext up to its limit and without any body", async () => {
+test("a wrap accepts plaintext of the maximum size, and a request without a body", async () => {
   const id = await client.createKey();
   const largest = { plaintext: bytes(3072) };
   expect((await client.call("POST", `/keys/${id}/actions/wrap`, largest)).status).toBe(200);
   expect((await client.call("POST", `/keys/${id}/actions/wrap`)).status).toBe(200);
 });
 
-test("unwrap names the first byte that is not base64", async () => {
+test("an unwrap error names the first byte of the ciphertext that is not base64", async () => {
   const id = await client.createKey();
   const refused = await client.call("POST", `/keys/${id}/actions/unwrap`, { ciphertext: "abc*" });
   expect(refused.body.text("resources", 0, "reasons", 0, "message")).toMatch(/input byte 3$/);
@@ -113,7 +128,7 @@ test.each<[string, string[]]>([
   ["extractable=maybe", []],
   ["filter=creationDate", []],
   ["filter=state%3D1&state=1", []],
-])("a list with %s is refused", async (query) => {
+])("a list of keys with %s is rejected", async (query) => {
   expect(rejectionIn(await client.call("GET", `/keys?${query}`))).toEqual([
     400,
     "INVALID_QUERY_PARAM_ERR",
@@ -128,7 +143,7 @@ async function names(query: string): Promise<unknown> {
     : [];
 }
 
-test("a list is searched, filtered, sorted and paged", async () => {
+test("a list of keys can be searched, filtered, sorted and paged", async () => {
   await client.createKey({ name: "apple", aliases: ["red-one"] });
   emulator.clock.advance(2000);
   await client.createKey({ name: "banana", extractable: true });
@@ -153,7 +168,7 @@ test("a list is searched, filtered, sorted and paged", async () => {
   ]);
 });
 
-test("counting agrees with listing", async () => {
+test("the key count equals the number of listed keys", async () => {
   for (let count = 0; count < 3; count += 1) await client.createKey();
   const head = await client.call("HEAD", "/keys");
   const list = await client.call("GET", "/keys?limit=1&totalCount=true");
@@ -162,12 +177,12 @@ test("counting agrees with listing", async () => {
   expect(list.body.at("metadata")).toMatchObject({ collectionTotal: 1, totalCount: 3 });
 });
 
-test("policies are refused with the code for what is wrong with them", async () => {
+test("invalid key policies are rejected with the reason code of their error", async () => {
   const id = await client.createKey();
   const standard = await client.createKey({ extractable: true });
   const imported = await client.createKey({ payload: bytes(32) });
   const put = async (key: string, resource: Readonly<Record<string, unknown>>, query = "") =>
-    rejectionIn(await client.call("PUT", `/keys/${key}/policies${query}`, one(resource)));
+    rejectionIn(await client.call("PUT", `/keys/${key}/policies${query}`, collectionOf(resource)));
   const rotation = { rotation: { interval_month: 1 } };
   expect(await put(id, { rotation: { interval_month: 0 } })).toEqual([400, "INVALID_FIELD_ERR"]);
   expect(await put(id, { rotation: { interval_month: 1, extra: 1 } })).toEqual([
@@ -186,19 +201,19 @@ test("policies are refused with the code for what is wrong with them", async () 
   expect(await put(id, { dualAuthDelete: { enabled: false } })).toEqual([400, "INVALID_FIELD_ERR"]);
 });
 
-test("a policy that is changed keeps its creator and its ID", async () => {
+test("a changed policy keeps its creator and its ID", async () => {
   const id = await client.createKey();
   const bob = createRestClient(emulator, { userIndex: 1 });
   const first = await client.call(
     "PUT",
     `/keys/${id}/policies`,
-    one({ rotation: { interval_month: 1 } }),
+    collectionOf({ rotation: { interval_month: 1 } }),
   );
   emulator.clock.advance(5000);
   const second = await bob.call(
     "PUT",
     `/keys/${id}/policies`,
-    one({ rotation: { enabled: false } }),
+    collectionOf({ rotation: { enabled: false } }),
   );
   const [before, after] = [first, second].map(({ body }) => body.at("resources", 0));
   expect(after).toEqual({
@@ -209,9 +224,9 @@ test("a policy that is changed keeps its creator and its ID", async () => {
   });
 });
 
-test("policies can come with a new key", async () => {
+test("a key can be created with policies of its own", async () => {
   const resource = { ...root, rotation: { interval_month: 2 }, dualAuthDelete: { enabled: true } };
-  const created = await client.call("POST", "/keys_with_policy_overrides", one(resource));
+  const created = await client.call("POST", "/keys_with_policy_overrides", collectionOf(resource));
   expect(created.status).toBe(201);
   const policies = await client.call(
     "GET",

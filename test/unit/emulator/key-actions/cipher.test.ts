@@ -20,7 +20,7 @@ function open(ciphertext: string, version: KeyVersion, aad: readonly string[]): 
   return unwrap([version], wrapped, aad)?.plaintext;
 }
 
-test("unwrap gives back what wrap took, under the same key and AAD", () => {
+test("an unwrap with the same key and AAD returns the wrapped plaintext", () => {
   fc.assert(
     fc.property(versions, plaintexts, aads, (version, plaintext, aad) => {
       expect(open(wrap(version, plaintext, aad), version, aad)?.equals(plaintext)).toBe(true);
@@ -28,7 +28,7 @@ test("unwrap gives back what wrap took, under the same key and AAD", () => {
   );
 });
 
-test("unwrap gives nothing under another AAD or another key", () => {
+test("an unwrap with another AAD or another key returns nothing", () => {
   fc.assert(
     fc.property(
       versions,
@@ -48,7 +48,7 @@ test("unwrap gives nothing under another AAD or another key", () => {
   );
 });
 
-test("no two lists of AAD strings share an encoding", () => {
+test("different lists of AAD strings have different encodings", () => {
   expect(encodeAad(["a", "b"])).not.toEqual(encodeAad(["ab"]));
   expect(encodeAad(["a", ""])).not.toEqual(encodeAad(["a"]));
   fc.assert(
@@ -59,7 +59,7 @@ test("no two lists of AAD strings share an encoding", () => {
   );
 });
 
-test("a changed byte anywhere in the sealed part is noticed", () => {
+test("an unwrap detects a changed byte anywhere in the sealed part", () => {
   const version: KeyVersion = { id: "v", createdAt: 0, material: randomBytes(32) };
   fc.assert(
     fc.property(plaintexts, fc.nat(), fc.integer({ min: 1, max: 255 }), (plaintext, at, change) => {
@@ -73,7 +73,7 @@ test("a changed byte anywhere in the sealed part is noticed", () => {
   );
 });
 
-test("the envelope is the compact JSON that real ciphertexts are", () => {
+test("the ciphertext contains the compact JSON of real ciphertexts", () => {
   const version: KeyVersion = { id: "the-version", createdAt: 0, material: randomBytes(32) };
   const text = Buffer.from(wrap(version, Buffer.alloc(28), []), "base64").toString("utf8");
   expect(text).toMatch(
@@ -82,7 +82,7 @@ test("the envelope is the compact JSON that real ciphertexts are", () => {
 });
 
 test.each(["", "{}", "[]", "not json", '{"ciphertext":1}', "null"])(
-  "%j is no ciphertext",
+  "the text %j does not parse as a ciphertext",
   (text) => {
     expect(parseWrappedKey(Buffer.from(text))).toBeUndefined();
   },

@@ -5,7 +5,7 @@ import type { Emulator } from "../../../../src/emulator/emulator.ts";
 import { createRestClient, rejectionIn } from "../rest-client.ts";
 import type { RestClient } from "../rest-client.ts";
 
-/** What a key's life ought to be, written down a second time and more simply: seconds and states. */
+/** The model: the expected states and timers of a key, written independently and more simply. */
 interface Model {
   now: number;
   state: 1 | 2 | 5 | "gone";
@@ -105,7 +105,7 @@ function wait(seconds: number): fc.AsyncCommand<Model, Real> {
   };
 }
 
-test("a key lives as the state diagram and the timers say, whatever is done to it", async () => {
+test("a key follows the state diagram and the timers for any sequence of actions", async () => {
   // The machine's clock stands still: only the commands move time.
   await using emulator = await startEmulator({ wallNow: () => Date.UTC(2026, 0, 2) });
   const client = createRestClient(emulator);
@@ -133,7 +133,7 @@ test("a key lives as the state diagram and the timers say, whatever is done to i
   );
 });
 
-test("a key expires into state 3, where it unwraps but no longer wraps", async () => {
+test("an expired key is in state 3, where it can unwrap but not wrap", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   const expirationDate = new Date(emulator.clock.now() + 60_000).toISOString();
@@ -153,7 +153,7 @@ test("a key expires into state 3, where it unwraps but no longer wraps", async (
   expect(restored.body.at("resources", 0, "reasons", 0, "code")).toBe("KEY_EXPIRED_ERR");
 });
 
-test("a rotation policy rotates by itself, once per interval that has passed", async () => {
+test("a rotation policy rotates a key once per elapsed interval", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   const id = await client.createKey();
@@ -167,7 +167,7 @@ test("a rotation policy rotates by itself, once per interval that has passed", a
   expect(versions.body.at("metadata", "collectionTotal")).toBe(3);
 });
 
-test("the first authorization to delete lapses after seven days", async () => {
+test("the first authorization to delete a key expires after seven days", async () => {
   await using emulator = await startEmulator();
   const [alice, bob] = [createRestClient(emulator), createRestClient(emulator, { userIndex: 1 })];
   const id = await alice.createKey();
@@ -196,7 +196,7 @@ test.each<[string, string[], number, string, number, string | undefined, number]
   ["restore too late", ["delete"], 30 * 24 * hourMs, "restore", 201, undefined, 400],
   ["restore when purged", ["delete"], 90 * 24 * hourMs, "restore", 400, "KEY_RESTORE_EXPIRED", 404],
 ])(
-  "%s keeps to its time to the millisecond",
+  "the timer of %s is exact to the millisecond",
   async (_, before, ms, name, early, reason, onTime) => {
     await using emulator = await startEmulator({ wallNow: () => Date.UTC(2026, 0, 2) });
     const client = createRestClient(emulator);

@@ -16,7 +16,7 @@ function signIn(
 }
 
 test.each(["/identity/token", "/oidc/token"])(
-  "%s trades an API key for a decodable token",
+  "the path %s exchanges an API key for a token that can be decoded",
   async (path) => {
     await using emulator = await startEmulator();
     const before = Math.floor(emulator.clock.now() / 1000);
@@ -50,20 +50,20 @@ test.each<[string, Record<string, string>, string]>([
   ["another grant type", { grant_type: "password" }, "BXNIM0106E"],
   ["another response type", { grant_type: grantType, response_type: "uaa" }, "BXNIM0106E"],
   ["a refresh token", { grant_type: "refresh_token", refresh_token: "x" }, "BXNIM0407E"],
-])("IAM refuses %s", async (_, form, errorCode) => {
+])("IAM rejects %s", async (_, form, errorCode) => {
   await using emulator = await startEmulator();
   const { status, body } = await signIn(emulator.url, form);
   expect([status, body.at("errorCode")]).toEqual([400, errorCode]);
   expect(body.text("context", "requestId")).not.toBe("");
 });
 
-test("IAM answers POST only", async () => {
+test("IAM rejects methods other than POST", async () => {
   await using emulator = await startEmulator();
   const { status, body } = await send(`${emulator.url}/identity/token`, "GET", {}, undefined);
   expect([status, body.at("errorCode")]).toEqual([405, "BXNIM0060E"]);
 });
 
-test("requests without proper credentials or instance are refused", async () => {
+test("requests without valid credentials or instance are rejected", async () => {
   await using emulator = await startEmulator();
   const [user] = emulator.users;
   if (user === undefined) throw new Error("there is a user");
@@ -90,7 +90,7 @@ test("requests without proper credentials or instance are refused", async () => 
   ]);
 });
 
-test("a token of another emulator opens nothing", async () => {
+test("a token of another emulator is rejected", async () => {
   await using emulator = await startEmulator();
   await using other = await startEmulator();
   const [user] = other.users;
@@ -101,7 +101,7 @@ test("a token of another emulator opens nothing", async () => {
   expect(answer.status).toBe(401);
 });
 
-test("instances see nothing of each other", async () => {
+test("a key of one instance is invisible in another instance", async () => {
   const instanceIds = [randomUUID(), randomUUID()];
   await using emulator = await startEmulator({ instanceIds });
   const [first, second] = instanceIds.map((instanceId) =>
@@ -114,7 +114,7 @@ test("instances see nothing of each other", async () => {
   expect((await second.call("HEAD", "/keys")).headers["key-total"]).toBe("1");
 });
 
-test("roles bound what a user may do", async () => {
+test("a user can call only the operations that the user's roles allow", async () => {
   await using emulator = await startEmulator({
     users: [
       { apiKey: "w", subject: "IBMid-W", roles: ["Writer"] },
@@ -138,7 +138,7 @@ test("roles bound what a user may do", async () => {
   expect((await manager.call("DELETE", `/keys/${id}/purge`)).status).toBe(401);
 });
 
-test("correlation IDs are echoed, and made up where there is none", async () => {
+test("the emulator echoes a correlation ID and generates one if there is none", async () => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   const correlationId = randomUUID();
