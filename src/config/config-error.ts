@@ -1,15 +1,17 @@
-/** Exit code of a process that cannot start because of its configuration (`EX_CONFIG` of sysexits.h). */
+/** The error of an unusable configuration. */
+
+/** Exit code for an unusable configuration (`EX_CONFIG` of sysexits.h). */
 export const configExitCode = 78;
 
-/** One thing that is wrong with the configuration. */
+/** One problem of the configuration. */
 export interface ConfigProblem {
   /** Name of the variable, or path in the YAML file, such as `instances[1].serviceUrl`. */
   readonly at: string;
-  /** What is wrong and what would be right. Never contains a value. */
+  /** The problem and the fix. Never contains a value. */
   readonly what: string;
 }
 
-/** The configuration cannot be used. Lists every problem there is, not just the first. */
+/** The configuration cannot be used. Lists all problems, not only the first. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];

@@ -1,7 +1,7 @@
 /**
- * The checked configuration. Most of it is the schema's output as it is, so that a new setting needs
- * an entry in the schema and nothing here; only settings whose form changes once they are checked
- * are written out below.
+ * The checked configuration. Most of it is the schema's output as it is, so that a new setting
+ * needs an entry in the schema and nothing here; only settings whose form changes once they are
+ * checked are written out below.
  */
 import type { Secret } from "../platform/secret.ts";
 import type { InstanceSettings, Settings } from "./schema/settings.ts";

@@ -3,7 +3,10 @@ import type { Config, InstanceConfig } from "./config.ts";
 import { formatListenAddress } from "./listen-address.ts";
 import { redacted } from "../platform/secret.ts";
 
-/** The configuration in effect as a YAML file that would bring it about, but for the secrets: those are redacted. */
+/**
+ * Formats the effective configuration as a YAML file that yields the same configuration. Secrets
+ * are redacted.
+ */
 export function describeConfig(config: Config): string {
   const { tls } = config;
   return stringify(

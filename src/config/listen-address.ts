@@ -1,8 +1,10 @@
+/** Addresses that a server listens on. */
 import { isIP, isIPv6 } from "node:net";
 
-/** Where a server listens. */
+/** Address of a listener. */
 export type ListenAddress = TcpAddress | UnixAddress;
 
+/** A TCP address. */
 export interface TcpAddress {
   readonly kind: "tcp";
   /** Host name or IP address, without brackets. */
@@ -11,18 +13,19 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+/** A Unix socket. */
 export interface UnixAddress {
   readonly kind: "unix";
   /** Absolute path of the socket. */
   readonly path: string;
 }
 
-/** Longest path that `sockaddr_un` holds on Linux, in bytes, without the closing NUL. */
+/** Maximum length of a path in `sockaddr_un` on Linux, in bytes, without the closing NUL. */
 const maxUnixPathBytes = 107;
 
 const hostName = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/;
 
-/** Reads `host:port`, `[v6]:port` or `unix:/path`; `undefined` if the text is none of them. */
+/** Parses `host:port`, `[v6]:port` or `unix:/path`; returns `undefined` for anything else. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length).replace(/^\/{2}(?=\/)/, "");
@@ -35,7 +38,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return parseTcpAddress(text);
 }
 
-/** Reads `host:port` or `[v6]:port`; `undefined` if the text is neither. */
+/** Parses `host:port` or `[v6]:port`; returns `undefined` for anything else. */
 export function parseTcpAddress(text: string): TcpAddress | undefined {
   const parts = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups;
   if (parts === undefined) return undefined;
@@ -44,19 +47,19 @@ export function parseTcpAddress(text: string): TcpAddress | undefined {
   const { v6, host } = parts;
   if (v6 !== undefined) return isIPv6(v6) ? { kind: "tcp", host: v6, port } : undefined;
   if (host === undefined) return undefined;
-  // Four dotted numbers that are no IPv4 address are a typing error, not a host name.
+  // Dotted numbers that are not an IPv4 address are a typing error, not a host name.
   const isName = hostName.test(host) && !/^[\d.]+$/.test(host);
   return isIP(host) === 4 || isName ? { kind: "tcp", host, port } : undefined;
 }
 
-/** The text that `parseListenAddress` reads as the given address. */
+/** Formats an address so that `parseListenAddress` returns it again. */
 export function formatListenAddress(address: ListenAddress): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const host = isIPv6(address.host) ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
 }
 
-/** Whether a host is reached from this machine alone: 127.0.0.0/8, `::1` or `localhost`. */
+/** Whether a host can only be reached from this machine: 127.0.0.0/8, `::1` or `localhost`. */
 export function isLoopbackHost(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   if (isIP(bare) === 4) return bare.startsWith("127.");

@@ -1,3 +1,4 @@
+/** Loads the configuration: sources, schema, rules, result. */
 import { checkFiles } from "./checks/files.ts";
 import { checkRules } from "./checks/rules.ts";
 import { checkSchema } from "./checks/schema.ts";
@@ -10,10 +11,10 @@ import { configFileSetting, type InstanceSettings, type Settings } from "./schem
 import { type Environment, unknownVariables, variable } from "./sources/environment.ts";
 import { readYamlTree } from "./sources/yaml.ts";
 
-/** Where the configuration comes from. */
+/** The sources of the configuration. */
 export interface ConfigSources {
   readonly env: Environment;
-  /** Gives the text of a file, or throws. */
+  /** Returns the text of a file, or throws. */
   readonly readFile: (path: string) => string;
 }
 
@@ -34,7 +35,7 @@ export function loadConfig({ env, readFile }: ConfigSources): Config {
   );
   for (const { path, what } of [...findings, ...consequences]) {
     const origin = variables.get(writePath(settingPath(path)));
-    // What a file that cannot be read would have said is not known to be missing.
+    // If the file cannot be read, a value may be in it, so it is not reported as missing.
     if (fileTree === undefined && origin === undefined) continue;
     const isInFile =
       file !== undefined && (path[0] !== "instances" || "instances" in (fileTree ?? {}));
@@ -45,17 +46,20 @@ export function loadConfig({ env, readFile }: ConfigSources): Config {
   return toConfig(settings);
 }
 
-/** Whether one place is within the other. */
+/** Whether one place is inside the other. */
 const touch = (a: Path, b: Path): boolean => {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return short.every((part, at) => part === long[at]);
 };
 
-/** The place of the setting that a place is a part of. */
+/** Returns the place of the setting that contains a place. */
 const settingPath = (path: Path): Path =>
   path.slice(0, settingAt(path)?.path.length ?? path.length);
 
-/** The name by which the one who forgot or misplaced a value would look for it. */
+/**
+ * Returns the name under which an operator looks for a setting: its variable or its place in the
+ * file.
+ */
 const nameOf = (path: Path, isInFile: boolean): string =>
   (isInFile ? undefined : settingAt(path)?.env) ?? writePath(path);
 
@@ -63,7 +67,7 @@ const withoutRepetition = (problems: readonly ConfigProblem[]): ConfigProblem[] 
   ...new Map(problems.map((problem) => [`${problem.at}: ${problem.what}`, problem])).values(),
 ];
 
-/** The configuration that checked settings amount to. */
+/** Converts checked settings to the configuration. */
 function toConfig(settings: Settings): Config {
   const { tls, redis, reflection, listen } = settings;
   const instances = checked(settings.instances).map(toInstance);
@@ -101,8 +105,8 @@ function toInstance(instance: InstanceSettings): InstanceConfig {
   return { ...rest, credential, rate };
 }
 
-/** A value that the checks guarantee. Throws if they let its absence pass. */
+/** Returns a value whose presence the checks guarantee. Throws if they missed its absence. */
 function checked<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("the checks let a missing setting pass");
+  if (value === undefined) throw new Error("the checks missed an absent setting");
   return value;
 }

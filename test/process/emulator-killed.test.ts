@@ -36,7 +36,7 @@ async function startEmulatorProcess() {
   }
 }
 
-test("Key Protect killed in mid-call: what is safe may be repeated, what is not has an unknown outcome", async () => {
+test("if Key Protect dies during a call, a safe call may be retried and another has an unknown outcome", async () => {
   await using emulator = await startEmulatorProcess();
   await using gateway = await serveGateway(built.main, await gatewayEnv(emulator));
   const created = await gateway.call(gateway.keys, "createKey", newKey);

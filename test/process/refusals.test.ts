@@ -29,7 +29,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
 }
 
 describe("a configuration that cannot be used", () => {
-  test("ends the process with 78 and every problem, by the names of the variables and without values", async () => {
+  test("an unusable configuration ends the process with 78 and all problems, by variable and without values", async () => {
     const ended = await run([], {
       KP_SERVICE_URL: "not-a-url-of-anything",
       IBMCLOUD_API_KEY: apiKey,
@@ -53,7 +53,7 @@ describe("a configuration that cannot be used", () => {
     }
   });
 
-  test("is found in the YAML file by its place there", async () => {
+  test("a problem in the YAML file is reported by its place there", async () => {
     const file = join(built.folder, "gateway.yaml");
     await writeFile(file, "limits:\n  maxReceiveBytes: 7\nlisten: [nowhere]\n");
     const { env } = await gatewayEnv(upstream, { GATEWAY_CONFIG: file, GATEWAY_LISTEN: "" });
@@ -63,7 +63,7 @@ describe("a configuration that cannot be used", () => {
     expect(ended.stderr).toMatch(/^ {2}listen\[0\]: /m);
   });
 
-  test("includes a variable that does not exist, with the one that was probably meant", async () => {
+  test("a variable that does not exist is reported with the most similar one", async () => {
     const { env } = await gatewayEnv(upstream, { GATEWAY_LISTNE: "127.0.0.1:1" });
     const ended = await run([], env);
     expect(ended.code).toBe(78);
@@ -74,7 +74,7 @@ describe("a configuration that cannot be used", () => {
 });
 
 describe("the command line", () => {
-  test("--check-config prints the configuration in effect without secrets and ends with 0", async () => {
+  test("--check-config prints the effective configuration without secrets and ends with 0", async () => {
     const { env, address } = await gatewayEnv(upstream);
     const ended = await run(["--check-config"], env);
     expect(ended).toMatchObject({ code: 0, stderr: "" });
@@ -83,7 +83,7 @@ describe("the command line", () => {
     expect(ended.stdout).not.toContain(apiKey);
   });
 
-  test("--check-config tells of problems as starting does", async () => {
+  test("--check-config reports problems as a start does", async () => {
     const ended = await run(["--check-config"], {});
     expect(ended).toMatchObject({ code: 78, stdout: "" });
     expect(ended.stderr).toContain("KP_SERVICE_URL: is missing");
@@ -98,7 +98,7 @@ describe("the command line", () => {
     },
   );
 
-  test("--help explains itself and ends with 0", async () => {
+  test("--help prints the usage and ends with 0", async () => {
     const ended = await run(["--help"], {});
     expect(ended).toMatchObject({ code: 0, stderr: "" });
     expect(ended.stdout).toContain("--check-config");
@@ -131,7 +131,7 @@ test.each(["GATEWAY_LISTEN", "GATEWAY_ADMIN_LISTEN"])(
   60_000,
 );
 
-test("a Unix socket in a folder that does not exist ends the process with 1 and says so", async () => {
+test("a Unix socket in a folder that does not exist ends the process with 1 and a message", async () => {
   const path = join(built.folder, "nowhere", "gateway.sock");
   const { env } = await gatewayEnv(upstream, { GATEWAY_LISTEN: `unix:${path}` });
   const ended = await run([], env);

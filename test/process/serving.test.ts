@@ -45,7 +45,7 @@ const wrapping = (keyId: string) => ({
 });
 
 describe("serving", () => {
-  test("the environment alone is enough, and an idle process ends with 0 on SIGTERM", async () => {
+  test("the process starts from environment variables alone, and ends with 0 on SIGTERM when idle", async () => {
     await using emulator = await startEmulator();
     const settings = await gatewayEnv(emulator);
     await using gateway = await serveGateway(built.main, settings);
@@ -67,14 +67,14 @@ describe("serving", () => {
     expect(gateway.stdout()).not.toContain(Buffer.alloc(12, 7).toString("base64"));
   }, 60_000);
 
-  test("SIGINT ends it as SIGTERM does", async () => {
+  test("SIGINT ends the process as SIGTERM does", async () => {
     await using emulator = await startEmulator();
     await using gateway = await serveGateway(built.main, await gatewayEnv(emulator));
     gateway.send("SIGINT");
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   }, 60_000);
 
-  test("a Unix socket is served for owner and group, and is gone afterwards", async () => {
+  test("a Unix socket is open to owner and group, and is removed afterwards", async () => {
     const folder = await mkdtemp(join(tmpdir(), "keyprotect-socket-"));
     try {
       const path = join(folder, "gateway.sock");
@@ -99,7 +99,7 @@ describe("serving", () => {
 });
 
 describe("readiness", () => {
-  test("is refused until IAM has given a token, then granted", async () => {
+  test("the process is not ready until IAM has issued a token", async () => {
     await using emulator = await startEmulator();
     // Held back until the test has seen the refusal.
     emulator.faults.add({ match: { service: "iam" }, action: { kind: "respond", status: 503 } });
@@ -119,7 +119,7 @@ describe("readiness", () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   }, 60_000);
 
-  test("is withdrawn on SIGTERM while calls are still served", async () => {
+  test("the process is not ready after SIGTERM, while it still serves calls", async () => {
     await using emulator = await startEmulator();
     const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_DELAY_MS: "4000" });
     await using gateway = await serveGateway(built.main, settings);
@@ -135,7 +135,7 @@ describe("readiness", () => {
 });
 
 describe("signals with a call in flight", () => {
-  test("SIGTERM lets the call finish and then ends with 0", async () => {
+  test("after SIGTERM an active call finishes, and then the process ends with 0", async () => {
     await using emulator = await startEmulator();
     const settings = await gatewayEnv(emulator);
     await using gateway = await serveGateway(built.main, settings);
@@ -154,7 +154,7 @@ describe("signals with a call in flight", () => {
     expect(gateway.log().at(-1)).toMatchObject({ msg: "stopped" });
   }, 60_000);
 
-  test("a call that outlasts the grace gets a typed answer, and the process still ends with 0", async () => {
+  test("a call that outlasts the grace period gets a typed error, and the process still ends with 0", async () => {
     await using emulator = await startEmulator();
     const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_GRACE_MS: "100" });
     await using gateway = await serveGateway(built.main, settings);
@@ -166,7 +166,7 @@ describe("signals with a call in flight", () => {
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   }, 60_000);
 
-  test("a second signal ends the process at once with 1", async () => {
+  test("a second signal ends the process immediately with 1", async () => {
     await using emulator = await startEmulator();
     const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_GRACE_MS: "600000" });
     await using gateway = await serveGateway(built.main, settings);
@@ -181,7 +181,7 @@ describe("signals with a call in flight", () => {
   }, 60_000);
 });
 
-test("without IAM it serves typed errors instead of not starting", async () => {
+test("without IAM the process serves typed errors instead of not starting", async () => {
   const settings = await gatewayEnv({
     url: `http://127.0.0.1:${await freePort()}`,
     instanceId: "e0a1b2c3-0000-4000-8000-000000000001",

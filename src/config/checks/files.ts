@@ -3,7 +3,10 @@ import type { Path } from "../schema/setting-list.ts";
 import type { Settings } from "../schema/settings.ts";
 import { errorCode } from "../sources/yaml.ts";
 
-/** Opens every file that the settings name, so that a missing mount is found at start and not at the first call. */
+/**
+ * Reads every file that the settings name, so that a missing mount is found at start and not at the
+ * first call.
+ */
 export function checkFiles(
   settings: Settings,
   readFile: (path: string) => string,

@@ -1,9 +1,9 @@
-/** The rules between the settings of pacing, breaking and sharing. */
+/** The rules between settings of the rate limit, the circuit breaker and Redis. */
 import type { SettingFinding } from "./schema.ts";
 import { isLoopbackHost } from "../listen-address.ts";
 import type { Settings } from "../schema/settings.ts";
 
-/** Everything that is wrong between settings that are each right by themselves. */
+/** Finds settings that are valid by themselves but contradict each other. */
 export function checkOverload(settings: Settings): SettingFinding[] {
   return [...checkRates(settings), ...checkBreaker(settings), ...checkRedis(settings)];
 }
@@ -12,17 +12,17 @@ function* checkRates({ instances = [] }: Settings): Generator<SettingFinding> {
   for (const [at, { rateMode, rateCeiling, rateInitial }] of instances.entries()) {
     const needsCeiling = rateMode === "fixed" || rateMode === "down-only";
     if (needsCeiling && rateCeiling === undefined) {
-      const what = `is missing; the mode \`${rateMode}\` starts from it`;
+      const what = `is missing; the mode \`${rateMode}\` needs it`;
       yield { path: ["instances", at, "rateCeiling"], what };
     }
     if (rateMode === "off" && rateCeiling !== undefined) {
-      const what = "has to go where the mode is `off`, or the mode has to";
+      const what = "cannot be set with the mode `off`; remove one of the two";
       yield { path: ["instances", at, "rateCeiling"], what };
     }
     const isSearching =
       rateMode === "adaptive" || (rateMode === "auto" && rateCeiling === undefined);
     if (rateInitial !== undefined && !isSearching) {
-      const what = "means something only where the rate is searched for (`adaptive`)";
+      const what = "is only used in the mode `adaptive`";
       yield { path: ["instances", at, "rateInitial"], what };
     }
     if (rateInitial !== undefined && rateCeiling !== undefined && rateInitial > rateCeiling) {
@@ -33,7 +33,8 @@ function* checkRates({ instances = [] }: Settings): Generator<SettingFinding> {
 
 function* checkBreaker({ breaker }: Settings): Generator<SettingFinding> {
   if (breaker.longestResetMs < breaker.resetMs * 2) {
-    const what = "has to be at least twice breaker.resetMs, the first time of most operations";
+    const what =
+      "has to be at least twice breaker.resetMs, which is the first wait of most operations";
     yield { path: ["breaker", "longestResetMs"], what };
   }
 }
@@ -41,12 +42,13 @@ function* checkBreaker({ breaker }: Settings): Generator<SettingFinding> {
 function* checkRedis(settings: Settings): Generator<SettingFinding> {
   const { redis, replicas, requestIds, allowPlaintext } = settings;
   if (requestIds.store === "memory" && replicas.count > 1) {
-    const what = "has to be `redis` where there are several replicas: each would know its own only";
+    const what =
+      "has to be `redis` with several replicas: in memory, each replica knows only its own request IDs";
     yield { path: ["requestIds", "store"], what };
   }
   if (replicas.quotaShare === "redis" && replicas.count === 1) {
     const what =
-      "has to be the number of gateways that share: without Redis each takes its part of the ceiling";
+      "has to be the number of gateways that share the quota: each uses its part of the ceiling while Redis cannot be reached";
     yield { path: ["replicas", "count"], what };
   }
   const users = [
@@ -59,7 +61,7 @@ function* checkRedis(settings: Settings): Generator<SettingFinding> {
     }
     for (const name of ["username", "password", "passwordFile", "caFile"] as const) {
       if (redis[name] === undefined) continue;
-      yield { path: ["redis", name], what: "means nothing without redis.url" };
+      yield { path: ["redis", name], what: "has no effect without redis.url" };
     }
     return;
   }
@@ -70,14 +72,14 @@ function* checkRedis(settings: Settings): Generator<SettingFinding> {
     !allowPlaintext
   ) {
     const what =
-      "has to be a `rediss://` URL beyond loopback: the password would cross the network in the clear (GATEWAY_ALLOW_PLAINTEXT=true where a mesh encrypts)";
+      "has to be a `rediss://` URL beyond loopback: the password would be sent unencrypted (GATEWAY_ALLOW_PLAINTEXT=true if a service mesh encrypts)";
     yield { path: ["redis", "url"], what };
   }
   if (protocol === "redis:" && redis.caFile !== undefined) {
-    yield { path: ["redis", "caFile"], what: "means nothing without TLS (`rediss://`)" };
+    yield { path: ["redis", "caFile"], what: "has no effect without TLS (`rediss://`)" };
   }
   if (redis.password !== undefined && redis.passwordFile !== undefined) {
-    const what = "is set beside redis.passwordFile; set one of the two";
+    const what = "is set together with redis.passwordFile; set only one";
     yield { path: ["redis", "password"], what };
   }
 }

@@ -1,4 +1,4 @@
-/** The rules between settings: what no single value can break. */
+/** The rules between settings. */
 import { findRuleProblems } from "../../access/policy-lint.ts";
 import { rpcTable } from "../../rpc-table.ts";
 import { checkOverload } from "./overload.ts";
@@ -6,7 +6,7 @@ import type { SettingFinding } from "./schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
 import type { InstanceSettings, Settings } from "../schema/settings.ts";
 
-/** Everything that is wrong between settings that are each right by themselves. */
+/** Finds settings that are valid by themselves but contradict each other. */
 export function checkRules(settings: Settings): SettingFinding[] {
   return [
     ...checkListeners(settings),
@@ -22,10 +22,10 @@ function* checkListeners(settings: Settings): Generator<SettingFinding> {
   const { listen, adminListen, tls, allowPlaintext } = settings;
   const addresses = [...listen, adminListen].map(formatListenAddress);
   for (const [at, address] of addresses.entries()) {
-    // Port 0 is another one each time.
+    // Port 0 is a different port each time.
     if (addresses.indexOf(address) === at || address.endsWith(":0")) continue;
     const path = at < listen.length ? ["listen"] : ["adminListen"];
-    yield { path, what: "names an address that is already listened on" };
+    yield { path, what: "names an address that is used twice" };
   }
   if (listen.every(isLocalAddress)) return;
   if (
@@ -33,17 +33,17 @@ function* checkListeners(settings: Settings): Generator<SettingFinding> {
     settings.instances?.some(({ credentials }) => credentials === "caller")
   ) {
     const what =
-      "a listener beyond loopback needs TLS, for no token of a caller is taken from plaintext";
+      "a listener beyond loopback needs TLS: callers' tokens are not accepted over plaintext";
     yield { path: ["listen"], what };
   } else if (!allowPlaintext) {
     yield* checkIdentity(settings);
   }
 }
 
-/** Whether those who reach a listener from elsewhere can be told apart, and nobody else can listen. */
+/** Checks that callers beyond loopback can be identified and that the connection is encrypted. */
 function* checkIdentity(settings: Settings): Generator<SettingFinding> {
   const { tls } = settings;
-  const remedy = "or GATEWAY_ALLOW_PLAINTEXT=true where a mesh takes care of that";
+  const remedy = "or GATEWAY_ALLOW_PLAINTEXT=true if a service mesh does that";
   if (tls === undefined) {
     yield {
       path: ["listen"],
@@ -52,7 +52,7 @@ function* checkIdentity(settings: Settings): Generator<SettingFinding> {
   } else if (tls.clientCaFile === undefined && !isEveryCallerKnownByToken(settings)) {
     yield {
       path: ["tls", "clientCaFile"],
-      what: `is missing; a listener beyond loopback needs it to know who calls, ${remedy}`,
+      what: `is missing; a listener beyond loopback needs it to identify callers, ${remedy}`,
     };
   }
 }
@@ -68,11 +68,11 @@ function* checkTls(tls: Settings["tls"]): Generator<SettingFinding> {
     }
   }
   if (tls.clientCaFile !== undefined && tls.trustDomains === undefined) {
-    const what = "is missing; client certificates are accepted from named trust domains only";
+    const what = "is missing; client certificates are accepted only from these trust domains";
     yield { path: ["tls", "trustDomains"], what };
   }
   if (tls.clientCaFile === undefined && tls.trustDomains !== undefined) {
-    const what = "means nothing without tls.clientCaFile";
+    const what = "has no effect without tls.clientCaFile";
     yield { path: ["tls", "trustDomains"], what };
   }
 }
@@ -82,7 +82,7 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
   const aliases = instances.map(({ alias }) => alias);
   for (const [at, instance] of instances.entries()) {
     if (aliases.indexOf(instance.alias) !== at) {
-      yield { path: ["instances", at, "alias"], what: "is the alias of another instance too" };
+      yield { path: ["instances", at, "alias"], what: "is also the alias of another instance" };
     }
     yield* checkCredential(instance, at);
     for (const name of ["serviceUrl", "iamUrl"] as const) {
@@ -91,7 +91,7 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
       if (protocol === "https:" || isLoopbackHost(hostname) || isUnused) continue;
       if (settings.allowInsecureUpstream) continue;
       const what =
-        "has to be an `https://` URL: `http://` would show tokens and keys to the network (GATEWAY_ALLOW_INSECURE_UPSTREAM=true allows it for tests)";
+        "has to be an `https://` URL: `http://` would send tokens and keys unencrypted (GATEWAY_ALLOW_INSECURE_UPSTREAM=true allows it for tests)";
       yield { path: ["instances", at, name], what };
     }
   }
@@ -103,21 +103,21 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
 function* checkCredential(instance: InstanceSettings, at: number): Generator<SettingFinding> {
   const { apiKey, apiKeyFile, credentials } = instance;
   if (apiKey !== undefined && /[\s\p{Cc}]/u.test(apiKey.reveal())) {
-    // A slip in copying; IAM would only say that it does not know the key.
-    yield { path: ["instances", at, "apiKey"], what: "has to be without white space" };
+    // A copying mistake. IAM would only say that it does not know the key.
+    yield { path: ["instances", at, "apiKey"], what: "must not contain white space" };
   }
   if (credentials === "caller") {
     for (const name of ["apiKey", "apiKeyFile"] as const) {
       if (instance[name] === undefined) continue;
-      const what = "is not used where callers bring their own tokens (GATEWAY_CREDENTIALS=caller)";
+      const what = "is not used if callers send their own tokens (GATEWAY_CREDENTIALS=caller)";
       yield { path: ["instances", at, name], what };
     }
   } else if (apiKey !== undefined && apiKeyFile !== undefined) {
-    const what = "is set beside IBMCLOUD_API_KEY_FILE; set one of the two";
+    const what = "is set together with IBMCLOUD_API_KEY_FILE; set only one";
     yield { path: ["instances", at, "apiKey"], what };
   } else if (apiKey === undefined && apiKeyFile === undefined) {
     const what =
-      "is missing; set it, or IBMCLOUD_API_KEY, or GATEWAY_CREDENTIALS=caller to pass callers' tokens on";
+      "is missing; set it, or IBMCLOUD_API_KEY, or GATEWAY_CREDENTIALS=caller to use callers' tokens";
     yield { path: ["instances", at, "apiKeyFile"], what };
   }
 }
@@ -136,7 +136,7 @@ function* checkTimes({ upstream, limits }: Settings): Generator<SettingFinding> 
   const { attemptTimeoutMs, connectTimeoutMs } = upstream;
   if (connectTimeoutMs > (attemptTimeoutMs ?? shortestAttemptMs)) {
     const what =
-      "leaves connecting (upstream.connectTimeoutMs) more time than a request (upstream.attemptTimeoutMs, 3000 if not set), so that it could never fail first";
+      "makes the connect time-out (upstream.connectTimeoutMs) longer than the attempt time-out (upstream.attemptTimeoutMs, 3000 if not set), so that it could never apply";
     const name = attemptTimeoutMs === undefined ? "connectTimeoutMs" : "attemptTimeoutMs";
     yield { path: ["upstream", name], what };
   }

@@ -1,25 +1,28 @@
-/** Checks the tree against the schema and says what is wrong in words that hold no value. */
+/** Checks the tree against the schema. The texts about problems contain no values. */
 import type { z } from "zod";
 import { nearestName, suggest } from "../sources/environment.ts";
 import { namesBelow, type Path, settingAt } from "../schema/setting-list.ts";
 import { type Settings, settings } from "../schema/settings.ts";
 import { replaceAt, type Tree, valueAt } from "../sources/yaml.ts";
 
-/** A problem at a place of the tree. */
+/** A problem at one place of the tree. */
 export interface SettingFinding {
   readonly path: Path;
   readonly what: string;
 }
 
+/** Result of the check. */
 export interface SchemaCheck {
   readonly findings: readonly SettingFinding[];
   /**
-   * The settings. Where something is wrong, the default, an example or nothing stands in, so that the rules between
-   * settings can be checked in the same go; what they say about such places means nothing.
+   * The settings. A wrong value is replaced by its default or example, or removed, so that the
+   * rules between settings can be checked in the same run. Their findings about such places are
+   * meaningless.
    */
   readonly settings: Settings;
 }
 
+/** Checks every value of the tree. */
 export function checkSchema(tree: Tree): SchemaCheck {
   const first = settings.safeParse(tree);
   if (first.success) return { findings: [], settings: first.data };
@@ -58,7 +61,7 @@ function toFindings(issue: z.core.$ZodIssue, tree: Tree): SettingFinding[] {
   ];
 }
 
-/** Lets the default or the example stand in for what is wrong. */
+/** Replaces a wrong value by its example, or removes it so that the default applies. */
 function mend(tree: Tree, { path }: SettingFinding): Tree {
   const setting = settingAt(path);
   return setting === undefined

@@ -2,7 +2,7 @@ import type { Written } from "./setting.ts";
 import { settingList, writePath } from "./setting-list.ts";
 import { configFileSetting } from "./settings.ts";
 
-/** The README's Markdown table of everything that can be set, made from the schema. */
+/** Generates the Markdown table of all settings from the schema. */
 export function configTable(): string {
   const rows = settingList.map((setting) => [
     setting.env === undefined ? "" : code(setting.env),

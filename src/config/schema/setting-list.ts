@@ -1,3 +1,4 @@
+/** The settings of the schema as a list, and their places in the YAML file. */
 import { z } from "zod";
 import type { SettingFacts } from "./setting.ts";
 import { settings } from "./settings.ts";
@@ -5,7 +6,7 @@ import { settings } from "./settings.ts";
 /** Place of a value in the YAML file. */
 export type Path = readonly (string | number)[];
 
-/** A setting and its place; `[]` stands for any item of a list. */
+/** A setting and its place; `[]` means any item of a list. */
 export interface SettingEntry extends SettingFacts {
   readonly path: readonly string[];
 }
@@ -23,7 +24,9 @@ function collect(schema: z.core.$ZodType, path: readonly string[]): SettingEntry
 /** Every setting of the schema, in its order. */
 export const settingList: readonly SettingEntry[] = collect(settings, []);
 
-/** The path as people write it, such as `instances[1].serviceUrl`. What cannot be a name is not repeated. */
+/**
+ * Formats a path, for example `instances[1].serviceUrl`. A part that cannot be a name becomes `…`.
+ */
 export const writePath = (path: Path): string =>
   path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -38,11 +41,11 @@ const matches = (entry: SettingEntry, path: Path): boolean =>
     (part, at) => part === path[at] || (part === "[]" && typeof path[at] === "number"),
   );
 
-/** The setting that a value at `path` is, or is a part of. */
+/** Returns the setting at `path`, or the one that contains it. */
 export const settingAt = (path: Path): SettingEntry | undefined =>
   settingList.find((entry) => matches(entry, path));
 
-/** Names that may stand directly below `path` in the file. */
+/** Returns the names that are allowed directly below `path` in the file. */
 export function namesBelow(path: Path): string[] {
   const names = settingList.flatMap((entry) => {
     const isBelow = path.every(

@@ -1,22 +1,26 @@
+/** How an entry of the schema is written: a kind of value, and the facts about the setting. */
 import { z } from "zod";
 import type { ValueKind } from "./value-kinds.ts";
 
-/** What is known of a setting besides how its value is checked. */
+/** Facts about a setting, besides the check of its value. */
 export interface SettingFacts {
-  /** Name of the variable; absent for what only the YAML file can say. */
+  /** Name of the variable; absent if only the YAML file can set it. */
   readonly env: string | undefined;
-  /** Whether the YAML file cannot hold it. */
+  /** Whether the YAML file cannot set it. */
   readonly isVariableOnly: boolean;
-  /** Whether the variable also speaks for those instances of the YAML file that leave the setting out. */
+  /**
+   * Whether the variable is the default for instances in the YAML file that leave the setting out.
+   */
   readonly isShared: boolean;
-  /** What the value has to be. */
+  /** Describes a valid value; completes "has to be ...". */
   readonly expected: string;
-  /** What holds if nothing is set, as it would be written; absent if there is no such value. */
+  /** The default, as it would be written; absent if there is none. */
   readonly fallback: Written | undefined;
-  /** Present where the value has to be set: a value that would be right. */
+  /** A valid value; present if the setting is required. */
   readonly example: Written | undefined;
-  /** What the setting does; for humans. */
+  /** What the setting does, for the documentation. */
   readonly meaning: string;
+  /** Converts the text of a variable to the value that YAML would give. */
   readonly fromText: (text: string) => unknown;
 }
 
@@ -51,25 +55,25 @@ const factsOf = <T>(kind: ValueKind<T>, described: Described): { setting: Settin
   },
 });
 
-/** A setting that has a value even if nobody sets it. */
+/** A setting with a default. */
 export const setting = <T>(
   kind: ValueKind<T>,
   described: Described & { readonly fallback: Written },
 ): z.ZodPrefault<z.ZodType<T>> =>
   kind.schema.prefault(described.fallback).meta(factsOf(kind, described));
 
-/** A setting that has to be set. */
+/** A setting without a default that must be set. */
 export const requiredSetting = <T>(
   kind: ValueKind<T>,
   described: Described & { readonly example: Written },
 ): z.ZodType<T> => kind.schema.meta(factsOf(kind, described));
 
-/** A setting that may be absent. */
+/** A setting without a default that may be absent. */
 export const optionalSetting = <T>(
   kind: ValueKind<T>,
   described: Described,
 ): z.ZodOptional<z.ZodType<T>> => kind.schema.optional().meta(factsOf(kind, described));
 
-/** Settings that belong together, all of which may be left out. */
+/** A group of settings; all of it may be left out. */
 export const group = <S extends z.ZodRawShape>(shape: S) =>
   z.preprocess((value) => value ?? {}, z.strictObject(shape));

@@ -1,7 +1,7 @@
 /**
- * The one schema of everything that can be set. Each setting stands here once, with its variable, place in the YAML file,
- * kind, default and meaning; checking, the error texts, `--check-config` and the README's table are made from it.
- * The file is one table, which is why it is longer than others.
+ * The schema of all settings. Each setting is declared once, with its variable, place in the YAML
+ * file, kind, default and meaning. The checks, error texts, `Config`, `--check-config` and the
+ * tables of the documentation are made from it. The file is one table, so it is longer than others.
  */
 import { z } from "zod";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
@@ -76,7 +76,7 @@ const rule = z.strictObject({
   }),
 });
 
-/** The schema of the YAML file and, through each setting's variable, of the environment. */
+/** The schema of the YAML file and, through the variables, of the environment. */
 export const settings = z.strictObject({
   listen: setting(kinds.listenAddresses, {
     env: "GATEWAY_LISTEN",
@@ -139,7 +139,8 @@ export const settings = z.strictObject({
     meaning: "Alias of the instance for calls that name none. Default: the first instance.",
   }),
   limits: group({
-    // The largest legal request has 145 KiB: a ciphertext of 16,384 bytes, and 126 strings of 255 characters of 4 bytes.
+    // The largest valid request has 145 KiB: a ciphertext of 16,384 bytes, and 126 strings of 255
+    // characters of 4 bytes.
     maxReceiveBytes: setting(kinds.integer(163_840, 16_777_216), {
       env: "GATEWAY_MAX_RECEIVE_BYTES",
       fallback: 196_608,
@@ -212,13 +213,13 @@ export const settings = z.strictObject({
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });
 
-/** The settings as the schema gives them, before the rules between settings are applied. */
+/** The output of the schema, before the rules between settings are checked. */
 export type Settings = z.output<typeof settings>;
 
-/** The settings of one instance, as the schema gives them. */
+/** The output of the schema for one instance. */
 export type InstanceSettings = z.output<typeof instance>;
 
-/** The variable that names the YAML file; the one setting that the file cannot hold. */
+/** The variable that names the YAML file. */
 export const configFileSetting = {
   env: "GATEWAY_CONFIG",
   expected: "the path of a file",

@@ -1,3 +1,4 @@
+/** The kinds of values that settings have. */
 import { z } from "zod";
 import {
   type ListenAddress,
@@ -8,13 +9,13 @@ import {
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
-/** What values a setting takes: how they are checked, how they are read from a variable, what to call them. */
+/** A kind of value: its check, its description, and its conversion from a variable. */
 export interface ValueKind<T> {
-  /** Checks the value as it stands in YAML. */
+  /** Checks the value from YAML. */
   readonly schema: z.ZodType<T>;
-  /** Ends the sentence "has to be ...". */
+  /** Completes the sentence "has to be ...". */
   readonly expected: string;
-  /** Turns the text of a variable into what YAML would give. */
+  /** Converts the text of a variable to the value that YAML would give. */
   readonly fromText: (text: string) => unknown;
 }
 
@@ -26,7 +27,7 @@ const splitList = (text: string): string[] =>
     .map((item) => item.trim())
     .filter((item) => item !== "");
 
-/** A text that a function reads; what it gives `undefined` for is refused. */
+/** A text that `parse` converts; `undefined` means invalid. */
 function parsed<T>(expected: string, parse: (text: string) => T | undefined): ValueKind<T> {
   const schema = z.string().transform((text, context): T => {
     const value = parse(text);
@@ -37,7 +38,7 @@ function parsed<T>(expected: string, parse: (text: string) => T | undefined): Va
   return { schema, expected, fromText: asIs };
 }
 
-/** One or more values of a kind; in YAML a list or, like in a variable, a text with commas. */
+/** One or more values of a kind: in YAML a list, or a comma-separated text as in a variable. */
 function listOf<T>(item: ValueKind<T>, expected: string): ValueKind<readonly T[]> {
   const schema = z.preprocess(
     (value) => (typeof value === "string" ? splitList(value) : value),
@@ -46,7 +47,7 @@ function listOf<T>(item: ValueKind<T>, expected: string): ValueKind<readonly T[]
   return { schema, expected, fromText: splitList };
 }
 
-/** A URL without credentials, query and fragment, as `check` wants it. */
+/** A URL without credentials, query and fragment that `check` accepts and normalizes. */
 function url(expected: string, check: (url: URL) => string | undefined): ValueKind<string> {
   return parsed(expected, (text) => {
     if (!URL.canParse(text)) return undefined;
@@ -64,7 +65,7 @@ function matching(expected: string, pattern: RegExp): ValueKind<string> {
   return parsed(expected, (value) => (pattern.test(value) ? value : undefined));
 }
 
-/** The kinds of values that settings have. */
+/** All kinds of values. */
 export const kinds = {
   integer: (minimum: number, maximum: number): ValueKind<number> => ({
     schema: z.int().min(minimum).max(maximum),
@@ -77,7 +78,7 @@ export const kinds = {
     fromText: (value) => (value === "true" ? true : value === "false" ? false : value),
   } satisfies ValueKind<boolean>,
   choice: <const T extends readonly [string, ...string[]]>(values: T): ValueKind<T[number]> => ({
-    // YAML reads an unquoted 2019 as a number, and an unquoted `on` as a text.
+    // YAML parses an unquoted 2019 as a number, and an unquoted `on` as a text.
     schema: z.preprocess(
       (value) => (typeof value === "number" ? String(value) : value),
       z.enum(values),
@@ -90,14 +91,14 @@ export const kinds = {
     "one or more of `host:port`, `[v6]:port`, `unix:/path`",
   ),
   tcpAddress: parsed<TcpAddress>("`host:port` or `[v6]:port`", parseTcpAddress),
-  /** The API's base path is the gateway's business, but people copy it along from the documentation. */
+  /** `/api/v2` is accepted and dropped: operators copy it from the documentation. */
   serviceUrl: url("an `https://` URL without a path, query or credentials", (address) =>
     /^(?:\/api\/v2)?\/?$/.test(address.pathname) ? address.origin : undefined,
   ),
   iamUrl: url("an `https://` URL without query or credentials", (address) =>
     address.href.replace(/\/+$/, ""),
   ),
-  /** A password in it would be in the file, and in every list of processes. */
+  /** Without credentials: a password in the URL would be in the file and in lists of processes. */
   redisUrl: parsed(
     "a `redis://` or `rediss://` URL of host, port and database, without credentials",
     (text) => {
@@ -128,7 +129,7 @@ export const kinds = {
       "",
       /^(?:spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*\/(?:[A-Za-z0-9._-]+|\*)|unix|anonymous|\*)$/,
     ),
-    "one or more of a SPIFFE ID (a closing `/*` stands for any rest), `unix`, `anonymous`, `*`",
+    "one or more of a SPIFFE ID (a trailing `/*` matches any rest), `unix`, `anonymous`, `*`",
   ),
   methods: listOf(
     matching("", /^(?:\*|[A-Za-z][A-Za-z0-9]*\/(?:\*|[A-Za-z][A-Za-z0-9]*))$/),
@@ -138,10 +139,12 @@ export const kinds = {
     matching("", /^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
     "one or more aliases of instances, or `*`",
   ),
-  /** Only a variable or a file of its own can hold a secret: a text in YAML is never a `Secret`. */
+  /**
+   * Only a variable or a separate file can contain a secret: a text in YAML is never a `Secret`.
+   */
   secret: {
     schema: z.instanceof(Secret),
-    expected: "in the variable or, better, a file of its own, never in the YAML file",
+    expected: "in the variable or, better, in a separate file, never in the YAML file",
     fromText: (value) => new Secret(value),
   } satisfies ValueKind<Secret>,
 };

@@ -1,20 +1,22 @@
+/** The environment as a source of the configuration. */
 import type { ConfigProblem } from "../config-error.ts";
 import { settingList } from "../schema/setting-list.ts";
 import { configFileSetting } from "../schema/settings.ts";
 
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A variable's value; an empty one counts as not set, as it does in shells and compose files. */
+/** Returns a variable's trimmed value. An empty one counts as not set, as in compose files. */
 export const variable = (env: Environment, name: string): string | undefined =>
   env[name]?.trim() || undefined;
 
-/** What a cluster adds to the environment for a service whose name starts with `gateway`. */
+/** Whether Kubernetes added the variable for a service whose name starts with `gateway`. */
 const isServiceLink = (name: string, value: string): boolean =>
   /_SERVICE_(?:HOST|PORT(?:_\w+)?)$/.test(name) ||
   /_PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?$/.test(name) ||
   (name.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\//.test(value));
 
-/** Variables that start with `GATEWAY_` and mean nothing: typing errors. */
+/** Finds variables that start with `GATEWAY_` and do not exist: typing errors. */
 export function unknownVariables(env: Environment): ConfigProblem[] {
   const known = [configFileSetting.env, ...settingList.flatMap((entry) => entry.env ?? [])];
   return Object.entries(env).flatMap(([name, value]) => {
@@ -25,7 +27,7 @@ export function unknownVariables(env: Environment): ConfigProblem[] {
   });
 }
 
-/** Edits (insert, delete, replace) that turn one text into the other. */
+/** Levenshtein distance: the number of inserts, deletes and replacements between two texts. */
 function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (let row = 1; row <= from.length; row++) {
@@ -41,9 +43,11 @@ function editDistance(from: string, to: string): number {
   return previous[to.length] ?? 0;
 }
 
-/** The known name that an unknown one was probably meant to be; `undefined` if none is near. */
+/**
+ * Returns the known name that is most similar to an unknown one; `undefined` if none is similar.
+ */
 export function nearestName(unknown: string, known: readonly string[]): string | undefined {
-  // Longer texts are no typing errors, and comparing them would take time.
+  // Longer texts are not typing errors, and comparing them takes time.
   if (unknown.length > 80) return undefined;
   const wanted = unknown.toLowerCase();
   const nearest = known
@@ -55,6 +59,6 @@ export function nearestName(unknown: string, known: readonly string[]): string |
     : undefined;
 }
 
-/** Ends a sentence about an unknown name. */
+/** Completes the sentence about an unknown name. */
 export const suggest = (nearest: string | undefined): string =>
   nearest === undefined ? "" : `; did you mean ${nearest}?`;

@@ -1,13 +1,13 @@
-/** Puts the file and the variables together into one tree, before anything is checked. */
+/** Merges the file and the variables into one tree, before anything is checked. */
 import type { ConfigProblem } from "../config-error.ts";
 import { type SettingEntry, settingList, writePath } from "../schema/setting-list.ts";
 import { isTree, replaceAt, type Tree } from "./yaml.ts";
 import { type Environment, variable } from "./environment.ts";
 
-/** What is set, and which of it came from variables. */
+/** The merged values, and which of them came from variables. */
 export interface SetValues {
   readonly tree: Tree;
-  /** Name of the variable that a value came from, by written path. */
+  /** Name of the variable that a value came from, by formatted path. */
   readonly variables: ReadonlyMap<string, string>;
 }
 
@@ -17,7 +17,10 @@ interface SetVariable {
   readonly entry: SettingEntry;
 }
 
-/** Variables win over the file, but are only defaults for the instances that the file lists. */
+/**
+ * Merges the sources. Variables override the file, but are only defaults for instances that the
+ * file lists.
+ */
 export function setValues(file: Tree, env: Environment, problems: ConfigProblem[]): SetValues {
   const set = settingList.flatMap((entry): SetVariable[] => {
     const text = entry.env === undefined ? undefined : variable(env, entry.env);
@@ -49,7 +52,7 @@ function fillListed(
     if (entry.isShared) continue;
     problems.push({
       at: env,
-      what: "describes the only instance, but the file of GATEWAY_CONFIG lists `instances`; use one of the two",
+      what: "describes a single instance, but the file of GATEWAY_CONFIG lists `instances`; use only one",
     });
   }
   if (!Array.isArray(listed)) return listed;
@@ -59,7 +62,10 @@ function fillListed(
   );
 }
 
-/** Fills in what an instance leaves out. An instance that names its credential takes none from the variables. */
+/**
+ * Adds variables for settings that an instance leaves out. An instance with its own credential gets
+ * none from variables.
+ */
 function fill(
   instance: Tree,
   index: number,

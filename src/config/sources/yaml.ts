@@ -1,8 +1,9 @@
+/** The YAML file as a source of the configuration, and access to its tree. */
 import { LineCounter, parseDocument } from "yaml";
 import type { ConfigProblem } from "../config-error.ts";
 import type { Path } from "../schema/setting-list.ts";
 
-/** Leaves out what is written as `name:` with nothing behind it: that is, not set. */
+/** Removes names without a value (`name:`): they are not set. */
 const withoutNulls = (tree: Tree): Tree =>
   Object.fromEntries(
     Object.entries(tree)
@@ -16,8 +17,8 @@ const childWithoutNulls = (child: unknown): unknown => {
 };
 
 /**
- * Reads the YAML file; gives `undefined`, and adds to `problems`, if that fails. Texts of the parser are not passed on:
- * they quote the file.
+ * Reads the YAML file. If that fails, returns `undefined` and adds to `problems`. Messages of the
+ * parser are not passed on: they quote the file.
  */
 export function readYamlTree(
   path: string,
@@ -49,27 +50,28 @@ export function readYamlTree(
     if (isTree(tree)) return withoutNulls(tree);
     problems.push({ at, what: "the file has to be a mapping of settings" });
   } catch {
-    // Aliases that multiply or contain themselves, and nesting without end.
+    // Aliases that multiply or contain themselves, and unlimited nesting.
     problems.push({ at, what: "the file is nested too deeply or uses too many aliases" });
   }
   return undefined;
 }
 
-/** The code of a failed system call, which says enough and quotes no path. */
+/** Returns the code of a failed system call. It quotes no path. */
 export const errorCode = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code
     : "unreadable";
 
-/** A mapping as it was read, not yet checked. */
+/** A mapping from the file, not yet checked. */
 export type Tree = { readonly [key: string]: unknown };
 
+/** Whether a value is a mapping. */
 export const isTree = (value: unknown): value is Tree =>
   typeof value === "object" &&
   value !== null &&
   (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null);
 
-/** What stands at a place; `undefined` if there is no such place. */
+/** Returns the value at a place; `undefined` if there is no such place. */
 export const valueAt = (root: unknown, path: Path): unknown =>
   path.reduce<unknown>((value, part) => {
     if (Array.isArray(value)) return typeof part === "number" ? value[part] : undefined;
@@ -77,8 +79,8 @@ export const valueAt = (root: unknown, path: Path): unknown =>
   }, root);
 
 /**
- * A copy with another value at a place; `undefined` takes the place away. Mappings on the way are made; where something
- * else is in the way, the copy is the same.
+ * Returns a copy with another value at a place; `undefined` removes it. Missing mappings on the way
+ * are created. If another kind of value is in the way, the copy is unchanged.
  */
 export function replaceAt(tree: Tree, path: Path, value: unknown): Tree {
   const [key, ...rest] = path;

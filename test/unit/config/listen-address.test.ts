@@ -15,7 +15,7 @@ test.each([
   ["gateway.svc:1", { kind: "tcp", host: "gateway.svc", port: 1 }, false],
   ["127.example.org:1", { kind: "tcp", host: "127.example.org", port: 1 }, false],
   ["unix:/run/a.sock", { kind: "unix", path: "/run/a.sock" }, true],
-] as const)("%s is an address", (text, address, isLocal) => {
+] as const)("%s is a valid listen address", (text, address, isLocal) => {
   expect(parseListenAddress(text)).toEqual(address);
   expect(formatListenAddress(address)).toBe(text);
   expect(isLocalAddress(address)).toBe(isLocal);
@@ -47,6 +47,6 @@ test.each([
   "unix://run/a.sock",
   "unix:/run/",
   `unix:/${"x".repeat(107)}`,
-])("%j is none", (text) => {
+])("%j is not a listen address", (text) => {
   expect(parseListenAddress(text)).toBeUndefined();
 });

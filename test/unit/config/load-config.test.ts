@@ -57,7 +57,7 @@ instances:
     credentials: caller
 `;
 
-test("three variables are enough, and everything else has a default", () => {
+test("three variables are enough: every other setting has a default", () => {
   const config = load(minimal);
   expect(config).toEqual({
     listen: [{ kind: "tcp", host: "127.0.0.1", port: 50_051 }],
@@ -121,7 +121,7 @@ test("three variables are enough, and everything else has a default", () => {
   expect(credential?.kind === "apiKey" && credential.apiKey.reveal()).toBe("api-key");
 });
 
-test("an empty environment is told everything that is missing at once", () => {
+test("an empty environment is rejected with all missing settings at once", () => {
   expect(places({})).toEqual(["KP_SERVICE_URL", "KP_INSTANCE_ID", "IBMCLOUD_API_KEY_FILE"]);
 });
 
@@ -157,7 +157,7 @@ describe("each variable", () => {
     ["GATEWAY_REQUEST_ID_KEEP_MS", "60000"],
     ["GATEWAY_REPLICAS", "3"],
     ["GATEWAY_REDIS_URL", "rediss://redis.internal:6380/1"],
-  ])("%s=%s has an effect", (name, value) => {
+  ])("the variable %s=%s has an effect", (name, value) => {
     expect(describeConfig(load({ ...minimal, [name]: value }))).not.toBe(
       describeConfig(load(minimal)),
     );
@@ -184,19 +184,19 @@ describe("each variable", () => {
     ["GATEWAY_MAX_DEADLINE_MS", "-1"],
     ["GATEWAY_UPSTREAM_CONNECTIONS", "0"],
     ["GATEWAY_DEFAULT_INSTANCE", "nobody"],
-  ])("%s=%s is refused by its name", (name, value) => {
+  ])("the variable %s=%s is rejected by its name", (name, value) => {
     const problems = problemsOf({ ...minimal, [name]: value });
     expect(problems.map(({ at }) => at)).toEqual([name]);
     expect(JSON.stringify(problems)).not.toContain("canary");
   });
 
-  test("that is unknown is refused with the nearest known name", () => {
+  test("an unknown variable is rejected with the most similar known name", () => {
     expect(problemsOf({ ...minimal, GATEWAY_LISTEM: "x" })).toEqual([
       { at: "GATEWAY_LISTEM", what: "there is no such variable; did you mean GATEWAY_LISTEN?" },
     ]);
   });
 
-  test("that a cluster adds for services named like the gateway is let through", () => {
+  test("variables that Kubernetes adds for a service named gateway are ignored", () => {
     const links = {
       GATEWAY_SERVICE_HOST: "10.0.0.1",
       GATEWAY_SERVICE_PORT: "50051",
@@ -210,7 +210,7 @@ describe("each variable", () => {
     expect(places({ ...minimal, GATEWAY_PORT: "50051" })).toEqual(["GATEWAY_PORT"]);
   });
 
-  test("that is empty counts as not set", () => {
+  test("an empty variable counts as not set", () => {
     expect(load({ ...minimal, GATEWAY_LISTEN: "", IBMCLOUD_API_KEY_FILE: " " })).toEqual(
       load(minimal),
     );
@@ -218,7 +218,7 @@ describe("each variable", () => {
 });
 
 describe("the file", () => {
-  test("may list several instances, each with its own credential", () => {
+  test("the file may list several instances, each with its own credential", () => {
     const [env, files] = withYaml(`${twoInstances}\ndefaultInstance: us`, {});
     const config = load(env, { ...files, "/eu-key": "key" });
     expect(config.defaultInstance).toBe("us");
@@ -230,7 +230,7 @@ describe("the file", () => {
     ]);
   });
 
-  test("takes a credential from the variables where an instance names none", () => {
+  test("an instance in the file without a credential uses that of the variables", () => {
     const [env, files] = withYaml(twoInstances.replace("    apiKeyFile: /eu-key\n", ""), {
       IBMCLOUD_API_KEY: "shared",
       IAM_AUTH_URL: "https://private.iam.cloud.ibm.com/",
@@ -243,13 +243,13 @@ describe("the file", () => {
     expect(us?.credential).toEqual({ kind: "caller" });
   });
 
-  test("loses against a variable", () => {
+  test("a variable overrides the file", () => {
     const yaml = "logLevel: warn\nlimits:\n  maxDeadlineMs: 30000\n";
     const [env, files] = withYaml(yaml, { ...minimal, GATEWAY_MAX_DEADLINE_MS: "20000" });
     expect(load(env, files)).toMatchObject({ logLevel: "warn", limits: { maxDeadlineMs: 20_000 } });
   });
 
-  test("may leave names without a value", () => {
+  test("a name without a value in the file counts as not set", () => {
     const [env, files] = withYaml("limits:\nlogLevel:\ntls:\n", minimal);
     expect(load(env, files)).toEqual(load(minimal));
   });
@@ -292,7 +292,7 @@ describe("the file", () => {
     ["a: 1\na: canary", ["GATEWAY_CONFIG"]],
     ["a: &a [*a]", ["GATEWAY_CONFIG"]],
     ["__proto__: {logLevel: canary}", ["__proto__"]],
-  ])("%j is refused at %j", (yaml, expected) => {
+  ])("the file %j is rejected at %j", (yaml, expected) => {
     const isInstanceMissing = !yaml.startsWith("instances");
     const [env, files] = withYaml(yaml, isInstanceMissing ? minimal : { IBMCLOUD_API_KEY: "k" });
     const problems = problemsOf(env, files);
@@ -309,7 +309,7 @@ describe("the file", () => {
       { GATEWAY_RATE_MODE: "adaptive", GATEWAY_RATE_INITIAL: "30", GATEWAY_RATE_CEILING: "20" },
       ["GATEWAY_RATE_INITIAL"],
     ],
-  ])("rates that contradict each other are refused: %j", (env, expected) => {
+  ])("rate settings that contradict each other are rejected: %j", (env, expected) => {
     expect(problemsOf({ ...minimal, ...env }).map(({ at }) => at)).toEqual(expected);
   });
 
@@ -318,11 +318,11 @@ describe("the file", () => {
     [{ GATEWAY_RATE_CEILING: "10" }, "down-only"],
     [{ GATEWAY_RATE_MODE: "adaptive", GATEWAY_RATE_CEILING: "10" }, "adaptive"],
     [{ GATEWAY_RATE_MODE: "off" }, "off"],
-  ])("%j keeps the quota by the mode %s", (env, mode) => {
+  ])("the settings %j select the rate mode %s", (env, mode) => {
     expect(load({ ...minimal, ...env }).instances[0]?.rate.mode).toBe(mode);
   });
 
-  test("must not hold an API key", () => {
+  test("a file that contains an API key is rejected", () => {
     const [env, files] = withYaml(
       twoInstances.replace("apiKeyFile: /eu-key", "apiKey: canary"),
       {},
@@ -335,13 +335,13 @@ describe("the file", () => {
     expect(JSON.stringify(problems)).not.toContain("canary");
   });
 
-  test("that cannot be read is the only thing complained about", () => {
+  test("a file that cannot be read is the only problem reported", () => {
     expect(problemsOf({ GATEWAY_CONFIG: "/none" })).toEqual([
       { at: "GATEWAY_CONFIG", what: "the file cannot be read (ENOENT)" },
     ]);
   });
 
-  test("and the variables of one instance exclude each other", () => {
+  test("a variable of the single instance is rejected if the file lists instances", () => {
     const [env, files] = withYaml(twoInstances, { KP_INSTANCE_ID: id });
     expect(places(env, { ...files, "/eu-key": "key" })).toEqual(["KP_INSTANCE_ID"]);
   });
@@ -472,21 +472,21 @@ describe("rules between settings", () => {
       { ...minimal, GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "5000" },
       ["GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS"],
     ],
-  ])("decide on %s", (_, env, expected) => {
+  ])("the rules between settings decide on %s", (_, env, expected) => {
     expect(places(env, { ...pem, "/empty": "\n" })).toEqual(expected);
   });
 
-  test("are checked although single values are wrong too", () => {
+  test("the rules between settings are checked although single values are wrong too", () => {
     const env = { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1", GATEWAY_LOG_LEVEL: "loud" };
     expect(places(env)).toEqual(["GATEWAY_LOG_LEVEL", "GATEWAY_LISTEN"]);
   });
 
-  test("say that an alias is taken", () => {
+  test("an alias that two instances use is rejected", () => {
     const [env, files] = withYaml(twoInstances.replace("alias: us", "alias: eu"));
     expect(places(env, { ...files, "/eu-key": "key" })).toEqual(["instances[1].alias"]);
   });
 
-  test("turn reflection on for local listeners only", () => {
+  test("reflection is on by default for local listeners only", () => {
     const open = { ...minimal, GATEWAY_LISTEN: "0.0.0.0:1", GATEWAY_ALLOW_PLAINTEXT: "true" };
     expect(load(open).reflection).toBe(false);
     expect(load({ ...open, GATEWAY_REFLECTION: "on" }).reflection).toBe(true);
@@ -515,7 +515,7 @@ describe("whatever is set", () => {
       .map((tree) => JSON.stringify(tree)),
   );
 
-  test("nothing but a ConfigError is thrown, and no value is shown", () => {
+  test("loadConfig throws nothing but a ConfigError, which shows no value, whatever is set", () => {
     fc.assert(
       fc.property(environment, yaml, (env, file) => {
         const problems = problemsOf(env, { "/file": file });
@@ -525,7 +525,7 @@ describe("whatever is set", () => {
     );
   });
 
-  test("the API key is in no error and no description", () => {
+  test("no error and no description contains the API key", () => {
     fc.assert(
       fc.property(environment, (env) => {
         const set = { ...minimal, ...env, IBMCLOUD_API_KEY: `${canary}-key` };
@@ -542,7 +542,7 @@ describe("whatever is set", () => {
   });
 });
 
-test("the description is a file that brings the same configuration about", () => {
+test("the description of a configuration is a file that yields the same configuration", () => {
   const [env, files] = withYaml(
     `${twoInstances}
 listen: ["127.0.0.1:1", "unix:/run/a.sock"]

@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { expect, test } from "vitest";
 import { watchReadiness } from "../../../src/gateway/readiness.ts";
 
-test("is draining, and for that reason not ready, from the drain on", () => {
+test("readiness is not ready with the reason draining from the drain on", () => {
   const readiness = watchReadiness({
     tokens: new Map(),
     logger: pino({ level: "silent" }),

@@ -14,8 +14,8 @@ const plaintext = Buffer.alloc(32, "p");
 const isZero = (bytes: Buffer | undefined) =>
   bytes !== undefined && bytes.length > 0 && bytes.every((byte) => byte === 0);
 
-describe("no body with a secret outlives its exchange:", () => {
-  test("the request's body is zeroed once it is answered", async () => {
+describe("bodies with secrets", () => {
+  test("the body of a request is zeroed once the response is there", async () => {
     const { client, requestBodies } = createScriptedClient("current", {
       status: 200,
       body: { ciphertext: "YWFh" },
@@ -24,7 +24,7 @@ describe("no body with a secret outlives its exchange:", () => {
     expect(isZero(requestBodies[0])).toBe(true);
   });
 
-  test("the request's body is zeroed when there is no answer", async () => {
+  test("the body of a request is zeroed if there is no response", async () => {
     const bodies: (Buffer | undefined)[] = [];
     const client = createKeyProtectClient({
       send: async ({ body }) => {
@@ -40,7 +40,7 @@ describe("no body with a secret outlives its exchange:", () => {
     expect(isZero(bodies[0])).toBe(true);
   });
 
-  test("what the caller handed in and gets out is left alone", async () => {
+  test("buffers that the caller passed in or gets back are not zeroed", async () => {
     const { client } = createScriptedClient(
       "current",
       { status: 200, body: { ciphertext: "YWFh" } },
@@ -64,7 +64,7 @@ describe("no body with a secret outlives its exchange:", () => {
     ["deleteKey", (client) => client.deleteKey(call, keyId, "minimal")],
   ];
 
-  test.each(asks)("the answer of %s is zeroed even if it makes no sense", async (_, ask) => {
+  test.each(asks)("the response body of %s is zeroed even if it is malformed", async (_, ask) => {
     for (const status of [200, 202, 500]) {
       const { client, responses } = createScriptedClient("2019", {
         status,
@@ -75,7 +75,7 @@ describe("no body with a secret outlives its exchange:", () => {
     }
   });
 
-  test("an answer with nothing secret is left alone, for a layer may share it", async () => {
+  test("a response body without secrets is not zeroed, because a layer may share it", async () => {
     const { client, responses } = createScriptedClient("current", {
       status: 200,
       body: keys(rootKey),
@@ -85,7 +85,7 @@ describe("no body with a secret outlives its exchange:", () => {
   });
 });
 
-test("no request has a credential", async () => {
+test("no request of the client has a credential", async () => {
   const { client, sent } = createScriptedClient("current", { status: 500 });
   await keyProtectErrorOf(client.countKeys(call));
   expect(Object.keys(sent[0]?.headers ?? {})).not.toContain("authorization");

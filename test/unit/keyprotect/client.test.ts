@@ -40,7 +40,7 @@ test("the client has exactly the operations that the handlers need", () => {
   expect(Object.keys(keyProtect).toSorted()).toEqual(Object.keys(operationNames).toSorted());
 });
 
-test("oddities go unreported where nobody listens", async () => {
+test("a client without onAnomaly ignores anomalies", async () => {
   const client = createKeyProtectClient({
     send: async () => toResponse({ status: 200, body: keys({ ...rootKey, creationDate: "?" }) }),
     dialect: "current",
@@ -49,7 +49,7 @@ test("oddities go unreported where nobody listens", async () => {
   expect((await client.getKey(call, keyId)).creationDate).toBeUndefined();
 });
 
-test("the body of an action is JSON of exactly what was given", async () => {
+test("the body of an action is JSON with exactly the given values", async () => {
   const anyBytes = fc.uint8Array({ minLength: 1, maxLength: 4_096 });
   const anyAad = fc.array(fc.string({ unit: "binary" }), { maxLength: 5 });
   await fc.assert(
@@ -72,7 +72,7 @@ test("the body of an action is JSON of exactly what was given", async () => {
   );
 });
 
-test("an error of the upstream pipeline is passed on as it is", async () => {
+test("an error of the upstream pipeline is passed on unchanged", async () => {
   const error = new UpstreamError("CIRCUIT_OPEN", "open");
   const client = createKeyProtectClient({
     send: () => Promise.reject(error),
@@ -94,7 +94,7 @@ test.each(operationsById)(
   },
 );
 
-test.each(operationsById)("$name encodes the ID as one segment of the path", async ({ ask }) => {
+test.each(operationsById)("$name encodes the ID as one path segment", async ({ ask }) => {
   const { client, sent } = createScriptedClient("current", { status: 404 });
   await keyProtectErrorOf(ask(client, "a/../b?c=d#e%2f é"));
   expect(sent[0]?.path).not.toContain("/../");
@@ -104,7 +104,7 @@ test.each(operationsById)("$name encodes the ID as one segment of the path", asy
   }
 });
 
-test("a replacement that answers 204 is followed by a read of the policies", async () => {
+test("a policy update with status 204 is followed by a read of the policies", async () => {
   const { client, sent } = createScriptedClient(
     "2019",
     { status: 204 },

@@ -84,7 +84,7 @@ const fieldNames =
   );
 
 describe.each(readers)("%s", (_, ask, status) => {
-  test.each(nonsense)("refuses %s", async (_what, body) => {
+  test.each(nonsense)("a response body of %s is rejected", async (_what, body) => {
     for (const dialect of ["2019", "current"] as const) {
       const { client } = createScriptedClient(dialect, { status, body });
       const error = await keyProtectErrorOf(ask(client));
@@ -94,7 +94,7 @@ describe.each(readers)("%s", (_, ask, status) => {
     }
   });
 
-  test("never rejects with anything but a KeyProtectError, whatever JSON comes", async () => {
+  test("any JSON leads to a result or to a KeyProtectError", async () => {
     const names = fc.constantFrom(...fieldNames);
     const { json } = fc.letrec((tie) => ({
       json: fc.oneof(
@@ -239,7 +239,7 @@ test.each<readonly [string, Ask, Answer]>([
     answer({ id: lockerId, remainingRetrievals: -1 }),
   ],
   ["another locker", retrieveLocker, answer({ id: otherKeyId })],
-])("%s is a bad response", async (_, ask, scripted) => {
+])("a response with %s is the error BAD_RESPONSE", async (_, ask, scripted) => {
   const { client } = createScriptedClient("2019", scripted);
   expect((await keyProtectErrorOf(ask(client))).code).toBe("BAD_RESPONSE");
 });

@@ -74,14 +74,14 @@ describe("reasons", () => {
       withReasons(...Array.from({ length: 500 }, () => ({ code: "A_ERR" }))),
       Array.from({ length: 16 }, () => ({ code: "A_ERR", target: undefined })),
     ],
-  ])("%s", (_, body, reasons) => {
+  ])("the reasons of a rejection: %s", (_, body, reasons) => {
     const { error, anomalies } = reject({ status: 400, body });
     expect(error).toMatchObject({ code: "REJECTED", httpStatus: 400 });
     expect(error.reasons).toEqual(reasons);
     expect(anomalies).toEqual([]);
   });
 
-  test("of an answer without body are none, as HEAD and some proxies have it", () => {
+  test("a rejection without a body, as of HEAD and some proxies, has no reasons", () => {
     const { error, anomalies } = reject({ status: 503 });
     expect(error.reasons).toEqual([]);
     expect(anomalies).toEqual([]);
@@ -96,7 +96,7 @@ describe("reasons", () => {
     ["bytes that are no text", Buffer.from([0xff, 0xfe])],
     ["deep nesting", "[".repeat(60_000)],
     ["a huge page", JSON.stringify(withReasons({ code: "A_ERR", pad: "x".repeat(65_536) }))],
-  ])("of %s are none, and it is reported", (_, body) => {
+  ])("a rejection with %s has no reasons, and an anomaly is reported", (_, body) => {
     const { error, anomalies } = reject({ status: 502, body });
     expect(error).toMatchObject({ code: "REJECTED", httpStatus: 502, reasons: [] });
     expect(anomalies).toEqual(["unreadable_rejection"]);
@@ -104,7 +104,7 @@ describe("reasons", () => {
   });
 });
 
-test("every status has an error, whatever its body and headers", () => {
+test("every unexpected status leads to an error, whatever its body and headers", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 999 }),
@@ -126,13 +126,13 @@ describe("Retry-After", () => {
   test.each([
     ["5", 5_000, []],
     ["soon", undefined, ["malformed_retry_after"]],
-  ])("%j gives %j", (value, retryAfterMs, reported) => {
+  ])("the Retry-After %j is read as %j", (value, retryAfterMs, reported) => {
     const { error, anomalies } = reject({ status: 429, headers: { "retry-after": value } });
     expect(error.retryAfterMs).toBe(retryAfterMs);
     expect(anomalies).toEqual(reported);
   });
 
-  test("is not missed where it is absent", () => {
+  test("an absent Retry-After is not reported as an anomaly", () => {
     const { error, anomalies } = reject({ status: 429 });
     expect(error.retryAfterMs).toBeUndefined();
     expect(anomalies).toEqual([]);

@@ -27,11 +27,11 @@ describe("parseTimestamp", () => {
     [" 2020-01-01T00:00:00Z", undefined],
     ["+002020-01-01T00:00:00Z", undefined],
     ["", undefined],
-  ])("reads %j as %j", (text, iso) => {
+  ])("parseTimestamp reads %j as %j", (text, iso) => {
     expect(parseTimestamp(text)?.toISOString()).toBe(iso);
   });
 
-  test("reads back what the platform writes", () => {
+  test("parseTimestamp reads the dates that Date.toISOString writes", () => {
     const range = { min: new Date("0100-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59Z") };
     fc.assert(
       fc.property(fc.date({ ...range, noInvalidDate: true }), (date) => {
@@ -42,7 +42,7 @@ describe("parseTimestamp", () => {
 });
 
 describe("decodeBase64", () => {
-  test("gives back any bytes from their base64", () => {
+  test("decodeBase64 returns any bytes from their base64", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 8_000 }), (bytes) => {
         const buffer = Buffer.from(bytes);
@@ -51,7 +51,7 @@ describe("decodeBase64", () => {
     );
   });
 
-  test("gives bytes only for the text that they encode to", () => {
+  test("decodeBase64 returns bytes only for the text that they encode to", () => {
     const characters = fc.constantFrom(...Array.from("ABab01+/-_= \n\u00e9"));
     const text = fc.oneof(
       fc.string({ unit: characters, maxLength: 12 }),
@@ -77,11 +77,11 @@ describe("decodeBase64", () => {
     "-_-_",
     "YQ==YQ==",
     "====",
-  ])("refuses %j", (text) => {
+  ])("decodeBase64 rejects %j", (text) => {
     expect(decodeBase64(text)).toBeUndefined();
   });
 
-  test("takes the empty text for no bytes", () => {
+  test("decodeBase64 reads the empty text as no bytes", () => {
     expect(decodeBase64("")).toEqual(Buffer.alloc(0));
   });
 });

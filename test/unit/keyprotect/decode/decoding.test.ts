@@ -26,28 +26,28 @@ const readPolicies = async (...resources: object[]) => {
 };
 
 describe("a key", () => {
-  test("is read from its ID alone", async () => {
+  test("a key needs nothing but an ID", async () => {
     const { client } = createScriptedClient("current", { status: 200, body: keys({ id: keyId }) });
     expect(await client.getKey(call, keyId)).toMatchObject({ id: keyId, tags: [] });
   });
 
-  test("is the one asked for whatever the case of its UUID", async () => {
+  test("a key is the requested one whatever the case of its UUID", async () => {
     expect((await readKey({}, keyId.toUpperCase())).key.id).toBe(keyId);
   });
 
-  test("asked for by alias may have any ID, and need not tell its aliases", async () => {
+  test("a key requested by alias may have any ID and no aliases", async () => {
     expect((await readKey({ id: otherKeyId, aliases: undefined }, "demo-alias")).key.id).toBe(
       otherKeyId,
     );
   });
 
-  test("passes an unknown state through and reports it", async () => {
+  test("an unknown state of a key is passed through and reported", async () => {
     const { key, anomalies } = await readKey({ state: 42 });
     expect(key.state).toBe(42);
     expect(anomalies).toEqual(["unknown_key_state"]);
   });
 
-  test("loses a malformed date, which is reported", async () => {
+  test("a malformed date of a key is dropped and reported", async () => {
     for (const creationDate of ["yesterday", "2026-02-30T00:00:00Z", 1_767_323_045, {}]) {
       const { key, anomalies } = await readKey({ creationDate });
       expect(key.creationDate).toBeUndefined();
@@ -55,19 +55,19 @@ describe("a key", () => {
     }
   });
 
-  test("has no date where the upstream's language writes an unset one", async () => {
+  test("a zero date of a key counts as absent", async () => {
     const { key, anomalies } = await readKey({ lastUpdateDate: "0001-01-01T00:00:00Z" });
     expect(key.lastUpdateDate).toBeUndefined();
     expect(anomalies).toEqual([]);
   });
 
-  test("has nothing where the upstream wrote null", async () => {
+  test("a null field of a key counts as absent", async () => {
     const { key } = await readKey({ name: null, tags: null, state: null, extractable: null });
     expect(key).toMatchObject({ tags: [] });
     expect([key.name, key.state, key.extractable]).toEqual([undefined, undefined, undefined]);
   });
 
-  test("is read in the lower-case spelling of 2019", async () => {
+  test("a key is read in the lower-case spelling of 2019", async () => {
     const { key } = await readKey({
       createdBy: undefined,
       createdby: "IBMid-9",
@@ -91,12 +91,15 @@ describe("a key", () => {
     [{ bitLength: "256" }, undefined],
     [{ mode: "GCM" }, undefined],
     [undefined, undefined],
-  ])("with algorithm metadata %j has algorithm %j", async (algorithmMetadata, algorithm) => {
-    const { key } = await readKey({ algorithmType: "AES", algorithmMetadata });
-    expect(key.algorithm).toEqual(algorithm);
-  });
+  ])(
+    "a key with the algorithm metadata %j has the algorithm %j",
+    async (algorithmMetadata, algorithm) => {
+      const { key } = await readKey({ algorithmType: "AES", algorithmMetadata });
+      expect(key.algorithm).toEqual(algorithm);
+    },
+  );
 
-  test("of a polluted prototype takes nothing from it", async () => {
+  test("a polluted prototype has no effect on a key", async () => {
     Reflect.defineProperty(Object.prototype, "deletedBy", { value: "x", configurable: true });
     try {
       expect((await readKey({})).key.deletedBy).toBeUndefined();
@@ -109,7 +112,7 @@ describe("a key", () => {
 describe("material", () => {
   const standardKey = { ...rootKey, extractable: true, payload: "c2VjcmV0" };
 
-  test("is not read from a creation that was to answer with little", async () => {
+  test("material is not read if a creation asked for a minimal response", async () => {
     const { client } = createScriptedClient("current", { status: 201, body: keys(standardKey) });
     const key = await client.createKey(call, {
       name: "demo",
@@ -123,7 +126,7 @@ describe("material", () => {
     expect(key.payload).toBeUndefined();
   });
 
-  test("may be absent from a creation that is still under way", async () => {
+  test("material may be absent while a creation is still under way", async () => {
     const { client } = createScriptedClient("2019", {
       status: 201,
       body: keys({ ...standardKey, payload: undefined }),
@@ -142,7 +145,7 @@ describe("material", () => {
 });
 
 describe("policies", () => {
-  test("are none where neither resources nor a total is there", async () => {
+  test("a response with neither resources nor a total has no policies", async () => {
     const { client } = createScriptedClient("2019", {
       status: 200,
       body: { metadata: { collectionType: "application/vnd.ibm.kms.policy+json" } },
@@ -150,7 +153,7 @@ describe("policies", () => {
     expect(await client.getKeyPolicies(call, keyId)).toEqual([]);
   });
 
-  test("are read in the spelling of 2019", async () => {
+  test("policies are read in the spelling of 2019", async () => {
     const { found } = await readPolicies({
       crn: `crn:v1:bluemix:public:kms:us-south:a/acct:instance:policy:${otherKeyId}`,
       rotation: { interval_month: 2 },
@@ -171,13 +174,13 @@ describe("policies", () => {
     ]);
   });
 
-  test("asked for by alias may be of any key", async () => {
+  test("policies requested by alias may belong to any key", async () => {
     const body = policies({ crn: `crn:v1:x:key:${otherKeyId}`, rotation: { interval_month: 2 } });
     const { client } = createScriptedClient("current", { status: 200, body });
     expect(await client.getKeyPolicies(call, "demo-alias")).toHaveLength(1);
   });
 
-  test("that are switched off are left out", async () => {
+  test("disabled rotation policies are left out", async () => {
     const { found } = await readPolicies(
       { rotation: { enabled: false, interval_month: 2 } },
       { rotation: { enabled: false } },
@@ -185,7 +188,7 @@ describe("policies", () => {
     expect(found).toEqual([]);
   });
 
-  test("of two kinds in one resource are two", async () => {
+  test("one resource with two kinds of policies is two policies", async () => {
     const { found } = await readPolicies({
       rotation: { interval_month: 2 },
       dualAuthDelete: { enabled: true },
@@ -196,7 +199,7 @@ describe("policies", () => {
     ]);
   });
 
-  test("of an unknown kind are kept and reported", async () => {
+  test("policies of an unknown kind are kept and reported", async () => {
     const { found, anomalies } = await readPolicies({
       type: "application/vnd.ibm.kms.policy+json",
     });

@@ -10,7 +10,7 @@ const der = rsa.publicKey.export({ type: "spki", format: "der" });
 const pem = Buffer.from(rsa.publicKey.export({ type: "spki", format: "pem" }));
 
 describe("the transport key", () => {
-  test("is the same DER whether it comes as DER or as PEM", () => {
+  test("a transport key is the same DER whether it is sent as DER or as PEM", () => {
     expect(transportKey(der)).toEqual(der);
     expect(transportKey(pem)).toEqual(der);
   });
@@ -29,7 +29,7 @@ describe("the transport key", () => {
     ["truncated PEM", pem.subarray(0, 100)],
     ["a text", Buffer.from("Four score and seven years ago")],
     ["nothing", Buffer.alloc(0)],
-  ])("cannot be %s", (_, payload) => {
+  ])("a transport key cannot be %s", (_, payload) => {
     expect(() => transportKey(payload)).toThrow(
       expect.objectContaining({ name: "KeyProtectError", code: "BAD_RESPONSE" }),
     );
@@ -39,14 +39,14 @@ describe("the transport key", () => {
 describe("the ID of an import token", () => {
   const created = "2026-01-02T03:04:05Z";
 
-  test("is a version 8 UUID that never changes", () => {
+  test("the ID of an import token is a version 8 UUID that never changes", () => {
     const id = importTokenId(instanceId, created);
     expect(isUuid(id)).toBe(true);
     expect(id).toMatch(/^.{14}8.{4}[89ab]/);
     expect(id).toBe("b3c7ac3e-ce43-835c-b17f-bba24bb1d998");
   });
 
-  test("depends on instance and moment", () => {
+  test("the ID of an import token depends on instance and creation date", () => {
     const ids = [
       importTokenId(instanceId, created),
       importTokenId(instanceId, "2026-01-02T03:04:06Z"),
@@ -61,7 +61,7 @@ describe("the ID of an import token", () => {
     nonce: Buffer.alloc(12).toString("base64"),
   };
 
-  test("that is not the present token's is not found", async () => {
+  test("an import token that has been replaced is not found", async () => {
     const { client } = createScriptedClient("current", { status: 200, body: token });
     const stale = importTokenId(instanceId, "2026-01-01T00:00:00Z");
     expect(await keyProtectErrorOf(client.retrieveLocker(call, stale))).toMatchObject({
@@ -75,7 +75,7 @@ describe("the ID of an import token", () => {
     ["no nonce", { nonce: undefined }],
     ["a nonce of 16 bytes", { nonce: Buffer.alloc(16).toString("base64") }],
     ["no transport key", { payload: undefined }],
-  ])("is no use with %s", async (_, fields) => {
+  ])("an import token with %s is the error BAD_RESPONSE", async (_, fields) => {
     const body = { ...token, ...fields };
     const { client } = createScriptedClient("current", { status: 200, body });
     const error = await keyProtectErrorOf(
@@ -85,7 +85,7 @@ describe("the ID of an import token", () => {
   });
 });
 
-test("a 2019 locker without its import token is a bad response", async () => {
+test("a 2019 locker without its import token is the error BAD_RESPONSE", async () => {
   const id = "77777777-2222-4333-8444-555555555555";
   const { client } = createScriptedClient("2019", {
     status: 200,
