@@ -1,7 +1,7 @@
 /** Estimates how much of the quota one member could use. */
 import { createResponseCounter } from "../upstream/rate-limit/adaptive/response-counter.ts";
 
-/** What one member could send and what it gets through. Rates are requests per second. */
+/** The demand of one member and the responses to it. Rates are requests per second. */
 export interface Demand {
   /** Requests that it could use. */
   readonly wantsPerSecond: number;

@@ -1,5 +1,5 @@
 /**
- * What a member may send: its lease and, the longer Redis is away, a more and more careful share.
+ * The rate of one member: its lease or, while Redis is away, a share that gets smaller in steps.
  * Pure arithmetic over the times that it is given.
  */
 import { rateConstants } from "../upstream/rate-limit/adaptive/rate-constants.ts";
@@ -16,7 +16,7 @@ import { type Lease, leaseMs } from "./lease.ts";
  */
 export type ShareKind = "lease" | "kept" | "slice" | "static";
 
-/** What is known without a group. */
+/** Configuration that applies without a group. */
 export interface ShareBounds {
   /** The quota of all members together in requests per second, if the operator knows it. */
   readonly ceilingPerSecond?: number | undefined;

@@ -6,14 +6,14 @@ export const leaseMs = 3_000;
 /** No quota is taken to be higher than this, in requests per second. */
 export const highestPerSecond = 1_000_000;
 
-/** What a member reports when it asks. Rates are requests per second. */
+/** The report of a member that asks for a lease. Rates are requests per second. */
 export interface LeaseRequest {
   readonly memberId: string;
-  /** What it could use. */
+  /** Requests that it could use. */
   readonly wantsPerSecond: number;
-  /** What it may use at present; `Infinity` if nothing limits it. */
+  /** Its present rate; `Infinity` if nothing limits it. */
   readonly hasPerSecond: number;
-  /** What Key Protect accepted from it in the last second. */
+  /** Requests that Key Protect accepted from it in the last second. */
   readonly acceptedPerSecond: number;
   /** The quota, if the operator knows it. */
   readonly ceilingPerSecond: number | undefined;
@@ -31,12 +31,12 @@ export interface LeaseRequest {
 
 /** A member's part of the quota. Rates are requests per second. */
 export interface Lease {
-  /** What it may send, margin included; `Infinity` while the quota is unknown. */
+  /** The granted rate, margin included; `Infinity` while the quota is unknown. */
   readonly ratePerSecond: number;
-  /** What it will be able to send once all other members have renewed. */
+  /** The rate that will be granted once all other members have renewed. */
   readonly sharePerSecond: number;
   readonly members: number;
-  /** What the quota is taken to be; `Infinity` while it is unknown. */
+  /** The quota as the group knows it; `Infinity` while it is unknown. */
   readonly quotaPerSecond: number;
   /** Changes with every decrease of the quota. */
   readonly epoch: number;

@@ -213,8 +213,8 @@ test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9"
       expect(await ask(key, asking("b", 500), leaseMs)).toHaveProperty("lease.epoch");
     }
     await redis.eval(setFields, [key], ["quota", junk, "safe", junk]);
-    const boundless = { ...asking("a", 500), ceilingPerSecond: undefined };
-    expect((await ask(key, boundless, leaseMs)).lease?.ratePerSecond).toBeGreaterThan(0);
+    const unlimited = { ...asking("a", 500), ceilingPerSecond: undefined };
+    expect((await ask(key, unlimited, leaseMs)).lease?.ratePerSecond).toBeGreaterThan(0);
   },
 );
 

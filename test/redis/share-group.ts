@@ -1,4 +1,4 @@
-/** Members that share one quota through a real Redis, with demand that the test sets, on real time. */
+/** Members that share one quota through a real Redis in real time. The test sets their demand. */
 import { performance } from "node:perf_hooks";
 import type { Logger } from "pino";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -6,11 +6,11 @@ import { createLogger } from "../../src/observability/logging/logger.ts";
 import { createQuotaShare, type QuotaShare } from "../../src/quota-share/quota-share.ts";
 import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.ts";
 
-/** One gateway's share, and what it would like to send. */
+/** One member's share and demand. */
 export interface Member extends AsyncDisposable {
   readonly id: string;
   readonly share: QuotaShare;
-  /** What it may send at this moment. */
+  /** Its present rate. */
   readonly perSecond: number;
   wants: number;
 }
@@ -32,7 +32,7 @@ export function createLogSink(): { readonly logger: Logger; readonly lines: stri
   return { logger, lines };
 }
 
-/** Connects and starts a member that sends whatever it may, as far as it wants to. */
+/** Connects and starts a member that sends at its rate, up to its demand. */
 export function startMember(id: string, wants: number, settings: GroupSettings): Member {
   const logger = settings.logger ?? createLogSink().logger;
   const deps = { logger, clock: systemClock, random: Math.random };
@@ -73,7 +73,7 @@ export function startMember(id: string, wants: number, settings: GroupSettings):
   return member;
 }
 
-/** The rates of all together. */
+/** Sum of the rates. */
 export const sumOf = (members: readonly Member[]): number =>
   members.reduce((sum, { perSecond }) => sum + perSecond, 0);
 
@@ -83,13 +83,13 @@ export function jainOf(members: readonly Member[]): number {
   return sumOf(members) ** 2 / (members.length * squares);
 }
 
-/** What the rates of all together came to while the test waited. */
+/** Least and greatest sum of the rates while the test waited. */
 export interface Watch {
   readonly least: number;
   readonly most: number;
 }
 
-/** Looks at the sum every 5 ms for so long, or until `isDone`. */
+/** Reads the sum every 5 ms, for `ms` milliseconds or until `isDone`. */
 export async function watch(
   members: readonly Member[],
   ms: number,

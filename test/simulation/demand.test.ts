@@ -1,3 +1,4 @@
+/** Simulations of demand below, at and above the quota. */
 import { describe, expect, test } from "vitest";
 import { bursts, changing, onOff, poisson } from "./demands.ts";
 import { measure, mostWithin } from "./measure.ts";

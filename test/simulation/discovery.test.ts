@@ -1,3 +1,4 @@
+/** Simulations of an unknown quota that does not change. */
 import { expect, test } from "vitest";
 import { measure } from "./measure.ts";
 import { rough, steady } from "./networks.ts";

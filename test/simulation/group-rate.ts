@@ -7,7 +7,7 @@ import { createLeasedRate } from "../../src/upstream/rate-limit/adaptive/leased-
 import { createModelGroup, lend } from "../support/lease-model.ts";
 
 const refusalGapMs = 300;
-const boundless = Number.POSITIVE_INFINITY;
+const unlimited = Number.POSITIVE_INFINITY;
 
 /**
  * Does the same as `quota-share.ts` and `gateway/quota.ts`, without the time that Redis takes. The
@@ -18,8 +18,8 @@ export const createGroupRate: typeof createAdaptiveRate = (
   { now: createdAt, random },
 ) => {
   const { ceilingPerSecond, longestHoldMs = 300_000 } = settings;
-  const initial = settings.mode === "adaptive" ? (settings.initialPerSecond ?? 20) : boundless;
-  const initialPerSecond = initial === boundless ? undefined : initial;
+  const initial = settings.mode === "adaptive" ? (settings.initialPerSecond ?? 20) : unlimited;
+  const initialPerSecond = initial === unlimited ? undefined : initial;
   const share = createFallbackShare({ ceilingPerSecond, initialPerSecond, replicas: 1 }, createdAt);
   const leased = createLeasedRate({
     limit: { perSecond: ceilingPerSecond ?? initial, mayProbe: true },
@@ -35,8 +35,8 @@ export const createGroupRate: typeof createAdaptiveRate = (
   let refusedEpoch: number | undefined;
 
   function renew(now: number): void {
-    const known = share.lease?.quotaPerSecond ?? boundless;
-    const isFound = known < boundless;
+    const known = share.lease?.quotaPerSecond ?? unlimited;
+    const isFound = known < unlimited;
     const request = {
       memberId: "only",
       ...demand.read(now, 0),

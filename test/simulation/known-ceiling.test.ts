@@ -1,3 +1,4 @@
+/** Simulations of a known ceiling. */
 import { expect, test } from "vitest";
 import { measure } from "./measure.ts";
 import { rough, steady } from "./networks.ts";

@@ -1,3 +1,4 @@
+/** Sums over simulated runs. */
 import type { Run } from "./simulate.ts";
 
 export interface Measure {

@@ -1,3 +1,4 @@
+/** Simulations of a quota that changes abruptly. */
 import { describe, expect, test } from "vitest";
 import { measure } from "./measure.ts";
 import { rough, steady } from "./networks.ts";

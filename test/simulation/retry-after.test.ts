@@ -1,3 +1,4 @@
+/** Simulations of refusals with a Retry-After. */
 import { expect, test } from "vitest";
 import { measure } from "./measure.ts";
 import { steady } from "./networks.ts";

@@ -1,3 +1,4 @@
+/** Simulations of a start without a limit. */
 import { expect, test } from "vitest";
 import { poisson } from "./demands.ts";
 import { measure } from "./measure.ts";

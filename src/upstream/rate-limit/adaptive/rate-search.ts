@@ -6,7 +6,7 @@ import type { ActiveState, Growth, Holding, Knowledge, RateState } from "./rate-
 import { isSevere, type LastSecond } from "./response-counter.ts";
 import type { QuotaBounds } from "./settings.ts";
 
-/** What changes the state. */
+/** Events that change the state. */
 export type RateEvent =
   | Refused
   /** The period of the state is over. `isUsed`: enough was answered to test the rate. */

@@ -13,7 +13,7 @@ interface Rates {
   readonly periodMs: number;
 }
 
-/** What earlier states found out about the quota. */
+/** Findings of earlier states about the quota. */
 export interface Knowledge {
   /** How often smaller steps may follow soon after a wide probe was refused. */
   readonly retries: 0 | 1;

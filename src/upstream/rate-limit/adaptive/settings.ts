@@ -34,7 +34,7 @@ export interface UnknownQuota {
   readonly longestHoldMs?: number;
 }
 
-/** What one member of a group may send. */
+/** The limit of one member of a group. */
 export interface QuotaLimit {
   /** Most requests per second, margin included; `Infinity` for no bound. */
   readonly perSecond: number;

@@ -5,7 +5,7 @@
 
 /** A restart under way. */
 export interface SlowRestart {
-  /** What is allowed now, in requests per second. */
+  /** Requests per second that are allowed now. */
   readonly limit: number;
   /** When the limit was raised last, in milliseconds. */
   readonly raisedAt: number;

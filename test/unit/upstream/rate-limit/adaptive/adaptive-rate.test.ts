@@ -289,11 +289,11 @@ describe("a severe drop", () => {
   test("a used-up window shows the quota of a second, and nothing is sent before its end", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
-    const dark = refuseUntil(controller, now + 10, now + 210);
-    const light = dark + 300;
-    for (let index = 0; index < 30; index++) controller.onAccepted(light + index * 10);
-    refuseUntil(controller, light + 300, light + 380);
-    expect(controller).toMatchObject({ phase: "hold", pausedUntil: light + 1_000 });
+    const locked = refuseUntil(controller, now + 10, now + 210);
+    const open = locked + 300;
+    for (let index = 0; index < 30; index++) controller.onAccepted(open + index * 10);
+    refuseUntil(controller, open + 300, open + 380);
+    expect(controller).toMatchObject({ phase: "hold", pausedUntil: open + 1_000 });
     expect(controller.safeRate).toBeCloseTo(30 * 0.985, 10);
   });
 });
@@ -340,8 +340,8 @@ describe("lockout", () => {
   test("a lockout stops sending, then probes four times a second", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
-    const dark = refuseUntil(controller, now + 10, now + 210);
-    expect(controller).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: dark + 250 });
+    const locked = refuseUntil(controller, now + 10, now + 210);
+    expect(controller).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: locked + 250 });
   });
 
   test("a lockout keeps the window of the rate that it goes back to", () => {
@@ -354,18 +354,18 @@ describe("lockout", () => {
   test("an accepted recovery probe resumes the safe rate less the margin", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
-    const dark = refuseUntil(controller, now + 10, now + 210);
-    controller.onAccepted(dark + 260);
+    const locked = refuseUntil(controller, now + 10, now + 210);
+    controller.onAccepted(locked + 260);
     expect(controller.phase).toBe("hold");
     expect(controller.rate).toBeCloseTo(98.5 * 0.985, 10);
-    expect(controller.advance(dark + 260)).toBe(true);
+    expect(controller.advance(locked + 260)).toBe(true);
   });
 
   test("a response to a request sent before the lockout does not end it", () => {
     const controller = create(known);
     const now = serve(controller, 0, 2_000);
-    const dark = refuseUntil(controller, now + 10, now + 210);
-    controller.onAccepted(dark + 20);
+    const locked = refuseUntil(controller, now + 10, now + 210);
+    controller.onAccepted(locked + 20);
     expect(controller.phase).toBe("blackout");
   });
 
@@ -503,7 +503,7 @@ describe("random responses", () => {
   const events = fc.array(
     fc.record({
       afterMs: fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 400_000 })),
-      kind: fc.constantFrom("accept", "accept", "throttle", "advance", "ramp"),
+      kind: fc.constantFrom("accept", "accept", "throttle", "advance", "restart"),
       repeat: fc.integer({ min: 1, max: 40 }),
       retryAfterMs: fc.option(fc.oneof(fc.double(), fc.integer({ min: -1, max: 100_000 })), {
         nil: undefined,
@@ -539,7 +539,7 @@ describe("random responses", () => {
               now += index === 0 ? afterMs : 5;
               if (kind === "accept") controller.onAccepted(now);
               if (kind === "throttle") controller.onThrottled(now, retryAfterMs);
-              if (kind === "ramp") controller.slowRestart(now);
+              if (kind === "restart") controller.slowRestart(now);
               controller.advance(now);
               expect(controller.rate).toBeGreaterThanOrEqual(0.5);
               expect(controller.rate).toBeLessThanOrEqual(most);
@@ -566,7 +566,7 @@ describe("random responses", () => {
           now += afterMs;
           if (kind === "accept") controller.onAccepted(now);
           if (kind === "throttle") controller.onThrottled(now, retryAfterMs);
-          if (kind === "ramp") controller.slowRestart(now);
+          if (kind === "restart") controller.slowRestart(now);
           const isChanged = controller.advance(now);
           expect(isChanged).toBe(
             controller.rate !== rate || controller.pausedUntil !== pausedUntil,
