@@ -144,7 +144,7 @@ function compare({ scheduler, permits }: Queue, account: Account): void {
   });
 }
 
-test("whatever happens, each call settles once and in time, and pays only for what it gets", async () => {
+test("no schedule makes a call settle twice or late, or spend a permit that it did not get", async () => {
   const seen = new Map<string, number>();
   const told = new Map<string, number>();
   await fc.assert(

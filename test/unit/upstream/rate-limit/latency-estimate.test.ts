@@ -11,8 +11,8 @@ const of = (samples: readonly number[], everyMs = 10, initialMs?: number) => {
 const repeated = (count: number, sample: number): number[] =>
   Array.from({ length: count }, () => sample);
 
-describe("the usual length of an exchange", () => {
-  test("is 20 ms until something is known, for every class", () => {
+describe("the latency estimate", () => {
+  test("the estimate of every class is 20 ms without samples", () => {
     const time = createLatencyEstimate();
 
     for (const priority of ["interactive", "management", "bulk"] as const) {
@@ -20,18 +20,21 @@ describe("the usual length of an exchange", () => {
     }
   });
 
-  test.each([2, 20, 85, 900])("is found within 100 exchanges where all take %d ms", (ms) => {
-    expect(of(repeated(100, ms)).typicalMs).toBeCloseTo(ms, 6);
-  });
+  test.each([2, 20, 85, 900])(
+    "the estimate settles within 100 exchanges that all take %d ms",
+    (ms) => {
+      expect(of(repeated(100, ms)).typicalMs).toBeCloseTo(ms, 6);
+    },
+  );
 
-  test("is the median, not the mean", () => {
+  test("the estimate is the median, not the mean", () => {
     const samples = Array.from({ length: 3_000 }, (_, at) => (at % 10 < 3 ? 3_000 : 40));
 
     expect(of(samples).typicalMs).toBeGreaterThan(35);
     expect(of(samples).typicalMs).toBeLessThan(50);
   });
 
-  test("is moved little by an exchange that hangs", () => {
+  test("an exchange that hangs moves the estimate little", () => {
     const before = of(repeated(100, 40));
 
     before.time.onAnswer("interactive", 30_000, before.now);
@@ -39,11 +42,11 @@ describe("the usual length of an exchange", () => {
     expect(before.time.typicalMs("interactive", before.now)).toBeCloseTo(42, 6);
   });
 
-  test("is not taken from the first exchange alone, which may have set up its connection", () => {
+  test("the first exchange alone does not set the estimate, since it may include connecting", () => {
     expect(of([900]).typicalMs).toBe(30);
   });
 
-  test("is of each class by itself", () => {
+  test("each class has its own estimate", () => {
     const { time, now } = of(repeated(100, 40));
     for (const _ of repeated(200, 0)) time.onAnswer("management", 4_000, now);
 
@@ -52,7 +55,7 @@ describe("the usual length of an exchange", () => {
     expect(time.typicalMs("bulk", now)).toBe(20);
   });
 
-  test("is raised by exchanges that were given up, and never lowered", () => {
+  test("exchanges that were given up raise the estimate and never lower it", () => {
     const { time, now } = of(repeated(100, 40));
 
     time.onGivenUp("interactive", 5, now);
@@ -62,7 +65,7 @@ describe("the usual length of an exchange", () => {
     expect(time.typicalMs("interactive", now)).toBeCloseTo(42, 6);
   });
 
-  test("is forgotten in silence, so that refusals do not keep themselves up", () => {
+  test("a high estimate falls without samples, so that rejections end by themselves", () => {
     const { time, now, typicalMs } = of(repeated(200, 1_600));
     expect(typicalMs).toBeCloseTo(1_600, 6);
 
@@ -72,13 +75,13 @@ describe("the usual length of an exchange", () => {
     expect(time.typicalMs("interactive", now + 60_000)).toBe(20);
   });
 
-  test("does not grow in silence where it is short", () => {
+  test("a low estimate does not grow without samples", () => {
     const { time, now } = of(repeated(100, 3));
 
     expect(time.typicalMs("interactive", now + 60_000)).toBeCloseTo(3, 6);
   });
 
-  test("stays between the shortest and the longest exchange and the beginning, whatever comes", () => {
+  test("the estimate stays within the samples and the initial value", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -97,7 +100,7 @@ describe("the usual length of an exchange", () => {
     );
   });
 
-  test("recovers from exchanges of no time at all", () => {
+  test("the estimate recovers from exchanges of 0 ms", () => {
     const none = of(repeated(50_000, 0));
     expect(none.typicalMs).toBe(0.5);
 

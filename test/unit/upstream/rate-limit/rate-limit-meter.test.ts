@@ -1,4 +1,4 @@
-/** What the way through the quota tells those who count, and what it learns of the time that exchanges take. */
+/** The metrics of the rate limit, and its use of the time that exchanges take. */
 import { describe, expect, test } from "vitest";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
@@ -7,7 +7,7 @@ import { createRateLimit } from "../../../../src/upstream/rate-limit/rate-limit.
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import { openRequest, upstreamErrorOf } from "../requests.ts";
 
-/** A way without a quota, so that only connections and deadlines hold anything up. */
+/** A rate limit without a quota, so that only connections and deadlines hold calls up. */
 function unlimited(connections = 2) {
   const clock = createDrivenClock();
   const told: string[] = [];
@@ -36,13 +36,13 @@ function unlimited(connections = 2) {
   return { clock, told, after, ask };
 }
 
-describe("attempts", () => {
+describe("the metrics of attempts", () => {
   test.each([
     [200, "2xx"],
     [404, "4xx"],
     [429, "429"],
     [503, "5xx"],
-  ])("answered %d are counted as %s", async (status, outcome) => {
+  ])("an attempt answered with %d is counted as %s", async (status, outcome) => {
     const { told, clock, after, ask } = unlimited();
     const answer = ask(after(5, { status }));
     await clock.advance(5);
@@ -51,7 +51,7 @@ describe("attempts", () => {
     expect(told).toEqual(["granted interactive 0", `GetKey ${outcome}`]);
   });
 
-  test("that failed are counted by the code of the failure", async () => {
+  test("an attempt that failed is counted by the code of its error", async () => {
     const { told, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(5, { code: "RESET", sent: true })));
     await clock.advance(5);
@@ -60,7 +60,7 @@ describe("attempts", () => {
     expect(told).toEqual(["granted interactive 0", "GetKey RESET"]);
   });
 
-  test("that the open circuit refused were none", async () => {
+  test("an attempt that the open circuit rejected is not counted", async () => {
     const { told, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(0, { code: "CIRCUIT_OPEN", sent: false })));
     await clock.advance(1);
@@ -69,7 +69,7 @@ describe("attempts", () => {
     expect(told).toEqual(["granted interactive 0"]);
   });
 
-  test("that wait for a connection say how long", async () => {
+  test("an attempt that waits for a connection reports the wait", async () => {
     const { told, clock, after, ask } = unlimited(1);
     const answers = [ask(after(30, { status: 200 })), ask(after(30, { status: 200 }))];
     await clock.advance(30);
@@ -95,7 +95,7 @@ const afterSixty = async (send: (way: ReturnType<typeof unlimited>) => Send) => 
 };
 
 describe("the time that exchanges take", () => {
-  test("decides which deadlines are too short", async () => {
+  test("slow exchanges make short deadlines too short", async () => {
     const refused = await afterSixty((way) => way.after(800, { status: 200 }));
 
     expect(refused).toMatchObject({ code: "DEADLINE_TOO_SHORT", sent: false });
@@ -103,7 +103,7 @@ describe("the time that exchanges take", () => {
   });
 
   test.each<UpstreamErrorCode>(["ATTEMPT_TIMEOUT", "DEADLINE", "CANCELLED"])(
-    "is longer than what ends by %s",
+    "an exchange that ends by %s counts as slow",
     async (code) => {
       expect((await afterSixty((way) => way.after(800, { code, sent: true }))).code).toBe(
         "DEADLINE_TOO_SHORT",
@@ -111,17 +111,20 @@ describe("the time that exchanges take", () => {
     },
   );
 
-  test.each([429, 500, 503])("is not told by a %d", async (status) => {
-    expect((await afterSixty((way) => way.after(800, { status }))).code).toBe("RESET");
-  });
+  test.each([429, 500, 503])(
+    "a response %d does not count for the time that exchanges take",
+    async (status) => {
+      expect((await afterSixty((way) => way.after(800, { status }))).code).toBe("RESET");
+    },
+  );
 
-  test("is not told by an exchange that failed", async () => {
+  test("a failed exchange does not count for the time that exchanges take", async () => {
     expect((await afterSixty((way) => way.after(800, { code: "RESET", sent: true }))).code).toBe(
       "RESET",
     );
   });
 
-  test("is forgotten when nothing has been sent for a while, so that somebody finds out", async () => {
+  test("a call is sent again some time after slow exchanges led to rejections", async () => {
     const way = unlimited(64);
     const answers = Array.from({ length: 60 }, () => way.ask(way.after(800, { status: 200 })));
     await way.clock.advance(800);
@@ -138,7 +141,7 @@ describe("the time that exchanges take", () => {
     expect([(await before).code, (await later).code]).toEqual(["DEADLINE_TOO_SHORT", "RESET"]);
   });
 
-  test("counts for each that is ahead where connections are what is short", async () => {
+  test("the wait for connections counts for each call ahead", async () => {
     const way = unlimited(1);
     const ask = (withinMs: number) =>
       way.ask(way.after(100, { status: 200 }), { deadline: way.clock.now() + withinMs }).then(

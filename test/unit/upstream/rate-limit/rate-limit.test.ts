@@ -108,7 +108,7 @@ const interactive = {
   attemptTimeoutMs: 3_000,
 } as const;
 
-describe("the way through the quota", () => {
+describe("the rate limit", () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -121,17 +121,20 @@ describe("the way through the quota", () => {
     ["UNREACHABLE", false],
     ["ATTEMPT_TIMEOUT", false],
     ["CANCELLED", false],
-  ])("%s, not sent, costs neither permit nor place", async (code, sent) => {
-    const way = paced({ connections: 1 });
-    for (let asked = 0; asked < 40; asked++) {
-      const one = way.ask();
-      await settle();
-      expect(way.exchanges).toHaveLength(asked + 1);
-      await newest(way).fail(failure(code, sent));
-      expect(one.outcome).toBe(code);
-    }
-    way.rateLimit.close();
-  });
+  ])(
+    "an attempt that failed with %s before it was sent costs neither permit nor place",
+    async (code, sent) => {
+      const way = paced({ connections: 1 });
+      for (let asked = 0; asked < 40; asked++) {
+        const one = way.ask();
+        await settle();
+        expect(way.exchanges).toHaveLength(asked + 1);
+        await newest(way).fail(failure(code, sent));
+        expect(one.outcome).toBe(code);
+      }
+      way.rateLimit.close();
+    },
+  );
 
   test.each<[string, (exchange: Exchange) => Promise<void>]>([
     ["an answer", (exchange) => exchange.answer(200)],
@@ -139,7 +142,7 @@ describe("the way through the quota", () => {
     ["a reset", (exchange) => exchange.fail(failure("RESET", true))],
     ["a time-out", (exchange) => exchange.fail(failure("ATTEMPT_TIMEOUT", true))],
     ["a defect", (exchange) => exchange.fail(new Error("of the gateway"))],
-  ])("%s costs a permit and gives the place back", async (_, end) => {
+  ])("an attempt that ends with %s costs a permit and gives the place back", async (_, end) => {
     const way = paced({ connections: 1 });
     for (let asked = 0; asked < 5; asked++) {
       way.ask();
@@ -155,7 +158,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("no more requests are under way than there are connections", async () => {
+  test("no more requests are in flight than there are connections", async () => {
     const way = paced({ connections: 2 });
     const all = [way.ask(), way.ask(), way.ask()];
     await vi.advanceTimersByTimeAsync(2_000);
@@ -168,7 +171,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("a call that ends between the grant and the send is not sent and leaves permit and place to the next", async () => {
+  test("a call that ends between the grant and the send gives back permit and place", async () => {
     // All but the first wait for the mint's timer. The grant comes in a timer's time; the end comes in the same turn, before the one who awaits the grant.
     let onTimer: (() => void) | undefined;
     const after = (ms: number, callback: () => void): Timer =>
@@ -197,7 +200,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("requests that are held up on their way never make more than the quota arrive in a second", async () => {
+  test("requests that are held up never make more than the quota arrive in a second", async () => {
     const rateLimit = createRateLimit({
       quota: { mode: "fixed", ceilingPerSecond: 100 },
       connections: 64,
@@ -242,7 +245,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("after 429 nothing is sent for as long as the upstream asks, and the refused call goes first then", async () => {
+  test("nothing is sent for the Retry-After of a 429, and the throttled call goes first then", async () => {
     const way = paced();
     const refused = way.ask({ caller: "a" });
     await settle();
@@ -262,7 +265,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("a pause is told to those who cannot outlast it, at once, also while all connections are busy", async () => {
+  test("a pause rejects the calls that cannot outlast it at once, also while all connections are busy", async () => {
     const way = paced({ connections: 2 });
     const now = systemClock.now();
     way.ask();
@@ -283,7 +286,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("a 503 that asks for time is not obeyed by all replicas in the same moment", async () => {
+  test("the pause after a 503 with Retry-After is spread", async () => {
     const way = paced({ random: () => 0.999 });
     way.ask();
     await settle();
@@ -296,7 +299,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("a 503 that asks for nothing pauses nothing", async () => {
+  test("a 503 without Retry-After pauses nothing", async () => {
     const way = paced();
     way.ask();
     await settle();
@@ -307,7 +310,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("both requests of a call whose token is renewed are paid for, and both places are given back", async () => {
+  test("both requests of a call whose token is renewed cost a permit, and both places are given back", async () => {
     const way = paced({ connections: 1 });
     const tokens: TokenSource = {
       get: () => token(1),
@@ -333,7 +336,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("what waits can be refused by class, and what it did not spend is there for others", async () => {
+  test("a flush of a class rejects its waiting calls, and their permits go to others", async () => {
     const way = paced({ connections: 1 });
     way.ask();
     const data = way.ask();
@@ -348,7 +351,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("starts low when the upstream is back, and is at the full rate again some seconds later", async () => {
+  test("a slow restart begins low and reaches the full rate some seconds later", async () => {
     const way = paced();
     expect(way.rateLimit.rate).toBeCloseTo(98.5);
     way.rateLimit.slowRestart();
@@ -363,7 +366,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("goes down when the upstream refuses, if it may", async () => {
+  test("the rate goes down after a 429 in the mode down-only", async () => {
     const way = paced({ quota: { mode: "down-only", ceilingPerSecond: 100 } });
     way.ask();
     await settle();
@@ -373,7 +376,7 @@ describe("the way through the quota", () => {
     way.rateLimit.close();
   });
 
-  test("once closed it refuses what waits and what comes, lets end what is under way, and leaves no timer", async () => {
+  test("a closed rate limit rejects all calls, lets requests in flight end, and leaves no timer", async () => {
     const way = paced({ connections: 1 });
     const underWay = way.ask();
     const waiting = way.ask();
@@ -416,7 +419,7 @@ describe("the way through the quota", () => {
     ),
   });
 
-  test("whatever is asked and answered, no place is lost or made up, and everything that waits has its turn or is told", async () => {
+  test("no schedule loses or adds a place, and every waiting call is sent or rejected", async () => {
     let bounded = 0;
     await fc.assert(
       fc.asyncProperty(

@@ -6,7 +6,7 @@ import { createDrivenPermits } from "./driven-permits.ts";
 /** What comes free can be used in the same turn. */
 const immediate = (callback: () => void): void => callback();
 
-test("the wait is that for connections too, while all are busy", async () => {
+test("the estimated wait includes the wait for a connection while all are busy", async () => {
   const clock = createDrivenClock();
   const permits = createConcurrencyLimit(
     createDrivenPermits(clock, 1_000, 1_000),
@@ -41,7 +41,7 @@ test("the wait is that for connections too, while all are busy", async () => {
   expect(permits.delayMs(8)).toBeCloseTo(40);
 });
 
-test("connections that come free together do not make the wait seem long", async () => {
+test("connections that come free together do not raise the estimated wait", async () => {
   const clock = createDrivenClock();
   const permits = createConcurrencyLimit(
     createDrivenPermits(clock, 1_000, 1_000),

@@ -24,13 +24,13 @@ function bounded(most: number, rate = 10, burst = 5): Bounded {
   };
 }
 
-test("gives no permit, and spends none, while as many as may be are in use", () => {
+test("the limit gives no permit, and spends none, while all places are in use", () => {
   const { inner, permits } = bounded(2);
   expect([permits.tryTake(), permits.tryTake(), permits.tryTake()]).toEqual([true, true, false]);
   expect([permits.inFlight, inner.spent]).toEqual([2, 2]);
 });
 
-test("a place is not used up where there is no permit", () => {
+test("a missing permit uses no place", () => {
   const { permits } = bounded(3, 10, 1);
   expect([permits.tryTake(), permits.tryTake()]).toEqual([true, false]);
   expect(permits.inFlight).toBe(1);
@@ -47,7 +47,7 @@ test("a release gives the place back and keeps the permit spent; a refund gives 
 });
 
 test.each(["release", "refund"] as const)(
-  "whoever waits while all is in use sleeps until a %s, and is called after it returned",
+  "a waiter sleeps while all places are in use until a %s, and is called after it returned",
   async (way) => {
     const { clock, inner, permits } = bounded(1);
     permits.tryTake();
@@ -65,7 +65,7 @@ test.each(["release", "refund"] as const)(
   },
 );
 
-test("a place that is freed calls nobody before there is a permit too", async () => {
+test("a freed place calls no waiter before there is a permit too", async () => {
   const { clock, permits } = bounded(1, 10, 1);
   permits.tryTake();
   const waiter = vi.fn();
@@ -77,7 +77,7 @@ test("a place that is freed calls nobody before there is a permit too", async ()
   expect(waiter).toHaveBeenCalledOnce();
 });
 
-test("a newer waiter takes the place of an older one, and none cancels it, also while all is in use", async () => {
+test("a newer waiter replaces an older one, and `undefined` cancels it, also while all places are in use", async () => {
   const { clock, permits } = bounded(1);
   const [older, newer, cancelled] = [vi.fn(), vi.fn(), vi.fn()];
   permits.tryTake();
@@ -98,7 +98,7 @@ test("a newer waiter takes the place of an older one, and none cancels it, also 
 test.each([
   ["all connections are busy", 1],
   ["a connection is free", 2],
-])("a pause is told once, at its beginning, while %s", async (_, most) => {
+])("the waiter is called once when a pause begins while %s", async (_, most) => {
   const { clock, permits } = bounded(most);
   permits.tryTake();
   const waiter = vi.fn(() => permits.whenAvailable(waiter));
@@ -114,7 +114,7 @@ test.each([
   expect(waiter).toHaveBeenCalledTimes(2);
 });
 
-test("what does not prolong a pause tells nobody while all connections are busy", () => {
+test("a shorter or equal pause calls no waiter while all connections are busy", () => {
   const { permits } = bounded(1);
   permits.tryTake();
   const waiter = vi.fn(() => permits.whenAvailable(waiter));
@@ -127,14 +127,14 @@ test("what does not prolong a pause tells nobody while all connections are busy"
   expect(waiter).toHaveBeenCalledTimes(2);
 });
 
-test("passes the rate and estimates through", () => {
+test("the limit passes the rate and estimates through", () => {
   const { inner, permits } = bounded(1, 10, 1);
   permits.setRate(4);
   permits.tryTake();
   expect([permits.rate, inner.rate, permits.delayMs(2)]).toEqual([4, 4, 500]);
 });
 
-test("calls nobody back once closed, whatever ends afterwards", async () => {
+test("a closed limit calls no waiter, whatever ends afterwards", async () => {
   const { clock, permits } = bounded(2);
   permits.tryTake();
   permits.tryTake();
@@ -166,7 +166,7 @@ const step = fc.oneof(
   },
 );
 
-test("whatever happens, the bound holds, no permit is lost or made up, and nobody waits beside a free place and a permit", async () => {
+test("no sequence breaks the bound, loses or adds a permit, or leaves a waiter beside a free place and a permit", async () => {
   let freed = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -240,7 +240,7 @@ test("whatever happens, the bound holds, no permit is lost or made up, and nobod
   expect(freed).toBeGreaterThan(20);
 }, 60_000);
 
-test("a place that came free can be taken a turn of the event loop later, as its connection can", () => {
+test("a freed place can be taken a turn of the event loop later, as its connection can", () => {
   const turns: (() => void)[] = [];
   const clock = createDrivenClock();
   const permits = createConcurrencyLimit(

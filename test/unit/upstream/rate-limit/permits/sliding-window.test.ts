@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSlidingWindow } from "../../../../../src/upstream/rate-limit/permits/sliding-window.ts";
 
-describe("the send window", () => {
-  test("lets as many sends through at once as the quota, rounded", () => {
+describe("the sliding window", () => {
+  test("the window lets the rounded quota through at once", () => {
     const window = createSlidingWindow({ quota: 2.6 });
     expect(window.limit).toBe(3);
     for (let sent = 0; sent < 3; sent++) {
@@ -13,7 +13,7 @@ describe("the send window", () => {
     expect(window.waitMs(0)).toBe(1_012);
   });
 
-  test("lets a send through when the one a quota before it is a second and the guard old", () => {
+  test("a send fits when the one a quota before it is a second and the guard old", () => {
     const window = createSlidingWindow({ quota: 2, guardMs: 15 });
     window.take(0);
     window.take(400);
@@ -23,13 +23,13 @@ describe("the send window", () => {
     expect(window.waitMs(1_015)).toBe(400);
   });
 
-  test("lets one send through per second whatever small quota it is given", () => {
+  test("a window of any small quota lets one send through per second", () => {
     const window = createSlidingWindow({ quota: 0.2 });
     window.take(0);
     expect(window.waitMs(0)).toBe(1_012);
   });
 
-  test("tells the wait for several sends, over more than one period too", () => {
+  test("the wait for several sends covers more than one period", () => {
     const window = createSlidingWindow({ quota: 2 });
     expect(window.waitMs(0, 2)).toBe(0);
     expect(window.waitMs(0, 3)).toBe(1_012);
@@ -39,7 +39,7 @@ describe("the send window", () => {
     expect(window.waitMs(100, 4)).toBe(2_024);
   });
 
-  test("frees the place of a send that did not happen", () => {
+  test("a send that did not happen frees its place", () => {
     const window = createSlidingWindow({ quota: 2 });
     window.take(0);
     window.take(10);
@@ -49,7 +49,7 @@ describe("the send window", () => {
     expect(window.waitMs(20)).toBe(1_002);
   });
 
-  test("counts a send that was held up as one of the time at which it arrived at the latest", () => {
+  test("a send that was held up counts from the later time", () => {
     const window = createSlidingWindow({ quota: 3 });
     for (const at of [0, 5, 10]) window.take(at);
     window.moveLatest(6, 90);
@@ -58,7 +58,7 @@ describe("the send window", () => {
     expect(window.waitMs(90, 3)).toBe(1_012);
   });
 
-  test("keeps counting past sends when the quota falls and rises again", () => {
+  test("past sends keep counting when the quota falls and rises again", () => {
     const window = createSlidingWindow({ quota: 4 });
     for (const at of [0, 10, 20, 30]) window.take(at);
     window.resize(2);
@@ -72,7 +72,7 @@ describe("the send window", () => {
     expect(window.waitMs(40)).toBe(1_012 - 40);
   });
 
-  test("never lets more sends than the quota into any second, whatever is given back or resized", () => {
+  test("no second holds more sends than the quota, whatever is given back or resized", () => {
     const step = fc.oneof(
       { weight: 8, arbitrary: fc.record({ kind: fc.constant("send"), ms: fc.nat(120) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("giveBack"), ms: fc.nat(40) }) },
@@ -121,7 +121,7 @@ describe("the send window", () => {
     );
   });
 
-  test("wastes nothing: a send is let through as soon as the law allows it, whichever were held up", () => {
+  test("a send fits as soon as the bound allows it, whichever sends were held up", () => {
     const step = fc.record({
       gap: fc.nat(300),
       heldUp: fc.option(fc.nat(12)),

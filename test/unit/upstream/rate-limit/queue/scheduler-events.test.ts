@@ -1,10 +1,10 @@
-/** What the scheduler tells those who count, and what it is told of the time that exchanges take. */
+/** The scheduler's callbacks, and the effect of the time that exchanges take. */
 import { describe, expect, test } from "vitest";
 import { UpstreamError } from "../../../../../src/upstream/error.ts";
 import { createQueue, exhaust, times } from "./driven-queue.ts";
 
-describe("what is told", () => {
-  test("of a permit is the class and the wait, 0 where there was none", async () => {
+describe("the scheduler's callbacks", () => {
+  test("onGranted gets the class and the wait of each permit, 0 for no wait", async () => {
     const queue = createQueue(10);
     const first = queue.arrive({ priority: "management" });
     queue.arrive();
@@ -21,7 +21,7 @@ describe("what is told", () => {
     expect(queue.shed).toEqual([]);
   });
 
-  test("of a call that gets none is why", async () => {
+  test("onShed gets the reason of each rejected call", async () => {
     const queue = createQueue(5, { bounds: { workMs: 1_000, callerPercent: 60 } });
     exhaust(queue);
     const reasons = (): string[] => queue.shed.splice(0).map(({ reason }) => reason);
@@ -49,7 +49,7 @@ describe("what is told", () => {
     await queue.clock.advance(0);
   });
 
-  test("of those whom a pause refuses is that their deadline is too short", async () => {
+  test("onShed gets DEADLINE_TOO_SHORT for the calls that a pause rejects", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     queue.arrive({ withinMs: 1_000, priority: "management" });
@@ -59,8 +59,8 @@ describe("what is told", () => {
   });
 });
 
-describe("the usual length of an exchange", () => {
-  test("is that of the call's class, on arrival, on return and in a pause", async () => {
+describe("the typical length of an exchange", () => {
+  test("the typical length of the call's own class counts on arrival, after a 429 and in a pause", async () => {
     const queue = createQueue(10, {
       typicalServiceMs: (priority) => (priority === "bulk" ? 900 : 20),
     });

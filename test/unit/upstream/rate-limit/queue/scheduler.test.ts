@@ -4,8 +4,8 @@ import { UpstreamError } from "../../../../../src/upstream/error.ts";
 import type { PriorityClass } from "../../../../../src/rpc-table.ts";
 import { countOf, createQueue, exhaust, times, type QueuedCall } from "./driven-queue.ts";
 
-describe("a permit", () => {
-  test("is granted at once, without promise or timer, while permits are there", () => {
+describe("the grant of permits", () => {
+  test("a call gets an available permit at once, without a promise or a timer", () => {
     const queue = createQueue(100, { burst: 2 });
     const { call, signal } = queue.arrive({ withinMs: 1_000 });
     const pending = queue.clock.pending;
@@ -15,7 +15,7 @@ describe("a permit", () => {
     expect(queue.scheduler.queued).toBe(0);
   });
 
-  test("goes to a call of a higher class that arrived later", async () => {
+  test("a permit goes to a call of a higher class that arrived later", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const bulk = queue.arrive({ priority: "bulk" });
@@ -24,7 +24,7 @@ describe("a permit", () => {
     expect([bulk.outcome, interactive.outcome]).toEqual(["waiting", "granted"]);
   });
 
-  test("is given in order of arrival to the calls of one caller", async () => {
+  test("the calls of one caller get permits in order of arrival", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const calls = times(3, () => queue.arrive());
@@ -32,7 +32,7 @@ describe("a permit", () => {
     expect(calls.map(({ settledAt }) => settledAt)).toEqual([100, 200, 300]);
   });
 
-  test("is asked for by one call back, whatever number of calls waits, and by none when nobody does", async () => {
+  test("the queue registers one waiter for any number of calls, and none when no call waits", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const first = queue.arrive();
@@ -50,7 +50,7 @@ describe("a permit", () => {
 });
 
 describe("fairness", () => {
-  test("serves classes 16 : 4 : 1 while all have calls waiting", async () => {
+  test("classes are served 16 : 4 : 1 while all have waiting calls", async () => {
     const queue = createQueue(100, { bounds: { workMs: 60_000 } });
     exhaust(queue);
     const of = (priority: PriorityClass): QueuedCall[] =>
@@ -60,7 +60,7 @@ describe("fairness", () => {
     expect(classes.map((calls) => countOf(calls, "granted"))).toEqual([80, 20, 5]);
   });
 
-  test("leaves the turns of a class with nothing waiting to the others", async () => {
+  test("a class without waiting calls leaves its turns to the others", async () => {
     const queue = createQueue(100);
     exhaust(queue);
     const bulk = times(50, () => queue.arrive({ priority: "bulk" }));
@@ -68,7 +68,7 @@ describe("fairness", () => {
     expect(countOf(bulk, "granted")).toBe(50);
   });
 
-  test("makes an interactive call wait for two permits at most behind a flood of bulk", async () => {
+  test("an interactive call waits for two permits at most behind a flood of bulk calls", async () => {
     const queue = createQueue(100);
     exhaust(queue);
     times(100, (index) => queue.arrive({ priority: "bulk", caller: `b${index % 3}` }));
@@ -83,7 +83,7 @@ describe("fairness", () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(20);
   });
 
-  test("serves equal callers equally", async () => {
+  test("equal callers are served equally", async () => {
     const queue = createQueue(100, { bounds: { workMs: 60_000 } });
     exhaust(queue);
     const callers = times(10, (index) =>
@@ -98,7 +98,7 @@ describe("fairness", () => {
     expect(Math.max(...served) - Math.min(...served)).toBeLessThanOrEqual(1);
   });
 
-  test("gives a modest caller its share beside one that asks for a hundred times as much", async () => {
+  test("a caller with few calls gets its share beside one with a hundred times as many", async () => {
     const queue = createQueue(100, { bounds: { workMs: 60_000 } });
     exhaust(queue);
     const greedy: QueuedCall[] = [];
@@ -114,7 +114,7 @@ describe("fairness", () => {
     expect(countOf(greedy, "granted")).toBeGreaterThan(180);
   });
 
-  test("serves those who were not served lately before the next round of the others", async () => {
+  test("a caller that was not served recently is served before the next round of the others", async () => {
     const queue = createQueue(100);
     exhaust(queue);
     const steady = ["a", "b", "c", "d"].flatMap((caller) =>
@@ -139,7 +139,7 @@ describe("fairness", () => {
     expect(again.outcome).toBe("granted");
   });
 
-  test("tells a caller that was not served lately that its turn is near", async () => {
+  test("the estimated wait of a caller that was not served recently is short", async () => {
     const queue = createQueue(10, { bounds: { workMs: 60_000 } });
     exhaust(queue);
     for (const caller of ["a", "b", "c"]) times(3, () => queue.arrive({ caller }));
@@ -150,7 +150,7 @@ describe("fairness", () => {
     queue.scheduler.close();
   });
 
-  test("lets a caller with a single call each time not jump the others' turns", async () => {
+  test("a caller that sends single calls does not overtake the turns of the others", async () => {
     const queue = createQueue(100);
     exhaust(queue);
     const steady = times(20, () => queue.arrive({ caller: "steady" }));
@@ -172,21 +172,24 @@ describe("a call that ends while it waits", () => {
     ["cancelled", "CANCELLED"],
     ["deadline", "DEADLINE_IN_QUEUE"],
     ["shutdown", "SHUTDOWN"],
-  ] as const)("by %s is refused as %s at once and costs no permit", async (how, code) => {
-    const queue = createQueue(10);
-    exhaust(queue);
-    const calls = [queue.arrive(), queue.arrive(), queue.arrive()] as const;
-    calls[1].end(how);
-    await queue.clock.advance(0);
-    expect(calls.map(({ outcome }) => outcome)).toEqual(["waiting", code, "waiting"]);
-    expect(calls[1].error).toMatchObject({ sent: false });
-    expect(queue.scheduler.queued).toBe(2);
-    await queue.clock.advance(250);
-    expect(countOf(calls, "granted")).toBe(2);
-    expect(queue.permits.spent).toBe(3);
-  });
+  ] as const)(
+    "a waiting call that ends by %s is rejected as %s at once and costs no permit",
+    async (how, code) => {
+      const queue = createQueue(10);
+      exhaust(queue);
+      const calls = [queue.arrive(), queue.arrive(), queue.arrive()] as const;
+      calls[1].end(how);
+      await queue.clock.advance(0);
+      expect(calls.map(({ outcome }) => outcome)).toEqual(["waiting", code, "waiting"]);
+      expect(calls[1].error).toMatchObject({ sent: false });
+      expect(queue.scheduler.queued).toBe(2);
+      await queue.clock.advance(250);
+      expect(countOf(calls, "granted")).toBe(2);
+      expect(queue.permits.spent).toBe(3);
+    },
+  );
 
-  test("is refused at its deadline by its own signal", async () => {
+  test("a waiting call is rejected at its deadline by its own signal", async () => {
     const queue = createQueue(10, { typicalServiceMs: () => 0 });
     exhaust(queue);
     const late = queue.arrive({ withinMs: 150 });
@@ -196,7 +199,7 @@ describe("a call that ends while it waits", () => {
     expect([late.outcome, late.settledAt]).toEqual(["DEADLINE_IN_QUEUE", 150]);
   });
 
-  test("is dropped at its turn, unpaid, with less time left than an exchange takes", async () => {
+  test("a call with less time left than an exchange takes is rejected at its turn and spends no permit", async () => {
     const queue = createQueue(10, { typicalServiceMs: () => 0, leastServiceMs: 5 });
     exhaust(queue);
     const tight = queue.arrive({ withinMs: 104 });
@@ -206,7 +209,7 @@ describe("a call that ends while it waits", () => {
     expect(queue.permits.spent).toBe(2);
   });
 
-  test("before it arrives is refused without a permit", async () => {
+  test("a call that ended before it arrives is rejected without a permit", async () => {
     const queue = createQueue(10, { burst: 5 });
     const ended = queue.arrive();
     const { call } = ended;
@@ -216,7 +219,7 @@ describe("a call that ends while it waits", () => {
     expect(queue.permits.spent).toBe(1);
   });
 
-  test("is forgotten entirely, as is one that was granted", async () => {
+  test("the queue keeps nothing of a call that ended or was granted", async () => {
     const queue = createQueue(100);
     exhaust(queue);
     const calls = times(120, (index) => queue.arrive({ caller: `c${index}`, withinMs: 60_000 }));
@@ -229,8 +232,8 @@ describe("a call that ends while it waits", () => {
   });
 });
 
-describe("bounds", () => {
-  test("refuse the call above two seconds of work, with the time after which there is room", async () => {
+describe("the bounds of the queue", () => {
+  test("a call above two seconds of work is rejected with the time after which there is room", async () => {
     const queue = createQueue(20);
     exhaust(queue);
     times(40, (index) => queue.arrive({ caller: `c${index}` }));
@@ -240,7 +243,7 @@ describe("bounds", () => {
     expect(queue.scheduler.queued).toBe(40);
   });
 
-  test("reckon with the rate that is due where there is little at present", async () => {
+  test("the queue is sized by the rate that is due where the present rate is low", async () => {
     const queue = createQueue(2, { duePerSecond: () => 50 });
     exhaust(queue);
     const calls = times(101, (index) => queue.arrive({ caller: `c${index}`, withinMs: 4_000 }));
@@ -252,7 +255,7 @@ describe("bounds", () => {
     queue.scheduler.close();
   });
 
-  test("do not forget a pause over the rate that is due", async () => {
+  test("the estimated wait includes a pause also where a higher rate is due", async () => {
     const queue = createQueue(2, { duePerSecond: () => 50 });
     exhaust(queue);
     queue.permits.pauseUntil(queue.clock.now() + 5_000);
@@ -263,7 +266,7 @@ describe("bounds", () => {
     queue.scheduler.close();
   });
 
-  test("refuse the 2,049th call however high the rate", async () => {
+  test("the 2,049th call is rejected however high the rate", async () => {
     const queue = createQueue(10_000);
     exhaust(queue);
     const calls = times(2_049, (index) => queue.arrive({ caller: `c${index % 5}` }));
@@ -272,7 +275,7 @@ describe("bounds", () => {
     expect(calls.at(-1)?.outcome).toBe("OVERLOADED");
   });
 
-  test("refuse a caller's call beyond its part, over all classes, and nobody else's", async () => {
+  test("a caller's call beyond its part is rejected over all classes, and other callers' calls are not", async () => {
     const queue = createQueue(1_000, { bounds: { calls: 256, callerPercent: 50 } });
     exhaust(queue);
     const classes = ["interactive", "management", "bulk"] as const;
@@ -289,7 +292,7 @@ describe("bounds", () => {
   });
 
   test.each(["interactive", "management"] as const)(
-    "give a call of class %s the place of the newest call of the greediest bulk caller",
+    "a call of class %s takes the place of the newest bulk call of the caller with the most",
     async (priority) => {
       const queue = createQueue(5, { bounds: { workMs: 2_000 } });
       exhaust(queue);
@@ -313,7 +316,7 @@ describe("bounds", () => {
   );
 
   test.each(["interactive", "management"] as const)(
-    "give a call of class %s the place of a bulk call of the same caller, where that has its part",
+    "a call of class %s takes the place of a bulk call of its caller, where that is at its limit",
     async (priority) => {
       const queue = createQueue(5, { bounds: { callerPercent: 60 } });
       exhaust(queue);
@@ -332,7 +335,7 @@ describe("bounds", () => {
     },
   );
 
-  test("hold for all together where a caller may have the whole queue", async () => {
+  test("only the bound of all calls holds where one caller may use the whole queue", async () => {
     const queue = createQueue(5, { bounds: { callerPercent: 100 } });
     exhaust(queue);
     const calls = times(11, () => queue.arrive({ withinMs: 60_000 }));
@@ -341,7 +344,7 @@ describe("bounds", () => {
     expect(countOf(calls, "waiting")).toBe(10);
   });
 
-  test("evict nobody for a bulk call, nor any but bulk calls", async () => {
+  test("a bulk call evicts no call, and only bulk calls are evicted", async () => {
     const queue = createQueue(5);
     exhaust(queue);
     times(5, (index) => queue.arrive({ caller: `c${index}`, priority: "management" }));
@@ -357,7 +360,7 @@ describe("bounds", () => {
   });
 
   test.each(["interactive", "management"] as const)(
-    "refuse a call of class %s where all that waits is of the highest class, at once, and keep what waits",
+    "a call of class %s is rejected at once where only interactive calls wait, and those stay",
     async (priority) => {
       const queue = createQueue(5);
       exhaust(queue);
@@ -371,7 +374,7 @@ describe("bounds", () => {
     },
   );
 
-  test("evict nobody for a call that could not be answered in time anyway", async () => {
+  test("a call that would miss its deadline evicts no call", async () => {
     const queue = createQueue(5);
     exhaust(queue);
     const bulk = times(10, (index) =>
@@ -384,7 +387,7 @@ describe("bounds", () => {
 });
 
 describe("a deadline that cannot be met", () => {
-  test("is told on arrival, with the time that would be enough", async () => {
+  test("a call that would miss its deadline is rejected on arrival with the time that would be enough", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     times(5, () => queue.arrive());
@@ -402,7 +405,7 @@ describe("a deadline that cannot be met", () => {
     expect(accepted.outcome).toBe("granted");
   });
 
-  test("is told of a call with less time than an exchange takes, though permits are there", async () => {
+  test("a call with less time than an exchange takes is rejected though permits are available", async () => {
     const queue = createQueue(10, { typicalServiceMs: () => 40 });
     const refused = queue.arrive({ withinMs: 39 });
     await queue.clock.advance(0);
@@ -411,7 +414,7 @@ describe("a deadline that cannot be met", () => {
     expect(queue.permits.spent).toBe(0);
   });
 
-  test("counts the caller's own turns and those of higher classes, not the whole queue", async () => {
+  test("the estimated wait counts the caller's own turns and those of higher classes, not the whole queue", async () => {
     const queue = createQueue(10, { bounds: { workMs: 60_000 }, typicalServiceMs: () => 0 });
     exhaust(queue);
     times(100, () => queue.arrive({ caller: "greedy", withinMs: 60_000 }));
@@ -425,7 +428,7 @@ describe("a deadline that cannot be met", () => {
 });
 
 describe("a pause", () => {
-  test("refuses at once those who cannot outlast it, and keeps the others", async () => {
+  test("a pause rejects the calls that cannot outlast it at once, and keeps the others", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const short = queue.arrive({ withinMs: 1_000 });
@@ -448,8 +451,8 @@ describe("a pause", () => {
   });
 });
 
-describe("a call that comes back", () => {
-  test("is served before the others of its caller, and pays again", async () => {
+describe("a call after a 429", () => {
+  test("a call after a 429 is served before the others of its caller and spends another permit", async () => {
     const queue = createQueue(10);
     const first = queue.arrive();
     const waiting = times(3, () => queue.arrive());
@@ -459,7 +462,7 @@ describe("a call that comes back", () => {
     expect(queue.permits.spent).toBe(2);
   });
 
-  test("does not jump the turns of other callers", async () => {
+  test("a call after a 429 does not overtake the turns of other callers", async () => {
     const queue = createQueue(10);
     const first = queue.arrive({ caller: "a" });
     const other = queue.arrive({ caller: "b" });
@@ -468,7 +471,7 @@ describe("a call that comes back", () => {
     expect([first.outcome, other.outcome]).toEqual(["waiting", "granted"]);
   });
 
-  test("is let in though the queue is full", async () => {
+  test("a call after a 429 is queued though the queue is full", async () => {
     const queue = createQueue(5);
     const first = queue.arrive({ withinMs: 60_000 });
     times(10, (index) => queue.arrive({ caller: `b${index}`, withinMs: 60_000 }));
@@ -476,7 +479,7 @@ describe("a call that comes back", () => {
     expect(queue.scheduler.queued).toBe(11);
   });
 
-  test("is refused when a pause outlasts its deadline", async () => {
+  test("a call after a 429 is rejected when a pause outlasts its deadline", async () => {
     const queue = createQueue(10);
     const first = queue.arrive({ withinMs: 1_000 });
     queue.permits.pauseUntil(30_000);
@@ -487,7 +490,7 @@ describe("a call that comes back", () => {
 });
 
 describe("flush and close", () => {
-  test("refuse all that waits with the given error, and spend nothing", async () => {
+  test("a flush rejects all waiting calls with the given error and spends no permit", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const calls = times(15, (index) => queue.arrive({ caller: `c${index}` }));
@@ -501,7 +504,7 @@ describe("flush and close", () => {
     expect([next.outcome, queue.permits.spent]).toEqual(["granted", 2]);
   });
 
-  test("can be limited to classes", async () => {
+  test("a flush of some classes keeps the calls of the others", async () => {
     const queue = createQueue(10);
     exhaust(queue);
     const [interactive, bulk] = [queue.arrive(), queue.arrive({ priority: "bulk" })];
@@ -510,7 +513,7 @@ describe("flush and close", () => {
     expect([interactive.outcome, bulk.outcome]).toEqual(["waiting", "CIRCUIT_OPEN"]);
   });
 
-  test("refuse everything from the close on", async () => {
+  test("a closed queue rejects every call", async () => {
     const queue = createQueue(10, { burst: 5 });
     exhaust(queue);
     const waiting = queue.arrive();
