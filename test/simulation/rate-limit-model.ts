@@ -1,6 +1,6 @@
 /**
- * A model of the product's rate limiter for the simulations: a small burst, a refill at the rate, and
- * never more than the quota in a sliding second. It needs no timers, so hours pass in a second.
+ * A model of the product's rate limiter for the simulations: a small burst, a refill at the rate,
+ * and never more than the quota in a sliding second. It needs no timers, so hours pass in a second.
  */
 
 import { rateConstants } from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";

@@ -32,15 +32,15 @@ const leastMs = 0.5;
 /** An estimate without new samples is kept for this time, in milliseconds. */
 const keptMs = 1_000;
 /**
- * After that the estimate falls by half in this time, in milliseconds. A call that is rejected because
- * exchanges are slow adds no sample, so a high estimate would reject calls for ever.
+ * After that the estimate falls by half in this time, in milliseconds. A call that is rejected
+ * because exchanges are slow adds no sample, so a high estimate would reject calls for ever.
  */
 const halfLifeMs = 1_000;
 
 /**
  * Creates an estimate without samples. Each sample moves the estimate of its class up or down by a
- * share of it, whatever the distance. That settles at the median, and a few hanging exchanges do not
- * move it far.
+ * share of it, whatever the distance. That settles at the median, and a few hanging exchanges do
+ * not move it far.
  */
 export function createLatencyEstimate({
   initialMs = 20,

@@ -1,4 +1,4 @@
-/** What the rate limit learns from the outcome of each exchange. */
+/** Updates the rate, the latency estimate and the sliding window with each outcome. */
 import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/http-date.ts";
 import { UpstreamError } from "../error.ts";
@@ -13,13 +13,17 @@ import type { RateLimiter } from "./permits/rate-limiter.ts";
 export interface ShareWatch {
   /** An attempt wants to be sent. */
   arrived(): void;
-  /** The rate that the group will grant within about a second if calls wait, per second; 0 for none. */
+  /**
+   * The rate that the group will grant within about a second if calls wait, per second; 0 for none.
+   */
   duePerSecond(): number;
   accepted(now: number): void;
   throttled(now: number): void;
 }
 
-/** Learns from outcomes. `startedAt` is when the attempt got its permit, in monotonic milliseconds. */
+/**
+ * Learns from outcomes. `startedAt` is when the attempt got its permit, in monotonic milliseconds.
+ */
 export interface OutcomeObserver {
   onResponse(call: UpstreamCall, response: UpstreamResponse, startedAt: number): void;
   onFailure(call: UpstreamCall, error: unknown, startedAt: number): void;
@@ -41,7 +45,10 @@ export interface OutcomeObserverDeps {
   readonly random: () => number;
 }
 
-/** A pause after 503 is longer by up to this part: replicas with the same pause must not come back together. */
+/**
+ * A pause after 503 is longer by up to this part: replicas with the same pause must not come back
+ * together.
+ */
 const pauseSpread = 0.1;
 
 /** Creates the observer of one instance's exchanges. */

@@ -1,4 +1,6 @@
-/** The layer that makes every attempt wait for a permit, and learns the quota from the responses. */
+/**
+ * The layer that makes every attempt wait for a permit, and learns the quota from the responses.
+ */
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
@@ -30,7 +32,7 @@ export interface RateLimitMeter {
 
 /** How the rate limit of one instance is created. */
 export interface RateLimitOptions {
-  /** How the rate is found, or the rate itself. Absent: only the connections bound what is sent. */
+  /** The settings of the rate, or the rate itself. Absent: only the connections bound the sends. */
   readonly quota?: QuotaSettings | AdaptiveRate | undefined;
   /** Present where replicas share the quota. */
   readonly share?: ShareWatch | undefined;
@@ -57,9 +59,11 @@ export interface RateLimit {
   readonly permits: Pick<ConcurrencyLimit, "inFlight" | "pausedUntil" | "ready">;
   /** Absent where no quota is configured. */
   readonly adaptiveRate: Pick<AdaptiveRate, "safeRate" | "phase"> | undefined;
-  /** Requests per second that are let through at present; `Infinity` while the rate is unlimited. */
+  /**
+   * Requests per second that are let through at present; `Infinity` while the rate is unlimited.
+   */
   readonly rate: number;
-  /** Rejects what waits and what comes later with `SHUTDOWN`. */
+  /** Rejects waiting and later calls with `SHUTDOWN`. */
   close(): void;
 }
 

@@ -14,12 +14,14 @@ export interface BottleneckRefill {
  */
 const minTimeMs = 100;
 /**
- * A job that is later than this is replaced, in milliseconds. Bottleneck schedules by the wall clock:
- * a clock that is set back by an hour delays the pending job by an hour.
+ * A job that is later than this is replaced, in milliseconds. Bottleneck schedules by the wall
+ * clock: a clock that is set back by an hour delays the pending job by an hour.
  */
 const overdueMs = 1_000;
 
-/** Bottleneck rejects the jobs of a stopped limiter, which is intended. Rethrows everything else. */
+/**
+ * Bottleneck rejects the jobs of a stopped limiter, which is intended. Rethrows everything else.
+ */
 const ignoreDropped = (error: unknown): void => {
   if (!(error instanceof Bottleneck.BottleneckError)) throw error;
 };
@@ -31,11 +33,13 @@ const stop = (limiter: Bottleneck): void =>
   void limiter.stop({ dropWaitingJobs: true }).catch(ignoreDropped);
 
 /**
- * Creates a refill with no job pending. `onRefill` runs once per job. No other file imports Bottleneck.
+ * Creates a refill with no job pending. `onRefill` runs once per job. No other file imports
+ * Bottleneck.
  *
- * A refill adds the tokens that fell due since the last one, so a late or dropped job loses nothing.
- * Bottleneck's queue, priorities, reservoir, retries and cluster stay unused: a queued job can be
- * neither cancelled nor moved, and a change of settings stops the reservoir's interval for ever.
+ * A refill adds the tokens that fell due since the last one, so a late or dropped job loses
+ * nothing. Bottleneck's queue, priorities, reservoir, retries and cluster stay unused: a queued job
+ * can be neither cancelled nor moved, and a change of settings stops the reservoir's interval for
+ * ever.
  */
 export function createBottleneckRefill(onRefill: () => void): BottleneckRefill {
   let limiter = createLimiter();

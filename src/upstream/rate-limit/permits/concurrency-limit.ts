@@ -14,8 +14,8 @@ export type NextTurn = (callback: () => void) => void;
 
 /**
  * Bounds the requests in flight to the number of connections. A request that waited inside the pool
- * could be neither cancelled nor overtaken by a call of a higher class. With a clock, `delayMs` includes
- * the wait for a connection while all are busy.
+ * could be neither cancelled nor overtaken by a call of a higher class. With a clock, `delayMs`
+ * includes the wait for a connection while all are busy.
  */
 export function createConcurrencyLimit(
   permits: Permits,
@@ -25,8 +25,8 @@ export function createConcurrencyLimit(
 ): ConcurrencyLimit {
   let inFlight = 0;
   /**
-   * Places that were freed in this turn of the event loop. undici takes a connection for free a turn
-   * after the response on it, and would queue a request until then.
+   * Places that were freed in this turn of the event loop. undici takes a connection for free a
+   * turn after the response on it, and would queue a request until then.
    */
   let freeing = 0;
   let waiter: (() => void) | undefined;

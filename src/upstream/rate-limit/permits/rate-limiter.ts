@@ -9,7 +9,9 @@ export interface RateLimiterOptions {
   readonly clock: Clock;
   /** Permits per second at the start; `Infinity` for no limit. */
   readonly rate: number;
-  /** The rate's share of the quota. The sliding window holds `rate / margin` sends. Default 0.985. */
+  /**
+   * The rate's share of the quota. The sliding window holds `rate / margin` sends. Default 0.985.
+   */
   readonly margin?: number | undefined;
   /** Added to the second of the sliding window, in milliseconds. Default 12. */
   readonly guardMs?: number | undefined;
@@ -18,21 +20,22 @@ export interface RateLimiterOptions {
 /** Permits at a rate. */
 export interface RateLimiter extends Permits {
   /**
-   * Records that a request was answered whose permit was taken at `takenAt` or just before. `sentAt` is
-   * when it was put on its connection, if that is known. The sliding window counts a late request from
-   * the later time. Both are monotonic milliseconds.
+   * Records that a request was answered whose permit was taken at `takenAt` or just before.
+   * `sentAt` is when it was put on its connection, if that is known. The sliding window counts a
+   * late request from the later time. Both are monotonic milliseconds.
    */
   recordSentAt(takenAt: number, sentAt: number | undefined): void;
 }
 
 /**
- * This many of the first requests of a process count from their responses. Code that is not compiled
- * yet can hold a request up anywhere on its way.
+ * This many of the first requests of a process count from their responses. Code that is not
+ * compiled yet can hold a request up anywhere on its way.
  */
 const coldRequests = 50;
 /**
- * A request that took longer than this to its connection counts from then, in milliseconds. It waited
- * for a new connection or for the event loop. The guard time of the window covers less.
+ * A request that took longer than this to its connection counts from then, in milliseconds. It
+ * waited for a new connection or for the event loop. The guard time of the window covers a shorter
+ * delay.
  */
 const heldUpMs = 2;
 
@@ -49,12 +52,14 @@ const assertRate = (rate: number): void => {
 };
 
 /**
- * Creates permits at a rate. A token bucket gives them out at exactly the rate, with a small burst, so
- * that an idle gateway adds no wait. A sliding window keeps every second within the quota. A timer and
- * Bottleneck's refill jobs wake the waiter; without a waiter there is no timer and no job.
+ * Creates permits at a rate. A token bucket gives them out at exactly the rate, with a small burst,
+ * so that an idle gateway adds no wait. A sliding window keeps every second within the quota. A
+ * timer and Bottleneck's refill jobs wake the waiter; without a waiter there is no timer and no
+ * job.
  *
  * At the rate `Infinity` only a pause holds permits back. After a change to a finite rate the first
- * permit comes one interval later, since the sends before it are not recorded. Throws a `RangeError` unless the rate is positive.
+ * permit comes one interval later, since the sends before it are not recorded. Throws a
+ * `RangeError` unless the rate is positive.
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { clock, margin = 0.985, guardMs = 12 } = options;

@@ -1,6 +1,6 @@
 /**
- * A sliding log of send times. It keeps every second within the quota, whatever the token bucket allows.
- * Times are monotonic milliseconds.
+ * A sliding log of send times. It keeps every second within the quota, whatever the token bucket
+ * allows. Times are monotonic milliseconds.
  */
 export interface SlidingWindow {
   /** Milliseconds until `count` more sends (default 1) fit into the window; 0 if now. */
@@ -33,15 +33,16 @@ export interface SlidingWindowOptions {
 const limitOf = (quota: number): number => Math.max(1, Math.round(quota));
 
 /**
- * Creates an empty window. Of `limit` + 1 sends in a row the last is at least `spanMs + guardMs` after
- * the first. All operations take constant time, with two exceptions: `resize` to a new maximum, and
- * `moveLatest`, whose time grows with the number of newer sends.
+ * Creates an empty window. Of `limit` + 1 sends in a row the last is at least `spanMs + guardMs`
+ * after the first. All operations take constant time, with two exceptions: `resize` to a new
+ * maximum, and `moveLatest`, whose time grows with the number of newer sends.
  */
 export function createSlidingWindow(options: SlidingWindowOptions): SlidingWindow {
   const { spanMs = 1_000, guardMs = 12 } = options;
   const periodMs = spanMs + guardMs;
   let limit = limitOf(options.quota);
-  // Never shorter than any limit so far: a limit that falls and rises again keeps the sends between.
+  // Never shorter than any limit so far: a limit that falls and rises again keeps the sends
+  // between.
   let times = new Float64Array(limit);
   let next = 0;
   let filled = 0;
@@ -74,7 +75,8 @@ export function createSlidingWindow(options: SlidingWindowOptions): SlidingWindo
     moveLatest(takenAt, time) {
       if (filled === 0) return;
       let newer = 0;
-      // If the send is no longer recorded, the oldest one is moved. One send counts as later either way.
+      // If the send is no longer recorded, the oldest one is moved. One send counts as later either
+      // way.
       while (newer < filled - 1 && timeOf(newer) > takenAt) newer += 1;
       for (; newer > 0 && timeOf(newer - 1) < time; newer--) setTime(newer, timeOf(newer - 1));
       setTime(newer, Math.max(time, timeOf(newer)));

@@ -1,9 +1,11 @@
 /**
- * A token bucket with a deficit. Times are monotonic milliseconds. Tokens are computed from the elapsed
- * time, so a late refill loses nothing.
+ * A token bucket with a deficit. Times are monotonic milliseconds. Tokens are computed from the
+ * elapsed time, so a late refill loses nothing.
  */
 export interface TokenBucket {
-  /** Adds the tokens that fell due until `now`. All methods that are given the time do this first. */
+  /**
+   * Adds the tokens that fell due until `now`. All methods that are given the time do this first.
+   */
   refill(now: number): void;
   /** Takes one token if there is one. */
   tryTake(now: number): boolean;
@@ -38,16 +40,17 @@ export interface BucketSize {
   readonly catchUp: number;
 }
 
-/** What a bucket holds, in seconds of the rate. */
+/** The size of a bucket, in seconds of the rate. */
 const sizeSeconds = 0.05;
 /**
- * Where the burst is a single token, a token that was taken late lets the next one come sooner by as
- * much, up to this many seconds. Timers are late by 1 or 2 ms, which would lower the rate otherwise.
+ * Where the burst is a single token, a token that was taken late lets the next one come sooner by
+ * as much, up to this many seconds. Timers are late by 1 or 2 ms, which would lower the rate
+ * otherwise.
  */
 const soonerSeconds = 0.025;
 /**
- * A call that waited up to this many milliseconds ago counts as waiting: between two calls, or while
- * all connections are busy, no call waits here.
+ * A call that waited up to this many milliseconds ago counts as waiting: between two calls, or
+ * while all connections are busy, no call waits here.
  */
 const awaitedForMs = 250;
 /** The largest deficit, in seconds of the rate. */
@@ -62,10 +65,10 @@ export function bucketSizeFor(rate: number): BucketSize {
 }
 
 /**
- * Creates a bucket with a full burst. While a call waits it yields exactly the rate, however late it is
- * asked. After a delay it yields `catchUp` tokens at once and counts the rest as the deficit. It pays
- * the deficit off slowly, since an upstream with a token bucket of its own would answer a larger burst
- * with 429.
+ * Creates a bucket with a full burst. While a call waits it yields exactly the rate, however late
+ * it is asked. After a delay it yields `catchUp` tokens at once and counts the rest as the deficit.
+ * It pays the deficit off slowly, since an upstream with a token bucket of its own would answer a
+ * larger burst with 429.
  */
 export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
   const { catchUpFactor } = options;

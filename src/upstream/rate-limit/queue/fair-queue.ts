@@ -2,10 +2,10 @@ import { LinkedList, type Linked } from "./linked-list.ts";
 import type { Waiter } from "./waiter.ts";
 
 /**
- * The waiting calls of one priority class. Callers are served round robin, and the calls of one caller in
- * order of arrival. A caller that was not served recently gets its first turn before the others, so that
- * it does not wait for a whole round of the busy callers. It gets one such turn per round, so that
- * sending calls in small portions gains nothing (new and old flows, RFC 8290).
+ * The waiting calls of one priority class. Callers are served round robin, and the calls of one
+ * caller in order of arrival. A caller that was not served recently gets its first turn before the
+ * others, so that it does not wait for a whole round of the busy callers. It gets one such turn per
+ * round, so that sending calls in small portions gains nothing (new and old flows, RFC 8290).
  */
 export interface FairQueue {
   /** The number of waiting calls. */

@@ -4,7 +4,9 @@ export interface Linked<T> {
   next: T | undefined;
 }
 
-/** A doubly linked list. The items carry their links, so that any item is removed in constant time. */
+/**
+ * A doubly linked list. The items carry their links, so that any item is removed in constant time.
+ */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;
   #last: T | undefined;

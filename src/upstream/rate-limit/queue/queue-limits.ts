@@ -6,7 +6,9 @@ import type { Permits } from "../permits/permits.ts";
 export interface QueueBounds {
   /** Most waiting calls. Default 2,048. */
   readonly calls: number;
-  /** Most waiting calls as milliseconds of the present rate; the lower of both holds. Default 2,000. */
+  /**
+   * Most waiting calls as milliseconds of the present rate; the lower of both holds. Default 2,000.
+   */
   readonly workMs: number;
   /** The part of these that one caller may use, in percent. Default 60. */
   readonly callerPercent: number;
@@ -24,9 +26,9 @@ export interface QueueLimits {
 const dueInMs = 1_000;
 
 /**
- * Sizes the queue by the larger of the current rate and `duePerSecond`, the rate that this replica will
- * be granted within about a second while calls wait. An idle replica holds a small lease and must not
- * reject its first burst because of it.
+ * Sizes the queue by the larger of the current rate and `duePerSecond`, the rate that this replica
+ * will be granted within about a second while calls wait. An idle replica holds a small lease and
+ * must not reject its first burst because of it.
  */
 export function createQueueLimits(
   permits: Pick<Permits, "rate" | "delayMs" | "pausedUntil">,

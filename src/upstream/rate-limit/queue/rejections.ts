@@ -3,8 +3,9 @@ import type { CallEnd } from "../../../platform/call-signal.ts";
 import { UpstreamError, type UpstreamErrorCode, type UpstreamErrorFacts } from "../../error.ts";
 
 /**
- * Why a call got no permit. The reason is the code of the error, with two exceptions: an `EVICTED` call
- * made room for a call of a higher class, and a `FLUSHED` call got the error of the caller of `flush`.
+ * Why a call got no permit. The reason is the code of the error, with two exceptions: an `EVICTED`
+ * call made room for a call of a higher class, and a `FLUSHED` call got the error of the caller of
+ * `flush`.
  */
 export type ShedReason =
   | "CALLER_LIMIT"

@@ -1,6 +1,6 @@
 /**
- * Binds each permit to the best waiting call at the moment the permit is there. A call that gave up, or
- * that came later with a higher class, costs the others nothing.
+ * Binds each permit to the best waiting call at the moment the permit is there. A call that gave
+ * up, or that came later with a higher class, costs the others nothing.
  */
 import { callEnd } from "../../../platform/call-signal.ts";
 import type { Clock } from "../../../platform/clock.ts";
@@ -19,21 +19,21 @@ export interface Scheduler {
    * Waits for a permit. Returns `undefined` instead of a promise if the permit is granted at once.
    * Rejects with an `UpstreamError`:
    *
-   * - `CALLER_LIMIT`: the caller has too many waiting calls. On arrival, or later for a bulk call whose
-   *   place a call of the same caller and a higher class took.
-   * - `OVERLOADED`: the queue is full. On arrival, or later for a bulk call whose place any caller's call
-   *   of a higher class took.
+   * - `CALLER_LIMIT`: the caller has too many waiting calls. On arrival, or later for a bulk call
+   *   whose place a call of the same caller and a higher class took.
+   * - `OVERLOADED`: the queue is full. On arrival, or later for a bulk call whose place any
+   *   caller's call of a higher class took.
    * - `DEADLINE_TOO_SHORT`: the call would miss its deadline. On arrival, or when a pause begins.
    * - `DEADLINE_IN_QUEUE`, `CANCELLED`, `SHUTDOWN`: the call ended before it got a permit.
    * - the error of `flush`.
    *
-   * A call can end between the grant and the continuation of its `await`. The permit is to be refunded
-   * then.
+   * A call can end between the grant and the continuation of its `await`. The permit is to be
+   * refunded then.
    */
   acquire(call: UpstreamCall): Promise<void> | undefined;
   /**
-   * Waits for a permit at the head of the caller's queue, with the original deadline, after a 429. The
-   * queue's bounds do not apply: the call was admitted before. Rejects as `acquire` does.
+   * Waits for a permit at the head of the caller's queue, with the original deadline, after a 429.
+   * The queue's bounds do not apply: the call was admitted before. Rejects as `acquire` does.
    */
   acquireFirst(call: UpstreamCall): Promise<void>;
   /** Rejects all waiting calls, or those of the given classes. */
@@ -56,13 +56,16 @@ export interface SchedulerOptions {
   /** Default: interactive 16, management 4, bulk 1. */
   readonly weights?: ClassWeights | undefined;
   /**
-   * The rate that will be granted within about a second while calls wait, in permits per second. Where
-   * it is higher than the permits' rate, the queue is sized by it. Default: 0.
+   * The rate that will be granted within about a second while calls wait, in permits per second.
+   * Where it is higher than the permits' rate, the queue is sized by it. Default: 0.
    */
   readonly duePerSecond?: (() => number) | undefined;
   /** The median length of an exchange of a class, in milliseconds. Default 20. */
   readonly typicalServiceMs?: ((priority: PriorityClass, now: number) => number) | undefined;
-  /** A waiting call with less time left than this is rejected at its turn, in milliseconds. Default 5. */
+  /**
+   * A waiting call with less time left than this is rejected at its turn, in milliseconds. Default
+   * 5.
+   */
   readonly leastServiceMs?: number | undefined;
   /** Called for each granted permit with the wait in milliseconds, 0 for none. Must not throw. */
   readonly onGranted?: ((priority: PriorityClass, waitMs: number) => void) | undefined;
@@ -72,7 +75,9 @@ export interface SchedulerOptions {
 
 const ignore = (): void => {};
 
-/** Creates an empty queue. It sets no timers: it acts on arrivals, on permits and on calls' signals. */
+/**
+ * Creates an empty queue. It sets no timers: it acts on arrivals, on permits and on calls' signals.
+ */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
   const { onGranted = ignore, onShed = ignore } = options;
@@ -150,7 +155,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     limits.delayMs(waiters.ahead(rpc.priority, caller, place) + 1);
   const rejectEnded = (call: UpstreamCall): Promise<never> =>
     rejectNow(call, rejections.ended(isClosed ? "shutdown" : callEnd(call.signal)));
-  /** The bulk call that is evicted for a call of a higher class: of the same caller if that is at its limit. */
+  /**
+   * The bulk call that is evicted for a call of a higher class: of the same caller if that is at
+   * its limit.
+   */
   const victimFor = (
     { rpc, caller }: UpstreamCall,
     isFull: boolean,

@@ -9,8 +9,8 @@ export interface Settle {
 }
 
 /**
- * A call that waits for a permit. It is itself the listener on the call's signal, which saves a closure
- * and a timer per call.
+ * A call that waits for a permit. It is itself the listener on the call's signal, which saves a
+ * closure and a timer per call.
  */
 export class Waiter implements Linked<Waiter> {
   previous: Waiter | undefined;

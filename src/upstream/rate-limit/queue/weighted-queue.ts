@@ -37,7 +37,9 @@ export interface WeightedQueue {
 interface WeightedClass {
   readonly queue: FairQueue;
   readonly weight: number;
-  /** Grows by the weight with each turn of any class while calls wait here. The highest is served. */
+  /**
+   * Grows by the weight with each turn of any class while calls wait here. The highest is served.
+   */
   currentWeight: number;
 }
 
@@ -48,9 +50,9 @@ const weightedClass = (weight: number): WeightedClass => ({
 });
 
 /**
- * Creates an empty queue. Classes are served by smooth weighted round robin: with the weights 16, 4 and 1
- * each class has that many of 21 turns, evenly spread. A class without waiting calls leaves its turns to
- * the others and saves none.
+ * Creates an empty queue. Classes are served by smooth weighted round robin: with the weights 16, 4
+ * and 1 each class has that many of 21 turns, evenly spread. A class without waiting calls leaves
+ * its turns to the others and saves none.
  */
 export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
   const classes: Readonly<Record<PriorityClass, WeightedClass>> = {

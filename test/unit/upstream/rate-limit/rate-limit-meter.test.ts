@@ -83,20 +83,22 @@ describe("the metrics of attempts", () => {
 });
 
 /** Asks for an answer within 300 ms after 60 exchanges that ended as `send` says. */
-const afterSixty = async (send: (way: ReturnType<typeof unlimited>) => Send) => {
-  const way = unlimited(64);
-  const answers = Array.from({ length: 60 }, () => way.ask(send(way)).catch(() => undefined));
-  await way.clock.advance(800);
+const afterSixty = async (send: (fixture: ReturnType<typeof unlimited>) => Send) => {
+  const fixture = unlimited(64);
+  const answers = Array.from({ length: 60 }, () =>
+    fixture.ask(send(fixture)).catch(() => undefined),
+  );
+  await fixture.clock.advance(800);
   await Promise.all(answers);
-  const call = { deadline: way.clock.now() + 300 };
-  const asked = upstreamErrorOf(way.ask(way.after(0, { code: "RESET", sent: true }), call));
-  await way.clock.advance(1);
+  const call = { deadline: fixture.clock.now() + 300 };
+  const asked = upstreamErrorOf(fixture.ask(fixture.after(0, { code: "RESET", sent: true }), call));
+  await fixture.clock.advance(1);
   return asked;
 };
 
 describe("the time that exchanges take", () => {
   test("slow exchanges make short deadlines too short", async () => {
-    const refused = await afterSixty((way) => way.after(800, { status: 200 }));
+    const refused = await afterSixty((fixture) => fixture.after(800, { status: 200 }));
 
     expect(refused).toMatchObject({ code: "DEADLINE_TOO_SHORT", sent: false });
     expect(refused.minimumMs).toBeGreaterThan(300);
@@ -105,7 +107,7 @@ describe("the time that exchanges take", () => {
   test.each<UpstreamErrorCode>(["ATTEMPT_TIMEOUT", "DEADLINE", "CANCELLED"])(
     "an exchange that ends by %s counts as slow",
     async (code) => {
-      expect((await afterSixty((way) => way.after(800, { code, sent: true }))).code).toBe(
+      expect((await afterSixty((fixture) => fixture.after(800, { code, sent: true }))).code).toBe(
         "DEADLINE_TOO_SHORT",
       );
     },
@@ -114,48 +116,52 @@ describe("the time that exchanges take", () => {
   test.each([429, 500, 503])(
     "a response %d does not count for the time that exchanges take",
     async (status) => {
-      expect((await afterSixty((way) => way.after(800, { status }))).code).toBe("RESET");
+      expect((await afterSixty((fixture) => fixture.after(800, { status }))).code).toBe("RESET");
     },
   );
 
   test("a failed exchange does not count for the time that exchanges take", async () => {
-    expect((await afterSixty((way) => way.after(800, { code: "RESET", sent: true }))).code).toBe(
-      "RESET",
-    );
+    expect(
+      (await afterSixty((fixture) => fixture.after(800, { code: "RESET", sent: true }))).code,
+    ).toBe("RESET");
   });
 
   test("a call is sent again some time after slow exchanges led to rejections", async () => {
-    const way = unlimited(64);
-    const answers = Array.from({ length: 60 }, () => way.ask(way.after(800, { status: 200 })));
-    await way.clock.advance(800);
+    const fixture = unlimited(64);
+    const answers = Array.from({ length: 60 }, () =>
+      fixture.ask(fixture.after(800, { status: 200 })),
+    );
+    await fixture.clock.advance(800);
     await Promise.all(answers);
     const tried = () => {
-      const call = { deadline: way.clock.now() + 300 };
-      return upstreamErrorOf(way.ask(way.after(0, { code: "RESET", sent: true }), call));
+      const call = { deadline: fixture.clock.now() + 300 };
+      return upstreamErrorOf(fixture.ask(fixture.after(0, { code: "RESET", sent: true }), call));
     };
     const before = tried();
-    await way.clock.advance(10_000);
+    await fixture.clock.advance(10_000);
     const later = tried();
-    await way.clock.advance(1);
+    await fixture.clock.advance(1);
 
     expect([(await before).code, (await later).code]).toEqual(["DEADLINE_TOO_SHORT", "RESET"]);
   });
 
   test("the wait for connections counts for each call ahead", async () => {
-    const way = unlimited(1);
+    const fixture = unlimited(1);
     const ask = (withinMs: number) =>
-      way.ask(way.after(100, { status: 200 }), { deadline: way.clock.now() + withinMs }).then(
-        ({ status }) => String(status),
-        (error: unknown) => (error instanceof UpstreamError ? error.code : "a defect"),
-      );
+      fixture
+        .ask(fixture.after(100, { status: 200 }), { deadline: fixture.clock.now() + withinMs })
+        .then(
+          ({ status }) => String(status),
+          (error: unknown) => (error instanceof UpstreamError ? error.code : "a defect"),
+        );
     // One after the other, so that both the exchanges and the turns are known.
     const known = Array.from({ length: 30 }, () => ask(60_000));
-    await way.clock.advance(3_100);
+    await fixture.clock.advance(3_100);
     await Promise.all(known);
 
     const ahead = Array.from({ length: 5 }, () => ask(60_000));
     const outcomes = [ask(300), ask(900)];
-    await way.clock.advance(2_000);
+    await fixture.clock.advance(2_000);
     await Promise.all(ahead);
 
     expect(await Promise.all(outcomes)).toEqual(["DEADLINE_TOO_SHORT", "200"]);

@@ -43,7 +43,7 @@ interface Fixture {
 const settle = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0));
 
 /** 100 per second are known (98.5 are used), 5 may come at once; nothing is spread at random. */
-function paced(options: Partial<RateLimitOptions> = {}): Fixture {
+function limited(options: Partial<RateLimitOptions> = {}): Fixture {
   const rateLimit = createRateLimit({
     quota: { mode: "fixed", ceilingPerSecond: 100 },
     connections: 32,
@@ -124,15 +124,15 @@ describe("the rate limit", () => {
   ])(
     "an attempt that failed with %s before it was sent costs neither permit nor place",
     async (code, sent) => {
-      const way = paced({ connections: 1 });
+      const fixture = limited({ connections: 1 });
       for (let asked = 0; asked < 40; asked++) {
-        const one = way.ask();
+        const one = fixture.ask();
         await settle();
-        expect(way.exchanges).toHaveLength(asked + 1);
-        await newest(way).fail(failure(code, sent));
+        expect(fixture.exchanges).toHaveLength(asked + 1);
+        await newest(fixture).fail(failure(code, sent));
         expect(one.outcome).toBe(code);
       }
-      way.rateLimit.close();
+      fixture.rateLimit.close();
     },
   );
 
@@ -143,36 +143,37 @@ describe("the rate limit", () => {
     ["a time-out", (exchange) => exchange.fail(failure("ATTEMPT_TIMEOUT", true))],
     ["a defect", (exchange) => exchange.fail(new Error("of the gateway"))],
   ])("an attempt that ends with %s costs a permit and gives the place back", async (_, end) => {
-    const way = paced({ connections: 1 });
+    const fixture = limited({ connections: 1 });
     for (let asked = 0; asked < 5; asked++) {
-      way.ask();
+      fixture.ask();
       await settle();
-      expect(way.exchanges).toHaveLength(asked + 1);
-      await end(newest(way));
+      expect(fixture.exchanges).toHaveLength(asked + 1);
+      await end(newest(fixture));
     }
-    way.ask();
+    fixture.ask();
     await settle();
-    expect(way.exchanges).toHaveLength(5);
+    expect(fixture.exchanges).toHaveLength(5);
     await vi.advanceTimersByTimeAsync(500);
-    expect(way.exchanges).toHaveLength(6);
-    way.rateLimit.close();
+    expect(fixture.exchanges).toHaveLength(6);
+    fixture.rateLimit.close();
   });
 
   test("no more requests are in flight than there are connections", async () => {
-    const way = paced({ connections: 2 });
-    const all = [way.ask(), way.ask(), way.ask()];
+    const fixture = limited({ connections: 2 });
+    const all = [fixture.ask(), fixture.ask(), fixture.ask()];
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(way.exchanges).toHaveLength(2);
-    expect(way.rateLimit.scheduler.queued).toBe(1);
-    await way.exchanges[0]?.answer(200);
+    expect(fixture.exchanges).toHaveLength(2);
+    expect(fixture.rateLimit.scheduler.queued).toBe(1);
+    await fixture.exchanges[0]?.answer(200);
     await vi.advanceTimersByTimeAsync(1);
-    expect(way.exchanges).toHaveLength(3);
+    expect(fixture.exchanges).toHaveLength(3);
     expect(all.map(({ outcome }) => outcome)).toEqual([200, "waiting", "waiting"]);
-    way.rateLimit.close();
+    fixture.rateLimit.close();
   });
 
   test("a call that ends between the grant and the send gives back permit and place", async () => {
-    // All but the first wait for the mint's timer. The grant comes in a timer's time; the end comes in the same turn, before the one who awaits the grant.
+    // All but the first wait for the limiter's timer, which grants the permit. The call ends in the
+    // same turn, before the layer continues after its `await`.
     let onTimer: (() => void) | undefined;
     const after = (ms: number, callback: () => void): Timer =>
       systemClock.after(ms, () => {
@@ -180,24 +181,24 @@ describe("the rate limit", () => {
         onTimer?.();
       });
     const quota = { mode: "fixed", ceilingPerSecond: 20 } as const;
-    const way = paced({ quota, clock: { ...systemClock, after } });
-    way.ask();
-    const waiting = way.ask();
-    const following = way.ask();
+    const fixture = limited({ quota, clock: { ...systemClock, after } });
+    fixture.ask();
+    const waiting = fixture.ask();
+    const following = fixture.ask();
     await settle();
     onTimer = () => {
-      if (way.rateLimit.scheduler.queued === 1) waiting.request.end("cancelled");
+      if (fixture.rateLimit.scheduler.queued === 1) waiting.request.end("cancelled");
     };
-    await newest(way).answer(200);
+    await newest(fixture).answer(200);
     await vi.advanceTimersByTimeAsync(60);
     expect(waiting).toMatchObject({ outcome: "CANCELLED", error: { sent: false } });
-    // Not in the queue's words: it had its turn.
+    // The error is not the queue's: the call had its permit.
     expect(waiting.error).toMatchObject({ message: "the call ended before the answer came" });
-    expect(way.exchanges).toHaveLength(2);
-    expect(newest(way).request).toBe(following.request);
-    await newest(way).answer(200);
+    expect(fixture.exchanges).toHaveLength(2);
+    expect(newest(fixture).request).toBe(following.request);
+    await newest(fixture).answer(200);
     expect(following.outcome).toBe(200);
-    way.rateLimit.close();
+    fixture.rateLimit.close();
   });
 
   test("requests that are held up never make more than the quota arrive in a second", async () => {
@@ -232,165 +233,165 @@ describe("the rate limit", () => {
   });
 
   test("a call that ends in the queue is not sent", async () => {
-    const way = paced({ connections: 1 });
-    way.ask();
-    const waiting = way.ask();
+    const fixture = limited({ connections: 1 });
+    fixture.ask();
+    const waiting = fixture.ask();
     await settle();
     waiting.request.end("cancelled");
     await settle();
     expect(waiting).toMatchObject({ outcome: "CANCELLED", error: { sent: false } });
-    await newest(way).answer(200);
+    await newest(fixture).answer(200);
     await vi.advanceTimersByTimeAsync(100);
-    expect(way.exchanges).toHaveLength(1);
-    way.rateLimit.close();
+    expect(fixture.exchanges).toHaveLength(1);
+    fixture.rateLimit.close();
   });
 
   test("nothing is sent for the Retry-After of a 429, and the throttled call goes first then", async () => {
-    const way = paced();
-    const refused = way.ask({ caller: "a" });
+    const fixture = limited();
+    const refused = fixture.ask({ caller: "a" });
     await settle();
-    const { call } = newest(way).request;
-    await newest(way).answer(429, { "retry-after": "2" });
+    const { call } = newest(fixture).request;
+    await newest(fixture).answer(429, { "retry-after": "2" });
     expect(refused.outcome).toBe(429);
-    const other = way.ask({ caller: "a" });
-    const again = way.send({ ...openRequest(), call, isRequeued: true });
+    const other = fixture.ask({ caller: "a" });
+    const again = fixture.send({ ...openRequest(), call, isRequeued: true });
     await vi.advanceTimersByTimeAsync(1_999);
-    expect(way.exchanges).toHaveLength(1);
+    expect(fixture.exchanges).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(500);
-    expect(way.exchanges).toHaveLength(3);
-    expect(way.exchanges[1]?.request.call).toBe(call);
-    expect(way.exchanges[2]?.request).toBe(other.request);
-    await way.exchanges[1]?.answer(200);
+    expect(fixture.exchanges).toHaveLength(3);
+    expect(fixture.exchanges[1]?.request.call).toBe(call);
+    expect(fixture.exchanges[2]?.request).toBe(other.request);
+    await fixture.exchanges[1]?.answer(200);
     expect((await again).status).toBe(200);
-    way.rateLimit.close();
+    fixture.rateLimit.close();
   });
 
   test("a pause rejects the calls that cannot outlast it at once, also while all connections are busy", async () => {
-    const way = paced({ connections: 2 });
+    const fixture = limited({ connections: 2 });
     const now = systemClock.now();
-    way.ask();
-    way.ask();
-    const hasty = way.ask({ deadline: now + 1_000 });
-    const patient = way.ask({ deadline: now + 60_000 });
+    fixture.ask();
+    fixture.ask();
+    const hasty = fixture.ask({ deadline: now + 1_000 });
+    const patient = fixture.ask({ deadline: now + 60_000 });
     await settle();
-    const third = way.ask({ deadline: now + 60_000 });
-    await way.exchanges[0]?.answer(503, { "retry-after": "5" });
+    const third = fixture.ask({ deadline: now + 60_000 });
+    await fixture.exchanges[0]?.answer(503, { "retry-after": "5" });
     expect(hasty).toMatchObject({ outcome: "DEADLINE_TOO_SHORT", error: { sent: false } });
     expect([patient.outcome, third.outcome]).toEqual(["waiting", "waiting"]);
     await vi.advanceTimersByTimeAsync(4_990);
-    expect(way.exchanges).toHaveLength(2);
+    expect(fixture.exchanges).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(600);
     // One connection is free and one still busy.
-    expect(newest(way).request).toBe(patient.request);
-    expect(way.exchanges).toHaveLength(3);
-    way.rateLimit.close();
+    expect(newest(fixture).request).toBe(patient.request);
+    expect(fixture.exchanges).toHaveLength(3);
+    fixture.rateLimit.close();
   });
 
   test("the pause after a 503 with Retry-After is spread", async () => {
-    const way = paced({ random: () => 0.999 });
-    way.ask();
+    const fixture = limited({ random: () => 0.999 });
+    fixture.ask();
     await settle();
-    await newest(way).answer(503, { "retry-after": "10" });
-    way.ask();
+    await newest(fixture).answer(503, { "retry-after": "10" });
+    fixture.ask();
     await vi.advanceTimersByTimeAsync(10_900);
-    expect(way.exchanges).toHaveLength(1);
+    expect(fixture.exchanges).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(500);
-    expect(way.exchanges).toHaveLength(2);
-    way.rateLimit.close();
+    expect(fixture.exchanges).toHaveLength(2);
+    fixture.rateLimit.close();
   });
 
   test("a 503 without Retry-After pauses nothing", async () => {
-    const way = paced();
-    way.ask();
+    const fixture = limited();
+    fixture.ask();
     await settle();
-    await newest(way).answer(503);
-    way.ask();
+    await newest(fixture).answer(503);
+    fixture.ask();
     await settle();
-    expect(way.exchanges).toHaveLength(2);
-    way.rateLimit.close();
+    expect(fixture.exchanges).toHaveLength(2);
+    fixture.rateLimit.close();
   });
 
   test("both requests of a call whose token is renewed cost a permit, and both places are given back", async () => {
-    const way = paced({ connections: 1 });
+    const fixture = limited({ connections: 1 });
     const tokens: TokenSource = {
       get: () => token(1),
       renew: () => Promise.resolve(token(2)),
     };
     const bearer = createBearer({ kind: "gateway", tokens });
-    const answer = bearer(way.send)(openRequest());
+    const answer = bearer(fixture.send)(openRequest());
     await settle();
-    await way.exchanges[0]?.answer(401);
-    expect(way.exchanges.map(({ request }) => request.headers["authorization"])).toEqual([
+    await fixture.exchanges[0]?.answer(401);
+    expect(fixture.exchanges.map(({ request }) => request.headers["authorization"])).toEqual([
       "Bearer 1",
       "Bearer 2",
     ]);
-    await way.exchanges[1]?.answer(200);
+    await fixture.exchanges[1]?.answer(200);
     expect((await answer).status).toBe(200);
     // Two of the five permits are spent.
     for (let asked = 0; asked < 4; asked++) {
-      way.ask();
+      fixture.ask();
       await settle();
-      if (asked < 3) await newest(way).answer(200);
+      if (asked < 3) await newest(fixture).answer(200);
     }
-    expect(way.exchanges).toHaveLength(5);
-    way.rateLimit.close();
+    expect(fixture.exchanges).toHaveLength(5);
+    fixture.rateLimit.close();
   });
 
   test("a flush of a class rejects its waiting calls, and their permits go to others", async () => {
-    const way = paced({ connections: 1 });
-    way.ask();
-    const data = way.ask();
-    const bulk = way.ask({ rpc: { ...interactive, priority: "bulk" } });
+    const fixture = limited({ connections: 1 });
+    fixture.ask();
+    const data = fixture.ask();
+    const bulk = fixture.ask({ rpc: { ...interactive, priority: "bulk" } });
     await settle();
-    way.rateLimit.scheduler.flush(() => failure("CIRCUIT_OPEN", false), ["interactive"]);
+    fixture.rateLimit.scheduler.flush(() => failure("CIRCUIT_OPEN", false), ["interactive"]);
     await settle();
     expect([data.outcome, bulk.outcome]).toEqual(["CIRCUIT_OPEN", "waiting"]);
-    await newest(way).answer(200);
+    await newest(fixture).answer(200);
     await vi.advanceTimersByTimeAsync(1);
-    expect(newest(way).request).toBe(bulk.request);
-    way.rateLimit.close();
+    expect(newest(fixture).request).toBe(bulk.request);
+    fixture.rateLimit.close();
   });
 
   test("a slow restart begins low and reaches the full rate some seconds later", async () => {
-    const way = paced();
-    expect(way.rateLimit.rate).toBeCloseTo(98.5);
-    way.rateLimit.slowRestart();
-    expect(way.rateLimit.rate).toBeCloseTo(98.5 / 4);
+    const fixture = limited();
+    expect(fixture.rateLimit.rate).toBeCloseTo(98.5);
+    fixture.rateLimit.slowRestart();
+    expect(fixture.rateLimit.rate).toBeCloseTo(98.5 / 4);
     for (let second = 0; second < 10; second++) {
       await vi.advanceTimersByTimeAsync(1_000);
-      way.ask();
+      fixture.ask();
       await settle();
-      await newest(way).answer(200);
+      await newest(fixture).answer(200);
     }
-    expect(way.rateLimit.rate).toBeCloseTo(98.5);
-    way.rateLimit.close();
+    expect(fixture.rateLimit.rate).toBeCloseTo(98.5);
+    fixture.rateLimit.close();
   });
 
   test("the rate goes down after a 429 in the mode down-only", async () => {
-    const way = paced({ quota: { mode: "down-only", ceilingPerSecond: 100 } });
-    way.ask();
+    const fixture = limited({ quota: { mode: "down-only", ceilingPerSecond: 100 } });
+    fixture.ask();
     await settle();
-    await newest(way).answer(429);
-    expect(way.rateLimit.rate).toBeLessThan(98.5);
-    expect(way.rateLimit.rate).toBeGreaterThanOrEqual(0.5);
-    way.rateLimit.close();
+    await newest(fixture).answer(429);
+    expect(fixture.rateLimit.rate).toBeLessThan(98.5);
+    expect(fixture.rateLimit.rate).toBeGreaterThanOrEqual(0.5);
+    fixture.rateLimit.close();
   });
 
   test("a closed rate limit rejects all calls, lets requests in flight end, and leaves no timer", async () => {
-    const way = paced({ connections: 1 });
-    const underWay = way.ask();
-    const waiting = way.ask();
+    const fixture = limited({ connections: 1 });
+    const underWay = fixture.ask();
+    const waiting = fixture.ask();
     await settle();
-    way.rateLimit.close();
-    const late = way.ask();
+    fixture.rateLimit.close();
+    const late = fixture.ask();
     await settle();
     expect([waiting.outcome, late.outcome]).toEqual(["SHUTDOWN", "SHUTDOWN"]);
-    await newest(way).answer(429, { "retry-after": "1" });
-    way.rateLimit.slowRestart();
+    await newest(fixture).answer(429, { "retry-after": "1" });
+    fixture.rateLimit.slowRestart();
     expect(underWay.outcome).toBe(429);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(vi.getTimerCount()).toBe(0);
-    expect(way.exchanges).toHaveLength(1);
+    expect(fixture.exchanges).toHaveLength(1);
   });
 
   const scripted = fc.record({
@@ -426,11 +427,11 @@ describe("the rate limit", () => {
         fc.integer({ min: 1, max: 3 }),
         fc.array(scripted, { minLength: 5, maxLength: 40 }),
         async (connections, script) => {
-          const way = paced({ connections });
+          const fixture = limited({ connections });
           let underWay = 0;
           let most = 0;
           const endings = new Map<UpstreamCall, (typeof script)[number]>();
-          const send = way.rateLimit.layer(async ({ call }) => {
+          const send = fixture.rateLimit.layer(async ({ call }) => {
             underWay += 1;
             most = Math.max(most, underWay);
             const plan = endings.get(call);
@@ -462,14 +463,14 @@ describe("the rate limit", () => {
           expect(settled).toBe(script.length);
           expect(underWay).toBe(0);
           expect(most).toBeLessThanOrEqual(connections);
-          expect(way.rateLimit.scheduler.queued).toBe(0);
+          expect(fixture.rateLimit.scheduler.queued).toBe(0);
           if (most === connections) bounded += 1;
 
           // A place lost would be missing here, one made up would show as one too many.
-          for (let asked = 0; asked <= connections; asked++) way.ask();
+          for (let asked = 0; asked <= connections; asked++) fixture.ask();
           await vi.advanceTimersByTimeAsync(5_000);
-          expect(way.exchanges).toHaveLength(connections);
-          way.rateLimit.close();
+          expect(fixture.exchanges).toHaveLength(connections);
+          fixture.rateLimit.close();
         },
       ),
       { numRuns: 60 },

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from "../../../../../src/platform/clock.ts";
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 
-/** Permits on a driven clock, at an exact pace, with an account of what was spent. */
+/** Permits on a driven clock at an exact rate. They count the permits that were spent. */
 export interface DrivenPermits extends Permits {
   /** Permits taken and not given back. */
   readonly spent: number;
-  /** Whether somebody waits to be called back. */
+  /** Whether a waiter is registered. */
   readonly isAwaited: boolean;
 }
 

@@ -4,7 +4,10 @@ import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permit
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-/** Makes every timer of at least `fromMs` late by up to `mostMs`, as in a process that has to wait for its turn. */
+/**
+ * Makes every timer of at least `fromMs` late by up to `mostMs`, as in a process that has to wait
+ * for its turn.
+ */
 function delayTimers(mostMs: number, fromMs = 0): void {
   const { setTimeout } = globalThis;
   let turn = 0;
@@ -58,7 +61,8 @@ describe("the throughput of the rate limiter", () => {
       const before = times.length;
       await vi.advanceTimersByTimeAsync(20_000);
       permits.close();
-      // Each place in the window is used anew when a timer says so: what that is late, less 3 ms, lengthens the lap.
+      // Each place in the window is used anew when a timer says so: what that is late, less 3 ms,
+      // lengthens the lap.
       expect((times.length - before) / (20 * rate)).toBeGreaterThan(share);
       expect((times.length - before) / (20 * rate)).toBeLessThan(1.005);
       expect(densestSecond(times)).toBeLessThanOrEqual(Math.round(rate / 0.985));

@@ -80,7 +80,7 @@ describe("the token bucket", () => {
     const bucket = bucketOf(1_000);
     bucket.setAwaited(0, true);
     takeAll(bucket, 0);
-    // 200 fell due; 150 are owed.
+    // 200 fell due; 150 are the deficit.
     expect(takeAll(bucket, 200)).toBe(50);
     let taken = 0;
     for (let now = 201; now <= 10_200; now++) taken += takeAll(bucket, now);
