@@ -1,4 +1,4 @@
-/** Requests that break a rule: each is answered with all that is wrong with it, and Key Protect never hears of it. */
+/** Requests that break a rule: the answer names all violations, and nothing reaches Key Protect. */
 import type { Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -30,7 +30,10 @@ function gatewayOf(dialect: Dialect): TestGateway {
   return gateway;
 }
 
-/** Makes a call that has to fail without Key Protect hearing of it, and checks that the next one is served. */
+/**
+ * Makes a call that has to fail without a request to Key Protect, and checks that the next call is
+ * served.
+ */
 async function refusal(
   { path, message }: WireRequest,
   dialect: Dialect = "current",
@@ -98,7 +101,7 @@ const keyRpcs = [
 
 describe.each(keyRpcs)("%s", (rpc) => {
   test.each(badKeyIds.map(([id, reason]) => [shown(id), id, reason] as const))(
-    "refuses the key ID %s",
+    `${rpc} rejects the key ID %s`,
     async (_, id, reason) => {
       await expectInvalid(golden[rpc]({}, wireField.bytes(1, bytesOf(id))), [["key_id", reason]]);
     },
@@ -107,7 +110,7 @@ describe.each(keyRpcs)("%s", (rpc) => {
 
 describe("RetrieveLocker", () => {
   test.each(badLockerIds.map(([id, reason]) => [shown(id), id, reason] as const))(
-    "refuses the locker ID %s",
+    "RetrieveLocker rejects the locker ID %s",
     async (_, id, reason) => {
       await expectInvalid(golden.RetrieveLocker({}, wireField.bytes(1, bytesOf(id))), [
         ["locker_id", reason],
@@ -116,19 +119,22 @@ describe("RetrieveLocker", () => {
   );
 });
 
-describe.each(dialects)("an instance of the %s API refuses", (dialect) => {
+describe.each(dialects)("bad requests to an instance of the %s API", (dialect) => {
   const cases = badInputs.filter((input) => (input.dialect ?? dialect) === dialect);
-  test.each(cases)("$title", async ({ request, found: expected }) => {
-    const { secrets } = gatewayOf(dialect);
-    await expectInvalid(
-      request((length) => secrets.bytes(length)),
-      expected,
-      dialect,
-    );
-  });
+  test.each(cases)(
+    `a bad request in the ${dialect} API is rejected with all violations: $title`,
+    async ({ request, found: expected }) => {
+      const { secrets } = gatewayOf(dialect);
+      await expectInvalid(
+        request((length) => secrets.bytes(length)),
+        expected,
+        dialect,
+      );
+    },
+  );
 });
 
-test("all violations are named while they fit", async () => {
+test("an error names all violations as long as they fit", async () => {
   const tags = Array.from({ length: 30 }, () => "a,b");
   await expectInvalid(golden.CreateKey({ name: "", tags }), [
     ["name", "REQUIRED"],
@@ -136,7 +142,7 @@ test("all violations are named while they fit", async () => {
   ]);
 });
 
-test("more violations than a status holds are counted, and the first of them named", async () => {
+test("an error counts violations that do not fit, and names the first of them", async () => {
   const additionalAuthenticatedData = Array<string>(126).fill("a".repeat(256));
   const failure = await refusal(golden.WrapKey({ additionalAuthenticatedData }));
   expect(found(failure)).toEqual(
@@ -150,7 +156,7 @@ describe("a request ID", () => {
   test.each([
     ["CreateKey", golden.CreateKey],
     ["RotateKey", golden.RotateKey],
-  ] as const)("that cannot be kept is refused by %s", async (_, make) => {
+  ] as const)("a request ID without a store is rejected by %s", async (_, make) => {
     const failure = await refusal(make({ requestId: "11111111-2222-4333-8444-555555555555" }));
     expect([failure.code, failure.reason, found(failure)]).toEqual([
       "INVALID_ARGUMENT",
@@ -178,7 +184,7 @@ describe("a page token", () => {
     ["of blanks", "   "],
     ["of 100 KB", "A".repeat(100_000)],
     ["of NUL", "\0"],
-  ])("%s is refused", async (_, pageToken) => {
+  ])("a page token %s is rejected", async (_, pageToken) => {
     for (const request of [golden.ListKeys({ pageToken }), golden.ListLockers({ pageToken })]) {
       const failure = await refusal(request);
       expect([failure.code, failure.reason, found(failure)]).toEqual([
@@ -189,13 +195,13 @@ describe("a page token", () => {
     }
   });
 
-  test("that is not UTF-8 is refused", async () => {
+  test("a page token that is not UTF-8 is rejected", async () => {
     const bytes = Buffer.concat([Buffer.from(token), Buffer.from([0xff])]);
     const failure = await refusal(golden.ListKeys({}, wireField.bytes(2, bytes)));
     expect(failure.reason).toBe("PAGE_TOKEN_INVALID");
   });
 
-  test("that is good, of this list, is taken to Key Protect", async () => {
+  test("a valid page token of this list leads to a request to Key Protect", async () => {
     const gateway = gatewayOf("current");
     gateway.emulator.requests.clear();
     const first = toPageToken({ offset: 1, anchor: "a-key" }, ["default", "keys"]);
@@ -217,7 +223,7 @@ describe("x-kp-instance", () => {
     ["nothing", ""],
     ["a kilobyte", "d".repeat(1_024)],
     ["markup", "<b>default</b>"],
-  ])("is refused with %s", async (_, alias) => {
+  ])("x-kp-instance is rejected with %s", async (_, alias) => {
     const request = golden.GetKey();
     const failure = await refusal(request, "current", (m) => m.set("x-kp-instance", alias));
     expect([failure.code, failure.reason]).toEqual(["INVALID_ARGUMENT", "INSTANCE_UNKNOWN"]);
@@ -225,7 +231,7 @@ describe("x-kp-instance", () => {
     expect(failure.message.length).toBeLessThan(200);
   });
 
-  test("is refused if it is there twice, even with the same alias", async () => {
+  test("x-kp-instance is rejected if it occurs twice, even with the same alias", async () => {
     const failure = await refusal(golden.GetKey(), "current", (metadata) => {
       metadata.add("x-kp-instance", "default");
       metadata.add("x-kp-instance", "default");
@@ -233,7 +239,7 @@ describe("x-kp-instance", () => {
     expect([failure.code, failure.reason]).toEqual(["INVALID_ARGUMENT", "INSTANCE_UNKNOWN"]);
   });
 
-  test("is looked at before the fields are", async () => {
+  test("x-kp-instance is checked before the fields", async () => {
     const request = golden.WrapKey({ keyId: "../x", plaintext: Buffer.alloc(0) });
     const failure = await refusal(request, "current", (m) => m.set("x-kp-instance", "other"));
     expect([failure.reason, failure.badRequest]).toEqual(["INSTANCE_UNKNOWN", undefined]);
@@ -249,7 +255,7 @@ describe("request metadata", () => {
     ["of 17 KB in one entry", (m) => m.set("x-large", "x".repeat(17_000))],
     ["of 13 KB in a binary entry", (m) => m.set("x-large-bin", Buffer.alloc(13_000))],
     ["of 60 KB", (m) => m.set("x-large", "x".repeat(60_000))],
-  ])("%s is refused, whatever the fields are", async (_, addTo) => {
+  ])("request metadata %s is rejected, whatever the fields are", async (_, addTo) => {
     for (const request of [golden.CountKeys(), golden.GetKey({ keyId: "../x" })]) {
       const failure = await refusal(request, "current", addTo);
       expect([failure.code, failure.reason]).toEqual(["RESOURCE_EXHAUSTED", "METADATA_TOO_LARGE"]);
@@ -258,13 +264,13 @@ describe("request metadata", () => {
   });
 });
 
-describe("what a dialect has no word for is refused without asking Key Protect", () => {
-  test("the list of lockers, in the current API", async () => {
+describe("operations that a dialect lacks", () => {
+  test("ListLockers in the current API is rejected without a request", async () => {
     const failure = await refusal(golden.ListLockers(), "current");
     expect([failure.code, failure.reason]).toEqual(["UNIMPLEMENTED", "OPERATION_UNSUPPORTED"]);
   });
 
-  test("a policy of dual authorization, in the API of 2019", async () => {
+  test("a dual-authorization policy in the 2019 API is rejected without a request", async () => {
     const dualAuth = wireField.bytes(2, wireField.bytes(11, wireField.number(1, 1)));
     const request = golden.ReplaceKeyPolicies({ policies: [] }, dualAuth);
     const failure = await refusal(request, "2019");
@@ -272,7 +278,7 @@ describe("what a dialect has no word for is refused without asking Key Protect",
   });
 });
 
-describe("the largest good values reach Key Protect", () => {
+describe("the largest valid values", () => {
   test.each<[string, (secret: (length: number) => Buffer) => WireRequest]>([
     [
       "WrapKey",
@@ -291,7 +297,7 @@ describe("the largest good values reach Key Protect", () => {
           additionalAuthenticatedData: Array<string>(126).fill("a".repeat(255)),
         }),
     ],
-  ])("%s", async (_, make) => {
+  ])("%s sends the largest valid values to Key Protect", async (_, make) => {
     const gateway = gatewayOf("current");
     gateway.emulator.requests.clear();
     const { path, message } = make((length) => gateway.secrets.bytes(length));
@@ -301,7 +307,7 @@ describe("the largest good values reach Key Protect", () => {
     expect(gateway.upstreamRequests()).toHaveLength(1);
   });
 
-  test("CreateKey", async () => {
+  test("CreateKey sends the largest valid values to Key Protect", async () => {
     const gateway = gatewayOf("current");
     const created = await gateway.call(gateway.clients.keys, "createKey", {
       name: "n".repeat(90),
