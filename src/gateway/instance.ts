@@ -43,12 +43,12 @@ export interface InstanceDeps {
   /** Absent where nothing is kept in Redis. */
   readonly redis: RedisCommands | undefined;
   /** The hosts that instances are on. */
-  readonly origins: UpstreamHosts;
+  readonly hosts: UpstreamHosts;
 }
 
 /** Builds an instance. Nothing is connected yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { tokens, origins, settings, ca, metrics, logger, clock, random } = deps;
+  const { tokens, hosts, settings, ca, metrics, logger, clock, random } = deps;
   const { replicas } = settings;
   const quota = openQuota(config, { replicas, redis: deps.redis, logger, clock, random });
   const upstream = createUpstream({
@@ -58,7 +58,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       connectTimeoutMs: settings.upstream.connectTimeoutMs,
       ca,
     },
-    origin: origins.of(config.serviceUrl),
+    host: hosts.of(config.serviceUrl),
     ...quota.pacing,
     queue: toQueueBounds(settings.queue),
     maxAttempts: settings.retry.maxAttempts,
@@ -68,7 +68,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     },
     attemptTimeoutMs: settings.upstream.attemptTimeoutMs,
     bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
-    meter: metrics,
+    emit: metrics.countUpstream,
     logger,
     clock,
     random,
@@ -93,7 +93,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       share: membership.state(),
     }),
     async [Symbol.asyncDispose]() {
-      await upstream.close();
+      await upstream[Symbol.asyncDispose]();
       await membership[Symbol.asyncDispose]();
     },
   };

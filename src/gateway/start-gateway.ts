@@ -74,15 +74,16 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   // First, so that it is closed last: what instances have done by then is still recorded.
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
   const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
-  const origins = createUpstreamHosts({
+  const hosts = createUpstreamHosts({
     clock,
     random,
     logger,
     circuits: toCircuits(config.breaker),
-    repeatsPerSuccess: config.retry.budgetPercent / 100,
+    emit: metrics.countUpstream,
+    retriesPerSuccess: config.retry.budgetPercent / 100,
   });
-  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(origins.close()) });
-  const shared = { origins, redis, settings: config, ca, metrics, logger, clock, random };
+  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(hosts[Symbol.dispose]()) });
+  const shared = { hosts, redis, settings: config, ca, metrics, logger, clock, random };
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);
@@ -189,19 +190,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   if (certificates !== undefined) {
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
   }
-  for (const url of new Set(config.instances.map(({ serviceUrl }) => serviceUrl))) {
-    const origin = origins.of(url);
-    metrics.watchCircuits(() => origin.circuitsOpen);
-    const tell = (): void =>
-      server.health.setServing("keyprotect.upstream", !origins.isAnyCircuitOpen());
-    origin.listen({
-      onOpen(operations) {
-        metrics.circuitOpened(operations);
-        tell();
-      },
-      onClose: tell,
-    });
-  }
+  metrics.watchCircuits(() => hosts.circuitsOpen);
+  hosts.watch(() => server.health.setServing("keyprotect.upstream", hosts.circuitsOpen === 0));
   readiness = watchReadiness({
     tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),
     logger,

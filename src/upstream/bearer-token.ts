@@ -1,3 +1,4 @@
+/** The layer that adds the access token, and the interface of the source that the token comes from. */
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
 import { UpstreamError } from "./error.ts";
@@ -5,7 +6,7 @@ import type { Layer, UpstreamRequest } from "./layer.ts";
 
 /** An access token in use. */
 export interface Token {
-  /** Counts the tokens of one source, so that a late complaint about an old one is known as such. */
+  /** Number of the token within its source. Tells a 401 for an old token from one for the newest. */
   readonly generation: number;
   /** The whole value of the `authorization` header, built once. */
   readonly authorization: Secret;
@@ -17,34 +18,38 @@ export interface TokenCall {
   readonly signal: CallSignal;
 }
 
-/** Where the tokens come from; `iam/` implements it. */
+/** A source of access tokens; `iam/` implements it. */
 export interface TokenSource {
   /**
-   * Gives the token: at once, and not as a promise, while it is usable. Otherwise waits for IAM, but no longer than the
-   * call lasts. Rejects with an `UpstreamError`: `IAM_UNAVAILABLE` (with `retryAfterMs`), `IAM_REJECTED`, or the way in
-   * which the call ended.
+   * Returns the token: synchronously while it is usable, otherwise after IAM has answered, but not
+   * later than the call ends. Rejects with an `UpstreamError`: `IAM_UNAVAILABLE` (with
+   * `retryAfterMs`), `IAM_REJECTED`, or the code of the call's end.
    */
   get(call: TokenCall): Token | Promise<Token>;
   /**
-   * Gives a token of a later generation than the one that Key Protect answered with 401. Such an answer may just as well
-   * mean a lack of access, so the token stays in use meanwhile, and at most one refresh in 10 s is forced this way: if
-   * that is spent, the result is the same token again. Rejects as `get` does.
+   * Returns a token of a later generation than the given one, which Key Protect answered with 401.
+   * A 401 may also mean missing access. So the token stays in use meanwhile, and at most one refresh
+   * in 10 s is forced this way; within those 10 s the result is the same token again. Rejects as
+   * `get` does.
    */
   renew(call: TokenCall, generation: number): Token | Promise<Token>;
 }
 
-/** Whose access token goes upstream: the gateway's own, or that of whoever calls. */
+/** Whose access token goes upstream: the gateway's own or the caller's. */
 export type BearerCredential =
   | { readonly kind: "gateway"; readonly tokens: TokenSource }
   | { readonly kind: "caller" };
 
-/** Creates the layer that adds `authorization`; nothing else in the gateway does. */
+/**
+ * Creates the layer that adds `authorization` and sets `credential` in the attempt log. Rejects as the
+ * token source does, or with `CALLER_TOKEN_MISSING`.
+ */
 export const createBearer = (credential: BearerCredential): Layer =>
   credential.kind === "gateway" ? withOwnToken(credential.tokens) : withCallersToken;
 
 /**
- * On a 401 the token is renewed and the request sent once more, for it was not executed. The second answer counts,
- * whatever it is. A 403 says nothing about the token.
+ * After a 401 the token is renewed and the request, which was not executed, is sent once more. The
+ * second response is returned, whatever it is. A 403 says nothing about the token.
  */
 const withOwnToken =
   (tokens: TokenSource): Layer =>
@@ -53,17 +58,17 @@ const withOwnToken =
     const given = tokens.get(request.call);
     const token = given instanceof Promise ? await given : given;
     request.call.attemptLog.credential = "gateway";
-    const answer = await next(authorized(request, token.authorization.reveal()));
-    if (answer.status !== 401 || request.call.signal.aborted) return answer;
+    const response = await next(authorized(request, token.authorization.reveal()));
+    if (response.status !== 401 || request.call.signal.aborted) return response;
     const newer = await tokens.renew(request.call, token.generation);
-    // The same token again: it was renewed a moment ago, so it is good and what lacks is access.
-    if (newer.generation === token.generation || request.call.signal.aborted) return answer;
-    // Each 429 gives one attempt the place at the head of the queue, and that attempt was made.
+    // The same token again: it was renewed within the last 10 s, so access is missing, not a token.
+    if (newer.generation === token.generation || request.call.signal.aborted) return response;
+    // A 429 gives the head of the queue to one attempt, and that attempt has been made.
     const again = request.isRequeued === true ? { ...request, isRequeued: false } : request;
     return next(authorized(again, newer.authorization.reveal()));
   };
 
-/** A caller's token cannot be renewed here: its 401 is the caller's to deal with. */
+/** The gateway cannot renew a caller's token, so a 401 goes back to the caller. */
 const withCallersToken: Layer = (next) => async (request) => {
   const token = request.call.callerToken;
   if (token === undefined) {
@@ -73,7 +78,7 @@ const withCallersToken: Layer = (next) => async (request) => {
   return next(authorized(request, `Bearer ${token.reveal()}`));
 };
 
-/** The new name comes first: added behind the others it makes V8 copy them as a dictionary, at five times the cost. */
+/** `authorization` comes first: as the last name it makes V8 copy a dictionary, at 5 times the cost. */
 const authorized = (request: UpstreamRequest, authorization: string): UpstreamRequest => ({
   ...request,
   headers: { authorization, ...request.headers },

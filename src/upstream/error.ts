@@ -1,19 +1,23 @@
+/** The one error of the outbound side, and its codes. */
 import { callEnd, type CallEnd, type CallSignal } from "../platform/call-signal.ts";
 import { StacklessError } from "../platform/errors.ts";
 
 /**
- * Why an exchange with the upstream ended without a usable answer.
+ * Why a request to the upstream ended without a usable response.
  *
- * - `UNREACHABLE`: refused, no such host, connect time-out, or reset before the request was written.
- * - `RESET`: the connection broke after the request had (or may have) been written.
+ * - `UNREACHABLE`: connection refused, no such host, connect time-out, or reset before the request
+ *   was written.
+ * - `RESET`: the connection broke after the request was, or may have been, written.
  * - `TLS`: the certificate or host name was not accepted, or no protocol was agreed on.
  * - `ATTEMPT_TIMEOUT`: the time for one attempt is over.
- * - `BAD_RESPONSE`: the answer is not HTTP that makes sense, or larger than allowed.
+ * - `BAD_RESPONSE`: the response is not valid HTTP, or is larger than allowed.
  * - `CANCELLED`, `DEADLINE`, `SHUTDOWN`: the call itself ended during the exchange.
- * - `DEADLINE_IN_QUEUE`, `DEADLINE_TOO_SHORT`: the call's time was, or would have been, over before anything was sent.
- * - `CIRCUIT_OPEN`, `OVERLOADED`, `CALLER_LIMIT`: the gateway refused to send.
- * - `IAM_UNAVAILABLE`, `IAM_REJECTED`: there is no token; IAM could not be asked, or refused the gateway's credential.
- * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through and the caller sent none.
+ * - `DEADLINE_IN_QUEUE`, `DEADLINE_TOO_SHORT`: the call's deadline passed, or would have passed,
+ *   before anything was sent.
+ * - `CIRCUIT_OPEN`, `OVERLOADED`, `CALLER_LIMIT`: the gateway did not send the request.
+ * - `IAM_UNAVAILABLE`, `IAM_REJECTED`: there is no token. IAM could not be reached, or rejected the
+ *   gateway's credential.
+ * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through, and the caller sent none.
  */
 export type UpstreamErrorCode =
   | "UNREACHABLE"
@@ -33,22 +37,23 @@ export type UpstreamErrorCode =
   | "IAM_REJECTED"
   | "CALLER_TOKEN_MISSING";
 
-/** Facts about a failed exchange beyond its code. */
+/** Facts about a failed request beyond its code. */
 export interface UpstreamErrorFacts {
-  /**
-   * Whether any byte of the request may have left. `false` means: certainly not executed. Default `false`.
-   */
+  /** Whether any byte of the request may have left. `false`: certainly not executed. Default. */
   readonly sent?: boolean | undefined;
-  /** How long to wait before trying again, in milliseconds, where that is known. */
+  /** How long to wait before trying again, in milliseconds, if that is known. */
   readonly retryAfterMs?: number | undefined;
   /** For `DEADLINE_TOO_SHORT`: the least time left that would have been enough, in milliseconds. */
   readonly minimumMs?: number | undefined;
-  /** Present where the request is still under way though its call ended: resolves when its connection is free. */
+  /**
+   * Present if the request is still in progress although its call ended. Resolves when the connection
+   * is free.
+   */
   readonly connectionFreed?: Promise<void> | undefined;
   readonly cause?: unknown;
 }
 
-/** An exchange with the upstream (or with IAM) that ended without a usable answer. Match on `code`. */
+/** A request to the upstream (or to IAM) that ended without a usable response. Match on `code`. */
 export class UpstreamError extends StacklessError {
   override readonly name = "UpstreamError";
   readonly code: UpstreamErrorCode;

@@ -1,100 +1,116 @@
-/** What all that send to one host share: failure is a matter of hosts, not of Key Protect instances. */
+/** The state that all Key Protect instances on one host share, since outages hit whole hosts. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import {
   createCircuitBreakers,
-  type Break,
+  type CircuitBreakers,
   type Circuits,
   type OperationClass,
 } from "./circuit-breaker/breakers.ts";
 import type { UpstreamError } from "./error.ts";
+import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
 import { createRetryBudget, type RetryBudget } from "./retry/retry-budget.ts";
 
-/** Told of what a circuit does. */
+/** Listens to the circuits of one host. Exceptions are logged. */
 export interface HostListener {
-  onOpen(operations: OperationClass, refusal: () => UpstreamError): void;
+  /** A circuit opened. `rejection` creates the error for a call that waits. */
+  onOpen(operations: OperationClass, rejection: () => UpstreamError): void;
   onClose(operations: OperationClass): void;
 }
 
 /** One host. */
 export interface UpstreamHost {
-  /** Absent where nothing is broken off. */
-  readonly breaks: Break | undefined;
-  readonly budget: RetryBudget;
-  /** Circuits that are not closed: 0 to 2. */
-  readonly circuitsOpen: number;
-  /** Adds a listener, for the life of the origin. */
+  /** Absent if circuit breakers are off. */
+  readonly circuitBreakers: CircuitBreakers | undefined;
+  readonly retryBudget: RetryBudget;
+  /** Adds a listener, for the life of the host. */
   listen(listener: HostListener): void;
 }
 
-/** What origins are made of. */
+/** Settings and dependencies of hosts. */
 export interface UpstreamHostsOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly logger: Pick<Logger, "warn" | "info" | "error">;
-  /** When circuits open. Default `defaultCircuits`; `off` for never. */
+  /** Gets `circuitOpened`. Exceptions are logged. Default: events are ignored. */
+  readonly emit?: Emit | undefined;
+  /** When circuits open. Default `defaultCircuits`; `off` for no circuit breakers. */
   readonly circuits?: Circuits | "off" | undefined;
-  /** Repeats earned by one exchange that went well. Default: that of the budget. */
-  readonly repeatsPerSuccess?: number | undefined;
+  /** Retries that one successful request adds to the budget. Default: that of the budget. */
+  readonly retriesPerSuccess?: number | undefined;
 }
 
-/** UpstreamHosts by their URL, each made when first asked for. */
-export interface UpstreamHosts {
-  of(origin: string): UpstreamHost;
-  isAnyCircuitOpen(): boolean;
-  close(): void;
+/** The hosts by their URL. Each is created when it is first asked for. */
+export interface UpstreamHosts extends Disposable {
+  of(url: string): UpstreamHost;
+  /** Circuits of all hosts that are not closed; two per host at most. */
+  readonly circuitsOpen: number;
+  /** Adds a listener that is called after a circuit of any host opened or closed. */
+  watch(onChange: () => void): void;
 }
 
+/** Creates an empty set of hosts. */
 export function createUpstreamHosts(options: UpstreamHostsOptions): UpstreamHosts {
-  const { clock, random, logger, circuits, repeatsPerSuccess } = options;
-  const origins = new Map<string, UpstreamHost>();
-  const create = (origin: string): UpstreamHost => {
+  const { clock, random, logger, circuits, retriesPerSuccess } = options;
+  const emit = guardEmit(options.emit ?? ignoreEvents, logger);
+  const hosts = new Map<string, UpstreamHost>();
+  const watchers: (() => void)[] = [];
+
+  const create = (url: string): UpstreamHost => {
     const listeners: HostListener[] = [];
-    const breaks =
-      circuits === "off"
-        ? undefined
-        : createCircuitBreakers({
-            origin,
-            circuits,
-            clock,
-            random,
-            onOpen(operations, refusal) {
-              logger.warn(
-                { origin, operations },
-                "the circuit is open: Key Protect is not asked for a while",
-              );
-              for (const listener of listeners) listener.onOpen(operations, refusal);
-            },
-            onClose(operations) {
-              logger.info(
-                { origin, operations },
-                "the circuit is closed: Key Protect answers again",
-              );
-              for (const listener of listeners) listener.onClose(operations);
-            },
-            onFault: (error) =>
-              logger.error({ err: error, origin }, "a listener of the circuit failed"),
-          });
+    const openCircuit = (operations: OperationClass, rejection: () => UpstreamError): void => {
+      logger.warn(
+        { origin: url, operations },
+        "the circuit is open: requests to Key Protect are rejected for a while",
+      );
+      emit({ kind: "circuitOpened", circuit: operations });
+      for (const listener of listeners) listener.onOpen(operations, rejection);
+      for (const onChange of watchers) onChange();
+    };
+    const closeCircuit = (operations: OperationClass): void => {
+      logger.info({ origin: url, operations }, "the circuit is closed: Key Protect answers again");
+      for (const listener of listeners) listener.onClose(operations);
+      for (const onChange of watchers) onChange();
+    };
     return {
-      breaks,
-      budget: createRetryBudget({ clock, perSuccess: repeatsPerSuccess }),
-      get circuitsOpen() {
-        return Object.values(breaks?.breakers ?? {}).filter(({ state }) => state !== "closed")
-          .length;
-      },
+      circuitBreakers:
+        circuits === "off"
+          ? undefined
+          : createCircuitBreakers({
+              url,
+              circuits,
+              clock,
+              random,
+              onOpen: openCircuit,
+              onClose: closeCircuit,
+              onFault: (error) =>
+                logger.error({ err: error, origin: url }, "a listener of the circuit failed"),
+            }),
+      retryBudget: createRetryBudget({ clock, perSuccess: retriesPerSuccess }),
       listen: (listener) => void listeners.push(listener),
     };
   };
+
   return {
     of(url) {
-      const origin = origins.get(url) ?? create(url);
-      origins.set(url, origin);
-      return origin;
+      const host = hosts.get(url) ?? create(url);
+      hosts.set(url, host);
+      return host;
     },
-    isAnyCircuitOpen: () => [...origins.values()].some(({ circuitsOpen }) => circuitsOpen > 0),
-    close() {
-      for (const { breaks } of origins.values()) breaks?.close();
+    get circuitsOpen() {
+      let count = 0;
+      for (const { circuitBreakers } of hosts.values()) {
+        if (circuitBreakers === undefined) continue;
+        const { data, management } = circuitBreakers.byClass;
+        if (data.state !== "closed") count += 1;
+        if (management.state !== "closed") count += 1;
+      }
+      return count;
+    },
+    watch: (onChange) => void watchers.push(onChange),
+    [Symbol.dispose]() {
+      for (const { circuitBreakers } of hosts.values()) circuitBreakers?.[Symbol.dispose]();
     },
   };
 }

@@ -1,14 +1,15 @@
+/** The types of the outbound pipeline: request, response, `Send` and `Layer`. */
 import type { AttemptLog } from "../platform/attempt-log.ts";
 import type { CallSignal } from "../platform/call-signal.ts";
-import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
 import type { Secret } from "../platform/secret.ts";
+import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
 
 /**
- * What the layers of the outbound pipeline need to know of the call that an exchange is made for. A `CallContext` has all
- * of it, so that the context of the inbound side is passed straight through.
+ * The part of a call that the outbound layers read. A `CallContext` has all of it, so the inbound
+ * side passes its context on as it is.
  */
 export interface UpstreamCall {
-  /** The row of the RPC: how it may be repeated, who goes first, how long one attempt may take. */
+  /** The row of the RPC: retry class, priority class and attempt time-out in milliseconds. */
   readonly rpc: {
     readonly method: string;
     readonly repeat: RepeatClass;
@@ -17,7 +18,7 @@ export interface UpstreamCall {
   };
   /** Sent upstream as `Correlation-Id`, the same for every attempt of the call. */
   readonly correlationId: string;
-  /** Who calls; the key of fairness between callers. Never a text chosen freely by the caller. */
+  /** The caller's identity, the key of fairness. Never a text that the caller chose freely. */
   readonly caller: string;
   /** When the call has to be answered, in milliseconds of the monotonic clock. */
   readonly deadline: number;
@@ -29,47 +30,64 @@ export interface UpstreamCall {
   readonly attemptLog: AttemptLog;
 }
 
-/** One HTTP exchange that is wanted from the upstream. */
+/** One HTTP request to the upstream. */
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
-  /** Path and query, starting with `/`, below the origin. */
+  /** Path and query, starting with `/`. */
   readonly path: string;
-  /** Lower-case names. `authorization` is added by the `bearer` layer and by nothing else. */
+  /** Lower-case names. The layer `bearer-token` alone adds `authorization`. */
   readonly headers: Readonly<Record<string, string>>;
   /** The whole body; absent for none. */
   readonly body?: Buffer | undefined;
-  /** An answer with a larger body is refused, in bytes. */
+  /** A response with a larger body is rejected, in bytes. */
   readonly maxResponseBytes: number;
-  /** Whether a connection has to be made for it, which is closed after it. Default: one that is open is used, if there is any. */
+  /**
+   * Whether the request gets a new connection, which is closed after it. Default: it may use an open
+   * connection.
+   */
   readonly onNewConnection?: boolean | undefined;
   /**
    * Whether this attempt follows a 429. It then waits at the head of its caller's queue. The retry
-   * layer sets it on that one attempt only. Default: the attempt waits behind the caller's other calls.
+   * layer sets it on that one attempt only. Default: the attempt waits behind the caller's other
+   * calls.
    */
   readonly isRequeued?: boolean | undefined;
   readonly call: UpstreamCall;
 }
 
-/** A complete HTTP answer, of any status. */
+/** A complete HTTP response, of any status. */
 export interface UpstreamResponse {
   readonly status: number;
-  /** Lower-case names; a repeated header is joined with `, `. */
+  /** Lower-case names; the values of a repeated header are joined with `, `. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Empty for none. */
+  /** Empty if there is none. */
   readonly body: Buffer;
-  /** When the request was put on its connection, which may have had to be set up first. */
+  /**
+   * When the request was written to its connection, in monotonic milliseconds. Setting up the
+   * connection may have come first.
+   */
   readonly sentAt?: number;
 }
 
 /**
- * Makes one exchange. Resolves with the answer whatever its status; rejects with an `UpstreamError` when there is no
- * complete answer. Settles by the call's deadline at the latest.
+ * Sends one request. Resolves with the response whatever its status. Rejects with an `UpstreamError`
+ * if there is no complete response. Settles by the call's deadline at the latest.
  */
 export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>;
 
-/** Decorates a `Send`. */
+/**
+ * Decorates a `Send`, as an interceptor does. For example, a layer that logs each status:
+ *
+ * ```ts
+ * const logStatus: Layer = (next) => async (request) => {
+ *   const response = await next(request);
+ *   console.log(response.status);
+ *   return response;
+ * };
+ * ```
+ */
 export type Layer = (next: Send) => Send;
 
-/** Folds layers around a transport; the first layer is the outermost. */
+/** Wraps layers around a transport; the first layer is the outermost. */
 export const pipeline = (layers: readonly Layer[], transport: Send): Send =>
   layers.reduceRight((next, layer) => layer(next), transport);

@@ -1,138 +1,156 @@
+/** The outbound pipeline of one Key Protect instance: its layers, in order, and their assembly. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
-import type { Break } from "./circuit-breaker/breakers.ts";
-import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
 import { createBatchResponses } from "./batch-responses.ts";
-import { pipeline } from "./layer.ts";
-import type { Layer, Send } from "./layer.ts";
-import { guardMeter, type PipelineMeter } from "./meter.ts";
-import { createObserve } from "./observe.ts";
+import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
 import type { UpstreamHost } from "./host.ts";
+import { pipeline, type Layer, type Send } from "./layer.ts";
+import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
+import { createObserve } from "./observe.ts";
+import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
 import type { ShareWatch } from "./rate-limit/outcome-observer.ts";
 import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit/rate-limit.ts";
-import { readPipelineState, type UpstreamState } from "./state.ts";
-import { createPool } from "./transport/pool.ts";
-import type { PoolOptions } from "./transport/pool.ts";
+import { createRejectIfOpen } from "./reject-if-open.ts";
 import { createRetry } from "./retry/retry.ts";
-import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
+import { readPipelineState, type UpstreamState } from "./state.ts";
+import { createPool, type PoolOptions } from "./transport/pool.ts";
 import { createTransport } from "./transport/transport.ts";
 
-/** The way to one Key Protect instance. */
+/**
+ * The layers of the pipeline, outermost first. `createUpstream` assembles them in this order. The
+ * order is an invariant; each comment says why its layer is where it is.
+ */
+export const outboundLayers = [
+  // Outermost: no layer inside waits for the end of a turn to release its place, permit or outcome.
+  "batch-responses",
+  // Sees what the call sees: every wait and every attempt is inside.
+  "observe",
+  // Outside everything that costs: calls that share a request use one place, permit and token.
+  "coalesce",
+  // Rejects in microseconds while the circuit is open, before a place in the queue is taken.
+  "reject-if-open",
+  // Outside everything that an attempt uses, so that each attempt is counted and rate-limited.
+  "retry",
+  // Before the rate limit: no quota is lost while IAM is slow.
+  "bearer-token",
+  // Each attempt uses one permit. Outside the breaker: waiting here is not a slow upstream.
+  "rate-limit",
+  // Around the exchange alone: sees its failures and time-outs, and no rejection of the gateway.
+  "circuit-breaker",
+  // Makes the HTTP exchange.
+  "transport",
+] as const;
+
+/** The pipeline to one Key Protect instance. */
 export interface Upstream extends AsyncDisposable {
   readonly send: Send;
   readonly rateLimit: Pick<
     RateLimit,
     "rate" | "scheduler" | "permits" | "adaptiveRate" | "applyRate"
   >;
-  /** Reads what it is doing at this moment. */
+  /** Reads the present state. */
   readonly state: () => UpstreamState;
-  /** Refuses new requests, waits for those under way (each has its attempt's time at most), closes the connections. */
-  close(): Promise<void>;
+  /**
+   * Rejects new requests, waits for those in progress (for the time of an attempt at most), and
+   * closes the connections.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What the way to an instance is made of. */
+/** Settings and dependencies of one pipeline. */
 export interface UpstreamOptions {
-  readonly pool: Omit<PoolOptions, "clock" | "connections" | "meter"> & {
+  readonly pool: Omit<PoolOptions, "clock" | "connections" | "emit"> & {
     readonly connections: number;
   };
+  /** The layer `bearer-token`. */
   readonly bearer: Layer;
   /** Shared by all instances on one host. */
-  readonly origin: UpstreamHost;
-  /** Absent: nothing bounds what is sent but the connections. */
+  readonly host: UpstreamHost;
+  /** Absent: only the number of connections limits the requests. */
   readonly quota?: RateLimitOptions["quota"];
   readonly share?: ShareWatch | undefined;
   readonly queue?: Partial<QueueBounds> | undefined;
-  /** Default: that of the retries. */
+  /** Default: that of the retry layer. */
   readonly maxAttempts?: number | undefined;
-  /** Default: nothing is shared. */
-  readonly coalesce?: Omit<CoalesceOptions, "onJoin"> | undefined;
-  /** Takes the place of each RPC's own time for one attempt, in milliseconds. */
+  /** Default: no requests are shared. */
+  readonly coalesce?: Omit<CoalesceOptions, "emit"> | undefined;
+  /** Replaces the attempt time-out of each RPC, in milliseconds. */
   readonly attemptTimeoutMs?: number | undefined;
-  /** What it throws is logged and disturbs nothing. */
-  readonly meter: Partial<PipelineMeter>;
+  /** Gets every event of the pipeline. Exceptions are logged. Default: events are ignored. */
+  readonly emit?: Emit | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** Refuses what an open circuit would refuse, before anything is spent on it. */
-const createPeek =
-  (breaks: Break): Layer =>
-  (next) =>
-  (request) => {
-    const refusal = breaks.peek(request.call);
-    return refusal === undefined ? next(request) : Promise.reject(refusal);
-  };
+type LayerName = Exclude<(typeof outboundLayers)[number], "transport">;
 
-/** Builds the outbound pipeline of one instance. The order is an invariant, outermost first. */
+const isLayer = (name: (typeof outboundLayers)[number]): name is LayerName => name !== "transport";
+
+/** Stands for a layer that is switched off. */
+const passThrough: Layer = (next) => next;
+
+/** Flushes the queue when a circuit opens, and restarts slowly when the data circuit closes. */
+const followCircuits = (host: UpstreamHost, rateLimit: RateLimit): void =>
+  host.listen({
+    onOpen: (operations, rejection) =>
+      rateLimit.scheduler.flush(
+        rejection,
+        operations === "data" ? ["interactive"] : ["management", "bulk"],
+      ),
+    onClose(operations) {
+      // The data calls went on while the management circuit was open; its closing must not slow them.
+      if (operations === "data") rateLimit.slowRestart();
+    },
+  });
+
+/** Creates the outbound pipeline of one instance. Nothing is connected before the first request. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { bearer, origin, quota, coalesce, attemptTimeoutMs, logger, clock, random } = options;
-  const meter = guardMeter(options.meter, (error) =>
-    logger.error({ err: error }, "a metric could not be counted"),
-  );
-  const { breaks } = origin;
-  const pool = createPool({ ...options.pool, meter, clock });
+  const { host, quota, coalesce, attemptTimeoutMs, logger, clock, random } = options;
+  const { circuitBreakers } = host;
   const { connections } = options.pool;
+  const emit = guardEmit(options.emit ?? ignoreEvents, logger);
+  const pool = createPool({ ...options.pool, emit, clock });
   const rateLimit = createRateLimit({
     quota,
     share: options.share,
     connections,
     bounds: options.queue,
-    meter,
+    emit,
     clock,
     random,
   });
-  origin.listen({
-    onOpen: (operations, refusal) =>
-      rateLimit.scheduler.flush(
-        refusal,
-        operations === "data" ? ["interactive"] : ["management", "bulk"],
-      ),
-    // Not for management alone: what never stopped for its sake must not be slowed down by its return.
-    onClose: (operations) => {
-      if (operations === "data") rateLimit.slowRestart();
-    },
-  });
-  const layers: readonly Layer[] = [
-    // Outermost, so that nothing inside waits for the end of a turn: places, permits and evidence count at once.
-    createBatchResponses(),
-    // To see what the call sees: every wait and every attempt is inside.
-    createObserve({ meter, logger, clock }),
-    // Outside all that costs: those who share an exchange take one place, one permit and one token together.
-    ...(coalesce === undefined
-      ? []
-      : [createCoalesce({ ...coalesce, onJoin: meter.upstreamShared })]),
-    // An open circuit is told in microseconds, before a place in the queue is taken.
-    ...(breaks === undefined ? [] : [createPeek(breaks)]),
-    // Outside everything that an attempt has to pay for, so that each attempt is counted and paced.
-    createRetry({
+  followCircuits(host, rateLimit);
+  const layers = {
+    "batch-responses": createBatchResponses(),
+    observe: createObserve({ emit, logger, clock }),
+    coalesce: coalesce === undefined ? passThrough : createCoalesce({ ...coalesce, emit }),
+    "reject-if-open":
+      circuitBreakers === undefined ? passThrough : createRejectIfOpen(circuitBreakers),
+    retry: createRetry({
       clock,
       random,
-      budget: origin.budget,
-      onRepeat: (_call, repetition) => {
-        if (repetition !== "none") meter.upstreamRepeated(repetition);
-      },
+      budget: host.retryBudget,
+      emit,
       maxAttempts: options.maxAttempts,
-      // Where no quota is kept, nothing but the call itself heeds the upstream's `Retry-After`.
+      // Without a quota no layer inside waits for the upstream's `Retry-After`; the retry layer does.
       hasQueue: quota !== undefined,
     }),
-    // Before the permit: quota must not run out while IAM is slow.
-    bearer,
-    // Every attempt pays; waiting here must not look like a slow upstream, hence outside the breaker.
-    rateLimit.layer,
-    // Around the exchange alone: sees its failures and time-outs and nothing of the gateway's own refusals.
-    ...(breaks === undefined ? [] : [breaks.layer]),
-  ];
-  const close = async (): Promise<void> => {
-    rateLimit.close();
-    await pool.close();
-  };
+    "bearer-token": options.bearer,
+    "rate-limit": rateLimit.layer,
+    "circuit-breaker": circuitBreakers?.layer ?? passThrough,
+  } satisfies Record<LayerName, Layer>;
   return {
-    send: pipeline(layers, createTransport({ pool, clock, attemptTimeoutMs })),
+    send: pipeline(
+      outboundLayers.filter(isLayer).map((name) => layers[name]),
+      createTransport({ pool, clock, attemptTimeoutMs }),
+    ),
     rateLimit,
-    state: () => readPipelineState({ rateLimit, pool, connections, origin, clock }),
-    close,
-    [Symbol.asyncDispose]: close,
+    state: () => readPipelineState({ rateLimit, pool, connections, host, clock }),
+    async [Symbol.asyncDispose]() {
+      rateLimit.close();
+      await pool[Symbol.asyncDispose]();
+    },
   };
 }

@@ -1,68 +1,68 @@
-/** What the way to one instance is doing at this moment, for people and dashboards. Nothing that a caller wrote is in it. */
+/** A snapshot of one instance's outbound pipeline, for `/state` and the gauges. No caller's text. */
 import type { Clock } from "../platform/clock.ts";
 import type { PriorityClass } from "../rpc-table.ts";
 import type { OperationClass } from "./circuit-breaker/breakers.ts";
-import type { Breaker } from "./circuit-breaker/circuit-breaker.ts";
-import type { RateLimit } from "./rate-limit/rate-limit.ts";
-import type { Pool } from "./transport/pool.ts";
+import type { CircuitBreaker } from "./circuit-breaker/circuit-breaker.ts";
 import type { UpstreamHost } from "./host.ts";
 import type { RatePhase } from "./rate-limit/adaptive/rate-state.ts";
+import type { RateLimit } from "./rate-limit/rate-limit.ts";
+import type { Pool } from "./transport/pool.ts";
 
-/** A reading of one instance's outbound pipeline. */
+/** The state of one instance's outbound pipeline. */
 export interface UpstreamState {
   readonly rate: {
-    /** Requests per second that are let through; absent as long as nothing is paced. */
+    /** Requests per second that are let through; absent while the rate is not limited. */
     readonly perSecond: number | undefined;
-    /** The highest rate that has stood its test; absent as long as nothing is paced. */
+    /** The highest rate that Key Protect has accepted; absent while the rate is not limited. */
     readonly safePerSecond: number | undefined;
-    /** What the rate law is doing. */
+    /** The phase of the adaptive rate. */
     readonly phase: RatePhase | "unpaced";
-    /** Milliseconds for which nothing will be sent; absent if there is no pause. */
+    /** Milliseconds for which no request will be sent; absent if there is no pause. */
     readonly pausedForMs: number | undefined;
   };
   /** Requests that could be sent at this moment without waiting. */
   readonly permitsReady: number;
   readonly connections: {
-    /** Requests that occupy one. */
+    /** Requests that occupy a connection. */
     readonly inFlight: number;
     readonly open: number;
-    /** As many as there may be. */
+    /** The upper limit of connections. */
     readonly most: number;
   };
   readonly queue: Readonly<Record<PriorityClass, number>> & {
-    /** Callers with a call that waits. */
+    /** Callers with a call in the queue. */
     readonly callers: number;
   };
-  /** Shared by all instances on one host; absent where nothing is ever broken off. */
+  /** Shared by all instances on one host; absent if circuit breakers are off. */
   readonly circuits:
-    | Readonly<Record<OperationClass, Pick<Breaker, "state" | "retryInMs">>>
+    | Readonly<Record<OperationClass, Pick<CircuitBreaker, "state" | "retryInMs">>>
     | undefined;
-  /** Repeats that could be made now; shared by all instances on one host. */
+  /** Retries that could be made now; shared by all instances on one host. */
   readonly retryBudget: number;
 }
 
-/** What is read. */
+/** The parts of a pipeline that are read. */
 export interface PipelineParts {
   readonly rateLimit: Pick<RateLimit, "scheduler" | "permits" | "adaptiveRate" | "rate">;
   readonly pool: Pick<Pool, "connected">;
   readonly connections: number;
-  readonly origin: Pick<UpstreamHost, "breaks" | "budget">;
+  readonly host: Pick<UpstreamHost, "circuitBreakers" | "retryBudget">;
   readonly clock: Pick<Clock, "now">;
 }
 
 const finite = (value: number | undefined): number | undefined =>
   value !== undefined && Number.isFinite(value) ? value : undefined;
 
-const circuitOf = ({ state, retryInMs }: Breaker): Pick<Breaker, "state" | "retryInMs"> => ({
+const circuitOf = ({
   state,
   retryInMs,
-});
+}: CircuitBreaker): Pick<CircuitBreaker, "state" | "retryInMs"> => ({ state, retryInMs });
 
 /** Reads the present state. Changes nothing. */
 export function readPipelineState(parts: PipelineParts): UpstreamState {
-  const { rateLimit, pool, connections, origin, clock } = parts;
+  const { rateLimit, pool, connections, host, clock } = parts;
   const { scheduler, permits, adaptiveRate, rate } = rateLimit;
-  const breakers = origin.breaks?.breakers;
+  const breakers = host.circuitBreakers?.byClass;
   const perSecond = finite(rate);
   const pausedForMs = permits.pausedUntil - clock.now();
   return {
@@ -84,6 +84,6 @@ export function readPipelineState(parts: PipelineParts): UpstreamState {
       data: circuitOf(breakers.data),
       management: circuitOf(breakers.management),
     },
-    retryBudget: origin.budget.balance,
+    retryBudget: host.retryBudget.balance,
   };
 }

@@ -55,7 +55,6 @@ const circuit = {
 };
 
 const logger = pino({ level: "silent" });
-const nothing = (): void => undefined;
 
 /** What is due runs, and what that has put off to the end of its turn. In life, too, no timer fires in between. */
 const settle = async (): Promise<void> => {
@@ -87,24 +86,23 @@ export async function runSchedule(
   const probedAt = { data: 0, management: 0 };
 
   const listeners: HostListener[] = [];
-  const breaks = createCircuitBreakers({
-    origin: "https://upstream.test",
+  const circuitBreakers = createCircuitBreakers({
+    url: "https://upstream.test",
     clock,
     random,
     circuits: { data: circuit, management: circuit },
-    onOpen(operations, refusal) {
+    onOpen(operations, rejection) {
       opened[operations] += 1;
-      for (const listener of listeners) listener.onOpen(operations, refusal);
+      for (const listener of listeners) listener.onOpen(operations, rejection);
     },
     onClose(operations) {
       for (const listener of listeners) listener.onClose(operations);
     },
     onFault: (error) => breaches.push(`a listener failed: ${String(error)}`),
   });
-  const origin: UpstreamHost = {
-    breaks,
-    budget: createRetryBudget({ clock }),
-    circuitsOpen: 0,
+  const host: UpstreamHost = {
+    circuitBreakers,
+    retryBudget: createRetryBudget({ clock }),
     listen: (listener) => void listeners.push(listener),
   };
   const network = createNetwork({
@@ -115,8 +113,8 @@ export async function runSchedule(
       return found;
     },
     isProbe(call) {
-      const operations = operationClassOf(call.rpc.priority);
-      const { state } = breaks.breakers[operations];
+      const operations = operationClassOf[call.rpc.priority];
+      const { state } = circuitBreakers.byClass[operations];
       if (state === "closed") return false;
       if (state === "open") breaches.push("sent through an open circuit");
       else if (probedAt[operations] === opened[operations]) breaches.push("a second probe");
@@ -142,9 +140,8 @@ export async function runSchedule(
   const upstream = createUpstream({
     pool: { origin: "https://upstream.test", connections: plan.connections },
     bearer: createBearer({ kind: "gateway", tokens }),
-    origin,
+    host,
     quota: plan.quota,
-    meter: { upstreamStarted: nothing, upstreamEnded: nothing, upstreamRepeated: nothing },
     logger,
     clock,
     random,
@@ -219,9 +216,9 @@ export async function runSchedule(
   );
   const openings = opened.data + opened.management;
   const run = { calls, network, upstream, openings, breaches };
-  await upstream.close();
+  await upstream[Symbol.asyncDispose]();
   tokens.close();
-  breaks.close();
+  circuitBreakers[Symbol.dispose]();
   await runTimers(() => false);
   return run;
 }

@@ -20,7 +20,7 @@ vi.mock(import("../../src/upstream/transport/pool.ts"), async (importOriginal) =
     fresh: { dispatch: seams.dispatch },
     connected: 0,
     queued: 0,
-    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   }),
 }));
 // The permits are the real ones, and counted.

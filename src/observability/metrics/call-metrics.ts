@@ -1,10 +1,34 @@
+/** Metrics of the inbound calls. */
 import type { Reason } from "../../grpc/status/status-error.ts";
 import { rpcByPath, rpcTable } from "../../rpc-table.ts";
 import type { Rpc } from "../../rpc-table.ts";
-import { grpcCodeOf, grpcCodes } from "./_grpc-code.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
 import type { Cell, Exposition, Series } from "./families.ts";
+
+/** Names of gRPC status codes by number, as go-grpc writes them in metrics and dashboards expect. */
+export const grpcCodes = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+] as const;
+
+/** The name of a status code; `Unknown` for a number that is not a status code. */
+export const grpcCodeOf = (code: number): string => grpcCodes[code] ?? "Unknown";
 
 /** Counts inbound calls. */
 export interface CallMetrics {

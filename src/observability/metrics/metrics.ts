@@ -4,8 +4,6 @@ import type { CallMetrics } from "./call-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition, MetricDefinition } from "./families.ts";
-import { createQueueMetrics } from "./_queue-metrics.ts";
-import type { QueueMetrics } from "./_queue-metrics.ts";
 import { createUpstreamGauges } from "./upstream-gauges.ts";
 import type { UpstreamGauges } from "./upstream-gauges.ts";
 import { createUpstreamMetrics } from "./upstream-metrics.ts";
@@ -15,7 +13,7 @@ import type { UpstreamMetrics } from "./upstream-metrics.ts";
 export type Reading = () => number | undefined;
 
 /** What one gateway counts and measures. Labels are from closed sets: nothing that a caller or the upstream wrote. */
-export interface Metrics extends CallMetrics, UpstreamMetrics, QueueMetrics {
+export interface Metrics extends CallMetrics, UpstreamMetrics {
   /** Adds a token, whose age in seconds is read at each scrape; the oldest is shown. */
   watchTokenAge(read: Reading): void;
   /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
@@ -63,17 +61,8 @@ export function createMetrics(
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
   const circuits = createReadGauge(definitions.circuitsOpen, sum);
-  const { families: queueFamilies, ...queues } = createQueueMetrics();
   const gauges = createUpstreamGauges();
-  const own = [
-    ...callFamilies,
-    ...upstreamFamilies,
-    ...queueFamilies,
-    gauges,
-    circuits,
-    tokenAge,
-    expiry,
-  ];
+  const own = [...callFamilies, ...upstreamFamilies, gauges, circuits, tokenAge, expiry];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
@@ -81,7 +70,6 @@ export function createMetrics(
   return {
     ...calls,
     ...upstream,
-    ...queues,
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
     watchCircuits: circuits.watch,

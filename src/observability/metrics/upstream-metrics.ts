@@ -1,46 +1,35 @@
-import { rpcTable } from "../../rpc-table.ts";
+/** Counters and histograms of the outbound side. */
 import type { Anomaly } from "../../keyprotect/anomaly.ts";
+import { rpcTable, type PriorityClass } from "../../rpc-table.ts";
 import type { OperationClass } from "../../upstream/circuit-breaker/breakers.ts";
-import type { UpstreamOutcome } from "../../upstream/observe.ts";
+import type { UpstreamEvent, UpstreamOutcome } from "../../upstream/meter.ts";
+import type { ShedReason } from "../../upstream/rate-limit/queue/rejections.ts";
 import type { RetryKind } from "../../upstream/retry/retry-policy.ts";
-import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
+import { metricDefinitions as definitions, secondsBounds, waitBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
 import type { Cell, Exposition, Series } from "./families.ts";
 
-/** How an attempt to get a token ended: IAM gave one, could not be asked, or refused the gateway's credential. */
+/** How an attempt to get a token ended: success, IAM out of reach, or the credential rejected. */
 export type IamRefreshResult = "ok" | "unavailable" | "rejected";
 
-/** Why an attempt is repeated, and after what wait. */
-export type RepeatKind = Exclude<RetryKind, "none">;
-
-/** Counts what goes out and what comes back. */
+/** Counts the events of the outbound side. Its functions need no `this`. */
 export interface UpstreamMetrics {
-  readonly upstreamStarted: () => void;
-  /** `operation` is the name of an RPC or one of the further operations; any other is counted as `other`. */
-  readonly upstreamEnded: (operation: string, outcome: UpstreamOutcome, seconds: number) => void;
-  /** One HTTP exchange of a request ended; `operation` as above. */
-  readonly upstreamAttempted: (operation: string, outcome: UpstreamOutcome) => void;
-  /** A request shares the exchange of an identical one; `operation` as above. */
-  readonly upstreamShared: (operation: string) => void;
-  /** An attempt beyond the first is about to be made. */
-  readonly upstreamRepeated: (kind: RepeatKind) => void;
-  readonly circuitOpened: (circuit: OperationClass) => void;
-  readonly connectionOpened: () => void;
-  readonly connectionFailed: () => void;
+  /** Counts an event of a pipeline. An `operation` that is no known one is counted as `other`. */
+  readonly countUpstream: (event: UpstreamEvent) => void;
   readonly unknownUpstreamReason: () => void;
   readonly upstreamAnomaly: (kind: Anomaly) => void;
   readonly iamRefreshed: (result: IamRefreshResult) => void;
 }
 
+/** The series of one operation. */
 interface OperationSeries {
   readonly seconds: Series;
-  /** By outcome. */
   readonly requests: ReadonlyMap<UpstreamOutcome, Cell>;
   readonly attempts: ReadonlyMap<UpstreamOutcome, Cell>;
   readonly shared: Cell;
 }
 
-/** Registered at zero; the other outcomes appear when they happen first. */
+/** Registered at zero. Other outcomes appear when they first happen. */
 const usualOutcomes: readonly UpstreamOutcome[] = ["2xx", "4xx", "429", "5xx", "ATTEMPT_TIMEOUT"];
 const anomalyKinds: readonly Anomaly[] = [
   "malformed_date",
@@ -49,32 +38,58 @@ const anomalyKinds: readonly Anomaly[] = [
   "unreadable_rejection",
   "malformed_retry_after",
 ];
-/** Values of the label `kind`, which dashboards know. */
+/** The public values of the label `kind`. */
 const retryLabels = {
   immediate: "atOnce",
   backoff: "backoff",
   requeue: "requeue",
-} as const satisfies Record<RepeatKind, string>;
+} as const satisfies Record<Exclude<RetryKind, "none">, string>;
 const circuits: readonly OperationClass[] = ["data", "management"];
 const iamResults: readonly IamRefreshResult[] = ["ok", "unavailable", "rejected"];
+const shedReasons: readonly ShedReason[] = [
+  "CALLER_LIMIT",
+  "OVERLOADED",
+  "EVICTED",
+  "DEADLINE_TOO_SHORT",
+  "DEADLINE_IN_QUEUE",
+  "CANCELLED",
+  "FLUSHED",
+  "SHUTDOWN",
+];
 
-/** Makes the metrics of the outbound side. `operations` are those that are not RPCs, such as fetching a token. */
+const byClass = <T>(make: (priority: PriorityClass) => T): Readonly<Record<PriorityClass, T>> => ({
+  interactive: make("interactive"),
+  management: make("management"),
+  bulk: make("bulk"),
+});
+
+/**
+ * Creates the metrics of the outbound side, with every known series at zero. `operations` are the
+ * operations that are not RPCs.
+ */
 export function createUpstreamMetrics(
   operations: readonly string[],
 ): UpstreamMetrics & { readonly families: readonly Exposition[] } {
-  const requests = createCellFamily(definitions.upstreamRequests);
-  const seconds = createHistogramFamily(definitions.upstreamSeconds, secondsBounds);
-  const attempts = createCellFamily(definitions.upstreamAttempts);
-  const shared = createCellFamily(definitions.upstreamShared);
-  const throttledFamily = createCellFamily(definitions.upstreamThrottled);
-  const opened = createCellFamily(definitions.circuitsOpened);
-  const connectedFamily = createCellFamily(definitions.connectionsOpened);
-  const unconnectedFamily = createCellFamily(definitions.connectionsFailed);
-  const inflightFamily = createCellFamily(definitions.upstreamInflight);
-  const unknownReasonFamily = createCellFamily(definitions.unknownUpstreamReason);
-  const repeats = createCellFamily(definitions.repeats);
-  const anomalies = createCellFamily(definitions.upstreamAnomalies);
-  const iamRefresh = createCellFamily(definitions.iamRefresh);
+  const families: Exposition[] = [];
+  const add = <T extends Exposition>(family: T): T => {
+    families.push(family);
+    return family;
+  };
+  const requests = add(createCellFamily(definitions.upstreamRequests));
+  const attempts = add(createCellFamily(definitions.upstreamAttempts));
+  const shared = add(createCellFamily(definitions.upstreamShared));
+  const throttled = add(createCellFamily(definitions.upstreamThrottled)).cell();
+  const seconds = add(createHistogramFamily(definitions.upstreamSeconds, secondsBounds));
+  const inflight = add(createCellFamily(definitions.upstreamInflight)).cell();
+  const retries = add(createCellFamily(definitions.repeats));
+  const opened = add(createCellFamily(definitions.circuitsOpened));
+  const connected = add(createCellFamily(definitions.connectionsOpened)).cell();
+  const unconnected = add(createCellFamily(definitions.connectionsFailed)).cell();
+  const unknownReasons = add(createCellFamily(definitions.unknownUpstreamReason)).cell();
+  const anomalies = add(createCellFamily(definitions.upstreamAnomalies));
+  const iamRefresh = add(createCellFamily(definitions.iamRefresh));
+  const waits = add(createHistogramFamily(definitions.queueWait, waitBounds));
+  const shed = add(createCellFamily(definitions.shed));
 
   const seriesOf = (operation: string): OperationSeries => ({
     seconds: seconds.series(operation),
@@ -85,65 +100,67 @@ export function createUpstreamMetrics(
   const names = new Set([...rpcTable.map(({ method }) => method), ...operations]);
   const byOperation = new Map([...names].map((name) => [name, seriesOf(name)]));
   const nameOf = (operation: string): string => (names.has(operation) ? operation : "other");
-  const inflight = inflightFamily.cell();
-  const throttled = throttledFamily.cell();
-  const connected = connectedFamily.cell();
-  const unconnected = unconnectedFamily.cell();
-  const unknownReasons = unknownReasonFamily.cell();
-  for (const label of Object.values(retryLabels)) repeats.cell(label);
+  for (const label of Object.values(retryLabels)) retries.cell(label);
   for (const circuit of circuits) opened.cell(circuit);
   for (const kind of anomalyKinds) anomalies.cell(kind);
   for (const result of iamResults) iamRefresh.cell(result);
+  const waitOf = byClass((priority) => waits.series(priority));
+  const shedOf = byClass(
+    (priority) => new Map(shedReasons.map((reason) => [reason, shed.cell(reason, priority)])),
+  );
 
+  const countUpstream = (event: UpstreamEvent): void => {
+    switch (event.kind) {
+      case "requestStarted":
+        inflight.value += 1;
+        break;
+      case "requestEnded": {
+        inflight.value -= 1;
+        const name = nameOf(event.operation);
+        const series = byOperation.get(name) ?? seriesOf(name);
+        series.seconds.observe(event.seconds);
+        const cell = series.requests.get(event.outcome) ?? requests.cell(name, event.outcome);
+        cell.value += 1;
+        break;
+      }
+      case "requestShared": {
+        const known = byOperation.get(event.operation)?.shared;
+        const cell = known ?? shared.cell(nameOf(event.operation));
+        cell.value += 1;
+        break;
+      }
+      case "retried":
+        retries.cell(retryLabels[event.retry]).value += 1;
+        break;
+      case "attemptGranted":
+        waitOf[event.priority].observe(event.waitMs / 1_000);
+        break;
+      case "attemptShed": {
+        const cell = shedOf[event.priority].get(event.reason);
+        if (cell !== undefined) cell.value += 1;
+        break;
+      }
+      case "attemptEnded": {
+        const known = byOperation.get(event.operation)?.attempts.get(event.outcome);
+        const cell = known ?? attempts.cell(nameOf(event.operation), event.outcome);
+        cell.value += 1;
+        if (event.outcome === "429") throttled.value += 1;
+        break;
+      }
+      case "connectionOpened":
+        connected.value += 1;
+        break;
+      case "connectionFailed":
+        unconnected.value += 1;
+        break;
+      case "circuitOpened":
+        opened.cell(event.circuit).value += 1;
+        break;
+    }
+  };
   return {
-    families: [
-      requests,
-      attempts,
-      shared,
-      throttledFamily,
-      seconds,
-      inflightFamily,
-      repeats,
-      opened,
-      connectedFamily,
-      unconnectedFamily,
-      unknownReasonFamily,
-      anomalies,
-      iamRefresh,
-    ],
-    upstreamStarted() {
-      inflight.value += 1;
-    },
-    upstreamEnded(operation, outcome, duration) {
-      inflight.value -= 1;
-      const name = nameOf(operation);
-      const series = byOperation.get(name) ?? seriesOf(name);
-      series.seconds.observe(duration);
-      const cell = series.requests.get(outcome) ?? requests.cell(name, outcome);
-      cell.value += 1;
-    },
-    upstreamAttempted(operation, outcome) {
-      const known = byOperation.get(operation)?.attempts.get(outcome);
-      const cell = known ?? attempts.cell(nameOf(operation), outcome);
-      cell.value += 1;
-      if (outcome === "429") throttled.value += 1;
-    },
-    upstreamShared(operation) {
-      const cell = byOperation.get(operation)?.shared ?? shared.cell(nameOf(operation));
-      cell.value += 1;
-    },
-    upstreamRepeated(kind) {
-      repeats.cell(retryLabels[kind]).value += 1;
-    },
-    circuitOpened(circuit) {
-      opened.cell(circuit).value += 1;
-    },
-    connectionOpened() {
-      connected.value += 1;
-    },
-    connectionFailed() {
-      unconnected.value += 1;
-    },
+    families,
+    countUpstream,
     unknownUpstreamReason() {
       unknownReasons.value += 1;
     },

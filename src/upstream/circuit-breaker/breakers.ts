@@ -1,95 +1,93 @@
+/** The two circuit breakers of one host: one per class of operations. */
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
-import type { CircuitSettings } from "./opossum-circuit.ts";
-import { createCircuitBreaker } from "./circuit-breaker.ts";
-import type { Breaker } from "./circuit-breaker.ts";
 import type { UpstreamError } from "../error.ts";
-import type { Layer, UpstreamCall } from "../layer.ts";
+import type { Layer } from "../layer.ts";
+import { createCircuitBreaker, type CircuitBreaker } from "./circuit-breaker.ts";
+import type { CircuitSettings } from "./opossum-circuit.ts";
 
 /**
- * Which circuit an operation belongs to. `data` is what services need to work at all; `management` is all else, slow
- * requests among it: they must not drag the others down, nor hide behind their number.
+ * The class of operations that share a circuit. `data` is what services need all the time (wrap,
+ * unwrap, quick reads). `management` is the rest, slow requests included. Apart, the failures of
+ * slow requests neither block the quick ones nor disappear among their number.
  */
 export type OperationClass = "data" | "management";
 
-const classOf = {
+/** The operation class of each priority class. */
+export const operationClassOf = {
   interactive: "data",
   management: "management",
   bulk: "management",
 } as const satisfies Record<PriorityClass, OperationClass>;
 
-/** The circuit for calls of a priority class. */
-export const operationClassOf = (priority: PriorityClass): OperationClass => classOf[priority];
-
-const usual = { failurePercent: 50, minimumExchanges: 20, longestResetMs: 60_000, probeMs: 2_000 };
-
-/** The circuits of one origin. */
+/** The settings of the circuits of one host. */
 export type Circuits = Readonly<Record<OperationClass, CircuitSettings>>;
 
-/** Used where nothing else is configured. The reset outlasts the longest attempt of the class. */
+const common = { failurePercent: 50, minimumExchanges: 20, longestResetMs: 60_000, probeMs: 2_000 };
+
+/** The default settings. `resetMs` is longer than the longest attempt of its class. */
 export const defaultCircuits: Circuits = {
-  data: { ...usual, windowMs: 5_000, resetMs: 5_000 },
-  management: { ...usual, windowMs: 10_000, resetMs: 10_000 },
+  data: { ...common, windowMs: 5_000, resetMs: 5_000 },
+  management: { ...common, windowMs: 10_000, resetMs: 10_000 },
 };
 
-/** What the breakers of one origin are made of. */
+/** Settings and listeners of the circuit breakers of one host. */
 export interface CircuitBreakersOptions {
-  readonly origin: string;
+  /** The host's URL; a part of the error texts. */
+  readonly url: string;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Default `defaultCircuits`. */
   readonly circuits?: Circuits | undefined;
-  /** A circuit opened, for the first time or after a failed probe. `refusal` makes the error for calls that wait. */
+  /**
+   * Called when a circuit opened, for the first time or after a failed probe. `rejection` creates the
+   * error for a call that waits.
+   */
   readonly onOpen?:
-    | ((operations: OperationClass, refusal: () => UpstreamError) => void)
+    | ((operations: OperationClass, rejection: () => UpstreamError) => void)
     | undefined;
-  /** A circuit closed: the upstream is back and best met with little traffic first. */
+  /** Called when a circuit closed. */
   readonly onClose?: ((operations: OperationClass) => void) | undefined;
-  /** What `onOpen` or `onClose` threw. */
+  /** Called with what `onOpen` or `onClose` threw. */
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
-/** The breakers of one origin: failure is a matter of hosts, not of Key Protect instances. */
-export interface Break {
-  /** The refusal that a call would meet now; `undefined` if it would be sent. */
-  peek(call: Pick<UpstreamCall, "rpc">): UpstreamError | undefined;
-  /** To be put around the exchange alone, inside whatever may wait. */
+/** The circuit breakers of one host. */
+export interface CircuitBreakers extends Disposable {
+  readonly byClass: Readonly<Record<OperationClass, CircuitBreaker>>;
+  /** The breaker of each request's class. It belongs around the exchange alone. */
   readonly layer: Layer;
-  readonly breakers: Readonly<Record<OperationClass, Breaker>>;
-  close(): void;
 }
 
-/** Creates the breakers of one origin, one per class of operations. */
-export function createCircuitBreakers(options: CircuitBreakersOptions): Break {
-  const { origin, clock, random, circuits = defaultCircuits, onOpen, onClose, onFault } = options;
-  const open = (operations: OperationClass): Breaker => {
-    const breaker: Breaker = createCircuitBreaker({
-      name: `${origin}|${operations}`,
+/** Creates the circuit breakers of one host, with both circuits closed. */
+export function createCircuitBreakers(options: CircuitBreakersOptions): CircuitBreakers {
+  const { url, clock, random, circuits = defaultCircuits, onOpen, onClose, onFault } = options;
+  const create = (operations: OperationClass): CircuitBreaker => {
+    const breaker: CircuitBreaker = createCircuitBreaker({
+      name: `${url}|${operations}`,
       settings: circuits[operations],
       clock,
       random,
-      onOpen: () => onOpen?.(operations, () => breaker.refusal()),
+      onOpen: () => onOpen?.(operations, () => breaker.rejection()),
       onClose: () => onClose?.(operations),
       onFault,
     });
     return breaker;
   };
-  const breakers = { data: open("data"), management: open("management") };
-
+  const byClass = { data: create("data"), management: create("management") };
   return {
-    peek: (call) => breakers[classOf[call.rpc.priority]].peek(call),
+    byClass,
     layer: (next) => {
       const sends = {
-        data: breakers.data.layer(next),
-        management: breakers.management.layer(next),
+        data: byClass.data.layer(next),
+        management: byClass.management.layer(next),
       };
-      return (request) => sends[classOf[request.call.rpc.priority]](request);
+      return (request) => sends[operationClassOf[request.call.rpc.priority]](request);
     },
-    breakers,
-    close() {
-      breakers.data.close();
-      breakers.management.close();
+    [Symbol.dispose]() {
+      byClass.data[Symbol.dispose]();
+      byClass.management[Symbol.dispose]();
     },
   };
 }

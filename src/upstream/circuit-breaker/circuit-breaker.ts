@@ -1,15 +1,15 @@
 import { CallEnded } from "../../platform/call-signal.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { UpstreamError } from "../error.ts";
+import type { Layer, UpstreamCall, UpstreamResponse } from "../layer.ts";
 import { createCircuit } from "./opossum-circuit.ts";
 import type { CircuitListeners, CircuitSettings, CircuitState } from "./opossum-circuit.ts";
 import { outcomeOfError, outcomeOfResponse } from "./outcome.ts";
 import { sendProbe } from "./probe.ts";
-import { UpstreamError } from "../error.ts";
-import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 
-/** What a breaker is made of. */
+/** Settings and listeners of one circuit breaker. */
 export interface CircuitBreakerOptions extends CircuitListeners {
-  /** Names what is behind the breaker, such as `https://eu-de.kms.cloud.ibm.com|data`. */
+  /** Names the protected part of the upstream, such as `https://eu-de.kms.cloud.ibm.com|data`. */
   readonly name: string;
   readonly settings: CircuitSettings;
   readonly clock: Clock;
@@ -21,72 +21,76 @@ export interface CircuitBreakerOptions extends CircuitListeners {
 type Candidate = { readonly rpc: Pick<UpstreamCall["rpc"], "repeat"> };
 
 /** Stops sending to an upstream that fails. */
-export interface Breaker {
+export interface CircuitBreaker extends Disposable {
   /**
-   * The refusal that a call would meet now, a `CIRCUIT_OPEN` with `retryAfterMs`; `undefined` if it would be sent. Costs
-   * and changes nothing.
+   * The error with which the call would be rejected now: `CIRCUIT_OPEN` with `retryAfterMs`.
+   * `undefined` if the call would be sent. Changes nothing.
    */
-  peek(call?: Candidate): UpstreamError | undefined;
-  /** To be put around the exchange alone. Rejects with `CIRCUIT_OPEN`, `sent: false`, without calling what is inside. */
+  rejectionOf(call?: Candidate): UpstreamError | undefined;
+  /**
+   * Belongs around the exchange alone. While the circuit is open it rejects with `CIRCUIT_OPEN`,
+   * `sent: false`, and does not call the next layer.
+   */
   readonly layer: Layer;
-  /** The refusal for calls that wait behind the breaker while it is open: told without a look at each. */
-  refusal(): UpstreamError;
+  /** The error for a call that was waiting when the circuit opened. */
+  rejection(): UpstreamError;
   readonly state: CircuitState;
   /** Milliseconds until the circuit lets a call through; 0 if it does so now. */
   readonly retryInMs: number;
-  /** Ends a probe under way and all timers. What is sent afterwards passes unwatched. */
-  close(): void;
+  /** Ends a probe in progress and all timers. Later requests are sent and not counted. */
+  [Symbol.dispose](): void;
 }
 
-/** Creates a breaker whose circuit is closed. */
-export function createCircuitBreaker(options: CircuitBreakerOptions): Breaker {
+/** Creates a circuit breaker whose circuit is closed. */
+export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
   const { name, settings, clock, random } = options;
   const circuit = createCircuit(options);
   let probeAbort = new AbortController();
   let probeDeadline = 0;
 
-  /** A probe may be lost. One that must not be executed twice is risked only when nothing else came for a second period. */
+  /**
+   * Milliseconds until the call may be sent. A probe may be lost. So a request that must not be
+   * executed twice is a probe only if no other request came for a second reset period.
+   */
   const waitMs = (call: Candidate | undefined): number => {
-    const { state } = circuit;
-    if (state === "closed") return 0;
+    if (circuit.state === "closed") return 0;
     const now = clock.now();
-    if (state === "open") return Math.max(1, circuit.halfOpenAt - now);
+    if (circuit.state === "open") return Math.max(1, circuit.halfOpenAt - now);
     if (!circuit.wantsProbe) return Math.max(1, probeDeadline - now);
     if (call === undefined || call.rpc.repeat === "safe") return 0;
     return Math.max(0, circuit.halfOpenAt + circuit.openForMs - now);
   };
 
-  const refusalFor = (ms: number): UpstreamError => {
-    // Spread, lest all who were refused come back in the same moment.
+  const rejectionAfter = (ms: number): UpstreamError => {
+    // With jitter, so that rejected callers do not all come back at the same moment.
     const jitterMs = random() * 0.2 * settings.resetMs;
     return new UpstreamError("CIRCUIT_OPEN", `the circuit ${name} is open`, {
       retryAfterMs: Math.ceil(ms + jitterMs),
     });
   };
 
-  const peek = (call?: Candidate): UpstreamError | undefined => {
+  const rejectionOf = (call?: Candidate): UpstreamError | undefined => {
+    if (circuit.state === "closed") return undefined;
     const ms = waitMs(call);
-    return ms === 0 ? undefined : refusalFor(ms);
-  };
-
-  const probe = (next: Send, request: UpstreamRequest): Promise<UpstreamResponse> => {
-    probeAbort = new AbortController();
-    probeDeadline = clock.now() + settings.probeMs;
-    return sendProbe(next, request, {
-      clock,
-      probeMs: settings.probeMs,
-      probeAbort: probeAbort.signal,
-      decide: circuit.takeProbe(),
-    });
+    return ms === 0 ? undefined : rejectionAfter(ms);
   };
 
   const layer: Layer = (next) => async (request) => {
     const { call } = request;
-    // Such a call is not sent, so it neither is evidence nor can it be the probe.
+    // The transport rejects such a call without sending it. It is not counted and cannot be a probe.
     if (call.signal.aborted) return next(request);
-    const refusal = peek(call);
-    if (refusal !== undefined) throw refusal;
-    if (circuit.state === "halfOpen") return probe(next, request);
+    if (circuit.state !== "closed") {
+      const rejection = rejectionOf(call);
+      if (rejection !== undefined) throw rejection;
+      probeAbort = new AbortController();
+      probeDeadline = clock.now() + settings.probeMs;
+      return sendProbe(next, request, {
+        clock,
+        probeMs: settings.probeMs,
+        probeAbort: probeAbort.signal,
+        decide: circuit.takeProbe(),
+      });
+    }
     const { generation } = circuit;
     const startedAt = clock.now();
     let response: UpstreamResponse;
@@ -94,26 +98,26 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): Breaker {
       response = await next(request);
     } catch (error) {
       const ranMs = clock.now() - startedAt;
-      const evidence = outcomeOfError(error, ranMs, call.rpc.attemptTimeoutMs);
-      if (evidence !== "none") circuit.record(evidence === "failed", generation);
+      const outcome = outcomeOfError(error, ranMs, call.rpc.attemptTimeoutMs);
+      if (outcome !== "ignored") circuit.record(outcome, generation);
       throw error;
     }
-    circuit.record(outcomeOfResponse(response) === "failed", generation);
+    circuit.record(outcomeOfResponse(response), generation);
     return response;
   };
 
   return {
-    peek,
+    rejectionOf,
     layer,
-    refusal: () => refusalFor(waitMs(undefined)),
+    rejection: () => rejectionAfter(waitMs(undefined)),
     get state() {
       return circuit.state;
     },
     get retryInMs() {
       return waitMs(undefined);
     },
-    close() {
-      circuit.close();
+    [Symbol.dispose]() {
+      circuit[Symbol.dispose]();
       probeAbort.abort(new CallEnded("shutdown"));
     },
   };

@@ -1,33 +1,57 @@
-/** The state of one circuit: opossum, fed with evidence only, and the times between its states. */
+/**
+ * The state of one circuit: opossum (the only file that imports it), fed with outcomes, and the times
+ * between its states.
+ *
+ * opossum's readme fires the breaker around each request. This file fires it when the outcome of an
+ * exchange is known; only the probe is fired when it starts. These behaviours of opossum 9, used as
+ * its readme suggests, are worked around (each has a test in `opossum-circuit.test.ts`):
+ *
+ * | opossum | here |
+ * | --- | --- |
+ * | `capacity` counts its own rejections as failures, so a burst opens the circuit | not set |
+ * | #388: a filtered error counts as a success, so a cancelled call closes a half-open circuit | ignored outcomes are not fired |
+ * | a call that began before the opening can close a half-open circuit | `generation` |
+ * | #385: calls that began before the opening and fail late open it again and again | `generation` |
+ * | an `errorFilter` that throws leaves its call unsettled | no filter |
+ * | a listener that throws rejects a healthy call and counts it as failed | `notify` catches |
+ * | #276: without a time-out, a probe that never settles keeps the circuit half-open forever | `probeMs` |
+ * | one `abortController` for all calls: one slow call aborts the others | not set |
+ * | #484: the counts of an outage survive the closing, so one more failure opens it again | cleared at closing |
+ * | calls fired at an open circuit count, so a later outage needs hundreds of failures | rejected before firing |
+ * | eleven breakers that share a `rotateBucketController` look like a listener leak | one emitter each |
+ * | two interval timers per breaker, which never stop | buckets rotate when something is counted |
+ */
 import { EventEmitter } from "node:events";
 import CircuitBreaker from "opossum";
 import type { Clock } from "../../platform/clock.ts";
 
-/** When a circuit opens and how it comes back. */
+/** When a circuit opens and how it closes again. */
 export interface CircuitSettings {
-  /** The circuit opens when more than this share of the exchanges in the window failed, in percent. */
+  /** The circuit opens when more than this percentage of the exchanges in the window failed. */
   readonly failurePercent: number;
-  /** It does not open with fewer exchanges than this in the window. */
+  /** The circuit does not open with fewer exchanges than this in the window. */
   readonly minimumExchanges: number;
   /** Length of the window, in milliseconds. At most `resetMs`. */
   readonly windowMs: number;
-  /** From opening to the first probe, in milliseconds, ± 20 %. Doubles with each probe that fails. */
+  /** From opening to the first probe, in milliseconds, ± 20 %. Each failed probe doubles it. */
   readonly resetMs: number;
-  /** Where the doubling ends, in milliseconds. */
+  /** Upper limit of the doubling, in milliseconds. */
   readonly longestResetMs: number;
-  /** A probe without an answer after this many milliseconds has failed. */
+  /** A probe without a response after this many milliseconds has failed. */
   readonly probeMs: number;
 }
 
+/** `open` rejects all requests; `halfOpen` lets one probe through. */
 export type CircuitState = "closed" | "open" | "halfOpen";
 
-/** What is told about a circuit. Whatever these throw goes to `onFault` and disturbs nothing. */
+/** Listeners of a circuit. Exceptions of the first two go to `onFault` and disturb nothing. */
 export interface CircuitListeners {
   readonly onOpen?: (() => void) | undefined;
   readonly onClose?: (() => void) | undefined;
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
+/** Settings and listeners of one circuit. */
 export interface CircuitOptions extends CircuitListeners {
   readonly name: string;
   readonly settings: CircuitSettings;
@@ -36,23 +60,25 @@ export interface CircuitOptions extends CircuitListeners {
   readonly random: () => number;
 }
 
-/** One circuit. Nothing may be sent unless it is `closed`, but for the one probe of the half-open state. */
-export interface Circuit {
-  /** `closed` after `close()` too: a circuit that is gone holds nobody up. */
+/** One circuit. Requests may be sent while it is `closed`; while it is `halfOpen`, one probe. */
+export interface Circuit extends Disposable {
+  /** `closed` after disposal too: a circuit that is gone rejects nothing. */
   readonly state: CircuitState;
-  /** Counts openings. An exchange is evidence only for the circuit as it was when the exchange began. */
+  /** Number of openings so far. An exchange counts only in the generation in which it began. */
   readonly generation: number;
-  /** Whether the half-open circuit still waits for its probe. */
+  /** Whether the circuit is half-open and its probe has not been taken. */
   readonly wantsProbe: boolean;
-  /** When the present open state ends or, half-open, ended; monotonic milliseconds. */
+  /** When the present open state ends or, if half-open, ended; monotonic milliseconds. */
   readonly halfOpenAt: number;
-  /** How long the circuit was or will be open before `halfOpenAt`, in milliseconds. */
+  /** Length of the open state that ends at `halfOpenAt`, in milliseconds. */
   readonly openForMs: number;
   /** Counts an exchange that began in the given generation. */
-  record(hasFailed: boolean, generation: number): void;
-  /** Takes the one probe. To be told, once, how it went; resolves when the state has changed. */
-  takeProbe(): (hasFailed: boolean) => Promise<void>;
-  close(): void;
+  record(outcome: "success" | "failure", generation: number): void;
+  /**
+   * Takes the one probe. The result is to be called with the probe's outcome; later calls have no
+   * effect. It resolves when the state has changed.
+   */
+  takeProbe(): (outcome: "success" | "failure") => Promise<void>;
 }
 
 const bucketCount = 10;
@@ -60,13 +86,8 @@ const bucketCount = 10;
 const ignore = (): void => {};
 
 /**
- * Creates a closed circuit.
- *
- * opossum is fired when the outcome of an exchange is known, not when the exchange begins; only the probe is fired at its
- * beginning. So its counts hold evidence and nothing else: cancelled calls and refusals do not dilute the rate, an
- * exchange begun before the circuit opened cannot close or reopen it, and no caller's answer passes through a listener.
- *
- * Its buckets turn when something is counted, by the injected clock, so that an idle circuit has no timer.
+ * Creates a closed circuit. An idle circuit has no timer. Throws a `RangeError` if the window is
+ * longer than the reset.
  */
 export function createCircuit(options: CircuitOptions): Circuit {
   const { name, settings, clock, random, onOpen, onClose, onFault } = options;
@@ -75,9 +96,9 @@ export function createCircuit(options: CircuitOptions): Circuit {
 
   const spread = (ms: number): number => Math.round(ms * (0.8 + 0.4 * random()));
   const bucketMs = windowMs / bucketCount;
-  const turns = new EventEmitter();
-  const verdict = new Error("the exchange failed");
-  // opossum works on the object that it is given and reads `resetTimeout` anew at each opening.
+  const rotations = new EventEmitter();
+  const exchangeFailed = new Error("the exchange failed");
+  // opossum keeps this object and reads `resetTimeout` again at each opening.
   const live = {
     name,
     timeout: false as const,
@@ -88,106 +109,98 @@ export function createCircuit(options: CircuitOptions): Circuit {
     resetTimeout: spread(resetMs),
     rollingPercentilesEnabled: false,
     enableSnapshots: false,
-    rotateBucketController: turns,
+    rotateBucketController: rotations,
   };
   const breaker = new CircuitBreaker((run: () => Promise<void>) => run(), live);
 
-  let isGone = false;
-  let generation = 0;
-  let halfOpenAt = 0;
-  let openForMs = 0;
+  let isDisposed = false;
   let backoffMs = resetMs;
-  let turnedAt = clock.now();
+  let rotatedAt = clock.now();
 
-  const turn = (count: number): void => {
-    for (let turned = 0; turned < Math.min(count, bucketCount); turned++) turns.emit("rotate");
+  const rotate = (count: number): void => {
+    for (let done = 0; done < Math.min(count, bucketCount); done++) rotations.emit("rotate");
   };
-  const turnByClock = (): void => {
-    const due = Math.floor((clock.now() - turnedAt) / bucketMs);
-    if (due <= 0) return;
-    turnedAt += due * bucketMs;
-    turn(due);
-  };
-  // An exception in a listener would reach opossum's own bookkeeping.
-  const tell = (listener: (() => void) | undefined): void => {
+  // An exception of a listener would reach opossum's own bookkeeping.
+  const notify = (listener: (() => void) | undefined): void => {
     try {
       listener?.();
     } catch (error) {
       try {
         onFault?.(error);
       } catch {
-        // Whoever counts faults has none to whom its own could be told.
+        // The fault handler failed as well; there is no further handler.
       }
     }
   };
+  const fail = (): Promise<void> => {
+    // A throw, not a rejection: opossum then counts it, and opens, before `fire` returns.
+    throw exchangeFailed;
+  };
+
+  // `state` and `generation` are plain fields because each call reads them.
+  const circuit = {
+    state: "closed" as CircuitState,
+    generation: 0,
+    halfOpenAt: 0,
+    openForMs: 0,
+    get wantsProbe() {
+      return breaker.pendingClose;
+    },
+    record(outcome: "success" | "failure", generation: number) {
+      if (generation !== circuit.generation || isDisposed) return;
+      const due = Math.floor((clock.now() - rotatedAt) / bucketMs);
+      if (due > 0) {
+        rotatedAt += due * bucketMs;
+        rotate(due);
+      }
+      if (outcome === "failure") {
+        breaker.fire(fail).catch(ignore);
+      } else if (circuit.state === "closed") {
+        // A success in a closed circuit changes two counts, which opossum takes from these events.
+        // `fire` does the same with a dozen promises and closures per call.
+        breaker.emit("fire", []);
+        breaker.emit("success", undefined, 0);
+      }
+    },
+    takeProbe() {
+      let decide: (outcome: "success" | "failure") => void = ignore;
+      const decided = new Promise<void>((resolve, reject) => {
+        decide = (outcome) => (outcome === "failure" ? reject(exchangeFailed) : resolve());
+      });
+      const counted = breaker.fire(() => decided).catch(ignore);
+      return (outcome: "success" | "failure") => {
+        decide(outcome);
+        return counted;
+      };
+    },
+    [Symbol.dispose]() {
+      isDisposed = true;
+      circuit.state = "closed";
+      breaker.shutdown();
+    },
+  };
 
   breaker.on("open", () => {
-    generation += 1;
-    openForMs = live.resetTimeout;
-    halfOpenAt = clock.now() + openForMs;
-    tell(onOpen);
+    circuit.state = "open";
+    circuit.generation += 1;
+    circuit.openForMs = live.resetTimeout;
+    circuit.halfOpenAt = clock.now() + circuit.openForMs;
+    notify(onOpen);
   });
   breaker.on("halfOpen", () => {
-    halfOpenAt = clock.now();
+    circuit.state = "halfOpen";
+    circuit.halfOpenAt = clock.now();
     backoffMs = Math.min(backoffMs * 2, longestResetMs);
     live.resetTimeout = spread(backoffMs);
   });
   breaker.on("close", () => {
+    circuit.state = "closed";
     backoffMs = resetMs;
     live.resetTimeout = spread(resetMs);
-    // opossum keeps its counts: without this the failures of the outage and one new one would open the circuit again.
-    turn(bucketCount);
-    tell(onClose);
+    // opossum keeps its counts. Without this, the failures of the outage and one more would open the
+    // circuit again.
+    rotate(bucketCount);
+    notify(onClose);
   });
-
-  // All that comes of a success while the circuit is closed is two counts, which opossum takes from these events. `fire`
-  // comes to the same with a dozen promises and closures for each call.
-  const countSuccess = (): void => {
-    breaker.emit("fire", []);
-    breaker.emit("success", undefined, 0);
-  };
-  const fail = (): Promise<void> => {
-    // Thrown, not rejected: opossum then counts it, and opens, before `fire` returns.
-    throw verdict;
-  };
-
-  return {
-    get state() {
-      if (isGone || breaker.closed) return "closed";
-      return breaker.halfOpen ? "halfOpen" : "open";
-    },
-    get generation() {
-      return generation;
-    },
-    get wantsProbe() {
-      return breaker.pendingClose;
-    },
-    get halfOpenAt() {
-      return halfOpenAt;
-    },
-    get openForMs() {
-      return openForMs;
-    },
-    record(hasFailed, began) {
-      if (began !== generation || isGone) return;
-      turnByClock();
-      if (hasFailed) breaker.fire(fail).catch(ignore);
-      else if (breaker.closed) countSuccess();
-    },
-    takeProbe() {
-      let decide: (hasFailed: boolean) => void = ignore;
-      const decided = new Promise<void>((resolve, reject) => {
-        decide = (hasFailed) => (hasFailed ? reject(verdict) : resolve());
-      });
-      const counted = breaker.fire(() => decided).catch(ignore);
-      return (hasFailed) => {
-        decide(hasFailed);
-        return counted;
-      };
-    },
-    close() {
-      isGone = true;
-      breaker.shutdown();
-    },
-  };
+  return circuit;
 }

@@ -1,12 +1,13 @@
+/** How an exchange counts in its circuit. */
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
 import type { UpstreamResponse } from "../layer.ts";
 
 /**
- * What one exchange tells about the health of an origin: it `answered`, it `failed`, or the exchange says nothing about it
- * (`none`), because the gateway or the caller ended it.
+ * How one exchange counts: `success` and `failure` say something about the health of the host.
+ * `ignored` does not, because the gateway or the caller ended the exchange.
  */
-export type Evidence = "answered" | "failed" | "none";
+export type Outcome = "success" | "failure" | "ignored";
 
 const failures: ReadonlySet<UpstreamErrorCode> = new Set([
   "UNREACHABLE",
@@ -17,47 +18,45 @@ const failures: ReadonlySet<UpstreamErrorCode> = new Set([
 ]);
 
 /**
- * Judges an answer. A 4xx is the request's fault and a 429 the gateway's pace: both come from an origin in good health, as
- * does 501, which says that there is no such operation.
- */
-const evidenceOfStatus = (status: number): Evidence =>
-  status >= 500 && status !== 501 ? "failed" : "answered";
-
-/** Bytes that may stand around a JSON value. */
-const isSpace = (byte: number | undefined): boolean =>
-  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-
-/**
- * Whether a body is a JSON object by its two ends. The page of a proxy and an answer that breaks off are not; what
- * is wrong within is for the one who reads it to find, since reading all twice would cost every call for its sake.
+ * Whether a body looks like a JSON object: it starts with `{` and ends with `}`, white space aside.
+ * Error pages of proxies and truncated bodies do not. The decoder does the full validation; parsing
+ * here as well would cost every call.
  */
 function isObject(body: Buffer): boolean {
   let first = 0;
   let last = body.length - 1;
-  while (isSpace(body[first])) first += 1;
-  while (isSpace(body[last])) last -= 1;
-  return last > first && body[first] === 0x7b && body[last] === 0x7d;
-}
-
-/** Judges an answer, by its status and, of a success, by whether its body can be Key Protect's. */
-export function outcomeOfResponse({ status, body }: UpstreamResponse): Evidence {
-  const evidence = evidenceOfStatus(status);
-  if (evidence === "failed" || status >= 300 || body.length === 0) return evidence;
-  return isObject(body) ? "answered" : "failed";
+  for (let byte = body[first]; byte !== 0x7b; byte = body[++first]) {
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  }
+  for (let byte = body[last]; byte !== 0x7d; byte = body[--last]) {
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
+  }
+  return last > first;
 }
 
 /**
- * Judges what an exchange rejected with after `ranMs`. Never throws, whatever was thrown at it.
- *
- * A call that its caller gave up says nothing: if it did, callers with short deadlines could cut everybody off. It counts
- * only if the upstream had as long as an attempt may take.
+ * How a response counts. A 4xx is about the request and a 429 about the gateway's rate; both come
+ * from a healthy host, and so does 501 (no such operation). A 2xx whose body cannot be Key Protect's
+ * counts as a failure.
  */
-export function outcomeOfError(error: unknown, ranMs: number, attemptTimeoutMs: number): Evidence {
+export function outcomeOfResponse({ status, body }: UpstreamResponse): "success" | "failure" {
+  if (status >= 300) return status >= 500 && status !== 501 ? "failure" : "success";
+  return body.length === 0 || isObject(body) ? "success" : "failure";
+}
+
+/**
+ * How the error of an exchange that ran for `ranMs` milliseconds counts. Never throws, whatever
+ * `error` is.
+ *
+ * A deadline counts as a failure only if the upstream had the whole time of an attempt. Otherwise
+ * callers with short deadlines could open the circuit for everybody.
+ */
+export function outcomeOfError(error: unknown, ranMs: number, attemptTimeoutMs: number): Outcome {
   try {
-    if (!(error instanceof UpstreamError)) return "none";
-    if (failures.has(error.code)) return "failed";
-    return error.code === "DEADLINE" && ranMs >= attemptTimeoutMs ? "failed" : "none";
+    if (!(error instanceof UpstreamError)) return "ignored";
+    if (failures.has(error.code)) return "failure";
+    return error.code === "DEADLINE" && ranMs >= attemptTimeoutMs ? "failure" : "ignored";
   } catch {
-    return "none";
+    return "ignored";
   }
 }

@@ -1,24 +1,22 @@
 import type { Clock } from "../../platform/clock.ts";
-import { outcomeOfError, outcomeOfResponse } from "./outcome.ts";
-import type { Evidence } from "./outcome.ts";
-import { UpstreamError } from "../error.ts";
-import { callEndedError } from "../error.ts";
+import { callEndedError, UpstreamError } from "../error.ts";
 import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
+import { outcomeOfError, outcomeOfResponse, type Outcome } from "./outcome.ts";
 
-/** What a probe works with. */
+/** Dependencies and limits of one probe. */
 export interface ProbeOptions {
   readonly clock: Clock;
-  /** Without an answer after this many milliseconds the probe has failed. */
+  /** The probe has failed if there is no response after this many milliseconds. */
   readonly probeMs: number;
-  /** Ends the probe when the gateway goes; nothing else does. */
+  /** Ends the probe at shutdown. Nothing else ends it. */
   readonly probeAbort: AbortSignal;
-  /** To be told once how the probe went. */
-  readonly decide: (hasFailed: boolean) => Promise<void>;
+  /** Called with the outcome of the probe; only the first call counts. */
+  readonly decide: (outcome: "success" | "failure") => Promise<void>;
 }
 
 const ignore = (): void => {};
 
-/** Calls back when the connection is free that a failed exchange had. */
+/** Calls back when the connection of a failed exchange is free. */
 async function onFreed(error: unknown, callback: () => void): Promise<void> {
   if (error instanceof UpstreamError) await error.connectionFreed;
   callback();
@@ -27,10 +25,10 @@ async function onFreed(error: unknown, callback: () => void): Promise<void> {
 /**
  * Sends a request as the probe of a half-open circuit.
  *
- * The exchange is detached from its caller: a caller that cancels is answered at once, but what its request tells about
- * the upstream is still found out. Whatever is not an answer fails the probe, even what says nothing about the upstream: a
- * circuit must neither close without an answer nor stay half-open for want of one. An exchange that outlasts `probeMs` is
- * not cut off; it lasts as long as an attempt may, and its caller gets the answer.
+ * The exchange is detached from its caller. A caller that cancels is answered at once, and the probe
+ * goes on. Everything but a response of a healthy host fails the probe, an ignored outcome included:
+ * the circuit must neither close without a response nor stay half-open for lack of one. An exchange
+ * that outlasts `probeMs` continues for the time of an attempt, and its caller gets the response.
  */
 export function sendProbe(
   next: Send,
@@ -39,7 +37,7 @@ export function sendProbe(
 ): Promise<UpstreamResponse> {
   const { call } = request;
   const startedAt = clock.now();
-  // Whoever made the request wipes its body as soon as the caller is answered.
+  // The sender zeroes its body as soon as the caller is answered, so the probe has a copy.
   const body = request.body === undefined ? undefined : Buffer.from(request.body);
   const detached: UpstreamRequest = {
     ...request,
@@ -50,20 +48,20 @@ export function sendProbe(
   return new Promise((resolve, reject) => {
     let isWaiting = true;
     let free: () => void = ignore;
-    const leave = (): void => {
+    const onCallEnd = (): void => {
       isWaiting = false;
-      const freed = new Promise<void>((settle) => {
+      const connectionFreed = new Promise<void>((settle) => {
         free = settle;
       });
-      reject(callEndedError(call.signal, { sent: true, connectionFreed: freed }));
+      reject(callEndedError(call.signal, { sent: true, connectionFreed }));
     };
-    call.signal.addEventListener("abort", leave, { once: true });
-    const timer = clock.after(probeMs, () => void decide(true));
-    const finish = async (evidence: Evidence): Promise<void> => {
+    call.signal.addEventListener("abort", onCallEnd, { once: true });
+    const timer = clock.after(probeMs, () => void decide("failure"));
+    const finish = async (outcome: Outcome): Promise<void> => {
       timer.cancel();
       body?.fill(0);
-      await decide(evidence !== "answered");
-      call.signal.removeEventListener("abort", leave);
+      await decide(outcome === "success" ? "success" : "failure");
+      call.signal.removeEventListener("abort", onCallEnd);
     };
     const run = async (): Promise<void> => {
       try {

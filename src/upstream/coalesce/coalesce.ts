@@ -1,65 +1,68 @@
+import type { Layer, Send } from "../layer.ts";
+import { ignoreEvents, type Emit } from "../meter.ts";
+import { coalesceKey, type SharingScope } from "./request-key.ts";
 import { SharedRequest } from "./shared-request.ts";
-import { coalesceKey } from "./request-key.ts";
-import type { SharingScope } from "./request-key.ts";
-import type { Layer, Send, UpstreamRequest } from "../layer.ts";
 
-/** Which requests share an exchange, and among whom. */
+/** Which requests are shared, and among which callers. */
 export interface CoalesceOptions {
   /**
-   * Methods of the RPCs whose requests are shared: only such as read, and whose answer is the same for all who may ask.
-   * Empty: none.
+   * Methods of the RPCs whose requests are shared. Only reads whose response is the same for all
+   * callers in the scope. Empty: nothing is shared.
    */
   readonly methods: ReadonlySet<string>;
-  /** `caller` where callers bring access tokens of their own, since the upstream judges those; `instance` elsewhere. */
+  /**
+   * `caller` if callers bring their own access tokens, because the upstream then decides by the
+   * token; otherwise `instance`.
+   */
   readonly scope: SharingScope;
-  /** Told of every call that joins an exchange under way. Must not throw. */
-  readonly onJoin?: ((method: string) => void) | undefined;
+  /** Gets `requestShared` for each call that joins a request. Must not throw. Default: ignored. */
+  readonly emit?: Emit | undefined;
 }
 
-/** Whether a request may change what reads see. */
-const isChange = ({ method, call }: UpstreamRequest): boolean =>
-  call.rpc.repeat !== "safe" || method === "PUT";
-
 /**
- * Creates the layer that makes one exchange of identical requests that are under way at the same time. Nothing is kept
- * when the answer is there: the next request is sent again.
+ * Creates the layer that sends identical requests of the same moment upstream once. Nothing is
+ * cached: a request that comes after the response is sent again.
  *
- * The exchange carries the correlation ID of the call that came first. A call that ends leaves the others unharmed. Whoever was told of a change never gets an answer
- * from before it: when a change ends, however it ends, nobody joins the exchanges under way any more.
+ * The shared request carries the correlation ID of the call that came first. A call that ends does
+ * not disturb the others. After a caller has seen a change end, with whatever outcome, its reads
+ * never join a request that began before: the end of a change closes all shared requests to new
+ * calls.
  */
-export function createCoalesce({ methods, scope, onJoin }: CoalesceOptions): Layer {
+export function createCoalesce(options: CoalesceOptions): Layer {
+  const { methods, scope, emit = ignoreEvents } = options;
   if (methods.size === 0) return (next) => next;
   return (next) => {
-    const underWay = new Map<string, SharedRequest>();
-    const change: Send = async (request) => {
+    const pending = new Map<string, SharedRequest>();
+    const sendChange: Send = async (request) => {
       try {
         return await next(request);
       } finally {
-        underWay.clear();
+        pending.clear();
       }
     };
     return (request) => {
       const { rpc, signal } = request.call;
-      if (isChange(request)) return change(request);
-      // A call that has ended is told so where it would be sent.
+      // A request that may change what reads return.
+      if (rpc.repeat !== "safe" || request.method === "PUT") return sendChange(request);
+      // The transport rejects a call that has ended.
       if (!methods.has(rpc.method) || signal.aborted) return next(request);
       const key = coalesceKey(request, scope);
       return new Promise((resolve, reject) => {
-        const existing = underWay.get(key);
+        const existing = pending.get(key);
         if (existing !== undefined) {
-          onJoin?.(rpc.method);
+          emit({ kind: "requestShared", operation: rpc.method });
           existing.join(request, { resolve, reject });
           return;
         }
         const shared = new SharedRequest({
           send: next,
-          onEnd: () => {
-            if (underWay.get(key) === shared) underWay.delete(key);
+          onClosed: () => {
+            if (pending.get(key) === shared) pending.delete(key);
           },
         });
-        underWay.set(key, shared);
+        pending.set(key, shared);
         shared.join(request, { resolve, reject });
-        void shared.send();
+        void shared.start();
       });
     };
   };

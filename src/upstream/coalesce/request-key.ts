@@ -1,15 +1,19 @@
 import { hash } from "node:crypto";
 import type { UpstreamRequest } from "../layer.ts";
 
-/** Whose requests may share an answer: everybody's the gateway authorised, or those with the same access token. */
+/**
+ * Which calls may share a response: all that the gateway authorised for the `instance`, or those
+ * with the same access token (`caller`).
+ */
 export type SharingScope = "instance" | "caller";
 
-/** Different for every request. */
+/** The one header that differs between identical requests. */
 const correlationId = "correlation-id";
 
 /**
- * What makes two requests the same: all of them that the upstream sees but the correlation ID. Bodies and tokens enter as
- * SHA-256 only, since the key outlives neither of them but is not wiped. No part can contain the line feed between them.
+ * The key that identical requests have in common: everything that the upstream sees, except the
+ * correlation ID. Bodies and tokens are included as SHA-256 hashes, because a key is a string and
+ * cannot be zeroed. No part can contain the line feed that separates the parts.
  */
 export function coalesceKey(request: UpstreamRequest, scope: SharingScope): string {
   const { method, path, headers, body, maxResponseBytes, call } = request;

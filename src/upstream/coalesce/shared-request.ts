@@ -1,78 +1,86 @@
-import { CallLifetime } from "../../platform/call-signal.ts";
-import { UpstreamError } from "../error.ts";
-import type { UpstreamErrorCode } from "../error.ts";
-import { callEndedError } from "../error.ts";
+/** One upstream request that several calls wait for. */
 import type { AttemptLog } from "../../platform/attempt-log.ts";
+import { CallLifetime } from "../../platform/call-signal.ts";
+import { callEndedError, UpstreamError } from "../error.ts";
+import type { UpstreamErrorCode } from "../error.ts";
 import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 
-/** What `new Promise` hands out. */
+/** The two functions of a promise. */
 interface Settle {
   readonly resolve: (response: UpstreamResponse) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Refusals that are about the call in whose name the request was to be sent, not about the request. */
-const personal: ReadonlySet<UpstreamErrorCode> = new Set([
+/** Rejections that are about the call in whose name the request was sent, not about the request. */
+const callSpecific: ReadonlySet<UpstreamErrorCode> = new Set([
   "CALLER_LIMIT",
   "DEADLINE_IN_QUEUE",
   "DEADLINE_TOO_SHORT",
 ]);
 
-/** What a shared is made of. */
+/** Dependencies of a shared request. */
 export interface SharedRequestOptions {
   readonly send: Send;
-  /** Told once when nobody may join any more. */
-  readonly onEnd: () => void;
+  /** Called once, when no further call may join. */
+  readonly onClosed: () => void;
 }
 
+const withOwnBody = (response: UpstreamResponse): UpstreamResponse => ({
+  ...response,
+  body: Buffer.from(response.body),
+});
+
 /**
- * One exchange that several calls wait for.
+ * One upstream request that several calls wait for.
  *
- * It is made in the name of the call that came first, the leader, but does not end with it: only when all its participants
- * have gone. Each gets an answer of its own, body included, because bodies are zeroed by their readers.
+ * It is sent in the name of the call that joined first, but does not end with that call: it is
+ * cancelled when all its calls have ended. Each call gets its own copy of the body, because readers
+ * zero their bodies.
  */
 export class SharedRequest {
-  /** The exchange's own. Not ended if the shared ended with an answer or error. */
+  /** The lifetime of the request. Stays unended if a response or an error settles the request. */
   readonly #lifetime = new CallLifetime();
   readonly #options: SharedRequestOptions;
-  readonly #participants = new Set<Participant>();
+  /** The calls that wait, in the order in which they joined. */
+  readonly #waiting = new Set<WaitingCall>();
   readonly #attemptLog: AttemptLog = { attempts: 0, httpStatus: undefined };
-  /** As long as the most patient of the participants waits; the layers inside read it as they go. */
+  /** The call as the inner layers see it; they read its deadline anew at each step. */
   #call: { deadline: number } | undefined;
+  /** The latest deadline of the calls that joined. */
   #deadline = Number.NEGATIVE_INFINITY;
 
   constructor(options: SharedRequestOptions) {
     this.#options = options;
   }
 
-  /** Takes a call on whose signal has not been aborted. */
+  /** Adds a call whose signal has not been aborted. */
   join(request: UpstreamRequest, settle: Settle): void {
-    this.#participants.add(new Participant(this, request, settle));
+    this.#waiting.add(new WaitingCall(this, request, settle));
     this.#deadline = Math.max(this.#deadline, request.call.deadline);
     if (this.#call !== undefined) this.#call.deadline = this.#deadline;
   }
 
-  /** Lets go of a call that ended. When none is left, the exchange ends for the same reason. */
-  leave(participant: Participant): void {
-    const { signal } = participant.request.call;
-    this.#participants.delete(participant);
-    participant
+  /** Removes a call that ended. After the last one, the request ends for the same reason. */
+  leave(call: WaitingCall): void {
+    const { signal } = call.request.call;
+    this.#waiting.delete(call);
+    call
       .settle(this.#attemptLog)
       .reject(callEndedError(signal, { sent: this.#attemptLog.attempts > 0 }));
-    if (this.#participants.size > 0) return;
+    if (this.#waiting.size > 0) return;
     this.#lifetime.end(signal.reason);
-    this.#options.onEnd();
+    this.#options.onClosed();
   }
 
-  /** Makes the exchange. To be called once, when the leader has joined. Never rejects. */
-  async send(): Promise<void> {
-    for (const leader of this.#participants) {
-      const request = this.#requestOf(leader);
+  /** Sends the request. To be called once, after the first call has joined. Never rejects. */
+  async start(): Promise<void> {
+    for (const sender of this.#waiting) {
+      const request = this.#requestOf(sender);
       try {
         this.#share(await this.#options.send(request), undefined);
       } catch (error) {
-        // Refused for the leader's sake: the exchange is made in the name of the next, if there is one.
-        if (this.#isDismissed(leader, error)) continue;
+        // A rejection about the sender alone: the request is sent in the name of the next call.
+        if (this.#isRejectedAlone(sender, error)) continue;
         this.#share(undefined, error);
       } finally {
         request.body?.fill(0);
@@ -81,7 +89,7 @@ export class SharedRequest {
     }
   }
 
-  #requestOf({ request }: Participant): UpstreamRequest {
+  #requestOf({ request }: WaitingCall): UpstreamRequest {
     const call = {
       ...request.call,
       signal: this.#lifetime,
@@ -90,43 +98,38 @@ export class SharedRequest {
     };
     this.#call = call;
     this.#attemptLog.sentAs = call.correlationId;
-    // The leader's own body is zeroed when the leader goes, which may be before the exchange ends.
+    // The sender zeroes its own body when its call ends, possibly before the shared request does.
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
     return { ...request, body, call };
   }
 
-  /** Whether the leader was refused for its own sake and others wait. The leader, if it still waits, is told. */
-  #isDismissed(leader: Participant, error: unknown): boolean {
-    if (!(error instanceof UpstreamError) || !personal.has(error.code)) return false;
-    if (this.#participants.size === (this.#participants.has(leader) ? 1 : 0)) return false;
-    if (this.#participants.delete(leader)) leader.settle(this.#attemptLog).reject(error);
+  /** Whether the rejection is about the sender alone and other calls wait. Rejects the sender then. */
+  #isRejectedAlone(sender: WaitingCall, error: unknown): boolean {
+    if (!(error instanceof UpstreamError) || !callSpecific.has(error.code)) return false;
+    if (this.#waiting.size === (this.#waiting.has(sender) ? 1 : 0)) return false;
+    if (this.#waiting.delete(sender)) sender.settle(this.#attemptLog).reject(error);
     return true;
   }
 
   #share(response: UpstreamResponse | undefined, error: unknown): void {
-    let waiting = this.#participants.size;
-    if (waiting === 0) {
+    let left = this.#waiting.size;
+    if (left === 0) {
       response?.body.fill(0);
       return;
     }
-    this.#options.onEnd();
-    for (const participant of this.#participants) {
-      waiting -= 1;
-      const { resolve, reject } = participant.settle(this.#attemptLog);
+    this.#options.onClosed();
+    for (const call of this.#waiting) {
+      left -= 1;
+      const { resolve, reject } = call.settle(this.#attemptLog);
       if (response === undefined) reject(error);
-      else resolve(waiting === 0 ? response : withOwnBody(response));
+      else resolve(left === 0 ? response : withOwnBody(response));
     }
-    this.#participants.clear();
+    this.#waiting.clear();
   }
 }
 
-const withOwnBody = (response: UpstreamResponse): UpstreamResponse => ({
-  ...response,
-  body: Buffer.from(response.body),
-});
-
-/** One call that waits for the answer of a shared. */
-class Participant {
+/** One call that waits for a shared request; the listener on its signal. */
+class WaitingCall {
   readonly #shared: SharedRequest;
   readonly #settle: Settle;
   readonly request: UpstreamRequest;
@@ -138,12 +141,12 @@ class Participant {
     request.call.signal.addEventListener("abort", this);
   }
 
-  /** The call ended: cancelled, out of time, or because the gateway goes. */
+  /** The call ended: cancelled, past its deadline, or at shutdown. */
   handleEvent(): void {
     this.#shared.leave(this);
   }
 
-  /** Notes what was sent for the call and gives what its promise is settled with. */
+  /** Copies the shared attempt log into the call's own, and returns the call's promise functions. */
   settle(attemptLog: AttemptLog): Settle {
     const { call } = this.request;
     call.signal.removeEventListener("abort", this);

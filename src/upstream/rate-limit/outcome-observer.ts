@@ -3,7 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/http-date.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamCall, UpstreamResponse } from "../layer.ts";
-import { outcomeOfStatus, type UpstreamOutcome } from "../observe.ts";
+import { outcomeOfStatus, type Emit } from "../meter.ts";
 import type { AdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { LatencyEstimate } from "./latency-estimate.ts";
 import type { Permits } from "./permits/permits.ts";
@@ -37,7 +37,8 @@ export interface OutcomeObserverDeps {
   /** Absent where no quota is configured. */
   readonly adaptiveRate: AdaptiveRate | undefined;
   readonly share: ShareWatch | undefined;
-  readonly onAttempt: ((operation: string, outcome: UpstreamOutcome) => void) | undefined;
+  /** Gets `attemptEnded`. */
+  readonly emit: Emit;
   /** Applies the rate and the pause that the adaptive rate has now. */
   readonly applyRate: (now: number) => void;
   readonly clock: Clock;
@@ -53,13 +54,13 @@ const pauseSpread = 0.1;
 
 /** Creates the observer of one instance's exchanges. */
 export function createOutcomeObserver(deps: OutcomeObserverDeps): OutcomeObserver {
-  const { latency, limiter, permits, adaptiveRate, share, onAttempt } = deps;
+  const { latency, limiter, permits, adaptiveRate, share, emit } = deps;
   const { applyRate, clock, random } = deps;
 
   return {
     onResponse({ rpc }, { status, headers, sentAt }, startedAt) {
       const now = clock.now();
-      onAttempt?.(rpc.method, outcomeOfStatus(status));
+      emit({ kind: "attemptEnded", operation: rpc.method, outcome: outcomeOfStatus(status) });
       limiter.recordSentAt(startedAt, sentAt);
       // A 429 or 5xx comes quickly and says nothing about the time that the work takes.
       if (status < 500 && status !== 429) latency.onAnswer(rpc.priority, now - startedAt, now);
@@ -83,7 +84,7 @@ export function createOutcomeObserver(deps: OutcomeObserverDeps): OutcomeObserve
       const code = error instanceof UpstreamError ? error.code : "DEFECT";
       // The circuit breaker rejected the call: there was no exchange.
       if (code === "CIRCUIT_OPEN") return;
-      onAttempt?.(rpc.method, code);
+      emit({ kind: "attemptEnded", operation: rpc.method, outcome: code });
       if (code === "ATTEMPT_TIMEOUT" || code === "DEADLINE" || code === "CANCELLED") {
         const now = clock.now();
         latency.onGivenUp(rpc.priority, now - startedAt, now);

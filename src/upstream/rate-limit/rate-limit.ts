@@ -5,7 +5,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { Layer, UpstreamResponse } from "../layer.ts";
-import type { UpstreamOutcome } from "../observe.ts";
+import { ignoreEvents, type Emit, type UpstreamEvent } from "../meter.ts";
 import { type AdaptiveRate, createAdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { QuotaSettings } from "./adaptive/settings.ts";
 import { createLatencyEstimate } from "./latency-estimate.ts";
@@ -17,18 +17,7 @@ import {
 } from "./permits/concurrency-limit.ts";
 import { createRateLimiter } from "./permits/rate-limiter.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
-import type { ShedReason } from "./queue/rejections.ts";
 import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
-
-/** Counts attempts. Must not throw. */
-export interface RateLimitMeter {
-  /** An attempt got its permit after this many milliseconds; 0 if it did not wait. */
-  readonly callGranted: (priority: PriorityClass, waitMs: number) => void;
-  /** An attempt was rejected without a permit. */
-  readonly callShed: (reason: ShedReason, priority: PriorityClass) => void;
-  /** An exchange ended; `operation` is the RPC that it was made for. */
-  readonly upstreamAttempted: (operation: string, outcome: UpstreamOutcome) => void;
-}
 
 /** How the rate limit of one instance is created. */
 export interface RateLimitOptions {
@@ -39,7 +28,8 @@ export interface RateLimitOptions {
   /** Most requests in flight. */
   readonly connections: number;
   readonly bounds?: Partial<QueueBounds> | undefined;
-  readonly meter?: Partial<RateLimitMeter> | undefined;
+  /** Gets `attemptGranted`, `attemptShed` and `attemptEnded`. Must not throw. Default: ignored. */
+  readonly emit?: Emit | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -67,9 +57,16 @@ export interface RateLimit {
   close(): void;
 }
 
+/** The usual event, created once per class: the attempt did not wait. */
+const grantedAtOnce = {
+  interactive: { kind: "attemptGranted", priority: "interactive", waitMs: 0 },
+  management: { kind: "attemptGranted", priority: "management", waitMs: 0 },
+  bulk: { kind: "attemptGranted", priority: "bulk", waitMs: 0 },
+} as const satisfies Record<PriorityClass, UpstreamEvent>;
+
 /** Creates a rate limit. It starts at the rate of the settings. */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
-  const { quota, share, connections, bounds, meter = {}, clock, random } = options;
+  const { quota, share, connections, bounds, emit = ignoreEvents, clock, random } = options;
   const adaptiveRate =
     quota !== undefined && "mode" in quota
       ? createAdaptiveRate(quota, { now: clock.now(), random })
@@ -83,8 +80,9 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     bounds,
     typicalServiceMs: latency.typicalMs,
     duePerSecond: share && (() => share.duePerSecond()),
-    onGranted: meter.callGranted,
-    onShed: meter.callShed,
+    onGranted: (priority, waitMs) =>
+      emit(waitMs === 0 ? grantedAtOnce[priority] : { kind: "attemptGranted", priority, waitMs }),
+    onShed: (reason, priority) => emit({ kind: "attemptShed", reason, priority }),
   });
 
   const applyRate = (now: number): void => {
@@ -98,7 +96,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     permits,
     adaptiveRate,
     share,
-    onAttempt: meter.upstreamAttempted,
+    emit,
     applyRate,
     clock,
     random,

@@ -1,16 +1,17 @@
-import { UpstreamError } from "../error.ts";
-import { callEndedError } from "../error.ts";
+/** The attempts of one request: their newest outcome, and whether any of them may have had an effect. */
+import { callEndedError, UpstreamError } from "../error.ts";
 import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import { mayHaveExecuted } from "./retry-policy.ts";
 import type { AttemptOutcome } from "./retry-policy.ts";
 
-/** The newest outcome of a request, and what its attempts add up to. */
+/** The record of the attempts of one request. */
 export interface Attempts {
   readonly request: UpstreamRequest;
+  /** The newest outcome. */
   outcome: AttemptOutcome;
-  /** Attempts beyond the first, those after 429 not counted. */
-  repeats: number;
-  /** Attempts after 429. */
+  /** Attempts beyond the first, without those after a 429. */
+  retries: number;
+  /** Attempts after a 429. */
   requeues: number;
   /** Whether an attempt before the newest may have been executed. */
   mayHaveExecuted: boolean;
@@ -25,7 +26,7 @@ export async function attempt(next: Send, request: UpstreamRequest): Promise<Att
   }
 }
 
-/** Replaces the outcome by that of another attempt. Nobody will read the body of the answer that is replaced. */
+/** Replaces the outcome by that of a newer attempt, and zeroes the body of the older response. */
 export function replaceOutcome(attempts: Attempts, newer: AttemptOutcome): void {
   const { outcome, request } = attempts;
   if (mayHaveExecuted(outcome)) {
@@ -38,7 +39,10 @@ export function replaceOutcome(attempts: Attempts, newer: AttemptOutcome): void 
   attempts.outcome = newer;
 }
 
-/** Answers with the newest outcome. An error tells of all attempts whether any may have been executed. */
+/**
+ * Returns the newest response or throws the newest error. The `sent` of an error is `true` if any of
+ * the attempts may have been executed.
+ */
 export function settle({ outcome, mayHaveExecuted: mayHave }: Attempts): UpstreamResponse {
   const { response, error } = outcome;
   if (response !== undefined) return response;
@@ -47,7 +51,7 @@ export function settle({ outcome, mayHaveExecuted: mayHave }: Attempts): Upstrea
   throw new UpstreamError(code, message, { sent: true, retryAfterMs, minimumMs, cause: error });
 }
 
-/** The call ended between two attempts. */
+/** The error of a call that ended between two attempts. Zeroes the body of the newest response. */
 export function callEnded(attempts: Attempts): UpstreamError {
   const { outcome, request } = attempts;
   outcome.response?.body.fill(0);

@@ -1,23 +1,29 @@
+/**
+ * The retry budget. When a host fails, every call wants its retries, and three attempts per call
+ * would triple the load of a host that is already overloaded. With a budget, successes deposit a
+ * fraction of a retry and each retry withdraws a whole one, so that retries add at most that fraction
+ * to the load in the long run.
+ */
 import type { Clock } from "../../platform/clock.ts";
 
-/** Bounds what repeats add to the load of an origin that is failing. */
+/** Limits the load that retries add to one host. */
 export interface RetryBudget {
-  /** To be told of every exchange that went well. */
+  /** To be called after each request that succeeded. */
   deposit(): void;
-  /** Takes what one repeat costs; `false` if there is not enough. */
+  /** Takes one retry from the budget; `false` if there is less than one. */
   withdraw(): boolean;
-  /** Repeats that could be made now. */
+  /** Retries that could be made now. */
   readonly balance: number;
 }
 
-/** What a budget is made of. */
+/** Settings of a budget. */
 export interface RetryBudgetOptions {
   readonly clock: Clock;
-  /** Repeats that can be saved up. Default 50. */
+  /** The most retries that the budget holds. Default 50. */
   readonly capacity?: number | undefined;
-  /** Repeats earned by one exchange that went well. Default 0.1, so that repeats add a tenth to the load. */
+  /** Retries that one success deposits. Default 0.1, so that retries add a tenth to the load. */
   readonly perSuccess?: number | undefined;
-  /** Repeats earned by one second, so that an origin with little traffic has repeats too. Default 1. */
+  /** Retries added per second, for hosts with little traffic. Default 1. */
   readonly perSecond?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What may be repeated, and how: pure functions of an outcome and of the RPC's row. */
+/** The retry policy: pure functions of an attempt's outcome and of the RPC's retry class. */
 import type { RepeatClass } from "../../rpc-table.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
@@ -10,15 +10,15 @@ export type AttemptOutcome =
   | { readonly response?: undefined; readonly error: unknown };
 
 /**
- * What to do after an attempt: leave it at that, repeat after a backoff, repeat `immediate`, or `requeue` what the upstream
- * did not take for want of quota.
+ * The retry that follows an attempt: `none`, one after a `backoff`, an `immediate` one, or a `requeue`
+ * of a request that the upstream rejected for lack of quota.
  */
 export type RetryKind = "none" | "backoff" | "immediate" | "requeue";
 
-/** Answers that another attempt may better. 429 is another matter: it is about the gateway's pace. */
+/** Responses that another attempt may improve. 429 is not among them: it is about the rate. */
 const transientStatuses: ReadonlySet<number> = new Set([408, 500, 502, 503, 504]);
 
-/** Whether an answer may call for another attempt. */
+/** Whether another attempt may follow a response of this status. */
 export const isRetryableStatus = (status: number): boolean =>
   status === 429 || transientStatuses.has(status);
 
@@ -28,8 +28,8 @@ const transientCodes: ReadonlySet<UpstreamErrorCode> = new Set([
   "ATTEMPT_TIMEOUT",
 ]);
 
-/** The gateway would not send, or could not be told to whom: says nothing about the attempts before. */
-const refusals: ReadonlySet<UpstreamErrorCode> = new Set([
+/** The gateway did not send the attempt. These codes say nothing about earlier attempts. */
+const rejections: ReadonlySet<UpstreamErrorCode> = new Set([
   "CIRCUIT_OPEN",
   "OVERLOADED",
   "CALLER_LIMIT",
@@ -39,15 +39,15 @@ const refusals: ReadonlySet<UpstreamErrorCode> = new Set([
   "IAM_REJECTED",
 ]);
 
-/** Whether the gateway refused to send. What the upstream did before is then the better account of the call. */
-export const isRefusal = ({ error }: AttemptOutcome): boolean =>
-  error instanceof UpstreamError && !error.sent && refusals.has(error.code);
+/** Whether the gateway rejected the attempt. The outcome of the attempt before it is then returned. */
+export const isRejection = ({ error }: AttemptOutcome): boolean =>
+  error instanceof UpstreamError && !error.sent && rejections.has(error.code);
 
-/** A 503 with `Retry-After` says by itself that the request was not taken. */
+/** Whether the upstream did not execute the request: a 429, or a 503 with `Retry-After`. */
 const isDeclined = ({ status, headers }: UpstreamResponse): boolean =>
   status === 429 || (status === 503 && headers["retry-after"] !== undefined);
 
-/** Whether the upstream may have executed the request without saying how that went. */
+/** Whether the upstream may have executed the request without reporting the result. */
 export function mayHaveExecuted({ response, error }: AttemptOutcome): boolean {
   if (response !== undefined) {
     return transientStatuses.has(response.status) && !isDeclined(response);
@@ -56,17 +56,17 @@ export function mayHaveExecuted({ response, error }: AttemptOutcome): boolean {
 }
 
 /**
- * Whether the connection broke. It may have been closed while it lay idle, and the others in the pool, as old as it, with it: only
- * a new one tells whether the upstream can be reached.
+ * Whether the connection broke. It may have been closed while idle, and the other idle connections,
+ * which are as old, with it. Only a new connection shows whether the upstream can be reached.
  */
 export const hasBroken = ({ error }: AttemptOutcome): boolean =>
   error instanceof UpstreamError && error.code === "RESET";
 
-/** What the outcome of an attempt calls for. `repeats` are those made so far, requeues not counted. */
+/** The retry that follows an attempt. `retries` are those made so far, without requeues. */
 export function retryKindAfter(
   outcome: AttemptOutcome,
   repeat: RepeatClass,
-  repeats: number,
+  retries: number,
 ): RetryKind {
   const { response, error } = outcome;
   if (response !== undefined) {
@@ -75,6 +75,7 @@ export function retryKindAfter(
   }
   if (!(error instanceof UpstreamError) || !transientCodes.has(error.code)) return "none";
   if (repeat === "unsafe") return error.sent ? "none" : "backoff";
-  // Most likely an idle connection that the upstream closed while the request was on its way: that is no overload.
-  return error.code === "RESET" && repeat === "safe" && repeats === 0 ? "immediate" : "backoff";
+  // Most likely the upstream closed an idle connection while the request was on its way. That is no
+  // overload.
+  return error.code === "RESET" && repeat === "safe" && retries === 0 ? "immediate" : "backoff";
 }

@@ -1,60 +1,62 @@
 import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/http-date.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
-import { callEnded, attempt, settle, replaceOutcome } from "./attempts.ts";
-import type { Attempts } from "./attempts.ts";
-import type { RetryBudget } from "./retry-budget.ts";
-import { hasBroken, isRefusal, isRetryableStatus, retryKindAfter } from "./retry-policy.ts";
-import type { AttemptOutcome, RetryKind } from "./retry-policy.ts";
 import { sleep } from "../../platform/sleep.ts";
+import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
+import { ignoreEvents, type Emit } from "../meter.ts";
+import { attempt, callEnded, replaceOutcome, settle } from "./attempts.ts";
+import type { Attempts } from "./attempts.ts";
+import { backoffMs } from "./backoff.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import { hasBroken, isRejection, isRetryableStatus, retryKindAfter } from "./retry-policy.ts";
+import type { AttemptOutcome, RetryKind } from "./retry-policy.ts";
 
-/** What the retry layer works with. */
+/** Settings and dependencies of the retry layer. */
 export interface RetryOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Shared by all that send to one origin. */
+  /** Shared by all instances on one host. */
   readonly budget: RetryBudget;
   /**
-   * Whether a layer inside queues requests and reads `isRequeued`. The attempt after a 429 is then sent there at once, and
-   * it is rejected if the call's deadline is too near. Default `false`: `Retry-After`, or a backoff, is waited for.
+   * Whether a layer inside queues requests and reads `isRequeued`. The attempt after a 429 then goes
+   * there at once, and is rejected there if the call's deadline is too near. Default `false`: the
+   * retry layer waits for `Retry-After`, or for a backoff.
    */
   readonly hasQueue?: boolean | undefined;
-  /** Attempts of one call, the first included and those after 429 not. Default 3. */
+  /** Attempts of one call, the first included, those after a 429 not. Default 3. */
   readonly maxAttempts?: number | undefined;
-  /** Told of every repeat before it is sent. Must not throw. */
-  readonly onRepeat?: ((call: UpstreamCall, repetition: RetryKind) => void) | undefined;
+  /** Gets `retried` before each attempt beyond the first. Must not throw. Default: ignored. */
+  readonly emit?: Emit | undefined;
 }
 
-/** Further turns after 429 that a call may have. */
+/** The most attempts that may follow a 429 of one call. */
 const maxRequeues = 2;
 
-/** Less time than this after the wait is too little for an exchange, in milliseconds. */
+/** The least time for an exchange after a wait, in milliseconds. With less, no retry is made. */
 const exchangeMs = 50;
 
 /**
- * Creates the layer that repeats what failed, by the repeat class of the RPC: at most three attempts (if not set otherwise)
- * and two more turns after 429, within the call's deadline and the origin's budget. Lies outside all that an attempt has to pay for.
+ * Creates the layer that retries by the retry class of the RPC: three attempts at most (unless set
+ * otherwise), and two more after 429s, within the call's deadline and the host's budget.
  *
- * Settles with the newest answer or error of the upstream; a repeat that the gateway refuses to send leaves the outcome
- * before it standing. The `sent` of an error tells whether any attempt may have been executed. The bodies of answers that
- * are not handed on are zeroed.
+ * Settles with the newest response or error of the upstream. If the gateway rejects a retry, the
+ * outcome before it is returned. The `sent` of an error tells whether any attempt may have been
+ * executed. The bodies of responses that are not returned are zeroed.
  */
 export function createRetry(options: RetryOptions): Layer {
-  const { clock, random, budget, hasQueue = false, onRepeat } = options;
-  const maxRepeats = (options.maxAttempts ?? 3) - 1;
+  const { clock, random, budget, hasQueue = false, emit = ignoreEvents } = options;
+  const maxRetries = (options.maxAttempts ?? 3) - 1;
 
-  /** Waits; `false`, at once, if too little of the call's time would be left. */
+  /** Waits, or returns `false` at once if too little of the call's time would be left. */
   const waitFor = async (ms: number, { deadline, signal }: UpstreamCall): Promise<boolean> => {
     if (deadline - clock.now() <= ms + exchangeMs) return false;
     if (ms > 0) await sleep(ms, signal, clock);
     return true;
   };
 
-  /** At least as long as the upstream asks for, where it declined the request. */
-  const delayMs = ({ outcome, repeats }: Attempts): number => {
-    const ms = backoffMs(repeats, random);
+  /** The backoff, or the `Retry-After` of a 429 or 503 if that is longer. */
+  const delayMs = ({ outcome, retries }: Attempts): number => {
+    const ms = backoffMs(retries, random);
     const { response } = outcome;
     if (response?.status !== 429 && response?.status !== 503) return ms;
     return Math.max(
@@ -63,25 +65,21 @@ export function createRetry(options: RetryOptions): Layer {
     );
   };
 
-  /** Waits until the quota allows another try; `false` if the call gets none. */
-  const requeue = async (attempts: Attempts): Promise<boolean> => {
-    if (attempts.requeues >= maxRequeues) return false;
-    attempts.requeues += 1;
-    return hasQueue || waitFor(delayMs(attempts), attempts.request.call);
-  };
-
-  /** Waits until it is time for the repeat; `false` if there will be none. */
-  const wait = async (attempts: Attempts, repetition: RetryKind): Promise<boolean> => {
-    if (repetition === "none") return false;
-    if (repetition === "requeue") return requeue(attempts);
-    if (attempts.repeats >= maxRepeats) return false;
-    const ms = repetition === "immediate" ? 0 : delayMs(attempts);
+  /** Waits until it is time for the retry; `false` if none is to be made. */
+  const wait = async (attempts: Attempts, kind: Exclude<RetryKind, "none">): Promise<boolean> => {
     const { call } = attempts.request;
-    // Asked twice, lest a repeat be paid for that there is no time for.
+    if (kind === "requeue") {
+      if (attempts.requeues >= maxRequeues) return false;
+      attempts.requeues += 1;
+      return hasQueue || waitFor(delayMs(attempts), call);
+    }
+    if (attempts.retries >= maxRetries) return false;
+    const ms = kind === "immediate" ? 0 : delayMs(attempts);
+    // Checked before the withdrawal too: a retry that has no time must not use the budget.
     if (call.deadline - clock.now() <= ms + exchangeMs) return false;
-    // A connection that had gone stale says nothing about the load, and there is one such repeat per call.
-    if (repetition !== "immediate" && !budget.withdraw()) return false;
-    attempts.repeats += 1;
+    // A stale connection says nothing about the load, and a call makes one immediate retry at most.
+    if (kind !== "immediate" && !budget.withdraw()) return false;
+    attempts.retries += 1;
     return waitFor(ms, call);
   };
 
@@ -89,23 +87,24 @@ export function createRetry(options: RetryOptions): Layer {
   const toRetry = (
     request: UpstreamRequest,
     outcome: AttemptOutcome,
-    repetition: RetryKind,
+    kind: RetryKind,
   ): UpstreamRequest => {
-    if (hasQueue && repetition === "requeue") return { ...request, isRequeued: true };
+    if (hasQueue && kind === "requeue") return { ...request, isRequeued: true };
     return hasBroken(outcome) ? { ...request, onNewConnection: true } : request;
   };
 
-  const repeat = async (next: Send, attempts: Attempts): Promise<UpstreamResponse> => {
+  const retry = async (next: Send, attempts: Attempts): Promise<UpstreamResponse> => {
     const { request } = attempts;
     const { call } = request;
     while (!call.signal.aborted) {
-      const repetition = retryKindAfter(attempts.outcome, call.rpc.repeat, attempts.repeats);
-      const isTime = await wait(attempts, repetition);
-      if (repetition !== "none" && call.signal.aborted) throw callEnded(attempts);
+      const kind = retryKindAfter(attempts.outcome, call.rpc.repeat, attempts.retries);
+      if (kind === "none") break;
+      const isTime = await wait(attempts, kind);
+      if (call.signal.aborted) throw callEnded(attempts);
       if (!isTime) break;
-      onRepeat?.(call, repetition);
-      const newer = await attempt(next, toRetry(request, attempts.outcome, repetition));
-      if (isRefusal(newer)) break;
+      emit({ kind: "retried", operation: call.rpc.method, retry: kind });
+      const newer = await attempt(next, toRetry(request, attempts.outcome, kind));
+      if (isRejection(newer)) break;
       replaceOutcome(attempts, newer);
     }
     const response = settle(attempts);
@@ -125,6 +124,6 @@ export function createRetry(options: RetryOptions): Layer {
     } catch (error) {
       outcome = { error };
     }
-    return repeat(next, { request, outcome, repeats: 0, requeues: 0, mayHaveExecuted: false });
+    return retry(next, { request, outcome, retries: 0, requeues: 0, mayHaveExecuted: false });
   };
 }

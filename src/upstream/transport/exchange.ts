@@ -1,3 +1,4 @@
+/** One HTTP exchange with the upstream, from dispatch to the last byte. */
 import type { Dispatcher } from "undici";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { toUpstreamError } from "./transport-error.ts";
@@ -11,13 +12,16 @@ type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResp
 const noBody: Buffer = Buffer.alloc(0);
 const noHeaders: Readonly<Record<string, string>> = {};
 
-/** Whether no header came more than once, which undici would give as a list. */
+/** Whether no header was repeated; undici gives a repeated one as a list. */
 function isFlat(headers: ResponseHeaders): headers is Record<string, string> {
   for (const name in headers) if (typeof headers[name] !== "string") return false;
   return true;
 }
 
-/** Headers with those joined that came more than once. Nearly always they are taken as they are: copying costs a microsecond. */
+/**
+ * Joins the values of repeated headers. Most responses have none and are used as they are, since a
+ * copy costs a microsecond.
+ */
 function joinRepeated(headers: ResponseHeaders): Readonly<Record<string, string>> {
   if (isFlat(headers)) return headers;
   const joined: Record<string, string> = {};
@@ -27,26 +31,28 @@ function joinRepeated(headers: ResponseHeaders): Readonly<Record<string, string>
   return joined;
 }
 
-/** What `new Promise` hands out. */
+/** The two functions of a promise. */
 export interface Settle {
   readonly resolve: (response: UpstreamResponse) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** How long things may take, in milliseconds. */
+/** Time-outs of an exchange, in milliseconds. */
 export interface ExchangeTimes {
-  /** From the beginning to the last byte of the answer. */
+  /** From dispatch to the last byte of the response. */
   readonly attemptMs: number;
-  /** From the caller's cancellation until the connection is given up. */
+  /** From the caller's cancellation until the connection is closed. */
   readonly lingerMs: number;
 }
 
 /**
- * One HTTP exchange: undici's handler, the timer and the listener on the call's end in one object.
+ * One HTTP exchange: undici's handler, the attempt's timer and the listener on the call's end in one
+ * object.
  *
- * It settles first and aborts then. undici acts on an abort only once a request has a connection, so a caller that waited
- * for undici would wait for a hanging TLS handshake or for the request ahead to end. A request that was given up while it
- * waited is refused when its turn comes and never written.
+ * It settles its promise first and aborts undici then. undici acts on an abort only once a request
+ * has a connection, so waiting for undici could mean waiting for a hanging TLS handshake or for the
+ * previous request to end. A request that was given up while it waited is rejected when undici turns
+ * to it, and is never written.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: UpstreamRequest;
@@ -54,8 +60,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #times: ExchangeTimes;
   readonly #settle: Settle;
   #timer: Timer;
+  /** Present once undici has begun to write the request. */
   #controller: Controller | undefined;
   #isSettled = false;
+  /** Resolves `connectionFreed` of the error, if there is one. */
   #onFreed: (() => void) | undefined;
   #sentAt = 0;
   #status = 0;
@@ -71,7 +79,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#timer = clock.after(times.attemptMs, () => this.#timedOut());
   }
 
-  /** Puts the request on a connection. To be called once, at once: the time of the attempt is running. */
+  /** Dispatches the request. To be called once, right after creation: the attempt's timer is running. */
   begin(dispatcher: Dispatch): void {
     const request = this.#request;
     request.call.signal.addEventListener("abort", this);
@@ -87,7 +95,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     );
   }
 
-  /** The call ended: the caller cancelled, its time is over, or the gateway shuts down. */
+  /** The call ended: the caller cancelled, its deadline passed, or the gateway shuts down. */
   handleEvent(): void {
     const { signal } = this.#request.call;
     const error = callEndedError(signal, {
@@ -96,7 +104,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
     this.#fail(error);
     if (this.#controller === undefined) return;
-    // Aborting costs the connection. A caller that merely lost interest does not need that if the answer is near.
+    // An abort closes the connection. After a cancellation it waits, as the response may be near.
     if (error.code === "CANCELLED") {
       this.#timer = this.#clock.after(this.#times.lingerMs, () => this.#abort(error));
     } else {
@@ -105,8 +113,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Controller): void {
-    // Throwing drops the request and keeps the connection; `controller.abort` would destroy it. The second half makes
-    // sure that a request is never written twice without the retry layer's knowledge.
+    // A throw drops the request and keeps the connection, which `controller.abort` would destroy.
+    // With a controller, undici is about to write the request again; only the retry layer may do so.
     if (this.#isSettled || this.#controller !== undefined) {
       this.#onFreed?.();
       throw new Error("the exchange was given up before its request was written");
@@ -123,9 +131,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#headers = joinRepeated(headers);
     const encoding = this.#headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-      this.#unread("the answer is compressed, which nobody asked for");
+      this.#rejectBody("the answer is compressed although compression was not requested");
     } else if (method !== "HEAD" && Number(this.#headers["content-length"]) > maxResponseBytes) {
-      this.#unread("the answer announces a body larger than allowed");
+      this.#rejectBody("the answer announces a body larger than allowed");
     }
   }
 
@@ -137,7 +145,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#chunks.push(chunk);
     if (this.#receivedBytes > this.#request.maxResponseBytes) {
-      this.#unread("the body of the answer is larger than allowed");
+      this.#rejectBody("the body of the answer is larger than allowed");
     }
   }
 
@@ -146,13 +154,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#onFreed?.();
     if (this.#isSettled) return;
     this.#release();
-    this.#resolve(this.#joined());
+    this.#resolve(this.#joinChunks());
   }
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
     this.#timer.cancel();
     this.#onFreed?.();
-    if (!this.#isSettled) this.#cutOff(toUpstreamError(error, this.#controller !== undefined));
+    if (!this.#isSettled)
+      this.#endWithoutBody(toUpstreamError(error, this.#controller !== undefined));
   }
 
   #timedOut(): void {
@@ -161,33 +170,36 @@ export class Exchange implements Dispatcher.DispatchHandler {
       `no complete answer within ${this.#times.attemptMs} ms`,
       { sent: this.#controller !== undefined, connectionFreed: this.#connectionFreed() },
     );
-    this.#cutOff(error);
+    this.#endWithoutBody(error);
     this.#abort(error);
   }
 
-  /** To be asked for while the request is on a connection, or waits for one: resolves when it no longer does. */
+  /** Resolves when the request neither occupies a connection nor waits for one. Call it while it does. */
   #connectionFreed(): Promise<void> {
     return new Promise((resolve) => {
       this.#onFreed = resolve;
     });
   }
 
-  #unread(text: string): void {
+  #rejectBody(text: string): void {
     const error = new UpstreamError("BAD_RESPONSE", text, {
       sent: true,
       connectionFreed: this.#connectionFreed(),
     });
-    this.#cutOff(error);
+    this.#endWithoutBody(error);
     this.#abort(error);
   }
 
-  /** The body will not be had. That spoils a success; of a refusal, status and headers say what matters. */
-  #cutOff(error: Error): void {
+  /**
+   * The body will not be complete. A success is lost then. For an error response, status and headers
+   * are enough, so it is returned with an empty body.
+   */
+  #endWithoutBody(error: Error): void {
     if (this.#status < 400) {
       this.#fail(error);
     } else {
       this.#release();
-      this.#wipeChunks();
+      this.#zeroizeChunks();
       this.#resolve(noBody);
     }
   }
@@ -203,11 +215,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     this.#release();
-    this.#wipeChunks();
+    this.#zeroizeChunks();
     this.#settle.reject(error);
   }
 
-  #wipeChunks(): void {
+  #zeroizeChunks(): void {
     for (const chunk of this.#chunks) chunk.fill(0);
     this.#chunks = [];
   }
@@ -218,8 +230,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#request.call.signal.removeEventListener("abort", this);
   }
 
-  /** The body in one piece. What it was copied from is zeroed: one copy of key material is enough to look after. */
-  #joined(): Buffer {
+  /** The body in one piece. The chunks are zeroed, so that there is one copy of key material. */
+  #joinChunks(): Buffer {
     const [first = noBody] = this.#chunks;
     if (this.#chunks.length <= 1) return first;
     const body = Buffer.concat(this.#chunks, this.#receivedBytes);

@@ -1,61 +1,63 @@
-/** Connections to one origin. Hosts share nothing: a slow region must not take the connections of another. */
+/** The connections to one host. Hosts share none, so a slow region takes no other's connections. */
 import { Socket } from "node:net";
 import { buildConnector, errors, Pool as UndiciPool } from "undici";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../platform/clock.ts";
+import { ignoreEvents, type Emit, type UpstreamEvent } from "../meter.ts";
 
-/** What an exchange needs of a pool: to be put on a connection. */
+/** The part of a pool that an exchange uses. */
 export type Dispatch = Pick<Dispatcher, "dispatch">;
 
-/** Connections to one origin, renewed from time to time. */
-export interface Pool extends Dispatch {
-  /** Makes a connection for each request, beside the others, and closes it after the answer. */
+/** Connections to one host, replaced from time to time. */
+export interface Pool extends Dispatch, AsyncDisposable {
+  /** Opens a connection for each request, beside the others, and closes it after the response. */
   readonly fresh: Dispatch;
-  /** Connections that are open at this moment, those of replaced pools and of `fresh` excluded. */
+  /** Connections that are open now, without those of replaced pools and of `fresh`. */
   readonly connected: number;
-  /** Requests that wait inside the pool for a connection, those of `fresh` excluded. */
+  /** Requests that wait inside the pool for a connection, without those of `fresh`. */
   readonly queued: number;
-  /** Refuses new requests, waits for those under way, then closes every connection. */
-  close(): Promise<void>;
+  /** Rejects new requests, waits for those in progress, then closes every connection. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Counts connections. Must not throw. */
-export interface ConnectionMeter {
-  /** A connection was set up, TLS included. */
-  readonly connectionOpened: () => void;
-  /** A connection could not be set up. */
-  readonly connectionFailed: () => void;
-}
-
-/** How to connect. */
+/** Settings and dependencies of a pool. */
 export interface PoolOptions {
   /** Scheme, host and port, such as `https://us-south.kms.cloud.ibm.com`. */
   readonly origin: string;
-  /** Most connections at a time; `fresh` has as many of its own. Default 32. */
+  /** The most connections at a time; `fresh` has as many of its own. Default 32. */
   readonly connections?: number | undefined;
-  /** Longest time to set up a connection, TLS included, in milliseconds. Default 900. */
+  /** Connect time-out, TLS included, in milliseconds. Default 900. */
   readonly connectTimeoutMs?: number | undefined;
-  /** PEM certificates that are trusted *instead of* the system's. */
+  /** PEM certificates to trust *instead of* the system's. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Largest response body in bytes whatever a request says of it; the back-stop of each request's own limit. Default 8 MiB. */
+  /**
+   * Largest response body in bytes, a second check behind the limit of each request. Default 8 MiB.
+   */
   readonly maxResponseSize?: number | undefined;
-  /** Age at which connections are replaced, so that a changed DNS entry is noticed, in milliseconds. Default 300,000. */
+  /**
+   * Age at which connections are replaced, so that a changed DNS entry is noticed, in milliseconds.
+   * Default 300,000.
+   */
   readonly renewAfterMs?: number | undefined;
-  readonly meter?: Partial<ConnectionMeter> | undefined;
+  /** Gets `connectionOpened` and `connectionFailed`. Must not throw. Default: ignored. */
+  readonly emit?: Emit | undefined;
   readonly clock: Clock;
 }
 
+const opened: UpstreamEvent = { kind: "connectionOpened" };
+const failed: UpstreamEvent = { kind: "connectionFailed" };
+
 /**
- * undici's connector with an exact time-out. Its own is rounded up to the next tick of a half-second clock or the one
- * after: 50 ms become 1,000 and 1,000 become 1,500.
+ * Creates undici's connector with an exact time-out. undici rounds its own time-out up to a tick of a
+ * half-second clock, or to the one after: 50 ms become 1,000 and 1,000 become 1,500.
  */
 function createConnect(options: PoolOptions): buildConnector.connector {
-  const { ca, clock, meter, connectTimeoutMs = 900 } = options;
+  const { ca, clock, emit = ignoreEvents, connectTimeoutMs = 900 } = options;
   const connect = buildConnector({
     timeout: 0,
     allowH2: false,
     minVersion: "TLSv1.2",
-    // Said, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off otherwise.
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment could turn the default off.
     rejectUnauthorized: true,
     keepAlive: true,
     keepAliveInitialDelay: 15_000,
@@ -71,11 +73,10 @@ function createConnect(options: PoolOptions): buildConnector.connector {
         );
       }
     });
-    // Declared to return nothing, but it does return the socket.
+    // The declared type is void, but the socket is returned.
     const socket: unknown = connect(target, (...result) => {
       timer.cancel();
-      if (result[0] === null) meter?.connectionOpened?.();
-      else meter?.connectionFailed?.();
+      emit(result[0] === null ? opened : failed);
       callback(...result);
     });
   };
@@ -83,17 +84,20 @@ function createConnect(options: PoolOptions): buildConnector.connector {
 
 /** How long an idle connection is kept, at first and at most, in milliseconds. */
 const kept = { keepAliveTimeout: 20_000, keepAliveMaxTimeout: 60_000 };
-/** As good as not at all. `Connection: close` would tell the upstream too, but then undici takes an answer that is cut off for a wrong one. */
+/**
+ * Effectively no keep-alive, in milliseconds. `Connection: close` is not used, because undici then
+ * reports a truncated response as malformed.
+ */
 const notKept = { keepAliveTimeout: 1, keepAliveMaxTimeout: 1 };
 
 function open(options: PoolOptions, keepAlive: typeof kept): UndiciPool {
   return new UndiciPool(options.origin, {
     connections: options.connections ?? 32,
-    // A request behind another one on the same connection can neither be cancelled nor safely repeated.
+    // A request behind another on one connection can neither be cancelled nor safely retried.
     pipelining: 1,
     allowH2: false,
     connect: createConnect(options),
-    // Back-stops beyond the longest attempt that can be configured: the timer of each exchange is exact.
+    // Longer than the longest attempt that can be configured. The timer of each exchange is exact.
     headersTimeout: 65_000,
     bodyTimeout: 65_000,
     ...keepAlive,
@@ -104,18 +108,18 @@ function open(options: PoolOptions, keepAlive: typeof kept): UndiciPool {
 }
 
 /**
- * A pool of HTTP/1.1 connections to one origin. Nothing is connected until the first request.
+ * Creates a pool of HTTP/1.1 connections to one host. Nothing is connected before the first request.
  *
- * undici's own `clientTtl` is not used: once every connection of a full pool has reached its age, the next request waits
- * in the pool's queue for a connection that is never opened. Instead the whole pool is replaced, and the old one closes
- * when its last request has ended.
+ * undici's own `clientTtl` is not used: when every connection of a full pool has reached its age, the
+ * next request waits in the pool's queue for a connection that is never opened. Instead the whole
+ * pool is replaced, and the old one closes when its last request has ended.
  */
 export function createPool(options: PoolOptions): Pool {
   const { clock, renewAfterMs = 300_000 } = options;
   const closing = new Set<Promise<void>>();
   let current = open(options, kept);
   let openedAt = clock.now();
-  /** None of its connections outlives its answer, so that each request gets one that is as good as new. */
+  /** Its connections close after one response. Created when first used. */
   let single: UndiciPool | undefined;
   let isClosed = false;
 
@@ -137,7 +141,7 @@ export function createPool(options: PoolOptions): Pool {
     fresh: {
       dispatch(request, handler) {
         if (!isClosed) single ??= open(options, notKept);
-        // Closed pools refuse the request.
+        // A closed pool rejects the request.
         return (single ?? current).dispatch(request, handler);
       },
     },
@@ -147,7 +151,7 @@ export function createPool(options: PoolOptions): Pool {
     get queued() {
       return current.stats.queued;
     },
-    async close() {
+    async [Symbol.asyncDispose]() {
       if (!isClosed) {
         isClosed = true;
         retire(current);

@@ -1,3 +1,4 @@
+/** The translation of undici's errors into `UpstreamError`. */
 import { errors } from "undici";
 import { isTlsFailure } from "../../platform/tls-errors.ts";
 import { UpstreamError } from "../error.ts";
@@ -8,7 +9,7 @@ const texts = {
   RESET: "the connection broke before the answer was complete",
   TLS: "no trusted TLS connection could be made",
   ATTEMPT_TIMEOUT: "the upstream was silent for too long",
-  BAD_RESPONSE: "the answer is not HTTP that makes sense, or too large",
+  BAD_RESPONSE: "the answer is not valid HTTP, or too large",
   SHUTDOWN: "the connections to the upstream are closed",
 } as const satisfies Partial<Record<UpstreamErrorCode, string>>;
 
@@ -23,7 +24,7 @@ const codes: Readonly<Record<string, keyof typeof texts>> = {
   UND_ERR_DESTROYED: "SHUTDOWN",
 };
 
-/** Requests that undici will not write: a defect of whoever built the request, not of the upstream. */
+/** Requests that undici does not write: bugs of the gateway, not failures of the upstream. */
 const defects: ReadonlySet<string> = new Set([
   "UND_ERR_INVALID_ARG",
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
@@ -37,23 +38,25 @@ function upstreamCode(error: Error, isStarted: boolean): keyof typeof texts {
   const code = codeOf(error);
   const known = codes[code];
   if (known !== undefined) return known;
-  // Its `code` is documented as `HPE_…` but undefined in undici 7.
+  // Its `code` is documented as `HPE_…` but is undefined in undici 7.
   if (error instanceof errors.HTTPParserError) return "BAD_RESPONSE";
   if (isTlsFailure(code)) return "TLS";
-  // An unexpected 1xx answer ends in a `SocketError` like a broken connection does; only the text tells them apart.
+  // An unexpected 1xx response ends in a `SocketError`, as a broken connection does. Only the text
+  // tells them apart.
   if (code === "UND_ERR_SOCKET" && error.message.startsWith("bad ")) return "BAD_RESPONSE";
   return isStarted ? "RESET" : "UNREACHABLE";
 }
 
 /**
- * What a failure that undici reports means. `isStarted` says whether undici had begun to write the request. A request
- * that HTTP cannot express gives a plain `Error`: that is a defect of the gateway, which no repetition cures.
+ * Translates an error that undici reports. `isStarted` says whether undici had begun to write the
+ * request. A request that HTTP cannot express gives a plain `Error`: a bug of the gateway, which no
+ * retry cures.
  */
 export function toUpstreamError(error: Error, isStarted: boolean): Error {
   if (defects.has(codeOf(error))) {
     return new Error("the gateway built a request that cannot be sent", { cause: error });
   }
-  // A parser error carries the bytes that it choked on: part of an answer, possibly key material.
+  // A parser error carries the bytes that it failed on: part of a response, possibly key material.
   if ("data" in error) error.data = undefined;
   const code = upstreamCode(error, isStarted);
   return new UpstreamError(code, texts[code], { sent: isStarted, cause: error });

@@ -24,15 +24,15 @@ const requestOf = (operations: OperationClass) =>
   });
 
 /** Fails as often as it takes to open a circuit. */
-async function trip(origin: UpstreamHost, operations: OperationClass): Promise<void> {
-  const send = origin.breaks?.layer(dead);
+async function trip(host: UpstreamHost, operations: OperationClass): Promise<void> {
+  const send = host.circuitBreakers?.layer(dead);
   for (let asked = 0; asked < 20; asked++) {
     await send?.(requestOf(operations)).catch(() => undefined);
   }
 }
 
 interface Fixture {
-  readonly origins: UpstreamHosts;
+  readonly hosts: UpstreamHosts;
   /** The lines of the log. */
   readonly log: unknown[];
 }
@@ -43,13 +43,13 @@ function fixture(): Fixture {
     { base: null, timestamp: false, formatters: { level: (level) => ({ level }) } },
     { write: (line) => void log.push(JSON.parse(line)) },
   );
-  return { origins: createUpstreamHosts({ clock: systemClock, random: () => 0.5, logger }), log };
+  return { hosts: createUpstreamHosts({ clock: systemClock, random: () => 0.5, logger }), log };
 }
 
 /** A listener that writes down what it is told. */
-function listenTo(origin: UpstreamHost, name: string, told: string[]): void {
-  origin.listen({
-    onOpen: (operations, refusal) => void told.push(`${name}: ${operations} ${refusal().code}`),
+function listenTo(host: UpstreamHost, name: string, told: string[]): void {
+  host.listen({
+    onOpen: (operations, rejection) => void told.push(`${name}: ${operations} ${rejection().code}`),
     onClose: (operations) => void told.push(`${name}: ${operations} closed`),
   });
 }
@@ -63,82 +63,84 @@ describe("a host", () => {
   });
 
   test("is one for all that ask for the same URL, and shares nothing with another", async () => {
-    const { origins } = fixture();
-    const here = origins.of("https://here.test");
-    const there = origins.of("https://there.test");
-    expect(origins.of("https://here.test")).toBe(here);
+    const { hosts } = fixture();
+    const here = hosts.of("https://here.test");
+    const there = hosts.of("https://there.test");
+    expect(hosts.of("https://here.test")).toBe(here);
 
     await trip(here, "data");
-    expect(here.breaks?.peek(requestOf("data").call)).toMatchObject({ code: "CIRCUIT_OPEN" });
-    expect(there.breaks?.peek(requestOf("data").call)).toBeUndefined();
-    while (here.budget.withdraw());
-    expect(there.budget.withdraw()).toBe(true);
-    origins.close();
+    expect(here.circuitBreakers?.byClass.data.rejectionOf(requestOf("data").call)).toMatchObject({
+      code: "CIRCUIT_OPEN",
+    });
+    expect(there.circuitBreakers?.byClass.data.rejectionOf(requestOf("data").call)).toBeUndefined();
+    while (here.retryBudget.withdraw());
+    expect(there.retryBudget.withdraw()).toBe(true);
+    hosts[Symbol.dispose]();
   });
 
   test("tells every instance when a circuit opens and when it closes, and of which operations", async () => {
-    const { origins } = fixture();
-    const origin = origins.of("https://here.test");
+    const { hosts } = fixture();
+    const host = hosts.of("https://here.test");
     const told: string[] = [];
-    listenTo(origin, "a", told);
-    listenTo(origin, "b", told);
+    listenTo(host, "a", told);
+    listenTo(host, "b", told);
 
-    await trip(origin, "management");
+    await trip(host, "management");
     expect(told).toEqual(["a: management CIRCUIT_OPEN", "b: management CIRCUIT_OPEN"]);
-    expect(origin.breaks?.peek(requestOf("data").call)).toBeUndefined();
+    expect(host.circuitBreakers?.byClass.data.rejectionOf(requestOf("data").call)).toBeUndefined();
 
     told.length = 0;
     await vi.advanceTimersByTimeAsync(10_001);
-    await origin.breaks?.layer(alive)(requestOf("management"));
+    await host.circuitBreakers?.layer(alive)(requestOf("management"));
     expect(told).toEqual(["a: management closed", "b: management closed"]);
-    origins.close();
+    hosts[Symbol.dispose]();
   });
 
   test("says in the log which host is not asked, and that it is asked again", async () => {
-    const { origins, log } = fixture();
-    const origin = origins.of("https://here.test");
-    await trip(origin, "data");
+    const { hosts, log } = fixture();
+    const host = hosts.of("https://here.test");
+    await trip(host, "data");
     await vi.advanceTimersByTimeAsync(5_001);
-    await origin.breaks?.layer(alive)(requestOf("data"));
+    await host.circuitBreakers?.layer(alive)(requestOf("data"));
     const fields = { origin: "https://here.test", operations: "data" };
     expect(log).toEqual([
       {
         level: "warn",
         ...fields,
-        msg: "the circuit is open: Key Protect is not asked for a while",
+        msg: "the circuit is open: requests to Key Protect are rejected for a while",
       },
       { level: "info", ...fields, msg: "the circuit is closed: Key Protect answers again" },
     ]);
-    origins.close();
+    hosts[Symbol.dispose]();
   });
 
   test("keeps its circuit when a listener fails, and says so", async () => {
-    const { origins, log } = fixture();
-    const origin = origins.of("https://here.test");
+    const { hosts, log } = fixture();
+    const host = hosts.of("https://here.test");
     const fault = new Error("of the listener");
-    origin.listen({
+    host.listen({
       onOpen: () => {
         throw fault;
       },
       onClose: () => undefined,
     });
-    await trip(origin, "data");
-    expect(origin.breaks?.breakers.data.state).toBe("open");
+    await trip(host, "data");
+    expect(host.circuitBreakers?.byClass.data.state).toBe("open");
     expect(log.at(-1)).toMatchObject({
       level: "error",
       err: { message: "of the listener" },
       origin: "https://here.test",
       msg: "a listener of the circuit failed",
     });
-    origins.close();
+    hosts[Symbol.dispose]();
   });
 
   test("leaves no timer behind once closed", async () => {
-    const { origins } = fixture();
-    await trip(origins.of("https://here.test"), "data");
-    await trip(origins.of("https://there.test"), "management");
+    const { hosts } = fixture();
+    await trip(hosts.of("https://here.test"), "data");
+    await trip(hosts.of("https://there.test"), "management");
     expect(vi.getTimerCount()).toBeGreaterThan(0);
-    origins.close();
+    hosts[Symbol.dispose]();
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { createObserve } from "../../../src/upstream/observe.ts";
-import type { UpstreamOutcome } from "../../../src/upstream/observe.ts";
+import type { UpstreamOutcome } from "../../../src/upstream/meter.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { Send } from "../../../src/upstream/layer.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
@@ -19,14 +19,12 @@ function observed(next: Send, level = "debug") {
   const lines: string[] = [];
   let inflight = 0;
   const send = createObserve({
-    meter: {
-      upstreamStarted: () => {
-        inflight += 1;
-      },
-      upstreamEnded: (operation, outcome, seconds) => {
-        inflight -= 1;
-        ended.push({ operation, outcome, seconds });
-      },
+    emit: (event) => {
+      if (event.kind === "requestStarted") inflight += 1;
+      if (event.kind !== "requestEnded") return;
+      inflight -= 1;
+      const { operation, outcome, seconds } = event;
+      ended.push({ operation, outcome, seconds });
     },
     logger: pino({ level }, { write: (line: string) => void lines.push(line) }),
     clock,

@@ -19,10 +19,10 @@ const random = (): number => 0.5;
 const shared = (origin: string) => {
   const logger = pino({ level: "silent" });
   const clock = systemClock;
-  const origins = createUpstreamHosts({ clock, random, logger });
+  const hosts = createUpstreamHosts({ clock, random, logger });
   return {
     pool: { origin, connections: 2 },
-    origin: origins.of(origin),
+    host: hosts.of(origin),
     bearer: noBearer,
     logger,
     clock,
@@ -57,10 +57,9 @@ test("observes around the credential, and the credential is put on each exchange
       trace.push("bearer");
       return next({ ...request, headers: { ...request.headers, authorization: "Bearer t" } });
     },
-    meter: {
-      upstreamStarted: () => void trace.push("started"),
-      upstreamRepeated: () => undefined,
-      upstreamEnded: (operation, outcome) => void trace.push(`${operation} ${outcome}`),
+    emit(event) {
+      if (event.kind === "requestStarted") trace.push("started");
+      if (event.kind === "requestEnded") trace.push(`${event.operation} ${event.outcome}`);
     },
   });
 
@@ -74,15 +73,10 @@ test("does not work any more once closed", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const upstream = createUpstream({
     ...shared(server.origin),
-    meter: {
-      upstreamStarted: () => undefined,
-      upstreamRepeated: () => undefined,
-      upstreamEnded: () => undefined,
-    },
   });
   await upstream.send(openRequest());
 
-  await upstream.close();
+  await upstream[Symbol.asyncDispose]();
 
   expect(await upstreamErrorOf(upstream.send(openRequest()))).toMatchObject({ code: "SHUTDOWN" });
 });
@@ -97,13 +91,8 @@ test.each<[OperationClass, number]>([
   await using upstream = createUpstream({
     ...common,
     pool: { origin: server.origin, connections: 5 },
-    origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
+    host: { ...common.host, listen: (listener) => void listeners.push(listener) },
     quota: { mode: "fixed", ceilingPerSecond: 100 },
-    meter: {
-      upstreamStarted: () => undefined,
-      upstreamRepeated: () => undefined,
-      upstreamEnded: () => undefined,
-    },
   });
   expect(listeners).toHaveLength(1);
 
@@ -121,13 +110,8 @@ test("what waits for a permit is told that the circuit opened, each class by its
   const common = shared(server.origin);
   await using upstream = createUpstream({
     ...common,
-    origin: { ...common.origin, listen: (listener) => void listeners.push(listener) },
+    host: { ...common.host, listen: (listener) => void listeners.push(listener) },
     quota: { mode: "fixed", ceilingPerSecond: 2 },
-    meter: {
-      upstreamStarted: () => undefined,
-      upstreamRepeated: () => undefined,
-      upstreamEnded: () => undefined,
-    },
   });
   const rpc = { method: "Any", repeat: "safe", attemptTimeoutMs: 3_000 } as const;
   // The window is full then, however quick the mint is.

@@ -8,7 +8,6 @@ import { openRequest, until } from "./requests.ts";
 
 const random = (): number => 0;
 const logger = pino({ level: "silent" });
-const ignore = (): void => {};
 
 const upstreamTo = (
   url: string,
@@ -17,9 +16,8 @@ const upstreamTo = (
 ) =>
   createUpstream({
     pool: { origin: url, connections: 2 },
-    origin: createUpstreamHosts({ clock: systemClock, random, logger, circuits }).of(url),
+    host: createUpstreamHosts({ clock: systemClock, random, logger, circuits }).of(url),
     bearer: (next) => next,
-    meter: { upstreamStarted: ignore, upstreamEnded: ignore, upstreamRepeated: ignore },
     logger,
     clock: systemClock,
     random,

@@ -3,13 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { CallMeter } from "../../../../src/grpc/observers/call-metrics.ts";
 import type { EndedByLibrary } from "../../../../src/grpc/server/raw-call-interceptor.ts";
 import type { OnAnomaly } from "../../../../src/keyprotect/anomaly.ts";
-import { grpcCodeOf, grpcCodes } from "../../../../src/observability/metrics/_grpc-code.ts";
+import { grpcCodeOf, grpcCodes } from "../../../../src/observability/metrics/call-metrics.ts";
 import { metricDefinitions } from "../../../../src/observability/metrics/definitions.ts";
 import { createMetrics } from "../../../../src/observability/metrics/metrics.ts";
 import { rpcOf, rpcTable } from "../../../../src/rpc-table.ts";
-import type { UpstreamMeter } from "../../../../src/upstream/observe.ts";
-import type { RateLimitMeter } from "../../../../src/upstream/rate-limit/rate-limit.ts";
-import type { ConnectionMeter } from "../../../../src/upstream/transport/pool.ts";
+import type { Emit } from "../../../../src/upstream/meter.ts";
 
 const getKey = rpcOf("/keyprotect.v1.KeysService/GetKey");
 const labels = 'grpc_type="unary",grpc_service="keyprotect.v1.KeysService",grpc_method="GetKey"';
@@ -103,10 +101,20 @@ describe("metrics of calls", () => {
 describe("metrics of the upstream", () => {
   test("count requests by operation and outcome", async () => {
     const metrics = createMetrics({ ...quiet, operations: ["IamToken"] });
-    metrics.upstreamStarted();
-    metrics.upstreamStarted();
-    metrics.upstreamEnded("GetKey", "2xx", 0.2);
-    metrics.upstreamEnded("IamToken", "IAM_UNAVAILABLE", 1);
+    metrics.countUpstream({ kind: "requestStarted" });
+    metrics.countUpstream({ kind: "requestStarted" });
+    metrics.countUpstream({
+      kind: "requestEnded",
+      operation: "GetKey",
+      outcome: "2xx",
+      seconds: 0.2,
+    });
+    metrics.countUpstream({
+      kind: "requestEnded",
+      operation: "IamToken",
+      outcome: "IAM_UNAVAILABLE",
+      seconds: 1,
+    });
 
     const lines = await linesOf(metrics);
 
@@ -122,10 +130,10 @@ describe("metrics of the upstream", () => {
 
   test("count every attempt by itself, and those that were throttled once more", async () => {
     const metrics = createMetrics(quiet);
-    metrics.upstreamAttempted("GetKey", "429");
-    metrics.upstreamAttempted("GetKey", "2xx");
-    metrics.upstreamAttempted("GetKey", "RESET");
-    metrics.upstreamAttempted("free text", "2xx");
+    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "429" });
+    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "2xx" });
+    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "RESET" });
+    metrics.countUpstream({ kind: "attemptEnded", operation: "free text", outcome: "2xx" });
 
     const lines = await linesOf(metrics);
 
@@ -140,8 +148,8 @@ describe("metrics of the upstream", () => {
 
   test("count the requests that shared an exchange", async () => {
     const metrics = createMetrics(quiet);
-    metrics.upstreamShared("UnwrapKey");
-    metrics.upstreamShared("free text");
+    metrics.countUpstream({ kind: "requestShared", operation: "UnwrapKey" });
+    metrics.countUpstream({ kind: "requestShared", operation: "free text" });
 
     const lines = await linesOf(metrics);
 
@@ -150,12 +158,25 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain(`${shared}{operation="other"} 1`);
   });
 
+  test("count retries by kind under the labels that dashboards know", async () => {
+    const metrics = createMetrics(quiet);
+    metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "immediate" });
+    metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "requeue" });
+
+    const lines = await linesOf(metrics);
+
+    const retries = "keyprotect_gateway_repeats_total";
+    expect(lines).toContain(`${retries}{kind="atOnce"} 1`);
+    expect(lines).toContain(`${retries}{kind="backoff"} 0`);
+    expect(lines).toContain(`${retries}{kind="requeue"} 1`);
+  });
+
   test("count circuits that open and connections", async () => {
     const metrics = createMetrics(quiet);
-    metrics.circuitOpened("management");
-    metrics.connectionOpened();
-    metrics.connectionOpened();
-    metrics.connectionFailed();
+    metrics.countUpstream({ kind: "circuitOpened", circuit: "management" });
+    metrics.countUpstream({ kind: "connectionOpened" });
+    metrics.countUpstream({ kind: "connectionOpened" });
+    metrics.countUpstream({ kind: "connectionFailed" });
 
     const lines = await linesOf(metrics);
 
@@ -168,8 +189,18 @@ describe("metrics of the upstream", () => {
   test("gather unknown operations under one name", async () => {
     const metrics = createMetrics(quiet);
 
-    metrics.upstreamEnded("free text 1", "2xx", 0);
-    metrics.upstreamEnded("free text 2", "RESET", 0);
+    metrics.countUpstream({
+      kind: "requestEnded",
+      operation: "free text 1",
+      outcome: "2xx",
+      seconds: 0,
+    });
+    metrics.countUpstream({
+      kind: "requestEnded",
+      operation: "free text 2",
+      outcome: "RESET",
+      seconds: 0,
+    });
 
     const text = await metrics.text();
     expect(text).not.toContain("free text");
@@ -237,12 +268,14 @@ describe("the metrics of a gateway", () => {
   test("fit what measures calls, the library's endings, requests, attempts, connections and oddities", () => {
     const metrics = createMetrics(quiet);
     const calls: CallMeter = metrics;
-    const requests: UpstreamMeter & RateLimitMeter & ConnectionMeter = metrics;
+    const emit: Emit = metrics.countUpstream;
     const ended: EndedByLibrary = metrics.callEndedByLibrary;
     const anomaly: OnAnomaly = metrics.upstreamAnomaly;
 
-    expect([calls, requests]).toEqual([metrics, metrics]);
-    expect([typeof ended, typeof anomaly]).toEqual(["function", "function"]);
+    expect(calls).toBe(metrics);
+    expect([emit, ended, anomaly].map((each) => typeof each)).toEqual(
+      Array.from({ length: 3 }, () => "function"),
+    );
   });
 });
 

@@ -6,7 +6,7 @@ import type {
   CircuitSettings,
 } from "../../../../src/upstream/circuit-breaker/opossum-circuit.ts";
 import { createCircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
-import type { Breaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
+import type { CircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { Send, UpstreamResponse } from "../../../../src/upstream/layer.ts";
 import { openRequest } from "../requests.ts";
@@ -39,7 +39,7 @@ export interface PendingExchange {
 
 /** The breaker and the upstream behind it. */
 export interface Fixture {
-  readonly breaker: Breaker;
+  readonly breaker: CircuitBreaker;
   /** Sends through the breaker. */
   readonly send: Send;
   /** What the upstream does; 200 at first. */

@@ -18,7 +18,7 @@ import { openRequest } from "../requests.ts";
 
 const made = (options: Partial<CircuitBreakersOptions> = {}) =>
   createCircuitBreakers({
-    origin: "https://upstream.test",
+    url: "https://upstream.test",
     clock: systemClock,
     random: () => 0.5,
     ...options,
@@ -41,16 +41,16 @@ describe("the breakers of an origin", () => {
   test("those of other operations stay closed when one opens", async () => {
     const opened: string[] = [];
     const told = made({
-      onOpen: (operations, refusal) => opened.push(`${operations} ${refusal().code}`),
+      onOpen: (operations, rejection) => opened.push(`${operations} ${rejection().code}`),
     });
     const send = told.layer(() => Promise.reject(unreachable()));
     for (let count = 0; count < 20; count++) await resultOf(send(requestOf("UnwrapKey")));
-    expect(told.peek(requestOf("UnwrapKey").call)?.code).toBe("CIRCUIT_OPEN");
-    expect(told.peek(requestOf("WrapKey").call)?.code).toBe("CIRCUIT_OPEN");
-    expect(told.peek(requestOf("RotateKey").call)).toBeUndefined();
-    expect(told.peek(requestOf("ListKeys").call)).toBeUndefined();
+    expect(told.byClass.data.rejectionOf(requestOf("UnwrapKey").call)?.code).toBe("CIRCUIT_OPEN");
+    expect(told.byClass.data.rejectionOf(requestOf("WrapKey").call)?.code).toBe("CIRCUIT_OPEN");
+    expect(told.byClass.management.rejectionOf(requestOf("RotateKey").call)).toBeUndefined();
+    expect(told.byClass.management.rejectionOf(requestOf("ListKeys").call)).toBeUndefined();
     expect(opened).toEqual(["data CIRCUIT_OPEN"]);
-    told.close();
+    told[Symbol.dispose]();
   });
 
   test("bulk and management calls share one, which stays open for ten seconds", async () => {
@@ -64,66 +64,66 @@ describe("the breakers of an origin", () => {
     );
     for (let count = 0; count < 20; count++) await resultOf(send(requestOf("ListKeys")));
     expect(await resultOf(send(requestOf("RotateKey")))).toBe("CIRCUIT_OPEN");
-    expect(told.breakers.management.retryInMs).toBe(10_000);
+    expect(told.byClass.management.retryInMs).toBe(10_000);
     await pass(10_000);
     isDead = false;
     expect(await resultOf(send(requestOf("ListKeys")))).toBe(200);
     expect(closed).toEqual(["management"]);
-    expect(told.breakers.data.state).toBe("closed");
-    told.close();
+    expect(told.byClass.data.state).toBe("closed");
+    told[Symbol.dispose]();
   });
 });
 
 test("the reset outlasts the longest attempt of its class and covers the window", () => {
   for (const { priority, attemptTimeoutMs } of rpcTable) {
-    const { resetMs, windowMs } = defaultCircuits[operationClassOf(priority)];
+    const { resetMs, windowMs } = defaultCircuits[operationClassOf[priority]];
     expect(resetMs).toBeGreaterThan(attemptTimeoutMs);
     expect(windowMs).toBeLessThanOrEqual(resetMs);
   }
 });
 
-describe("evidence", () => {
+describe("outcome", () => {
   test("an answer is a failure from 500 on, but for 501", () => {
     const failed = Array.from({ length: 500 }, (_, index) => index + 100).filter(
-      (status) => outcomeOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failed",
+      (status) => outcomeOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failure",
     );
     expect(failed).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 500).filter((status) => status !== 501),
     );
   });
 
-  const expected: readonly (readonly [UpstreamErrorCode, "failed" | "none"])[] = [
-    ["UNREACHABLE", "failed"],
-    ["RESET", "failed"],
-    ["TLS", "failed"],
-    ["ATTEMPT_TIMEOUT", "failed"],
-    ["BAD_RESPONSE", "failed"],
-    ["CANCELLED", "none"],
-    ["DEADLINE", "none"],
-    ["SHUTDOWN", "none"],
-    ["DEADLINE_IN_QUEUE", "none"],
-    ["DEADLINE_TOO_SHORT", "none"],
-    ["CIRCUIT_OPEN", "none"],
-    ["OVERLOADED", "none"],
-    ["CALLER_LIMIT", "none"],
-    ["IAM_UNAVAILABLE", "none"],
-    ["IAM_REJECTED", "none"],
-    ["CALLER_TOKEN_MISSING", "none"],
+  const expected: readonly (readonly [UpstreamErrorCode, "failure" | "ignored"])[] = [
+    ["UNREACHABLE", "failure"],
+    ["RESET", "failure"],
+    ["TLS", "failure"],
+    ["ATTEMPT_TIMEOUT", "failure"],
+    ["BAD_RESPONSE", "failure"],
+    ["CANCELLED", "ignored"],
+    ["DEADLINE", "ignored"],
+    ["SHUTDOWN", "ignored"],
+    ["DEADLINE_IN_QUEUE", "ignored"],
+    ["DEADLINE_TOO_SHORT", "ignored"],
+    ["CIRCUIT_OPEN", "ignored"],
+    ["OVERLOADED", "ignored"],
+    ["CALLER_LIMIT", "ignored"],
+    ["IAM_UNAVAILABLE", "ignored"],
+    ["IAM_REJECTED", "ignored"],
+    ["CALLER_TOKEN_MISSING", "ignored"],
   ];
-  test.each(expected)("%s counts as %s", (code, evidence) => {
-    expect(outcomeOfError(new UpstreamError(code, ""), 100, 3_000)).toBe(evidence);
+  test.each(expected)("%s counts as %s", (code, outcome) => {
+    expect(outcomeOfError(new UpstreamError(code, ""), 100, 3_000)).toBe(outcome);
   });
 
   test("a deadline counts if the upstream had as long as an attempt may take", () => {
     const error = new UpstreamError("DEADLINE", "");
-    expect(outcomeOfError(error, 2_999, 3_000)).toBe("none");
-    expect(outcomeOfError(error, 3_000, 3_000)).toBe("failed");
+    expect(outcomeOfError(error, 2_999, 3_000)).toBe("ignored");
+    expect(outcomeOfError(error, 3_000, 3_000)).toBe("failure");
   });
 
   test.each([undefined, null, "text", new Error("defect"), { code: "RESET" }])(
     "%s is none",
     (thrown) => {
-      expect(outcomeOfError(thrown, 10, 3_000)).toBe("none");
+      expect(outcomeOfError(thrown, 10, 3_000)).toBe("ignored");
     },
   );
 });

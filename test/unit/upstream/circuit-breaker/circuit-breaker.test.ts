@@ -116,7 +116,7 @@ describe("an open circuit", () => {
     // What is left of 5 s, and half of the jitter of up to a fifth of it.
     expect(refusal.retryAfterMs).toBe(5_500);
     await pass(2_000);
-    expect(made.breaker.peek()?.retryAfterMs).toBe(3_500);
+    expect(made.breaker.rejectionOf()?.retryAfterMs).toBe(3_500);
     expect(made.breaker.retryInMs).toBe(3_000);
     expect(made.arrivals).toBe(before);
   });
@@ -125,7 +125,7 @@ describe("an open circuit", () => {
     const numbers = [0.5, 0, 0.999, 0.5];
     const made = fixture({}, { random: () => numbers.shift() ?? 0.5 });
     await made.trip();
-    const waits = [made.breaker.refusal().retryAfterMs, made.breaker.refusal().retryAfterMs];
+    const waits = [made.breaker.rejection().retryAfterMs, made.breaker.rejection().retryAfterMs];
     expect(waits).toEqual([5_000, 5_999]);
   });
 
@@ -181,9 +181,9 @@ describe("an open circuit", () => {
 test("a closed breaker lets everything pass and leaves no timer", async () => {
   const made = fixture();
   await made.trip();
-  made.breaker.close();
+  made.breaker[Symbol.dispose]();
   expect(made.breaker.state).toBe("closed");
-  expect(made.breaker.peek()).toBeUndefined();
+  expect(made.breaker.rejectionOf()).toBeUndefined();
   for (let count = 0; count < 10; count++) expect(await made.ask()).toBe("UNREACHABLE");
   expect(made.breaker.state).toBe("closed");
   expect(vi.getTimerCount()).toBe(0);

@@ -86,7 +86,7 @@ test("a caller that cancels is answered at once, and the probe's own answer deci
     pending[0]?.resolve(answer(status));
     await pass(1);
     expect(made.breaker.state).toBe(state);
-    made.breaker.close();
+    made.breaker[Symbol.dispose]();
   }
 });
 
@@ -131,9 +131,9 @@ test("a probe that ends without evidence opens the circuit again", async () => {
 test("what must not be executed twice is probed with only after a second period", async () => {
   const made = await halfOpen();
   made.upstream = () => Promise.resolve(answer(201));
-  expect(made.breaker.peek(unsafeRequest().call)?.retryAfterMs).toBe(5_500);
+  expect(made.breaker.rejectionOf(unsafeRequest().call)?.retryAfterMs).toBe(5_500);
   expect(await resultOf(made.send(unsafeRequest()))).toBe("CIRCUIT_OPEN");
-  expect(made.breaker.peek(openRequest().call)).toBeUndefined();
+  expect(made.breaker.rejectionOf(openRequest().call)).toBeUndefined();
   await pass(5_000);
   expect(await resultOf(made.send(unsafeRequest()))).toBe(201);
   expect(made.breaker.state).toBe("closed");
@@ -182,7 +182,7 @@ test("closing the breaker ends the probe", async () => {
     });
   const result = made.ask();
   await pass(1);
-  made.breaker.close();
+  made.breaker[Symbol.dispose]();
   expect(await result).toBe("SHUTDOWN");
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -53,7 +53,9 @@ const answered = (text = "answer"): UpstreamResponse => ({
 describe("identical requests", () => {
   test("that are under way together make one exchange, and each gets its own answer", async () => {
     const joined: string[] = [];
-    const made = held({ onJoin: (method) => joined.push(method) });
+    const made = held({
+      emit: (event) => void (event.kind === "requestShared" && joined.push(event.operation)),
+    });
     const sent = Array.from({ length: 1_000 }, () => made.send(openRequest()));
     await nextTurn();
     expect(made.exchanges).toHaveLength(1);
@@ -411,7 +413,7 @@ test("a thousand identical requests through sockets reach the upstream once", as
     expect(answers.every(({ body }) => body.toString() === "shared")).toBe(true);
     expect(requests).toBe(1);
   } finally {
-    await pool.close();
+    await pool[Symbol.asyncDispose]();
     server.close();
   }
 });

@@ -16,10 +16,10 @@ function unlimited(connections = 2) {
     clock,
     random: () => 0,
     nextTurn: queueMicrotask,
-    meter: {
-      callGranted: (priority, waitMs) => void told.push(`granted ${priority} ${waitMs}`),
-      callShed: (reason, priority) => void told.push(`shed ${reason} ${priority}`),
-      upstreamAttempted: (operation, outcome) => void told.push(`${operation} ${outcome}`),
+    emit(event) {
+      if (event.kind === "attemptGranted") told.push(`granted ${event.priority} ${event.waitMs}`);
+      if (event.kind === "attemptShed") told.push(`shed ${event.reason} ${event.priority}`);
+      if (event.kind === "attemptEnded") told.push(`${event.operation} ${event.outcome}`);
     },
   });
   const after =

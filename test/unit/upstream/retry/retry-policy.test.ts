@@ -3,7 +3,7 @@ import type { RepeatClass } from "../../../../src/rpc-table.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import {
-  isRefusal,
+  isRejection,
   isRetryableStatus,
   mayHaveExecuted,
   retryKindAfter,
@@ -102,10 +102,10 @@ test.each([
 });
 
 test("a refusal is what the gateway did not send", () => {
-  expect(isRefusal(failed("CIRCUIT_OPEN", false))).toBe(true);
-  expect(isRefusal(failed("OVERLOADED", false))).toBe(true);
-  expect(isRefusal(failed("DEADLINE_IN_QUEUE", false))).toBe(true);
-  expect(isRefusal(failed("UNREACHABLE", false))).toBe(false);
-  expect(isRefusal(failed("CANCELLED", false))).toBe(false);
-  expect(isRefusal(answered(503))).toBe(false);
+  expect(isRejection(failed("CIRCUIT_OPEN", false))).toBe(true);
+  expect(isRejection(failed("OVERLOADED", false))).toBe(true);
+  expect(isRejection(failed("DEADLINE_IN_QUEUE", false))).toBe(true);
+  expect(isRejection(failed("UNREACHABLE", false))).toBe(false);
+  expect(isRejection(failed("CANCELLED", false))).toBe(false);
+  expect(isRejection(answered(503))).toBe(false);
 });

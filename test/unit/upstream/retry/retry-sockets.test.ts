@@ -26,7 +26,7 @@ async function withSend(
   try {
     await work(retry(createTransport({ pool, clock: systemClock })));
   } finally {
-    await pool.close();
+    await pool[Symbol.asyncDispose]();
   }
 }
 

@@ -109,7 +109,8 @@ describe("attempts", () => {
   test("each repeat is told before it is sent", async () => {
     const told: string[] = [];
     const made = script([failed("RESET", true), answered(500), answered(200)], {
-      onRepeat: (call, repetition) => told.push(`${call.rpc.method} ${repetition}`),
+      emit: (event) =>
+        void (event.kind === "retried" && told.push(`${event.operation} ${event.retry}`)),
     });
     const sent = made.send(request());
     await made.clock.advance(1_000);
@@ -214,7 +215,7 @@ describe("quota", () => {
     const asked = request("unsafe");
     const made = script([answered(429), failed("CANCELLED", false)], {
       hasQueue: true,
-      onRepeat: () => asked.end("cancelled"),
+      emit: () => asked.end("cancelled"),
     });
     expect(await upstreamErrorOf(made.send(asked))).toMatchObject({
       code: "CANCELLED",

@@ -21,7 +21,7 @@ export function wayTo(origin: string, options: Partial<PoolOptions> = {}): Way {
     pool,
     clock,
     async [Symbol.asyncDispose]() {
-      const closed = pool.close();
+      const closed = pool[Symbol.asyncDispose]();
       // A connection that is still being set up is waited for, at most as long as that may take.
       await clock.advance(1_000);
       await closed;

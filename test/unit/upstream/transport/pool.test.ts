@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Emit } from "../../../../src/upstream/meter.ts";
 import { httpAnswer, startRawServer } from "../raw-server.ts";
 import { openRequest, until, upstreamErrorOf } from "../requests.ts";
 import { wayTo } from "./driven-transport.ts";
@@ -13,20 +14,20 @@ test("opens no connection before the first request", async () => {
 
 test("counts connections that were set up, and those that could not be", async () => {
   const counted = { opened: 0, failed: 0 };
-  const meter = {
-    connectionOpened: () => void (counted.opened += 1),
-    connectionFailed: () => void (counted.failed += 1),
+  const emit: Emit = ({ kind }) => {
+    if (kind === "connectionOpened") counted.opened += 1;
+    else if (kind === "connectionFailed") counted.failed += 1;
   };
   const server = await startRawServer((socket) => socket.write(httpAnswer("")));
   {
-    await using way = wayTo(server.origin, { meter });
+    await using way = wayTo(server.origin, { emit });
     await way.send(openRequest());
     await way.send(openRequest());
   }
   expect(counted).toEqual({ opened: 1, failed: 0 });
 
   await server[Symbol.asyncDispose]();
-  await using way = wayTo(server.origin, { meter });
+  await using way = wayTo(server.origin, { emit });
   expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({ code: "UNREACHABLE" });
 
   expect(counted).toEqual({ opened: 1, failed: 1 });
@@ -107,7 +108,7 @@ test("closes after what is under way, and refuses what comes later as SHUTDOWN",
   const first = way.send(openRequest());
   await until(() => server.requests.length === 1);
 
-  const closing = way.pool.close();
+  const closing = way.pool[Symbol.asyncDispose]();
   expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({
     code: "SHUTDOWN",
     sent: false,
@@ -115,7 +116,7 @@ test("closes after what is under way, and refuses what comes later as SHUTDOWN",
   answer?.();
   expect((await first).body.toString()).toBe("done");
   await closing;
-  await way.pool.close();
+  await way.pool[Symbol.asyncDispose]();
 
   await until(() => server.closed === 1);
   expect(server.requests).toHaveLength(1);

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { createQueueMetrics } from "../../../../src/observability/metrics/_queue-metrics.ts";
+import { createUpstreamMetrics } from "../../../../src/observability/metrics/upstream-metrics.ts";
 
-const linesOf = ({ families }: ReturnType<typeof createQueueMetrics>): string[] =>
+const linesOf = ({ families }: ReturnType<typeof createUpstreamMetrics>): string[] =>
   families.flatMap((family) => family.text().split("\n"));
 
-describe("the metrics of the queue", () => {
+describe("the queue metrics", () => {
   test("count the attempts that got a permit, and how long they waited", () => {
-    const metrics = createQueueMetrics();
-    metrics.callGranted("interactive", 0);
-    metrics.callGranted("interactive", 30);
+    const metrics = createUpstreamMetrics([]);
+    metrics.countUpstream({ kind: "attemptGranted", priority: "interactive", waitMs: 0 });
+    metrics.countUpstream({ kind: "attemptGranted", priority: "interactive", waitMs: 30 });
 
     const lines = linesOf(metrics);
 
@@ -21,8 +21,8 @@ describe("the metrics of the queue", () => {
   });
 
   test("count the others by reason and class, every reason from the start", () => {
-    const metrics = createQueueMetrics();
-    metrics.callShed("EVICTED", "bulk");
+    const metrics = createUpstreamMetrics([]);
+    metrics.countUpstream({ kind: "attemptShed", reason: "EVICTED", priority: "bulk" });
 
     const lines = linesOf(metrics);
 
