@@ -7,7 +7,7 @@ import { fencesOf, readText } from "./documents.ts";
 const example =
   fencesOf(readText("docs/configuration.md")).find(({ label }) => label === "yaml")?.body ?? "";
 
-test("the file that the configuration page shows can be used, and allows what it seems to", () => {
+test("the example file of docs/configuration.md is valid, and its policy allows what it shows", () => {
   const config = loadConfig({
     env: { GATEWAY_CONFIG: "gateway.yaml" },
     readFile: (path) => (path === "gateway.yaml" ? example : "content"),

@@ -1,4 +1,4 @@
-/** The comments of the contract, which are its reference, by what they stand at. */
+/** The comments of the contract, by the declaration that they describe. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { readText } from "./documents.ts";
@@ -6,7 +6,10 @@ import { readText } from "./documents.ts";
 const folder = join("proto", "keyprotect", "v1");
 const contract = readdirSync(folder).map((file) => readText(join(folder, file)));
 
-/** Lines of comment and, behind them, the declaration that `pattern` finds by name; each comment as one line. */
+/**
+ * Comments by the name of the declaration that follows them. `pattern` finds the declaration, and its
+ * first group is the name. Each comment is joined to one line.
+ */
 const commentsBefore = (pattern: string): ReadonlyMap<string, string> =>
   new Map(
     contract.flatMap((text) =>

@@ -1,4 +1,4 @@
-/** The repository's Markdown, and the parts of it that can be compared with something. */
+/** Reads the repository's Markdown files, their code blocks, tables and links. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -22,9 +22,9 @@ export const markdownFiles: readonly string[] = filesBelow("").filter((path) =>
   path.endsWith(".md"),
 );
 
-/** A fenced block. */
+/** A fenced code block. */
 export interface Fence {
-  /** What stands behind the opening backticks, such as `sh test`. */
+  /** The text after the opening backticks, such as `sh test`. */
   readonly label: string;
   readonly body: string;
 }
@@ -38,7 +38,7 @@ export const fencesOf = (text: string): Fence[] =>
 
 export const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
 
-/** Cells of the rows of the table that begins with this head, without backticks. */
+/** The cells of each row of the table whose first column has this head. Throws if there is none. */
 export function tableRows(text: string, firstHead: string): string[][] {
   const lines = text.split("\n");
   const head = lines.findIndex((line) => line.startsWith(`| ${firstHead} |`));

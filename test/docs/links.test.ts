@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { markdownFiles, root, withoutFences } from "./documents.ts";
 
-/** As GitHub makes anchors of headings. */
+/** The anchor that GitHub makes of a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -19,7 +19,7 @@ const anchorsOf = (path: string): string[] =>
 const linksOf = (text: string): string[] =>
   [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
 
-test.each(markdownFiles)("every link of %s to a place in the repository leads there", (file) => {
+test.each(markdownFiles)("every link of %s into the repository has a target", (file) => {
   const text = readFileSync(join(root, file), "utf8");
   const broken = linksOf(text)
     .filter((target) => !/^[a-z]+:/.test(target))
@@ -32,6 +32,6 @@ test.each(markdownFiles)("every link of %s to a place in the repository leads th
   expect(broken).toEqual([]);
 });
 
-test("the documents that readers start from have links at all", () => {
+test("the README has more than 20 links", () => {
   expect(linksOf(readFileSync(join(root, "README.md"), "utf8")).length).toBeGreaterThan(20);
 });

@@ -1,4 +1,4 @@
-/** What the README claims is run, or compared with the code that it is about. */
+/** The README's commands are run, and its tables and lists are compared with the code. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -14,14 +14,14 @@ const commands = fencesOf(readme)
   .filter(({ label }) => label === "sh test")
   .map(({ body }) => body.trim());
 
-// `npm ci` is shown in a block of its own that is not run: it would take away the packages under the tests' feet.
-test("the README shows how to install, and marks the demo and two more commands as run by this test", () => {
+// The block with `npm ci` is not run: it would delete the packages while the tests use them.
+test("the README shows how to install, and marks three commands to be run by this test", () => {
   expect(fencesOf(readme).map(({ body }) => body)).toContain("npm ci\n");
   expect(commands).toHaveLength(3);
   expect(commands[0]).toBe("npm run demo");
 });
 
-// What differs from run to run: ports, times, random IDs.
+// Replaces ports, times and random IDs, which differ from run to run.
 const shapeOf = (line: string): string =>
   line
     .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>")
@@ -29,7 +29,7 @@ const shapeOf = (line: string): string =>
     .replaceAll(/ +\d+\.\d ms/g, " <time> ms")
     .replaceAll(/[0-9a-f]{16}…/g, "<bytes>…");
 
-describe("the commands marked `sh test`", () => {
+describe("the commands of the README marked `sh test`", () => {
   const outputs = new Map<string, string>();
   beforeAll(async () => {
     for (const command of commands) {
@@ -38,11 +38,11 @@ describe("the commands marked `sh test`", () => {
     }
   }, 180_000);
 
-  test("succeed", () => {
+  test("every command of the README marked `sh test` succeeds", () => {
     expect([...outputs.keys()]).toEqual(commands);
   });
 
-  test("the configuration that is printed shows no secret", () => {
+  test("the configuration that --check-config prints shows no secret", () => {
     const [, check = ""] = commands;
     expect(outputs.get(check)).toContain('apiKey: "[redacted]"');
     expect(outputs.get(check)).not.toContain("not-a-real-one");
@@ -73,13 +73,13 @@ test.each(["README.md", "docs/configuration.md", "docs/metrics.md", "docs/operat
   },
 );
 
-test("a generated section of no known name is refused", () => {
+test("a generated section with an unknown name is rejected", () => {
   expect(() => withGeneratedSections("<!-- generated: nothing -->\n<!-- end -->")).toThrow(
     "nothing",
   );
 });
 
-describe("the table of RPCs", () => {
+describe("the table of RPCs in the README", () => {
   const rows = tableRows(readme, "RPC").map((cells) =>
     cells.map((cell) => cell.replaceAll("`", "")),
   );
@@ -89,18 +89,18 @@ describe("the table of RPCs", () => {
     unsafe: /^no$/,
   };
 
-  test("has every RPC once, in the order of the table that the gateway works by", () => {
+  test("the README's table has every RPC once, in the order of rpc-table.ts", () => {
     expect(rows.map(([name]) => name)).toEqual(rpcTable.map(({ method }) => method));
   });
 
-  test.each(rpcTable)("says of $method whether it may be repeated", ({ method, repeat }) => {
+  test.each(rpcTable)("the README's table says whether $method may be retried", ({ method, repeat }) => {
     expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[repeat]);
   });
 
   const everyCall = new Set(
     statusesIn(/Besides the statuses below(.*?)\n\n/s.exec(readme)?.[1] ?? ""),
   );
-  test.each(rpcTable)("names the statuses of $method that its comment names", ({ method }) => {
+  test.each(rpcTable)("the README's table names the statuses of $method that its comment names", ({ method }) => {
     const comment = contractComments.methods.get(method) ?? "";
     const own = /Besides what every RPC may answer(.*?)Upstream:/.exec(comment)?.[1] ?? "";
     const expected = statusesIn(own).filter((status) => !everyCall.has(status));
@@ -109,7 +109,7 @@ describe("the table of RPCs", () => {
   });
 });
 
-test("every variable that the documents speak of exists", () => {
+test("every environment variable that the documents name exists", () => {
   const known = new Set([...settingList.flatMap(({ env }) => env ?? []), "GATEWAY_CONFIG"]);
   for (const file of ["README.md", "SECURITY.md", "docs/operations.md", "docs/configuration.md"]) {
     const spoken = readText(file).match(/\b(?:GATEWAY|KP|IAM|IBMCLOUD)_[A-Z][A-Z_]*[A-Z]\b/g) ?? [];
@@ -120,7 +120,7 @@ test("every variable that the documents speak of exists", () => {
   }
 });
 
-test("every metric that the documents speak of exists", () => {
+test("every metric that the documents name exists", () => {
   const known = new Set<string>(
     Object.values(metricDefinitions).flatMap(({ name, type }) =>
       type === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
