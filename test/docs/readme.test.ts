@@ -93,20 +93,26 @@ describe("the table of RPCs in the README", () => {
     expect(rows.map(([name]) => name)).toEqual(rpcTable.map(({ method }) => method));
   });
 
-  test.each(rpcTable)("the README's table says whether $method may be retried", ({ method, repeat }) => {
-    expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[repeat]);
-  });
+  test.each(rpcTable)(
+    "the README's table says whether $method may be retried",
+    ({ method, repeat }) => {
+      expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[repeat]);
+    },
+  );
 
   const everyCall = new Set(
     statusesIn(/Besides the statuses below(.*?)\n\n/s.exec(readme)?.[1] ?? ""),
   );
-  test.each(rpcTable)("the README's table names the statuses of $method that its comment names", ({ method }) => {
-    const comment = contractComments.methods.get(method) ?? "";
-    const own = /Besides what every RPC may answer(.*?)Upstream:/.exec(comment)?.[1] ?? "";
-    const expected = statusesIn(own).filter((status) => !everyCall.has(status));
-    const shown = rows.find(([name]) => name === method)?.[4] ?? "";
-    expect(statusesIn(shown).toSorted()).toEqual(expected.toSorted());
-  });
+  test.each(rpcTable)(
+    "the README's table names the statuses of $method that its comment names",
+    ({ method }) => {
+      const comment = contractComments.methods.get(method) ?? "";
+      const own = /Besides what every RPC may answer(.*?)Upstream:/.exec(comment)?.[1] ?? "";
+      const expected = statusesIn(own).filter((status) => !everyCall.has(status));
+      const shown = rows.find(([name]) => name === method)?.[4] ?? "";
+      expect(statusesIn(shown).toSorted()).toEqual(expected.toSorted());
+    },
+  );
 });
 
 test("every environment variable that the documents name exists", () => {
