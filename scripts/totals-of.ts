@@ -37,28 +37,33 @@ function parse(text: string): unknown {
   }
 }
 
-const totals = (
-  passed: number,
-  failures: readonly string[],
-  remarks: readonly string[],
-): Totals => ({
-  isPassed: failures.length === 0 && remarks.length === 0,
-  lines: [...failures, ...remarks, `tests: ${passed} passed, ${failures.length} failed`],
-});
-
 /**
- * Summarizes the text of a JSON report of vitest. Skipped and unfinished tests and files that could
+ * Summarizes the texts of JSON reports of vitest. Skipped and unfinished tests and files that could
  * not be loaded count as failed. A run without tests, or without a readable report, has not passed.
  */
-export function totalsOf(text: string): Totals {
-  const { data: report } = reportSchema.safeParse(parse(text));
-  if (report === undefined) return totals(0, [], ["there is no readable test report"]);
-  const failures = failuresOf(report);
-  const passed = report.testResults
-    .flatMap((file) => file.assertionResults)
-    .filter((test) => test.status === "passed").length;
-  const remarks: string[] = [];
-  if (passed === 0) remarks.push("no test passed");
-  if (!report.success && failures.length === 0) remarks.push("the run failed outside of its tests");
-  return totals(passed, failures, remarks);
+export function totalsOf(...texts: readonly string[]): Totals {
+  const failures: string[] = [];
+  const remarks: string[] = texts.length === 0 ? ["there is no readable test report"] : [];
+  let passed = 0;
+  for (const text of texts) {
+    const { data: report } = reportSchema.safeParse(parse(text));
+    if (report === undefined) {
+      remarks.push("there is no readable test report");
+      continue;
+    }
+    const failuresHere = failuresOf(report);
+    const passedHere = report.testResults
+      .flatMap((file) => file.assertionResults)
+      .filter((test) => test.status === "passed").length;
+    if (passedHere === 0) remarks.push("no test passed");
+    if (!report.success && failuresHere.length === 0) {
+      remarks.push("the run failed outside of its tests");
+    }
+    failures.push(...failuresHere);
+    passed += passedHere;
+  }
+  return {
+    isPassed: failures.length === 0 && remarks.length === 0,
+    lines: [...failures, ...remarks, `tests: ${passed} passed, ${failures.length} failed`],
+  };
 }

@@ -56,3 +56,17 @@ test.each([
     lines: ["there is no readable test report", "tests: 0 passed, 0 failed"],
   });
 });
+
+test("the totals of two runs are summed", () => {
+  expect(totalsOf(report(true, ["passed"]), report(false, ["passed", "failed"]))).toEqual({
+    isPassed: false,
+    lines: ["failed: some.test.ts: states a fact", "tests: 2 passed, 1 failed"],
+  });
+});
+
+test("a run whose second report is missing has not passed", () => {
+  expect(totalsOf(report(true, ["passed"]), "")).toEqual({
+    isPassed: false,
+    lines: ["there is no readable test report", "tests: 1 passed, 0 failed"],
+  });
+});

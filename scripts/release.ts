@@ -1,0 +1,41 @@
+/**
+ * Makes a release: moves the Unreleased section of the changelog under the new version, sets the
+ * version of the package, commits and tags. It pushes nothing.
+ *
+ * Usage: `npm run release -- 0.2.0`. Fails, with nothing changed, if the version is not newer, the
+ * section is empty, or the working tree has changes.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { releaseChangelog, requireNewer } from "./release-changelog.ts";
+import { repositoryRoot, run } from "./run.ts";
+
+const [version] = process.argv.slice(2);
+if (version === undefined) throw new Error("usage: npm run release -- <version>");
+
+/** Runs a program and returns its output. Throws with its error text if it fails. */
+function output(program: string, ...args: readonly string[]): string {
+  const { exitCode, stdout, stderr } = run(program, args);
+  if (exitCode !== 0) throw new Error(`${program} ${args.join(" ")} failed:\n${stderr}`);
+  return stdout.toString().trim();
+}
+const git = (...args: readonly string[]): string => output("git", ...args);
+
+if (git("status", "--porcelain") !== "") throw new Error("the working tree has changes");
+const packagePath = join(repositoryRoot, "package.json");
+const manifest: unknown = JSON.parse(readFileSync(packagePath, "utf8"));
+const current =
+  typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "";
+requireNewer(version, current);
+const changelogPath = join(repositoryRoot, "CHANGELOG.md");
+const today = new Date().toISOString().slice(0, 10);
+const changelog = releaseChangelog(readFileSync(changelogPath, "utf8"), version, today);
+
+writeFileSync(changelogPath, changelog);
+output("npm", "version", version, "--no-git-tag-version");
+git("add", "CHANGELOG.md", "package.json", "package-lock.json");
+git("commit", "--message", `chore: release ${version}`);
+git("tag", "--annotate", `v${version}`, "--message", `v${version}`);
+console.log(`released ${version}; push it with: git push --follow-tags`);

@@ -1,0 +1,25 @@
+/** Options that the fast and the thorough suite share. */
+import type { ViteUserConfig } from "vitest/config";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Schedules that a property test tries. */
+    schedules: number;
+  }
+}
+
+/** A JSON report is written if `TEST_REPORT` names a file; `.ci/run` reads it. */
+const reportFile = process.env["TEST_REPORT"];
+
+export const sharedTestOptions: NonNullable<ViteUserConfig["test"]> = {
+  globalSetup: ["test/support/transport-keys.ts", "test/support/redis-tests.ts"],
+  testTimeout: 20_000,
+  hookTimeout: 30_000,
+  // An unhandled rejection is a defect of the gateway.
+  dangerouslyIgnoreUnhandledErrors: false,
+  reporters: [
+    "default",
+    "./test/support/retry-reporter.ts",
+    ...(reportFile === undefined ? [] : [["json", { outputFile: reportFile }]]),
+  ],
+};
