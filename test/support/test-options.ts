@@ -8,18 +8,18 @@ declare module "vitest" {
   }
 }
 
+type TestOptions = NonNullable<ViteUserConfig["test"]>;
+
 /** A JSON report is written if `TEST_REPORT` names a file; `.ci/run` reads it. */
 const reportFile = process.env["TEST_REPORT"];
+const jsonReport: NonNullable<TestOptions["reporters"]> =
+  reportFile === undefined ? [] : [["json", { outputFile: reportFile }]];
 
-export const sharedTestOptions: NonNullable<ViteUserConfig["test"]> = {
+export const sharedTestOptions: TestOptions = {
   globalSetup: ["test/support/transport-keys.ts", "test/support/redis-tests.ts"],
   testTimeout: 20_000,
   hookTimeout: 30_000,
   // An unhandled rejection is a defect of the gateway.
   dangerouslyIgnoreUnhandledErrors: false,
-  reporters: [
-    "default",
-    "./test/support/retry-reporter.ts",
-    ...(reportFile === undefined ? [] : [["json", { outputFile: reportFile }]]),
-  ],
+  reporters: ["default", "./test/support/retry-reporter.ts", ...jsonReport],
 };
