@@ -28,12 +28,15 @@ const deadlineToleranceMs = 5;
  * effect. When the call is closed and its handler has settled, request and message are zeroed.
  */
 export class InboundCall<Req, Res> implements ActiveCall {
+  /** Position in the list of active calls. */
   index: number | undefined;
+  /** The RPC with its handler and dependencies. */
   readonly #method: UnaryMethod<Req, Res>;
   /** The call of grpc-js: source of request, metadata and `cancelled`; sends the headers. */
   readonly #call: ServerUnaryCall<Req, Buffer>;
   /** Sends message and status. Called at most once. */
   readonly #callback: sendUnaryData<Buffer>;
+  /** Created on arrival, completed by the interceptors. */
   readonly #context: MutableCallContext;
   /** The `signal` of the context, with the means to abort it. */
   readonly #lifetime = new CallLifetime();
@@ -138,18 +141,19 @@ export class InboundCall<Req, Res> implements ActiveCall {
       this.#zeroizeWhenDone();
       return;
     }
-    let failure: StatusError | undefined;
+    const { encode, maxSendBytes, rpc } = this.#method;
+    let answer: Buffer | StatusError;
     try {
-      this.#message = this.#method.encode(response);
-      const { length } = this.#message;
-      const { maxSendBytes, rpc } = this.#method;
-      if (length > maxSendBytes) failure = responseTooLargeStatus(length, maxSendBytes, rpc);
+      answer = encode(response);
+      this.#message = answer;
+      const { length } = answer;
+      if (length > maxSendBytes) answer = responseTooLargeStatus(length, maxSendBytes, rpc);
     } catch (error) {
-      failure = statusErrorOf(error, this.#context);
+      answer = statusErrorOf(error, this.#context);
     } finally {
       zeroize(response);
     }
-    this.#answer(failure);
+    this.#answer(answer);
   }
 
   #failed(error: unknown): void {
@@ -164,25 +168,26 @@ export class InboundCall<Req, Res> implements ActiveCall {
     this.#zeroizeWhenDone();
   }
 
-  /** Sends `failure`, or `#message` if there is none. Called at most once. */
-  #answer(failure: StatusError | undefined): void {
+  /** Sends an encoded response or an error. Called at most once. */
+  #answer(answer: Buffer | StatusError): void {
     this.#isAnswered = true;
     this.#timer?.cancel();
     const { correlationId, rpc, attemptLog } = this.#context;
+    const failure = answer instanceof StatusError ? answer : undefined;
     let code = status.OK;
     try {
-      if (failure === undefined && this.#message !== undefined) {
+      if (answer instanceof StatusError) {
+        const { attempts, httpStatus } = attemptLog;
+        const method = rpc.path.slice(1);
+        const encoded = withTrailers(answer, { correlationId, method, attempts, httpStatus });
+        ({ code } = encoded);
+        this.#callback(encoded);
+      } else {
         const metadata = new Metadata();
         metadata.set(correlationKey, correlationId);
         // After headers a client no longer retries, so they are sent only with the message.
         this.#call.sendMetadata(metadata);
-        this.#callback(null, this.#message, metadata);
-      } else if (failure !== undefined) {
-        const { attempts, httpStatus } = attemptLog;
-        const method = rpc.path.slice(1);
-        const answer = withTrailers(failure, { correlationId, method, attempts, httpStatus });
-        ({ code } = answer);
-        this.#callback(answer);
+        this.#callback(null, answer, metadata);
       }
     } catch (error) {
       this.#logError(error, "answer could not be sent");
