@@ -44,6 +44,7 @@ const stop = (limiter: Bottleneck): void =>
 export function createBottleneckRefill(onRefill: () => void): BottleneckRefill {
   let limiter = createLimiter();
   let requestedAt: number | undefined;
+  let isClosed = false;
 
   return {
     request(now) {
@@ -55,7 +56,7 @@ export function createBottleneckRefill(onRefill: () => void): BottleneckRefill {
       requestedAt = now;
       const mine = limiter;
       const job = (): Promise<void> => {
-        if (mine === limiter) {
+        if (mine === limiter && !isClosed) {
           requestedAt = undefined;
           onRefill();
         }
@@ -63,6 +64,9 @@ export function createBottleneckRefill(onRefill: () => void): BottleneckRefill {
       };
       void mine.schedule(job).catch(ignoreDropped);
     },
-    close: () => stop(limiter),
+    close() {
+      isClosed = true;
+      stop(limiter);
+    },
   };
 }

@@ -17,7 +17,8 @@ export interface Permits {
   /**
    * Sets the permits per second; `Infinity` for no limit. `quotaPerSecond` is the rate that no
    * second may exceed, by default the same. It is higher during a lockout, when little is sent for
-   * a reason other than the quota. Throws a `RangeError` unless both are positive.
+   * a reason other than the quota. Throws a `RangeError` unless both are positive, or if
+   * only the quota is infinite.
    */
   setRate(perSecond: number, quotaPerSecond?: number): void;
   /** Permits per second. */

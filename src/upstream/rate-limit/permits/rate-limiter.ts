@@ -185,22 +185,23 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     setRate(perSecond, quotaPerSecond = perSecond) {
       assertRate(perSecond);
       assertRate(quotaPerSecond);
+      if (quotaPerSecond === unlimited && perSecond !== unlimited) {
+        throw new RangeError("a finite rate needs a finite quota");
+      }
       if (isClosed) return;
       const now = clock.now();
-      if (limits !== undefined && perSecond !== unlimited) {
-        limits.window.resize(quotaPerSecond / margin);
-        if (perSecond === rate) return;
-        limits.bucket.setRate(now, perSecond);
-      }
-      const wasUnlimited = limits === undefined;
+      const hasChanged = perSecond !== rate;
       rate = perSecond;
       if (rate === unlimited) limits = undefined;
-      else if (wasUnlimited) {
+      else if (limits === undefined) {
         limits = createLimits(quotaPerSecond);
         limits.bucket.pauseUntil(Math.max(pausedUntil, now + 1_000 / rate));
         limits.bucket.setAwaited(now, waiter !== undefined);
+      } else {
+        limits.window.resize(quotaPerSecond / margin);
+        if (hasChanged) limits.bucket.setRate(now, rate);
       }
-      wakeLater(now);
+      if (hasChanged) wakeLater(now);
     },
     get rate() {
       return rate;

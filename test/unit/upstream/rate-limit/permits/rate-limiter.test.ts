@@ -263,6 +263,12 @@ describe("the rate limiter", () => {
     permits.close();
   });
 
+  test("a finite rate with an infinite quota is rejected with a RangeError", () => {
+    const permits = limiter(1);
+    expect(() => permits.setRate(1, Number.POSITIVE_INFINITY)).toThrow(RangeError);
+    permits.close();
+  });
+
   test("the delay of several permits is the time until the last of them", () => {
     const permits = limiter(100);
     expect(permits.delayMs(5)).toBe(0);
