@@ -1,4 +1,4 @@
-/** The process: configuration in, gateway up, signal, gateway down. */
+/** The process: reads the configuration, starts the gateway, waits for a signal, drains. */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ConfigError, configExitCode } from "./config/config-error.ts";
@@ -10,13 +10,14 @@ import { createLogger } from "./observability/logging/logger.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
 
-Serves gRPC in front of IBM Key Protect. Everything is configured by environment variables and the
-YAML file that GATEWAY_CONFIG names.
+A gRPC gateway to IBM Key Protect. It is configured by environment variables and the YAML file that
+GATEWAY_CONFIG names.
 
-  --check-config  prints the effective configuration, secrets redacted, and exits
-  --help          prints this text and exits
+  --check-config  print the effective configuration without secrets, and exit
+  --help          print this text and exit
 `;
 
+/** Parses the command line; `undefined` if it is invalid. */
 function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
   try {
     const { values } = parseArgs({
@@ -31,6 +32,7 @@ function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
   }
 }
 
+/** Loads the configuration; if that fails, prints the problems and returns `undefined`. */
 function readConfig(): Config | undefined {
   try {
     return loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
@@ -41,18 +43,20 @@ function readConfig(): Config | undefined {
   }
 }
 
+/** Resolves with the next SIGTERM or SIGINT. */
 const firstSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
   });
 
+/** Serves until a signal and returns the exit code: 0, or 1 if the gateway cannot serve. */
 async function serve(config: Config): Promise<number> {
   const logger = createLogger({ level: config.logLevel });
   const signalled = firstSignal();
   try {
     const gateway = await startGateway(config, { logger });
     const signal = await signalled;
-    logger.info({ signal }, "draining; a second signal ends the process at once");
+    logger.info({ signal }, "draining; a second signal ends the process immediately");
     void firstSignal().then(() => process.exit(1));
     await gateway.drain();
     logger.info("stopped");
@@ -65,6 +69,7 @@ async function serve(config: Config): Promise<number> {
   }
 }
 
+/** Runs the process and returns its exit code; 64 (`EX_USAGE`) for an invalid command line. */
 async function main(): Promise<number> {
   const flags = readArguments();
   if (flags === undefined) {
@@ -84,7 +89,7 @@ async function main(): Promise<number> {
   return serve(config);
 }
 
-// Not `process.exit`: what was written to a pipe is still on its way. But a peer that stopped talking in the middle of a
-// handshake must not keep a drained process.
+// Not `process.exit` at once: output to a pipe may still be pending. The timer covers a peer that
+// stopped in the middle of a handshake, which would keep a drained process alive.
 process.exitCode = await main();
 setTimeout(() => process.exit(), 1_000).unref();

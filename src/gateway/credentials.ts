@@ -1,4 +1,4 @@
-/** The gateway's own credentials, each with its one source of tokens. */
+/** The gateway's credentials, each with one token source. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceCredential } from "../config/config.ts";
@@ -9,9 +9,9 @@ import { createTokenSource } from "../iam/token-source.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 
-/** What credentials are used with. */
+/** Dependencies of the token sources. */
 export interface CredentialDeps {
-  /** PEM certificates trusted instead of the system's. */
+  /** PEM certificates of authorities that are trusted instead of the system's. */
   readonly ca: string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -19,11 +19,11 @@ export interface CredentialDeps {
   readonly random: () => number;
 }
 
-/** Token sources by credential. Disposing of it ends what they have under way. */
+/** Token sources by credential. Disposing of it ends their refreshes. */
 export interface Credentials extends AsyncDisposable {
   /**
-   * The tokens of a credential, from one source however many instances use it, so that IAM is asked once. `undefined` where callers
-   * bring their own tokens.
+   * Returns the token source of a credential. Instances with the same credential share one, so that
+   * IAM is asked once. `undefined` if callers send their own tokens.
    */
   tokensOf(credential: InstanceCredential): ManagedTokenSource | undefined;
 }
@@ -32,7 +32,7 @@ interface Source extends AsyncDisposable {
   readonly tokens: ManagedTokenSource;
 }
 
-/** Starts without any source; nothing is asked of IAM yet. */
+/** Creates the token sources on demand. Sends nothing to IAM yet. */
 export function createCredentials(deps: CredentialDeps): Credentials {
   const sources = new Map<string, Source>();
   return {

@@ -1,4 +1,4 @@
-/** One Key Protect instance, from its configuration to the client that handlers use. */
+/** Builds one Key Protect instance: from its configuration to the client that handlers use. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { Config, InstanceConfig } from "../config/config.ts";
@@ -14,39 +14,40 @@ import { createBearer } from "../upstream/bearer-token.ts";
 import type { UpstreamHosts } from "../upstream/host.ts";
 import { createUpstream } from "../upstream/pipeline.ts";
 
-/** An instance that calls can be made to. Disposing of it waits for requests under way. */
+/** An instance that handlers call. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {
+  /** Name by which callers select it. */
   readonly alias: string;
-  /** The same wherever the instance is known, under whatever alias. */
+  /** Identifies the instance in all replicas, whatever its alias. */
   readonly id: string;
   readonly dialect: InstanceConfig["dialect"];
   readonly keyProtect: KeyProtect;
-  /** Absent where callers bring their own tokens. */
+  /** Absent if callers send their own tokens. */
   readonly tokens: ManagedTokenSource | undefined;
-  /** Reads what is being done about it at this moment. */
+  /** The current state, for `/state`. */
   readonly state: () => InstanceState;
 }
 
-/** What instances are built with. */
+/** Dependencies of an instance. */
 export interface InstanceDeps {
-  /** Absent where callers bring their own tokens. */
+  /** Absent if callers send their own tokens. */
   readonly tokens: ManagedTokenSource | undefined;
-  /** Settings that hold for all instances. */
+  /** Settings that apply to all instances. */
   readonly settings: Pick<Config, "upstream" | "queue" | "retry" | "coalesce" | "replicas">;
-  /** PEM certificates trusted instead of the system's. */
+  /** PEM certificates of authorities that are trusted instead of the system's. */
   readonly ca: string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Absent where nothing is kept in Redis. */
+  /** Absent if nothing uses Redis. */
   readonly redis: RedisCommands | undefined;
-  /** The hosts that instances are on. */
+  /** State that all instances on one host share. */
   readonly hosts: UpstreamHosts;
 }
 
-/** Builds an instance. Nothing is connected yet. */
+/** Builds an instance. Connects to nothing yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
   const { tokens, hosts, settings, ca, metrics, logger, clock, random } = deps;
   const { replicas } = settings;
@@ -59,7 +60,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       ca,
     },
     host: hosts.of(config.serviceUrl),
-    ...quota.pacing,
+    ...quota.rateLimitOptions,
     queue: toQueueBounds(settings.queue),
     maxAttempts: settings.retry.maxAttempts,
     coalesce: {

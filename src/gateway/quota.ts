@@ -1,4 +1,4 @@
-/** How the quota of one instance is kept: alone, in equal parts, or as the replicas agree through Redis. */
+/** The quota of one instance: for this replica alone, in equal parts, or shared through Redis. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
@@ -15,24 +15,24 @@ import { toQuotaSettings } from "./options.ts";
 import type { Scheduler } from "../upstream/rate-limit/queue/scheduler.ts";
 import { createLeasedRate } from "../upstream/rate-limit/adaptive/leased-rate.ts";
 
-/** The quota of an instance, before and after the way to it is built. */
+/** The quota of an instance, before and after its rate limit is built. */
 export interface InstanceQuota {
-  /** What the pacing is to be made with. */
-  readonly pacing: Pick<RateLimitOptions, "quota" | "share">;
-  /** Begins to share, through the pacing that was made. */
+  /** Options of the rate limit. */
+  readonly rateLimitOptions: Pick<RateLimitOptions, "quota" | "share">;
+  /** Starts sharing, once the rate limit is built. */
   join(rateLimit: Pick<RateLimit, "applyRate" | "scheduler">): QuotaMembership;
 }
 
-/** A part in a quota. Disposing of it gives it back. */
+/** Membership in a shared quota. Disposing of it returns the lease. */
 export interface QuotaMembership extends AsyncDisposable {
-  /** `undefined` where nothing is shared through Redis. */
+  /** The state of the share; `undefined` if the quota is not shared through Redis. */
   readonly state: () => QuotaShareState | undefined;
 }
 
-/** What a quota is kept with. */
+/** Dependencies of a quota. */
 export interface InstanceQuotaDeps {
   readonly replicas: Config["replicas"];
-  /** The connection that sharing through Redis needs. */
+  /** Required for sharing through Redis. */
   readonly redis: RedisCommands | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -40,22 +40,27 @@ export interface InstanceQuotaDeps {
   readonly random: () => number;
 }
 
+/** Membership of a quota that is not shared. */
 const alone: QuotaMembership = {
   state: () => undefined,
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 
-/** Prepares the keeping of an instance's quota. Nothing is asked of Redis yet. */
+/** Prepares the quota of an instance. Sends nothing to Redis yet. */
 export function openQuota(config: InstanceConfig, deps: InstanceQuotaDeps): InstanceQuota {
   const { rate, instanceId } = config;
   const { replicas, redis } = deps;
   const isShared = replicas.quotaShare === "redis" && redis !== undefined && rate.mode !== "off";
   if (!isShared) {
-    return { pacing: { quota: toQuotaSettings(rate, replicas.count) }, join: () => alone };
+    return {
+      rateLimitOptions: { quota: toQuotaSettings(rate, replicas.count) },
+      join: () => alone,
+    };
   }
   return shareQuota(rate, instanceId, { ...deps, redis });
 }
 
+/** Prepares a quota that the replicas share through Redis. */
 function shareQuota(
   rate: InstanceConfig["rate"],
   instanceId: string,
@@ -77,14 +82,14 @@ function shareQuota(
   let scheduler: Pick<Scheduler, "queued"> | undefined;
 
   return {
-    pacing: {
+    rateLimitOptions: {
       quota: leasedRate,
       share: {
         arrived() {
           demand.arrived();
           if (scheduler !== undefined && scheduler.queued > 0) share?.onBacklog();
         },
-        // Nothing more is due while the rate is low for another reason than the lease.
+        // Zero while the rate is below the lease for another reason.
         duePerSecond: () =>
           leasedRate.rate < leasedRate.safeRate ? 0 : (share?.duePerSecond ?? 0),
         accepted: (now) => demand.accepted(now),

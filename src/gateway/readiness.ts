@@ -1,29 +1,33 @@
-/** Whether calls should be sent to this gateway. */
+/** Decides whether the gateway is ready for calls. */
 import type { Logger } from "pino";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { Readiness } from "../observability/admin-server.ts";
 
-/** What readiness waits for. */
+/** Options of readiness. */
 export interface ReadinessOptions {
-  /** By alias; `undefined` where callers bring their own tokens. */
+  /** Token sources by alias; `undefined` if callers send their own tokens. */
   readonly tokens: ReadonlyMap<string, ManagedTokenSource | undefined>;
   readonly logger: Logger;
-  /** Called once, as soon as everything is there or waiting any longer makes no sense. */
+  /** Called once, when every source has a token or has failed to get one in time. */
   readonly onReady: () => void;
 }
 
-/** Readiness as it changes. */
+/** The readiness of the gateway. */
 export interface ReadinessState {
+  /** The readiness at this moment, for `/readyz`. */
   current(): Readiness;
   readonly isDraining: boolean;
-  /** From now on the gateway is not ready any more. */
+  /** Makes the gateway not ready for good. */
   drain(): void;
 }
 
-/** How long to wait for first tokens: after that, callers are better served by typed errors than by nobody. */
+/**
+ * Longest wait for first tokens, in milliseconds. After it a typed error serves callers better than
+ * no endpoint.
+ */
 const firstTokenMs = 10_000;
 
-/** Starts to wait for the first token of every source. */
+/** Starts waiting for the first token of every source. */
 export function watchReadiness({ tokens, logger, onReady }: ReadinessOptions): ReadinessState {
   const awaited = new Set<string>();
   let isDraining = false;

@@ -1,10 +1,10 @@
-/** The connection to Redis, for the configurations that need one. */
+/** The connection to Redis, if the configuration needs one. */
 import { readFileSync, statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import { connectRedis, type RedisDeps } from "../redis/connect-redis.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 
-/** Connects in the background if anything is kept in Redis; `undefined` if nothing is. */
+/** Connects in the background if anything uses Redis; otherwise returns `undefined`. */
 export function openRedis(
   config: Pick<Config, "redis" | "replicas" | "requestIds">,
   deps: RedisDeps,
@@ -17,7 +17,7 @@ export function openRedis(
     {
       url,
       username,
-      // Asked for each connection: the file may have been replaced.
+      // Read for each connection: the file may have been replaced.
       password: () =>
         passwordFile === undefined ? password?.reveal() : readPassword(passwordFile),
       ca: caFile === undefined ? undefined : readFileSync(caFile, "utf8"),
@@ -27,12 +27,15 @@ export function openRedis(
   );
 }
 
-/** More than any password takes. */
+/** Limit of a password file, in bytes. */
 const maxFileBytes = 65_536;
 
-/** Throws for what is no file, a pipe among others: reading one could hold up the whole process. */
+/**
+ * Reads a password file. Throws for anything else, such as a pipe: reading it could block the
+ * process.
+ */
 function readPassword(path: string): string {
   const facts = statSync(path);
-  if (!facts.isFile() || facts.size > maxFileBytes) throw new Error("not a file with a password");
+  if (!facts.isFile() || facts.size > maxFileBytes) throw new Error("not a password file");
   return readFileSync(path, "utf8").replace(/\r?\n$/, "");
 }

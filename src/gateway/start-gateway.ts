@@ -1,4 +1,4 @@
-/** The composition root: the one place that knows all rooms and puts them together. */
+/** The composition root: the only file that knows all rooms. It builds their parts in order. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
@@ -37,42 +37,44 @@ import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
 import { createUpstreamHosts } from "../upstream/host.ts";
 import { gatewayVersion } from "../platform/version.ts";
 
-/** What may be put in another's place, mostly by tests. */
+/** Dependencies that tests replace. */
 export interface GatewayDeps {
-  /** Default: the machine's. */
+  /** Default: the clock of the machine. */
   readonly clock?: Clock;
-  /** Uniform in [0, 1). Default `Math.random`: it spreads load, it keeps no secret. */
+  /** Uniform in [0, 1). Default: `Math.random`. Used for spreading load, not for secrets. */
   readonly random?: () => number;
   /** Default: JSON lines on standard output. */
   readonly logger?: Logger;
-  /** Whether `/metrics` has those of Node and the process. Default `true`. */
+  /** Whether `/metrics` includes the metrics of Node and the process. Default: `true`. */
   readonly hasProcessMetrics?: boolean;
 }
 
-/** A gateway that serves. Disposing of it ends calls in flight with a typed answer. */
+/** A running gateway. Disposing of it ends active calls with a typed error. */
 export interface Gateway extends AsyncDisposable {
-  /** Where gRPC is served, ports as bound. */
+  /** Addresses of the gRPC server, with the bound ports. */
   readonly addresses: readonly ListenAddress[];
-  /** Where `/metrics`, `/state`, `/livez` and `/readyz` are served. */
+  /** Address of the HTTP server for `/metrics`, `/state`, `/livez` and `/readyz`. */
   readonly admin: { readonly host: string; readonly port: number };
-  /** Stops serving as the configuration's drain times say. Resolves when everything is closed. */
+  /** Stops within the configured drain times. Resolves when everything is closed. */
   drain(): Promise<void>;
 }
 
-/** Starts a gateway. Rejects, with nothing left listening, if it cannot serve. */
+/** Starts a gateway. If it cannot serve, closes everything again and rejects. */
 export async function startGateway(config: Config, deps: GatewayDeps = {}): Promise<Gateway> {
   const { clock = systemClock, random = Math.random } = deps;
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
-  const activeCalls = createActiveCalls();
   const startedAt = clock.now();
-  const version = gatewayVersion();
   const { caFile } = config.upstream;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
+
+  // Redis. Closed last, so that what instances do until then is still recorded.
   const redis = openRedis(config, { logger, clock, random });
-  // First, so that it is closed last: what instances have done by then is still recorded.
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
+
+  // The way to Key Protect: credentials, hosts, instances.
   const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
   const hosts = createUpstreamHosts({
     clock,
@@ -92,11 +94,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
-    // `select-instance` rejects every other alias.
+    // `select-instance` rejects every other alias before this.
     if (instance === undefined) throw new Error(`no instance ${context.instance}`);
     return instance;
   };
 
+  // Calls: context, interceptors and observers, then the services with their handlers.
+  const activeCalls = createActiveCalls();
   const unary = createUnary({
     clock,
     logger,
@@ -145,7 +149,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     unary,
   );
 
-  // Before gRPC: an address that is taken must not cost anybody a call.
+  // The servers. The admin server is first: if its address is in use, no call must fail for that.
   let readiness: ReadinessState | undefined;
   const admin = started.add(
     await startAdmin({
@@ -153,7 +157,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       metrics,
       readiness: () => readiness?.current() ?? { isReady: false, reasons: ["starting"] },
       state: () => ({
-        version,
+        version: gatewayVersion(),
         uptimeSeconds: (clock.now() - startedAt) / 1_000,
         isDraining: readiness?.isDraining ?? false,
         instances: Object.fromEntries(
@@ -186,6 +190,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       drain: config.drain,
     }),
   );
+
+  // Health and metrics that follow the state of certificates, hosts and tokens.
   const { certificates } = server;
   if (certificates !== undefined) {
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
