@@ -49,14 +49,14 @@ async function stopWithQueue(graceMs: number) {
   };
 }
 
-test("61: SIGTERM lets a hundred queued calls be served within the grace, and the process ends with 0", async () => {
+test("61: SIGTERM lets a hundred queued calls finish within the grace period, and the process exits with 0", async () => {
   const { exit, asked, tally } = await stopWithQueue(30_000);
   expect(tally).toEqual({ OK: 100 });
   expect(asked).toBe(100);
   expect(exit).toEqual({ code: 0, signal: null });
 }, 90_000);
 
-test("61: what still waits when the grace is over is told so, and is never sent", async () => {
+test("61: calls that still wait at the end of the grace period are rejected and never sent", async () => {
   const { exit, asked, tally } = await stopWithQueue(600);
   expect(Object.keys(tally).toSorted()).toEqual(["OK", "UNAVAILABLE SHUTTING_DOWN"]);
   expect(tally["UNAVAILABLE SHUTTING_DOWN"]).toBeGreaterThan(20);

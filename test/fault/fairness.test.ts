@@ -29,7 +29,7 @@ vi.mock(import("../../src/upstream/transport/pool.ts"), async (importOriginal) =
   };
 });
 
-test("13: of two callers the one with more to ask is not served more", onBusyMachine, async () => {
+test("13: a caller with more calls than another is not served more", onBusyMachine, async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-fair-"));
   const path = join(folder, "gateway.sock");
   try {
@@ -68,7 +68,7 @@ test("13: of two callers the one with more to ask is not served more", onBusyMac
 });
 
 test(
-  "18: a call whose time ends in the queue was never sent, and is told so",
+  "18: a call whose deadline passes in the queue is rejected and was never sent",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway({
@@ -94,7 +94,7 @@ test(
 );
 
 test(
-  "21: calls with little time say nothing about a service that is slow",
+  "21: calls with short deadlines do not count against a slow service",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();
@@ -111,21 +111,25 @@ test(
   },
 );
 
-test("21: calls that had the time of an attempt do", onBusyMachine, async () => {
-  await using gateway = await startWarmGateway({
-    env: {
-      GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "400",
-      GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "400",
-      GATEWAY_RETRY_MAX_ATTEMPTS: "1",
-    },
-  });
-  gateway.fault({ kind: "hang" });
-  await Promise.all(Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(10_000))));
-  expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(1);
-});
+test(
+  "21: calls that had the time of an attempt count against a slow service",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startWarmGateway({
+      env: {
+        GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "400",
+        GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "400",
+        GATEWAY_RETRY_MAX_ATTEMPTS: "1",
+      },
+    });
+    gateway.fault({ kind: "hang" });
+    await Promise.all(Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(10_000))));
+    expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(1);
+  },
+);
 
 test(
-  "43: with all connections busy calls wait in the gateway's own queue, also for those that were given up",
+  "43: calls wait in the gateway's queue while all connections are busy, also with abandoned requests",
   onBusyMachine,
   async () => {
     const connections = 4;

@@ -23,7 +23,7 @@ function createShiftedClock() {
   };
 }
 
-test("46: without IAM calls go on with the token there is, and few of them ask for a new one", async () => {
+test("46: calls continue with the current token while IAM is down, and few of them ask for a new one", async () => {
   const clock = createShiftedClock();
   await using gateway = await startWarmGateway({ deps: { clock } });
   gateway.emulator.faults.add({ match: iam, action: { kind: "respond", status: 503 } });
@@ -52,7 +52,7 @@ test("46: without IAM calls go on with the token there is, and few of them ask f
 }, 60_000);
 
 test(
-  "47: of 200 calls without a token none reaches Key Protect, and IAM is asked three times",
+  "47: 200 calls without a token send nothing to Key Protect and three requests to IAM",
   onBusyMachine,
   async () => {
     await using gateway = await startTestGateway({ deps: { random } });
@@ -80,7 +80,7 @@ test(
   },
 );
 
-test("47: IAM that asks for time is left alone, and callers are told for how long", async () => {
+test("47: an IAM that sends Retry-After gets no request in that time, and callers learn the time", async () => {
   await using gateway = await startTestGateway({ deps: { random } });
   gateway.emulator.faults.add({
     match: iam,
@@ -96,7 +96,7 @@ test("47: IAM that asks for time is left alone, and callers are told for how lon
   expect(upstreamCount(gateway)).toBe(0);
 });
 
-test("49: a credential that IAM refuses is shown to it once a minute, and the log says so once", async () => {
+test("49: a credential that IAM rejects is sent once a minute, and logged once", async () => {
   const clock = createShiftedClock();
   const refused = "a-refused-api-key-for-tests";
   await using gateway = await startTestGateway({
@@ -128,7 +128,7 @@ test("49: a credential that IAM refuses is shown to it once a minute, and the lo
   expect(upstreamCount(gateway)).toBe(0);
 });
 
-test("50: a token revoked under 100 calls is replaced once, and each call is repeated once", async () => {
+test("50: a token that is revoked during 100 calls is replaced once, and each call is retried once", async () => {
   await using gateway = await startWarmGateway();
   gateway.emulator.tokens.revokeAll();
   await Promise.all(Array.from({ length: 100 }, () => gateway.unwrap(inMs(20_000))));
@@ -138,7 +138,7 @@ test("50: a token revoked under 100 calls is replaced once, and each call is rep
   expect(gateway.asked()).toHaveLength(100 + refused);
 }, 60_000);
 
-test("51: where every token is refused, a new one is got once in ten seconds", async () => {
+test("51: a gateway whose every token is rejected gets a new one once in ten seconds", async () => {
   const clock = createShiftedClock();
   await using gateway = await startWarmGateway({ deps: { clock } });
   gateway.fault({ kind: "respond", status: 401 });

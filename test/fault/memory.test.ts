@@ -17,7 +17,7 @@ async function said<T>(child: NodeJS.EventEmitter): Promise<T> {
   return message;
 }
 
-test("62: after twenty thousand calls, some of them failed, the heap is what it was before", async () => {
+test("62: the heap after twenty thousand calls, some of them failed, is as large as before", async () => {
   await using emulator = await startEmulator({ requestLogCapacity: 100 });
   const { env } = await gatewayEnv(emulator, { GATEWAY_COALESCE_READS: "false" });
   const child = fork(join(import.meta.dirname, "memory-run.ts"), {

@@ -34,7 +34,7 @@ vi.mock(import("../../src/observability/metrics/metrics.ts"), async (importOrigi
 });
 
 test(
-  "59: after the event loop stood still, what was missed is not made up for",
+  "59: a gateway whose event loop stood still does not send the missed requests in a burst",
   onBusyMachine,
   async () => {
     broken.set();
@@ -56,7 +56,7 @@ test(
 );
 
 test.each([["callEnded"], ["requestStarted"], ["requestEnded"], ["attemptEnded"], ["retried"]])(
-  "60: when counting throws (%s), calls end as they would",
+  "60: calls end normally when the meter throws in %s",
   async (name) => {
     broken.set();
     await using gateway = await startWarmGateway();

@@ -13,20 +13,27 @@ describe.each<[string, () => Promise<BlackHole>]>([
   ["where the TLS handshake hangs", startGate],
   ["where no SYN is answered", startSilence],
 ])("%s", (_name, start) => {
-  test("35: a call ends at its deadline", onBusyMachine, async () => {
-    await using hole = await start();
-    await using trust = await createAuthorityFile();
-    await using gateway = await startTestGateway(trust.gatewayOptions(hole.port));
-    // The token is there then.
-    await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(1_000));
-    const startedAt = performance.now();
-    const failure = await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(400));
-    expect(performance.now() - startedAt).toBeLessThan(800);
-    expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
-    expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "1", mayHaveExecuted: "false" });
-  });
+  test(
+    "35: a call ends at its deadline when no connection can be set up",
+    onBusyMachine,
+    async () => {
+      await using hole = await start();
+      await using trust = await createAuthorityFile();
+      await using gateway = await startTestGateway(trust.gatewayOptions(hole.port));
+      // The token is there then.
+      await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(1_000));
+      const startedAt = performance.now();
+      const failure = await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(400));
+      expect(performance.now() - startedAt).toBeLessThan(800);
+      expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
+      expect(failure.errorInfo?.metadata).toMatchObject({
+        attempts: "1",
+        mayHaveExecuted: "false",
+      });
+    },
+  );
 
-  test("36: a call with time is told that Key Protect cannot be reached, and soon the circuit opens", async () => {
+  test("36: a call with time left gets an error that Key Protect cannot be reached, and soon the circuit opens", async () => {
     await using hole = await start();
     await using trust = await createAuthorityFile();
     await using gateway = await startTestGateway(
@@ -45,7 +52,7 @@ describe.each<[string, () => Promise<BlackHole>]>([
   }, 60_000);
 });
 
-test("35: a request given up while the handshake hung is not sent when it comes through", async () => {
+test("35: a request that is abandoned during a hanging handshake is not sent when the handshake completes", async () => {
   await using gate = await startGate();
   await using trust = await createAuthorityFile();
   await using service = await startEmptyService({
@@ -69,7 +76,7 @@ test("35: a request given up while the handshake hung is not sent when it comes 
   expect(service.asked).toEqual(["HEAD"]);
 }, 60_000);
 
-test("38: of a thousand reads over connections that are closed under them none fails", async () => {
+test("38: a thousand reads over connections that the server closes succeed", async () => {
   let turn = 0;
   // At once, and up to twenty milliseconds later: when the next request comes, or while it is on its way.
   await using service = await startEmptyService({ closeAfterMs: () => (turn += 1) % 20 });
@@ -89,7 +96,7 @@ test("38: of a thousand reads over connections that are closed under them none f
   expect(service.connections).toBeLessThan(service.asked.length);
 }, 60_000);
 
-test("44: a host that has no address is not reached, and everything may be repeated", async () => {
+test("44: calls to a host without an address fail and can all be retried", async () => {
   await using gateway = await startTestGateway({
     env: { KP_SERVICE_URL: "https://key-protect.invalid" },
   });
@@ -109,7 +116,7 @@ function resolveAs(name: string, addressOf: () => string): Disposable {
   return { [Symbol.dispose]: () => void Object.assign(dns, { lookup: real }) };
 }
 
-test("44: when the host's address changes, requests go there after five minutes at the latest", async () => {
+test("44: requests go to a new address of the host after five minutes at the latest", async () => {
   await using before = await startEmptyService({ host: "127.0.0.1" });
   await using after = await startEmptyService({ host: "127.0.0.2", port: before.port });
   let address = "127.0.0.1";

@@ -49,14 +49,14 @@ async function openAndWait(gateway: WarmGateway): Promise<void> {
   await untilHalfOpen(gateway);
 }
 
-test("22: one 503 is repeated, and the unwrap succeeds", async () => {
+test("22: an unwrap is retried after one 503 and succeeds", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault(answer(503), { times: 1 });
   await gateway.unwrap(inMs(10_000));
   expect(gateway.asked().map((request) => request.status)).toEqual([503, 200]);
 });
 
-test("23: a 503 on creating leaves the outcome unknown, and nothing is repeated", async () => {
+test("23: a creation that gets 503 has an unknown outcome and is not retried", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault(answer(503), { times: 1 });
   const failure = await gateway.failure(gateway.clients.keys, "createKey", createKeyRequest());
@@ -66,7 +66,7 @@ test("23: a 503 on creating leaves the outcome unknown, and nothing is repeated"
   expect(gateway.asked()).toHaveLength(1);
 });
 
-test("22: a 503 that asks to come back later is repeated when it says", async () => {
+test("22: a call that gets 503 with Retry-After is retried after that time", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault({ ...answer(503), headers: { "Retry-After": "1" } }, { times: 1 });
   await gateway.unwrap(inMs(10_000));
@@ -75,7 +75,7 @@ test("22: a 503 that asks to come back later is repeated when it says", async ()
   expect((second?.receivedAt ?? 0) - (first?.receivedAt ?? 0)).toBeGreaterThanOrEqual(950);
 });
 
-test("25, 26: a service that always fails is asked three times per call, and soon not at all", async () => {
+test("25, 26: a service that always fails gets three requests per call, and soon none", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault(answer(500));
   const failures = await openCircuit(gateway);
@@ -108,7 +108,7 @@ test("25, 26: a service that always fails is asked three times per call, and soo
 }, 60_000);
 
 test(
-  "27: calls that wait for quota when the circuit opens are told at once",
+  "27: calls that wait for quota are rejected immediately when the circuit opens",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway({ env: { GATEWAY_RATE_CEILING: "50" } });
@@ -134,7 +134,7 @@ test(
 );
 
 test(
-  "27: calls that wait out a pause when the circuit opens are not left waiting",
+  "27: calls that wait during a pause are rejected when the circuit opens",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway({
@@ -161,7 +161,7 @@ test(
 );
 
 test(
-  "28, 32: of 50 calls to a half-open circuit one is sent, and its answer closes the circuit",
+  "28, 32: a half-open circuit sends one of 50 calls, and its answer closes the circuit",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();
@@ -210,7 +210,7 @@ test(
   },
 );
 
-test("33: refusals are neither repeated nor evidence against the service", async () => {
+test("33: rejected requests are neither retried nor counted against the service", async () => {
   await using gateway = await startWarmGateway();
   const expected = {
     400: "INVALID_ARGUMENT",
@@ -235,17 +235,21 @@ test("33: refusals are neither repeated nor evidence against the service", async
   await gateway.unwrap();
 });
 
-test("31: a probe that is refused as a request closes the circuit", onBusyMachine, async () => {
-  await using gateway = await startWarmGateway();
-  await openAndWait(gateway);
-  gateway.fault(answer(404), { times: 1 });
-  expect(await gateway.failedUnwrap()).toMatchObject({ code: "NOT_FOUND" });
-  await gateway.unwrap();
-  expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
-});
+test(
+  "31: a probe whose request is rejected as invalid closes the circuit",
+  onBusyMachine,
+  async () => {
+    await using gateway = await startWarmGateway();
+    await openAndWait(gateway);
+    gateway.fault(answer(404), { times: 1 });
+    expect(await gateway.failedUnwrap()).toMatchObject({ code: "NOT_FOUND" });
+    await gateway.unwrap();
+    expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
+  },
+);
 
 test(
-  "29: a probe whose caller cancels goes on, and its answer closes the circuit",
+  "29: a probe whose caller cancels continues, and its answer closes the circuit",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway();

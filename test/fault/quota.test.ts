@@ -12,7 +12,7 @@ const paced = (perSecond: number, more: Readonly<Record<string, string>> = {}) =
 });
 const margin = 0.985;
 
-test("6: fifty refusals of one event lower the rate once", onBusyMachine, async () => {
+test("6: fifty 429 answers of one event lower the rate once", onBusyMachine, async () => {
   await using gateway = await startWarmGateway(
     paced(4_000, { GATEWAY_UPSTREAM_CONNECTIONS: "100", GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100" }),
   );
@@ -25,7 +25,7 @@ test("6: fifty refusals of one event lower the rate once", onBusyMachine, async 
 });
 
 test(
-  "7, 8: a quota that shrinks is found within two seconds, and one that grows after the hold",
+  "7, 8: a reduced quota is found within two seconds, and an increased one after the probe interval",
   onBusyMachine,
   async () => {
     let shiftMs = 0;
@@ -63,7 +63,7 @@ test(
 );
 
 test(
-  "9: while every request is refused, four a second ask whether it is over",
+  "9: the gateway sends four requests a second while every request gets 429",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway(paced(50));
@@ -92,7 +92,7 @@ test(
   },
 );
 
-test("10: a known quota is used up, and not exceeded in any second", onBusyMachine, async () => {
+test("10: a known quota is fully used and not exceeded in any second", onBusyMachine, async () => {
   await using gateway = await startWarmGateway(paced(40));
   gateway.emulator.quota.set({ ratePerSecond: 40, burst: 10 });
   await using load = startLoad(gateway, 30);
@@ -110,7 +110,7 @@ test("10: a known quota is used up, and not exceeded in any second", onBusyMachi
 });
 
 test(
-  "11: of fifty calls after idleness a few go at once, and none too early",
+  "11: fifty calls after idleness start with a small burst and keep the rate",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway(paced(50));

@@ -51,7 +51,7 @@ describe.each([
   ["with a rate ceiling", paced(100)],
   ["unpaced", {}],
 ])("%s", (_name, options) => {
-  test("1: one 429 is waited out", async () => {
+  test("1: a call waits after one 429 and then succeeds", async () => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled(), { times: 1 });
     await gateway.unwrap(inMs(10_000));
@@ -59,7 +59,7 @@ describe.each([
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
   });
 
-  test("2: what is always answered 429 is asked three times, and told so in time", async () => {
+  test("2: a call that always gets 429 is sent three times and fails before its deadline", async () => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled());
     const failure = await gateway.failedUnwrap(inMs(3_000));
@@ -72,7 +72,7 @@ describe.each([
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
   });
 
-  test("3: nothing is sent for as long as Key Protect asks", async () => {
+  test("3: nothing is sent in the time of Key Protect's Retry-After", async () => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled("2"), { times: 1 });
     await gateway.unwrap(inMs(20_000));
@@ -81,7 +81,7 @@ describe.each([
   });
 
   test(
-    "4: who has no time for that is told at once, and how long it would be",
+    "4: a call that cannot wait for Retry-After is rejected immediately with the time to wait",
     onBusyMachine,
     async () => {
       await using gateway = await startWarmGateway(options);
@@ -103,7 +103,7 @@ describe.each([
     ["garbage", () => "soon", 0],
     ["a negative number", () => "-5", 0],
     ["a date that has passed", () => new Date(0).toUTCString(), 0],
-  ])("5: Retry-After as %s", async (_form, write, leastMs) => {
+  ])("5: the gateway handles a Retry-After that is %s", async (_form, write, leastMs) => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled(write()), { times: 1 });
     await gateway.unwrap(inMs(20_000));
@@ -111,7 +111,7 @@ describe.each([
     expect(gapMs(gateway)).toBeGreaterThanOrEqual(leastMs);
   });
 
-  test("5: Retry-After beyond all measure is believed up to a minute", async () => {
+  test("5: a very long Retry-After counts as one minute", async () => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled("1000000000"), { times: 1 });
     const failure = await gateway.failedUnwrap(inMs(5_000));
@@ -119,7 +119,7 @@ describe.each([
     expect(pushbackOf(failure)).toBe(60_000);
   });
 
-  test("24: a 429 on creating is no execution: the key is created once", async () => {
+  test("24: a creation that gets 429 was not executed, and a retry creates one key", async () => {
     await using gateway = await startWarmGateway(options);
     gateway.fault(throttled(), { times: 1 });
     const { keys } = gateway.clients;
@@ -137,7 +137,7 @@ test("1: a 429 lowers the rate once, by 1.5 %", async () => {
   expect(await rate(gateway)).toBeCloseTo(98.5 * 0.985, 5);
 });
 
-test("4, 17: during a pause, who cannot outlast it is refused, and nothing is sent", async () => {
+test("4, 17: a call whose deadline is before the end of a pause is rejected, and nothing is sent", async () => {
   await using gateway = await startWarmGateway(paced(100));
   gateway.fault(throttled("30"), { times: 1 });
   await gateway.failedUnwrap(inMs(1_000));
@@ -153,7 +153,7 @@ test("4, 17: during a pause, who cannot outlast it is refused, and nothing is se
 });
 
 test(
-  "12: unwrapping overtakes a flood of lists, which is served all the same",
+  "12: unwraps overtake a flood of lists, and the lists are served too",
   onBusyMachine,
   async () => {
     await using gateway = await startWarmGateway(paced(50));
@@ -174,7 +174,7 @@ test(
   },
 );
 
-test("15: a full queue refuses at once; what waits is served", async () => {
+test("15: a full queue rejects new calls immediately, and waiting calls are served", async () => {
   await using gateway = await startWarmGateway(paced(10));
   const outcomes = await Promise.all(
     Array.from({ length: 60 }, async () => {
@@ -198,7 +198,7 @@ test("15: a full queue refuses at once; what waits is served", async () => {
   expect(gateway.asked()).toHaveLength(tally["OK"] ?? 0);
 }, 60_000);
 
-test("16: a caller with too many calls waiting is refused more; another is not", async () => {
+test("16: a caller with too many waiting calls is rejected, and another caller is not", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-fault-"));
   const path = join(folder, "gateway.sock");
   try {
@@ -234,7 +234,7 @@ test("16: a caller with too many calls waiting is refused more; another is not",
   }
 }, 60_000);
 
-test("19: a call cancelled in the queue leaves it at once and costs nothing", async () => {
+test("19: a call that is cancelled in the queue leaves it immediately and uses no quota", async () => {
   await using gateway = await startWarmGateway(paced(100));
   const { first } = await startPause(gateway);
   let call: ClientUnaryCall | undefined;
@@ -255,7 +255,7 @@ test("19: a call cancelled in the queue leaves it at once and costs nothing", as
   expect(line).toMatchObject({ method: "keyprotect.v1.KeysService/GetKey" });
 });
 
-test("14: in a full queue lists make room for unwrapping", async () => {
+test("14: a full queue drops a list for an unwrap", async () => {
   await using gateway = await startWarmGateway(paced(10));
   const list = { pageSize: 10, pageToken: "", skip: 0 };
   const lists = Array.from({ length: 40 }, () =>

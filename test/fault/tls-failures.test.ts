@@ -31,8 +31,8 @@ describe.each<[string, (authority: CertificateAuthority) => ServerOptions]>([
       ciphers: "DEFAULT@SECLEVEL=0",
     }),
   ],
-])("45: %s", (_name, optionsOf) => {
-  test("is not talked to, is not tried again, and is no affair of the caller's", async () => {
+])("with %s", (_name, optionsOf) => {
+  test("45: a service with bad TLS gets no request and no retry, and callers get no details", async () => {
     await using trust = await createAuthorityFile();
     await using service = await startEmptyService({ tls: optionsOf(trust.authority) });
     await using gateway = await startTestGateway(trust.gatewayOptions(service.port));
@@ -56,7 +56,7 @@ describe.each<[string, (authority: CertificateAuthority) => ServerOptions]>([
   });
 });
 
-test("45: failures of TLS open the circuit, so that not every call makes a handshake", async () => {
+test("45: TLS failures open the circuit, so that not every call makes a handshake", async () => {
   await using trust = await createAuthorityFile();
   await using service = await startEmptyService({
     tls: trust.authority.issue({ dnsNames: ["other.test"] }),
@@ -74,7 +74,7 @@ test("45: failures of TLS open the circuit, so that not every call makes a hands
   expect(service.connections).toBe(5);
 });
 
-test("45: a gate that answers in plain text where TLS is expected gets nothing to read", async () => {
+test("45: a server that answers in plain text instead of TLS receives no request", async () => {
   await using trust = await createAuthorityFile();
   await using service = await startEmptyService();
   await using gateway = await startTestGateway(trust.gatewayOptions(service.port));

@@ -12,7 +12,7 @@ const upstreamCount = (gateway: TestGateway): number =>
   gateway.emulator.requests.count({ service: "keyprotect" });
 
 test(
-  "48: while IAM is slow, 500 calls end at their deadlines, and its one answer serves the next",
+  "48: 500 calls end at their deadlines while IAM is slow, and its one answer serves the next call",
   onBusyMachine,
   async () => {
     await using gateway = await startTestGateway();
@@ -30,7 +30,7 @@ test(
   },
 );
 
-test("52: a token that is refused late does not cost the newer one its place", async () => {
+test("52: a late rejection of an old token does not discard the newer one", async () => {
   await using gateway = await startWarmGateway();
   // The first of two requests is answered when the second has long been repeated with a new token.
   gateway.fault({ kind: "respond", status: 401 }, { times: 1, delayMs: 1_500 });
@@ -52,8 +52,8 @@ test("52: a token that is refused late does not cost the newer one its place", a
 describe.each([
   ["an hour slow", -hourMs],
   ["an hour fast", hourMs],
-])("53: a wall clock that is %s", (_name, offMs) => {
-  test("makes no difference to the token", async () => {
+])("a wall clock that is %s", (_name, offMs) => {
+  test("53: a wrong wall clock does not affect the life of a token", async () => {
     const clock = { ...systemClock, wallNow: (): number => systemClock.wallNow() + offMs };
     await using gateway = await startTestGateway({ deps: { clock } });
     const { keys } = gateway.clients;
@@ -64,7 +64,7 @@ describe.each([
   });
 });
 
-test("53: a token whose end has passed by the clock here is used as long as it was granted for", async () => {
+test("53: a token that has expired by the local clock is used for its granted life", async () => {
   await using gateway = await startTestGateway({
     emulator: { wallNow: () => Date.now() - 3 * hourMs },
   });
@@ -73,7 +73,7 @@ test("53: a token whose end has passed by the clock here is used as long as it w
   expect(iamRequests(gateway)).toBe(1);
 });
 
-test("53: a wall clock that is set while the token is in use costs one token at most", async () => {
+test("53: a wall clock that is set while a token is in use causes at most one new token", async () => {
   let offMs = 0;
   const clock = { ...systemClock, wallNow: (): number => systemClock.wallNow() + offMs };
   await using gateway = await startTestGateway({ deps: { clock } });
@@ -88,14 +88,14 @@ test("53: a wall clock that is set while the token is in use costs one token at 
   expect(iamRequests(gateway)).toBe(2);
 });
 
-test("54: a token of a minute is good for its minute", async () => {
+test("54: a token with a life of one minute is used for one minute", async () => {
   await using gateway = await startTestGateway({ emulator: { tokenLifetimeSeconds: 60 } });
   const { keys } = gateway.clients;
   for (let calls = 0; calls < 50; calls++) await gateway.call(keys, "countKeys", {}, inMs(10_000));
   expect(iamRequests(gateway)).toBe(1);
 });
 
-test("54: where IAM does not say how long, the token itself does", async () => {
+test("54: a token's own expiry is used if IAM does not send one", async () => {
   await using gateway = await startTestGateway();
   gateway.emulator.faults.add({
     match: iam,
@@ -107,11 +107,11 @@ test("54: where IAM does not say how long, the token itself does", async () => {
 });
 
 test.each([
-  ["no time at all", { expires_in: 0 }],
-  ["less than no time", { expires_in: -60 }],
-  ["a time that nobody tells", { expires_in: null, access_token: "opaque" }],
+  ["0 s", { expires_in: 0 }],
+  ["less than 0 s", { expires_in: -60 }],
+  ["unknown length", { expires_in: null, access_token: "opaque" }],
 ])(
-  "54: a token that lives %s is none, and IAM is not asked in a tight loop",
+  "54: a token with a life of %s is not used, and IAM is not asked in a tight loop",
   async (_name, patch) => {
     await using gateway = await startTestGateway({ deps: { random: () => 0.5 } });
     gateway.emulator.faults.add({ match: iam, action: { kind: "rewrite", patch } });

@@ -20,7 +20,7 @@ const manyCalls = 30;
 const untilAllEnded = (gateway: WarmGateway): Promise<void> =>
   eventually(() => gateway.asked().every(({ durationMs }) => durationMs !== undefined));
 
-test("20: calls cancelled in flight end their exchanges and are no evidence against the service", async () => {
+test("20: calls that are cancelled in flight end their requests and do not count against the service", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault({ kind: "hang" });
   const calls: ClientUnaryCall[] = [];
@@ -45,7 +45,7 @@ test("20: calls cancelled in flight end their exchanges and are no evidence agai
   await gateway.unwrap();
 });
 
-test("34: with nobody listening every call is tried three times, those that must not happen twice among them", async () => {
+test("34: every call, also a change, is sent three times if no server listens", async () => {
   await using gateway = await startWarmGateway();
   await gateway.emulator[Symbol.asyncDispose]();
   const { keys } = gateway.clients;
@@ -61,7 +61,7 @@ test("34: with nobody listening every call is tried three times, those that must
 });
 
 describe.each(["before-processing", "after-processing"] as const)("a reset %s", (when) => {
-  test("37: on a used connection is repeated for an unwrap", async () => {
+  test("37: an unwrap is retried after a reset of a used connection", async () => {
     await using gateway = await startWarmGateway();
     gateway.fault({ kind: "reset", when }, { times: 1 });
     await gateway.unwrap(inMs(10_000));
@@ -70,7 +70,7 @@ describe.each(["before-processing", "after-processing"] as const)("a reset %s", 
     expect(second?.connection).not.toBe(first?.connection);
   });
 
-  test("37: leaves the outcome of creating unknown, and is not repeated", async () => {
+  test("37: a creation has an unknown outcome after a reset and is not retried", async () => {
     await using gateway = await startWarmGateway();
     gateway.fault({ kind: "reset", when }, { times: 1 });
     const { keys } = gateway.clients;
@@ -88,7 +88,7 @@ describe.each([
   ["39: a body that stalls", { kind: "stall" }],
   ["42: a head that comes drop by drop", { kind: "drip-head", intervalMs: 200 }],
 ] as const)("%s", (_name, action) => {
-  test("is given up after the time of an attempt, and its connections with it", async () => {
+  test("39, 42: a slow answer is abandoned after the attempt time-out, with its connection", async () => {
     await using gateway = await startWarmGateway({
       env: {
         GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "500",
@@ -104,16 +104,20 @@ describe.each([
     await untilAllEnded(gateway);
   });
 
-  test("ends with the caller's time if that is shorter", onBusyMachine, async () => {
-    await using gateway = await startWarmGateway();
-    gateway.fault(action);
-    const failure = await gateway.failedUnwrap(inMs(1_500));
-    expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
-    expect(gateway.asked()).toHaveLength(1);
-    await untilAllEnded(gateway);
-  });
+  test(
+    "39, 42: a slow answer is abandoned at the caller's deadline if that is earlier",
+    onBusyMachine,
+    async () => {
+      await using gateway = await startWarmGateway();
+      gateway.fault(action);
+      const failure = await gateway.failedUnwrap(inMs(1_500));
+      expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
+      expect(gateway.asked()).toHaveLength(1);
+      await untilAllEnded(gateway);
+    },
+  );
 
-  test("is worth another attempt", async () => {
+  test("39, 42: a slow answer is followed by another attempt", async () => {
     await using gateway = await startWarmGateway({
       env: { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "1000" },
     });
@@ -134,7 +138,7 @@ test.each([
     { kind: "respond", status: 200, body: "<html>canary of a proxy</html>" },
   ],
 ] as const)(
-  "%s is not believed, nor read to the end, nor asked for again",
+  "%s is rejected, not read to its end and not requested again",
   async (_name, action) => {
     await using gateway = await startWarmGateway();
     gateway.fault(action);
@@ -149,7 +153,7 @@ test.each([
   },
 );
 
-test("41: an answer that is cut short is repeated for an unwrap", async () => {
+test("41: an unwrap is retried after a truncated answer", async () => {
   await using gateway = await startWarmGateway();
   gateway.fault({ kind: "truncate" }, { times: 1 });
   await gateway.unwrap(inMs(10_000));
@@ -179,7 +183,7 @@ test.each([
   60_000,
 );
 
-test("63: IDs stay with their calls through queue and repeats", async () => {
+test("63: correlation IDs stay with their calls through queue and retries", async () => {
   await using gateway = await startWarmGateway({ env: { GATEWAY_RATE_CEILING: "1000" } });
   const { emulator, clients } = gateway;
   gateway.fault({ kind: "respond", status: 503 }, { probability: 0.04 });

@@ -20,7 +20,7 @@ const delay = (gateway: TestGateway, delayMs: number): void =>
 
 const asked = (gateway: TestGateway) => gateway.emulator.requests.list({ service: "keyprotect" });
 
-test("1,000 identical reads are one request, and each call keeps its own ID", async () => {
+test("1,000 identical reads share one request, and each call keeps its own correlation ID", async () => {
   await using gateway = await startTestGateway();
   const { clients, emulator } = gateway;
   const keyId = await createKeyId(gateway);
@@ -41,7 +41,7 @@ test("1,000 identical reads are one request, and each call keeps its own ID", as
   expect(lines.filter((line) => line["upstreamCorrelationId"] === sentAs)).toHaveLength(calls - 1);
 }, 60_000);
 
-test("unwraps of the same ciphertext share a request, and every caller gets the whole plaintext", async () => {
+test("identical unwraps share a request, and every caller gets the whole plaintext", async () => {
   await using gateway = await startTestGateway();
   const { clients, emulator, secrets } = gateway;
   const keyId = await createKeyId(gateway);
@@ -71,7 +71,7 @@ test("unwraps of the same ciphertext share a request, and every caller gets the 
   expect(asked(gateway)).toHaveLength(3);
 }, 60_000);
 
-test("a caller that gives up leaves those who joined it unharmed", async () => {
+test("a caller that cancels does not affect the other callers of a shared request", async () => {
   await using gateway = await startTestGateway();
   const { clients, emulator } = gateway;
   const keyId = await createKeyId(gateway);
@@ -90,7 +90,7 @@ test("a caller that gives up leaves those who joined it unharmed", async () => {
   expect(asked(gateway)).toHaveLength(1);
 }, 60_000);
 
-test("who has deleted a key does not read it through a request from before", async () => {
+test("a caller that deleted a key does not join a read from before the deletion", async () => {
   await using gateway = await startTestGateway();
   const { clients, emulator } = gateway;
   const keyId = await createKeyId(gateway);
@@ -114,7 +114,7 @@ test.each([
   ["GATEWAY_COALESCE_READS", 5],
   ["GATEWAY_COALESCE_UNWRAPS", 1],
 ])(
-  "%s=false asks Key Protect %d times for five identical reads of a key",
+  "the setting %s=false makes %d upstream requests out of five identical reads of a key",
   async (name, count) => {
     await using gateway = await startTestGateway({ env: { [name]: "false" } });
     const keyId = await createKeyId(gateway);

@@ -93,7 +93,7 @@ function plan(keyId: string, ciphertext: Buffer): readonly Planned[] {
   ];
 }
 
-test("of 1,000 interleaved calls each has its own ID upstream, in the answer and in the log", async () => {
+test("each of 1,000 interleaved calls has its own ID upstream, in the answer and in the log", async () => {
   // It is about IDs: a busy machine must not make it about time.
   await using gateway = await startTestGateway({
     env: {
@@ -167,7 +167,7 @@ test("of 1,000 interleaved calls each has its own ID upstream, in the answer and
   );
 }, 60_000);
 
-test("what is no UUID is replaced by a fresh one and goes nowhere", async () => {
+test("a correlation ID that is no UUID is replaced by a new one and does not appear anywhere", async () => {
   await using gateway = await startTestGateway();
   const given = ["42", "${jndi:ldap://x}", "a".repeat(36), "11111111-2222-4333-8444-55555555555g"];
   const ids: unknown[] = [];
@@ -189,7 +189,7 @@ test("what is no UUID is replaced by a fresh one and goes nowhere", async () => 
   expect(given.filter((text) => log.includes(`"${text}"`))).toEqual([]);
 });
 
-test("a caller without an ID is told the one that it was given", async () => {
+test("a caller without a correlation ID receives the generated one", async () => {
   await using gateway = await startTestGateway();
   const { trailers } = await gateway.outcome(gateway.clients.keys, "countKeys", {});
   const [id] = correlationIn(trailers);
@@ -197,7 +197,7 @@ test("a caller without an ID is told the one that it was given", async () => {
   expect(gateway.emulator.requests.count({ correlationId: String(id) })).toBe(1);
 });
 
-test("Key Protect's own header name is accepted, and gives way to x-correlation-id", async () => {
+test("the header correlation-id is accepted, and x-correlation-id takes precedence", async () => {
   await using gateway = await startTestGateway();
   const [first, second] = [randomUUID(), randomUUID()];
   const { keys } = gateway.clients;
@@ -232,7 +232,7 @@ test("Key Protect's own header name is accepted, and gives way to x-correlation-
   ]);
 });
 
-test("all requests that one call sends carry its ID", async () => {
+test("all upstream requests of a call carry its correlation ID", async () => {
   await using gateway = await startTestGateway();
   const keyId = await createKeyId(gateway);
   const id = randomUUID();

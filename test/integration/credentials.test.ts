@@ -70,7 +70,7 @@ const creatorOf = async (gateway: TestGateway): Promise<string> => {
 };
 
 describe("with the gateway's own credential", () => {
-  test("500 calls at start share one exchange", async () => {
+  test("500 calls at the start share one token exchange", async () => {
     // It is about tokens: 500 calls at once on a busy machine must not make it about time.
     await using gateway = await startTestGateway({
       env: { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "60000", GATEWAY_COALESCE_READS: "false" },
@@ -88,7 +88,7 @@ describe("with the gateway's own credential", () => {
     expect(upstreamCount(gateway)).toBe(500);
   }, 60_000);
 
-  test("a revoked token costs 100 concurrent calls one exchange, and none of them fails", async () => {
+  test("a revoked token causes one exchange for 100 concurrent calls, and no call fails", async () => {
     await using gateway = await startWithToken();
     gateway.emulator.requests.clear();
     gateway.emulator.tokens.revokeAll();
@@ -104,7 +104,7 @@ describe("with the gateway's own credential", () => {
     expect(await gateway.call(gateway.clients.keys, "countKeys", {})).toEqual({ totalSize: 100 });
   }, 60_000);
 
-  test("where a fresh token is refused too, access is what lacks, and a call asks twice at most", async () => {
+  test("a call whose new token is rejected too fails for lack of access after at most two requests", async () => {
     await using gateway = await startWithToken();
     gateway.emulator.requests.clear();
     gateway.emulator.faults.add({
@@ -139,7 +139,7 @@ describe("with the gateway's own credential", () => {
     ["fails", { kind: "respond", status: 503 }],
     ["hangs", { kind: "hang" }],
     ["cuts connections", { kind: "reset", when: "before-processing" }],
-  ] as const)("while IAM %s, calls go on with the token there is", async (_name, action) => {
+  ] as const)("calls continue with the current token while IAM %s", async (_name, action) => {
     await using gateway = await startWithToken();
     gateway.emulator.faults.add({ match: { service: "iam" }, action });
     const keyId = await createKeyId(gateway);
@@ -148,7 +148,7 @@ describe("with the gateway's own credential", () => {
     expect(iamRequests(gateway)).toBe(1);
   });
 
-  test("without IAM there is no token to begin with: IAM_UNAVAILABLE, and nothing reaches Key Protect", async () => {
+  test("a call without a first token from IAM fails with IAM_UNAVAILABLE, and nothing reaches Key Protect", async () => {
     // Nobody listens there.
     await using gateway = await startTestGateway({ env: { IAM_AUTH_URL: "http://127.0.0.1:1" } });
     const failure = await gateway.failure(gateway.clients.keys, "countKeys", {});
@@ -158,7 +158,7 @@ describe("with the gateway's own credential", () => {
   });
 
   describe("from a file", () => {
-    test("a key replaced at run time is used for the next token", async () => {
+    test("an API key file that is replaced at run time is used for the next token", async () => {
       await using gateway = await startWithFile(({ apiKey }) => `${apiKey}\n`);
       const { emulator } = gateway;
       expect(await creatorOf(gateway)).toBe(userAt(emulator, 0).subject);
@@ -170,7 +170,7 @@ describe("with the gateway's own credential", () => {
       expect(await creatorOf(gateway)).toBe(userAt(emulator, 1).subject);
     });
 
-    test("a key that IAM refuses is not tried over and over, and its replacement is noticed", async () => {
+    test("an API key that IAM rejects is not retried in a loop, and its replacement is detected", async () => {
       await using gateway = await startWithFile(() => "an-api-key-that-was-deleted");
       const { emulator } = gateway;
       const failures = await Promise.all(
@@ -226,7 +226,7 @@ describe("with the callers' tokens", () => {
     expect(iamRequests(gateway)).toBe(0);
   });
 
-  test("a caller without a token, or with what is none, is UNAUTHENTICATED, and nothing is sent", async () => {
+  test("a caller without a valid token gets UNAUTHENTICATED, and nothing is sent", async () => {
     await using gateway = await startPassingThrough();
     const given: readonly Record<string, string>[] = [
       {},
@@ -243,7 +243,7 @@ describe("with the callers' tokens", () => {
     expect(iamRequests(gateway)).toBe(0);
   });
 
-  test("a caller whose token Key Protect refuses is UNAUTHENTICATED after one request", async () => {
+  test("a caller whose token Key Protect rejects gets UNAUTHENTICATED after one request", async () => {
     await using gateway = await startPassingThrough();
     const { emulator } = gateway;
     const revoked = emulator.tokens.issue(userAt(emulator, 0)).accessToken;

@@ -27,7 +27,7 @@ const callLines = (gateway: TestGateway): readonly Readonly<Record<string, unkno
 describe("a service that hangs", () => {
   // Gateway and caller share an event loop here: a machine that stops for longer than the margin makes the caller's timer win.
   test(
-    "lets the gateway's own answer come before the caller's deadline",
+    "the gateway answers before the caller's deadline if Key Protect hangs",
     onBusyMachine,
     async () => {
       await using gateway = await startTestGateway({ env: patient });
@@ -67,7 +67,7 @@ describe("a service that hangs", () => {
     },
   );
 
-  test("keeps a caller without a deadline no longer than the default", async () => {
+  test("a call without a deadline ends at the default deadline if Key Protect hangs", async () => {
     await using gateway = await startTestGateway({ env: patient });
     gateway.emulator.faults.add({ match: { operation: "wrapKey" }, action: { kind: "hang" } });
     const started = performance.now();
@@ -82,7 +82,7 @@ describe("a service that hangs", () => {
     expect(tookMs).toBeLessThan(20_000);
   }, 60_000);
 
-  test("is given up after the RPC's own time, while there is time to say so", async () => {
+  test("an attempt that hangs ends at the RPC's attempt time-out, before the deadline of the call", async () => {
     await using gateway = await startTestGateway({
       env: { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "1000" },
     });
@@ -102,7 +102,7 @@ describe("a service that hangs", () => {
     expect(create).toMatchObject({ code: "UNKNOWN", reason: "OUTCOME_UNKNOWN" });
   }, 60_000);
 
-  test("is not asked at all by a caller with no time left", async () => {
+  test("a call with no time left is not sent to Key Protect", async () => {
     await using gateway = await startTestGateway();
     await gateway.call(gateway.clients.keys, "countKeys", {});
     const before = gateway.upstreamRequests().length;
@@ -113,7 +113,7 @@ describe("a service that hangs", () => {
 });
 
 describe("a caller that cancels", () => {
-  test("ends the exchange with Key Protect, and the log says so", async () => {
+  test("a caller that cancels ends the upstream request, and the log records it", async () => {
     await using gateway = await startTestGateway({ env: patient });
     const { emulator, clients } = gateway;
     await gateway.call(clients.keys, "countKeys", {});
@@ -145,7 +145,7 @@ describe("a caller that cancels", () => {
     expect(await gateway.call(clients.keys, "countKeys", {})).toEqual({ totalSize: 0 });
   }, 60_000);
 
-  test("is logged as a warning if what it asked for may have happened", async () => {
+  test("a cancelled call that may have been executed is logged as a warning", async () => {
     await using gateway = await startTestGateway({ env: patient });
     const { emulator, clients } = gateway;
     emulator.faults.add({ match: { operation: "createKey" }, action: { kind: "stall" } });
@@ -170,7 +170,7 @@ describe("a caller that cancels", () => {
   }, 60_000);
 });
 
-test("300 calls that run out of time leave a long call on the same connection alone", async () => {
+test("300 calls that time out do not affect a long call on the same connection", async () => {
   await using gateway = await startTestGateway({ env: patient });
   const { emulator, clients } = gateway;
   await gateway.call(clients.keys, "countKeys", {});
@@ -192,7 +192,7 @@ test("300 calls that run out of time leave a long call on the same connection al
 }, 60_000);
 
 describe("a connection that breaks in mid-call", () => {
-  test("after the service has done what was asked: whether a change happened is not known, the rest may be repeated", async () => {
+  test("a connection reset after processing leaves the outcome of a change unknown, and reads can be retried", async () => {
     await using gateway = await startTestGateway();
     const { keys, actions } = gateway.clients;
     const rootKey = await createKeyId(gateway);
@@ -235,7 +235,7 @@ describe("a connection that breaks in mid-call", () => {
     expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 2 });
   }, 60_000);
 
-  test("because the service dies, and while it is gone nothing is sent", async () => {
+  test("a connection reset because the service died is reported, and nothing is sent while it is down", async () => {
     await using gateway = await startTestGateway({ env: patient });
     const { emulator, clients } = gateway;
     await gateway.call(clients.keys, "countKeys", {});

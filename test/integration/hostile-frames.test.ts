@@ -131,7 +131,7 @@ describe("a body that is not one message", () => {
     ],
     ["a frame that claims 4 GB", { body: Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 1]) }, "8"],
     ["JSON", { body: frame(Buffer.from('{"keyId":"x"}')) }, "13"],
-  ])("%s", async (_, request, expected) => {
+  ])("a body is rejected that is %s", async (_, request, expected) => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, request);
@@ -141,7 +141,7 @@ describe("a body that is not one message", () => {
   });
 });
 
-test("a body that never ends, and a caller that waits, are given up at the deadline", async () => {
+test("a call whose body never ends is ended at its deadline", async () => {
   const before = await counts();
   const session = http2.connect(`http://${gateway.address}`);
   const stream = session.request({
@@ -160,7 +160,7 @@ test("a body that never ends, and a caller that waits, are given up at the deadl
 });
 
 /** What grpc-js takes in good part reaches the validation of the gateway, here of a request that is not good. */
-describe("what grpc-js lets pass is answered by the gateway:", () => {
+describe("requests that grpc-js accepts", () => {
   test.each<[string, { headers?: Record<string, string>; body: Buffer }]>([
     ["a good gzip frame", { headers: gzip, body: frame(gzipSync(misnamed), true) }],
     ["a compressed frame without a compression, as it is", { body: frame(misnamed, true) }],
@@ -173,7 +173,7 @@ describe("what grpc-js lets pass is answered by the gateway:", () => {
     ],
     ["a timeout of 365 days", { headers: { "grpc-timeout": "31536000S" }, body: bad }],
     ["PUT instead of POST", { headers: { ":method": "PUT" }, body: bad }],
-  ])("%s", async (_, request) => {
+  ])("the gateway answers a request with %s", async (_, request) => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, request);
@@ -183,7 +183,7 @@ describe("what grpc-js lets pass is answered by the gateway:", () => {
     await expectCounted(before, "gateway");
   });
 
-  test("an authority of somebody else", async () => {
+  test("the gateway answers a request with a foreign authority", async () => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, { authority: "evil.example.com", body: bad });
@@ -198,7 +198,7 @@ describe("headers", () => {
     ["no unit", "10"],
     ["an unknown unit", "10y"],
     ["nothing", ""],
-  ])("a timeout of %s is refused", async (_, timeout) => {
+  ])("a grpc-timeout of %s is rejected", async (_, timeout) => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, { headers: { "grpc-timeout": timeout }, body: good });
@@ -211,7 +211,7 @@ describe("headers", () => {
     ["1 nanosecond", "1n"],
     ["25 days", "2160000S"],
     ["30 days", "2592000S"],
-  ])("a timeout of %s leaves no time and nothing is sent", async (_, timeout) => {
+  ])("a grpc-timeout of %s leaves no time, and nothing is sent", async (_, timeout) => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, { headers: { "grpc-timeout": timeout }, body: good });
@@ -222,7 +222,7 @@ describe("headers", () => {
       .toBe(before.handled + 1);
   });
 
-  test("a timeout of 365 days is taken for the longest that there is", async () => {
+  test("a grpc-timeout of 365 days becomes the longest possible deadline", async () => {
     await using raw = await connect();
     const headers = { "grpc-timeout": "31536000S" };
     const answer = await raw.call(countKeys, { headers, body: frame(nothing) });
@@ -231,7 +231,7 @@ describe("headers", () => {
     gateway.emulator.requests.clear();
   });
 
-  test.each([80, 120])("%d pairs are too many", async (pairs) => {
+  test.each([80, 120])("a request with %d header pairs is rejected", async (pairs) => {
     const before = await counts();
     await using raw = await connect();
     const headers = Object.fromEntries(
@@ -242,7 +242,7 @@ describe("headers", () => {
     await expectCounted(before, "gateway");
   });
 
-  test("200 KB are the loss of their sender alone", async () => {
+  test("a request with 200 KB of headers fails alone", async () => {
     const { address, clients, emulator } = gateway;
     // On a connection of its own, for that is what it costs.
     using sender = ownClient(address);
@@ -294,7 +294,7 @@ describe("requests that are not gRPC", () => {
       { headers: { "content-type": "text/html" }, body: good },
       { ":status": "415" },
     ],
-  ])("%s", async (_, path, request, expected) => {
+  ])("a request is rejected with %s", async (_, path, request, expected) => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(path, request);
@@ -304,14 +304,17 @@ describe("requests that are not gRPC", () => {
     await expectCounted(before, "nobody");
   });
 
-  test.each(["GET", "DELETE"])("the method %s, which brings no body", async (method) => {
-    await using raw = await connect();
-    const answer = await raw.call(wrapKey, { headers: { ":method": method } });
-    expect(answer.headers["grpc-status"]).toBe("12");
-  });
+  test.each(["GET", "DELETE"])(
+    "a request with method %s and without a body is rejected",
+    async (method) => {
+      await using raw = await connect();
+      const answer = await raw.call(wrapKey, { headers: { ":method": method } });
+      expect(answer.headers["grpc-status"]).toBe("12");
+    },
+  );
 
   test.each(["/var/run/gateway.sock", "", "a b", "a@b/c"])(
-    "the authority %j, which resets the stream and not the connection",
+    "a request with authority %j resets the stream and not the connection",
     async (authority) => {
       const before = await counts();
       await using raw = await connect();

@@ -96,7 +96,7 @@ instances:
 }
 
 describe("two instances", () => {
-  test("are chosen by x-kp-instance; each is spoken to in its dialect and with its own credential", async () => {
+  test("x-kp-instance selects the instance, which has its own dialect and credential", async () => {
     await using gateway = await startTwo();
     const { keys, actions } = gateway.clients;
     const [ofFirst, ofSecond] = [
@@ -135,7 +135,7 @@ describe("two instances", () => {
     ).toEqual(["first", "second", "first", "second", "first", "second"]);
   });
 
-  test("know nothing of each other's keys", async () => {
+  test("a key of one instance is not found in another", async () => {
     await using gateway = await startTwo();
     const { keys, actions } = gateway.clients;
     const keyId = await createKeyId(gateway, {}, onFirst.metadata);
@@ -151,7 +151,7 @@ describe("two instances", () => {
     expect(await gateway.call(keys, "countKeys", {}, onSecond)).toEqual({ totalSize: 0 });
   });
 
-  test("go on one without the other", async () => {
+  test("an instance works while the other one fails", async () => {
     await using gateway = await startTwo();
     const { keys } = gateway.clients;
     gateway.emulator.faults.add({
@@ -163,7 +163,7 @@ describe("two instances", () => {
     expect(await gateway.call(keys, "countKeys", {}, onSecond)).toEqual({ totalSize: 0 });
   });
 
-  test("have a default: the first, or the one that is named so", async () => {
+  test("the default instance is the first one or the configured one", async () => {
     await using byOrder = await startTwo();
     await using byName = await startTwo({ yaml: "defaultInstance: second\n" });
     for (const [gateway, instanceId] of [
@@ -177,7 +177,7 @@ describe("two instances", () => {
     }
   });
 
-  test("are the only ones there are: another alias is INSTANCE_UNKNOWN, and nothing is sent", async () => {
+  test("an unknown instance alias gets INSTANCE_UNKNOWN, and nothing is sent", async () => {
     await using gateway = await startTwo();
     const { keys } = gateway.clients;
     for (const alias of ["third", "FIRST", instanceIds[0], "first,second"]) {
@@ -205,7 +205,7 @@ policy:
     - { callers: ["spiffe://mesh/ns/orders"], methods: [KeysService/GetKeyMaterial] }
 `;
 
-  test("cover what destroys or discloses only by its name", async () => {
+  test("a rule covers an RPC that destroys or discloses only if it names the RPC", async () => {
     await using gateway = await startTwo({ yaml });
     const { keys, actions, lockers } = gateway.clients;
     const keyId = await createKeyId(gateway, { type: KeyType.STANDARD }, onFirst.metadata);
@@ -232,7 +232,7 @@ policy:
     await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId), onFirst);
   });
 
-  test("tell a caller on a Unix socket from one on TCP", async () => {
+  test("rules distinguish a caller on a Unix socket from one on TCP", async () => {
     const folder = await mkdtemp(join(tmpdir(), "gateway-socket-"));
     try {
       await using gateway = await startTwo({
@@ -282,7 +282,7 @@ const isMethod = (value: unknown): value is MethodDefinition<object, object> =>
   typeof value === "object" && value !== null && "requestSerialize" in value;
 
 describe("what tools ask a gateway", () => {
-  test("health: services serve, and readiness follows the first token of every instance", async () => {
+  test("health reports the services as serving, and readiness after the first token of every instance", async () => {
     await using gateway = await startTwo();
     const Health = makeGenericClientConstructor(healthService, "Health");
     const client = new Health(gateway.address, credentials.createInsecure());
@@ -315,7 +315,7 @@ describe("what tools ask a gateway", () => {
     }
   });
 
-  test("reflection: the services and what their messages look like; none where it is off", async () => {
+  test("reflection describes the services and messages unless it is off", async () => {
     const protos = join(
       dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json")),
       "build/proto",

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { connectRaw, frame } from "../support/raw-grpc.ts";
 import { startTestGateway } from "../support/start-gateway.ts";
 
-test("the gRPC library does not print a token that it cannot take", async () => {
+test("the gRPC library does not print a token that it cannot parse", async () => {
   using printed = vi.spyOn(console, "error").mockImplementation(() => undefined);
   await using gateway = await startTestGateway();
   const secret = gateway.secrets.markText(`tök-${gateway.secrets.bytes(24).toString("base64url")}`);

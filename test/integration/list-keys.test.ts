@@ -78,7 +78,7 @@ async function readAll(
 const idsOf = (page: ListKeysResponse): string[] => page.keys.map(({ id }) => id);
 
 describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
-  test("pages hold as many keys as asked for, and together each key once and in order", async () => {
+  test("pages of keys have the requested size and contain each key once and in order", async () => {
     await using gateway = await startTestGateway({ dialect });
     const { create } = await createDirectly(gateway.emulator);
     const ids = await create(11);
@@ -92,12 +92,12 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(gateway.upstreamRequests().at(-1)).toBe("GET /api/v2/keys?limit=1001&offset=0");
   });
 
-  test("an empty instance is one empty page", async () => {
+  test("the key list of an empty instance is one empty page", async () => {
     await using gateway = await startTestGateway({ dialect });
     expect(await readAll(gateway, 10)).toEqual([[]]);
   });
 
-  test("skip jumps over keys, from the first page or from a token on", async () => {
+  test("skip omits keys on the first page and after a page token", async () => {
     await using gateway = await startTestGateway({ dialect });
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
@@ -121,7 +121,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(beyond).toEqual({ keys: [], nextPageToken: "" });
   });
 
-  test("deleting before the end of a page, and creating anywhere, loses and repeats nothing", async () => {
+  test("keys deleted and created between pages make no other key missing or repeated", async () => {
     await using gateway = await startTestGateway({ dialect });
     const { create, remove } = await createDirectly(gateway.emulator);
     const ids = await create(10);
@@ -136,7 +136,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
-  test("a list whose last seen key is gone is LIST_CHANGED, and readable from its beginning", async () => {
+  test("a list whose last seen key is gone gets LIST_CHANGED, and can be read from its beginning", async () => {
     await using gateway = await startTestGateway({ dialect });
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
@@ -153,7 +153,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   });
 });
 
-test("whatever comes and goes between pages, every key that stays is listed exactly once, or LIST_CHANGED is told", async () => {
+test("a key that stays is listed exactly once despite changes between pages, or the list gets LIST_CHANGED", async () => {
   const step = fc.record({
     removals: fc.array(fc.nat(), { maxLength: 3 }),
     creations: fc.nat({ max: 2 }),
@@ -215,7 +215,7 @@ test("whatever comes and goes between pages, every key that stays is listed exac
   expect(ended.complete).toBeGreaterThan(ended.changed);
 }, 60_000);
 
-test("a page token is good for its own instance and list only, and unchanged only", async () => {
+test("a page token is valid only unchanged, and only for its instance and list", async () => {
   const other = "e0a1b2c3-0000-4000-8000-000000000002";
   await using gateway = await startTestGateway({
     emulator: { instanceIds: [defaultInstanceId, other] },

@@ -51,7 +51,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     isCurrent ? `${keyPath(id)}/actions/${action}` : `${keyPath(id)}?action=${action}`;
 
   describe("CreateKey", () => {
-    test("generates a root key, and a representation of it never holds material", async () => {
+    test("CreateKey generates a root key, whose representation contains no material", async () => {
       await using gateway = await start();
       const { keys } = gateway.clients;
       const expireTime = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 24 * hourMs);
@@ -83,7 +83,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(gateway.upstreamRequests()).toEqual(["POST /api/v2/keys"]);
     });
 
-    test("generates a standard key, whose material a representation holds", async () => {
+    test("CreateKey generates a standard key, whose representation contains its material", async () => {
       await using gateway = await start();
       const { keys } = gateway.clients;
       const created = await gateway.call(
@@ -99,7 +99,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     });
 
     test.each([ReturnPreference.UNSPECIFIED, ReturnPreference.MINIMAL])(
-      "answers without material unless a representation is asked for (preference %i)",
+      "CreateKey answers without material unless a representation is requested (preference %i)",
       async (returnPreference) => {
         await using gateway = await start();
         const created = await gateway.call(
@@ -114,7 +114,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       },
     );
 
-    test("reads the material once more if Key Protect answers before it is there", async () => {
+    test("CreateKey reads the material again if Key Protect answers before it is available", async () => {
       await using gateway = await start();
       gateway.emulator.faults.add({
         match: { operation: "createKey" },
@@ -140,7 +140,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     });
 
     test.each([16, 24, 32])(
-      "imports a root key of %i bytes, with which it wraps",
+      "CreateKey imports a root key of %i bytes, which can wrap",
       async (length) => {
         await using gateway = await start();
         const { keys, actions } = gateway.clients;
@@ -169,7 +169,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       },
     );
 
-    test("imports a standard key of any bytes and gives back exactly those", async () => {
+    test("CreateKey imports a standard key and GetKeyMaterial returns the same bytes", async () => {
       await using gateway = await start();
       const material = gateway.secrets.bytes(1_000);
       const keyId = await createKeyId(gateway, {
@@ -183,7 +183,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(key).toMatchObject({ id: keyId, imported: true, type: KeyType.STANDARD });
     });
 
-    test("sends nothing upstream for a request that breaks several rules, and names all of them", async () => {
+    test("CreateKey names all errors of a request and sends nothing upstream", async () => {
       await using gateway = await start();
       const failure = await gateway.failure(
         gateway.clients.keys,
@@ -209,7 +209,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
   });
 
   describe("GetKey, GetKeyMaterial and CountKeys", () => {
-    test("GetKey reads metadata and shows no material of a standard key", async () => {
+    test("GetKey returns metadata and no material of a standard key", async () => {
       await using gateway = await start();
       const material = gateway.secrets.bytes(48);
       const keyId = await createKeyId(gateway, {
@@ -222,7 +222,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(requestsSince(gateway, 1)).toEqual([`GET ${metadataPath(keyId)}`]);
     });
 
-    test("GetKeyMaterial refuses root keys, whose material never leaves Key Protect", async () => {
+    test("GetKeyMaterial rejects root keys, whose material never leaves Key Protect", async () => {
       await using gateway = await start();
       const keyId = await createKeyId(gateway);
       const failure = await gateway.failure(gateway.clients.keys, "getKeyMaterial", { keyId });
@@ -230,7 +230,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(failure.resourceInfo).toMatchObject({ resourceName: keyId });
     });
 
-    test("a key that does not exist is NOT_FOUND and named together with its instance", async () => {
+    test("an unknown key gets NOT_FOUND with the key and its instance", async () => {
       await using gateway = await start();
       const { keys, actions, policies } = gateway.clients;
       const ciphertext = Buffer.alloc(48, 1);
@@ -264,7 +264,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       }
     });
 
-    test("CountKeys follows creations and deletions with a HEAD", async () => {
+    test("CountKeys counts creations and deletions with a HEAD request", async () => {
       await using gateway = await start();
       const { keys } = gateway.clients;
       expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 0 });
@@ -278,7 +278,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
   });
 
   describe("DeleteKey", () => {
-    test("answers with the ID, or with the deleted key if that is asked for", async () => {
+    test("DeleteKey returns the key ID, or the deleted key if a representation is requested", async () => {
       await using gateway = await start();
       const { keys } = gateway.clients;
       const first = await createKeyId(gateway);
@@ -300,7 +300,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       ]);
     });
 
-    test("a second deletion is NOT_FOUND, and OK with allow_missing, as is one of a key that never was", async () => {
+    test("DeleteKey of a deleted or unknown key gets NOT_FOUND, or OK with allow_missing", async () => {
       await using gateway = await start();
       const { keys } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -317,7 +317,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       }
     });
 
-    test("what a deleted key was used for fails as a precondition", async () => {
+    test("calls that use a deleted key get FAILED_PRECONDITION", async () => {
       await using gateway = await start();
       const { keys, actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -342,7 +342,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(key?.state).toBe(KeyState.DESTROYED);
     });
 
-    test("a key that protects a cloud resource is not deleted", async () => {
+    test("DeleteKey fails for a key that protects a cloud resource", async () => {
       await using gateway = await start();
       const keyId = await createKeyId(gateway);
       gateway.emulator.register({
@@ -363,7 +363,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     test.each([
       ["without additional data", []],
       ["with additional data", ["payments", "", "größer"]],
-    ])("give back what was wrapped, %s", async (_name, aad) => {
+    ])("an unwrap returns the wrapped plaintext, %s", async (_name, aad) => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -395,7 +395,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "CIPHERTEXT_REJECTED" });
     });
 
-    test("GenerateDataKey gives a fresh key, which its ciphertext unwraps to", async () => {
+    test("GenerateDataKey returns a new key and its ciphertext, which unwraps to the key", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -417,7 +417,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(one.plaintext.equals(two.plaintext)).toBe(false);
     });
 
-    test("GenerateDataKey leaves the plaintext out on request", async () => {
+    test("GenerateDataKey omits the plaintext on request", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -436,7 +436,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(unwrapped.plaintext).toHaveLength(32);
     });
 
-    test("a damaged ciphertext is rejected without telling what is wrong with it", async () => {
+    test("a damaged ciphertext is rejected without details of the damage", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -464,7 +464,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       });
     });
 
-    test("a standard key wraps nothing", async () => {
+    test("a wrap by a standard key is rejected", async () => {
       await using gateway = await start();
       const keyId = await createKeyId(gateway, { type: KeyType.STANDARD });
       const failure = await gateway.failure(
@@ -478,7 +478,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
   });
 
   describe("RotateKey", () => {
-    test("brings a new version: what the old one wrapped unwraps, and comes back wrapped anew", async () => {
+    test("RotateKey creates a version, and ciphertexts of the old version are returned rewrapped", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -510,7 +510,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       expect(ofNew.rewrappedCiphertext).toHaveLength(0);
     });
 
-    test("a second rotation within the hour fails, and succeeds an hour later", async () => {
+    test("a second RotateKey within an hour fails, and succeeds an hour later", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -533,7 +533,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       ]);
     });
 
-    test("an imported key needs new material, and then still unwraps what the old material wrapped", async () => {
+    test("RotateKey of an imported key requires new material, and old ciphertexts can still be unwrapped", async () => {
       await using gateway = await start();
       const { actions } = gateway.clients;
       const keyId = await createKeyId(gateway, {
@@ -566,7 +566,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
   });
 
   describe("policies", () => {
-    test("a rotation policy is set, changed and read", async () => {
+    test("a rotation policy can be set, changed and read", async () => {
       await using gateway = await start();
       const { policies } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -590,7 +590,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
     });
 
-    test("a key with a dual authorization policy is deleted by two users only", async () => {
+    test("a key with a dual authorization policy can be deleted only by two users", async () => {
       await using gateway = await start();
       const { keys, policies } = gateway.clients;
       const keyId = await createKeyId(gateway);
@@ -633,7 +633,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
   });
 
   describe("lockers", () => {
-    test("a locker is created, listed where that costs nothing, and retrieved until it is used up", async () => {
+    test("a locker can be created, listed if listing is free, and retrieved until no retrieval is left", async () => {
       await using gateway = await start();
       const { lockers } = gateway.clients;
       const { locker } = await gateway.call(lockers, "createLocker", {
@@ -676,7 +676,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
     });
 
-    test("without a locker, there is none to retrieve, and the list, where there is one, is empty", async () => {
+    test("an instance without a locker has none to retrieve and an empty list, if the dialect has lists", async () => {
       await using gateway = await start();
       const { lockers } = gateway.clients;
       const failure = await gateway.failure(lockers, "retrieveLocker", { lockerId: unknownId });
@@ -687,7 +687,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     });
   });
 
-  test("every request names the instance, and none is sent without a token", async () => {
+  test("every upstream request names the instance and carries a token", async () => {
     await using gateway = await start();
     const keyId = await createKeyId(gateway);
     await gateway.call(gateway.clients.keys, "getKey", { keyId });

@@ -66,7 +66,7 @@ describe("the scanner", () => {
     ["but for all except its last sixteen bytes", (secret) => secret.subarray(-16).toString("hex")],
   ];
 
-  test.each(hidden)("finds a secret %s", (_name, hide) => {
+  test.each(hidden)("the scanner finds a secret %s", (_name, hide) => {
     // Many, so that no lucky byte hides a gap.
     for (let at = 0; at < 200; at += 1) {
       const secrets = createSecretLedger();
@@ -76,7 +76,7 @@ describe("the scanner", () => {
     }
   });
 
-  test("finds a readable secret as text", () => {
+  test("the scanner finds a readable secret as text", () => {
     const secrets = createSecretLedger();
     secrets.markText("an-api-key-of-somebody");
     secrets.mark(Buffer.from("größer als ein Schlüssel"));
@@ -85,7 +85,7 @@ describe("the scanner", () => {
     expect(secrets.tracesIn('{"key":"an-api-key-of-nobody"}')).toEqual([]);
   });
 
-  test("finds a secret that somebody logs under a harmless name", () => {
+  test("the scanner finds a secret that is logged under another name", () => {
     const secrets = createSecretLedger();
     const lines: string[] = [];
     const logger = createLogger({
@@ -96,7 +96,7 @@ describe("the scanner", () => {
     expect(secrets.tracesIn(lines.join("\n"))).not.toEqual([]);
   });
 
-  test("finds a secret in a metric and in a trailer", () => {
+  test("the scanner finds a secret in a metric and in a trailer", () => {
     const secrets = createSecretLedger();
     const counter = createCellFamily({
       name: "careless_total",
@@ -112,7 +112,7 @@ describe("the scanner", () => {
     expect(secrets.tracesIn(text)).not.toEqual([]);
   });
 
-  test("makes a test fail that lets a secret out", async () => {
+  test("the scanner makes a test fail that discloses a secret", async () => {
     const gateway = await startTestGateway();
     const logged = gateway.secrets.mark(Buffer.from(gateway.emulator.instanceId));
     // The correlation ID is logged, as it should be; declared a secret, it is a leak.
@@ -211,7 +211,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     vi.restoreAllMocks();
   });
 
-  test("no RPC, successful or failing in any way, lets a secret out", async () => {
+  test("no successful or failed RPC discloses a secret", async () => {
     await using gateway = await startTestGateway({
       dialect,
       // The refusals of one fault must not make the next wait for a pause.
@@ -461,7 +461,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
 });
 
 describe("the configuration as it is shown", () => {
-  test("has every secret redacted, and so have the complaints about it", () => {
+  test("the printed configuration and its errors have every secret redacted", () => {
     const secrets = createSecretLedger();
     const apiKey = secrets.markText(randomBytes(24).toString("base64url"));
     const env = {

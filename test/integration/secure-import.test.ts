@@ -58,7 +58,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     startTestGateway({ dialect, emulator: { tokenLifetimeSeconds: 6 * 3_600 } });
 
   test.each([16, 24, 32])(
-    "a key of %i bytes is imported encrypted and is that very material",
+    "a key of %i bytes can be imported encrypted and has exactly that material",
     async (length) => {
       await using gateway = await start();
       const { keys } = gateway.clients;
@@ -83,7 +83,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     },
   );
 
-  test("an imported key is rotated to encrypted material, and is that material afterwards", async () => {
+  test("an imported key can be rotated to encrypted material and then has exactly that material", async () => {
     await using gateway = await start();
     const { actions } = gateway.clients;
     const [first, second] = [gateway.secrets.bytes(32), gateway.secrets.bytes(32)];
@@ -102,7 +102,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(await haveTheSameMaterial(gateway, twinOfFirst, keyId)).toBe(true);
   });
 
-  test("material for a locker that has expired since is refused, in creating and in rotating", async () => {
+  test("material for an expired locker is rejected by CreateKey and RotateKey", async () => {
     await using gateway = await start();
     const { keys, actions } = gateway.clients;
     const keyId = await createKeyId(gateway, {
@@ -145,7 +145,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     );
   });
 
-  test("retrievals are used up one by one", async () => {
+  test("each retrieval of a locker reduces its remaining retrievals by one", async () => {
     await using gateway = await start();
     const { lockers } = gateway.clients;
     const { locker } = await gateway.call(lockers, "createLocker", {
@@ -164,7 +164,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe("false");
   });
 
-  test("a locker that a newer one has replaced is not found any more", async () => {
+  test("a locker that a newer one has replaced is not found", async () => {
     await using gateway = await start();
     const { lockers } = gateway.clients;
     const create = { ttl: undefined, maxAllowedRetrievals: 5 };
@@ -253,7 +253,7 @@ describe("proof of the locker", () => {
     ]);
   });
 
-  test("proof of the other dialect is refused before anything is sent", async () => {
+  test("the proof of the other dialect is rejected before anything is sent", async () => {
     await using current = await startTestGateway({ dialect: "current" });
     await using old = await startTestGateway({ dialect: "2019" });
     const nonceProof = encryptForLocker(await newLocker(current), current.secrets.bytes(32));
@@ -274,7 +274,7 @@ describe("proof of the locker", () => {
     }
   });
 
-  test("an instance that wants every import encrypted refuses plain material", async () => {
+  test("an instance that requires encrypted imports rejects plain material", async () => {
     await using gateway = await startTestGateway({ dialect: "current" });
     const { emulator } = gateway;
     const [user] = emulator.users;

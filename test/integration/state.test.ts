@@ -13,52 +13,52 @@ async function stateOf({ gateway }: TestGateway): Promise<{ text: string; state:
 }
 
 describe("/state", () => {
-  test("tells what each instance is doing, and neither secrets nor callers", busy, async () => {
-    await using gateway = await startTestGateway({ env: { GATEWAY_RATE_CEILING: "50" } });
-    const keyId = await createKeyId(gateway);
-    const plaintext = gateway.secrets.bytes(32);
-    await gateway.call(gateway.clients.actions, "wrapKey", wrapKeyRequest(keyId, plaintext));
-
-    const { text, state } = await stateOf(gateway);
-
-    expect(state).toEqual({
-      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
-      uptimeSeconds: expect.any(Number),
-      isDraining: false,
-      instances: {
-        default: {
-          rate: { perSecond: 49.25, safePerSecond: 49.25, phase: "hold" },
-          permitsReady: expect.any(Number),
-          connections: { inFlight: 0, open: 1, most: expect.any(Number) },
-          queue: { interactive: 0, management: 0, bulk: 0, callers: 0 },
-          circuits: {
-            data: { state: "closed", retryInMs: 0 },
-            management: { state: "closed", retryInMs: 0 },
-          },
-          retryBudget: 50,
-          token: { phase: "fresh", ageSeconds: expect.any(Number) },
-        },
-      },
-    });
-    expect(gateway.secrets.tracesIn(text)).toEqual([]);
-  });
-
   test(
-    "says that nothing is paced where nothing is, and has no token of callers",
+    "/state shows the activity of each instance, and neither secrets nor callers",
     busy,
     async () => {
-      await using gateway = await startTestGateway({ env: { GATEWAY_RATE_MODE: "off" } });
+      await using gateway = await startTestGateway({ env: { GATEWAY_RATE_CEILING: "50" } });
+      const keyId = await createKeyId(gateway);
+      const plaintext = gateway.secrets.bytes(32);
+      await gateway.call(gateway.clients.actions, "wrapKey", wrapKeyRequest(keyId, plaintext));
 
-      const { state } = await stateOf(gateway);
+      const { text, state } = await stateOf(gateway);
 
-      expect(state).toMatchObject({ instances: { default: { rate: { phase: "unpaced" } } } });
-      expect(await gateway.metrics()).toContain(
-        'keyprotect_gateway_quota_phase{instance="default",phase="unpaced"} 1',
-      );
+      expect(state).toEqual({
+        version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+        uptimeSeconds: expect.any(Number),
+        isDraining: false,
+        instances: {
+          default: {
+            rate: { perSecond: 49.25, safePerSecond: 49.25, phase: "hold" },
+            permitsReady: expect.any(Number),
+            connections: { inFlight: 0, open: 1, most: expect.any(Number) },
+            queue: { interactive: 0, management: 0, bulk: 0, callers: 0 },
+            circuits: {
+              data: { state: "closed", retryInMs: 0 },
+              management: { state: "closed", retryInMs: 0 },
+            },
+            retryBudget: 50,
+            token: { phase: "fresh", ageSeconds: expect.any(Number) },
+          },
+        },
+      });
+      expect(gateway.secrets.tracesIn(text)).toEqual([]);
     },
   );
 
-  test("tells of a pause that Key Protect asked for", busy, async () => {
+  test("/state shows that rate limiting is off, and no tokens of callers", busy, async () => {
+    await using gateway = await startTestGateway({ env: { GATEWAY_RATE_MODE: "off" } });
+
+    const { state } = await stateOf(gateway);
+
+    expect(state).toMatchObject({ instances: { default: { rate: { phase: "unpaced" } } } });
+    expect(await gateway.metrics()).toContain(
+      'keyprotect_gateway_quota_phase{instance="default",phase="unpaced"} 1',
+    );
+  });
+
+  test("/state shows a pause that Key Protect requested", busy, async () => {
     await using gateway = await startTestGateway({ env: { GATEWAY_RATE_CEILING: "50" } });
     const keyId = await createKeyId(gateway);
     gateway.emulator.faults.add({
