@@ -71,7 +71,7 @@ test.each([["callEnded"], ["requestStarted"], ["requestEnded"], ["attemptEnded"]
   },
 );
 
-test("60: when counting an opened circuit throws, the circuit opens all the same, and the log says so", async () => {
+test("60: a circuit opens although counting it throws, and the log records the error", async () => {
   broken.set();
   await using gateway = await startWarmGateway({ env: { GATEWAY_BREAKER_MINIMUM_REQUESTS: "3" } });
   broken.set("circuitOpened");
