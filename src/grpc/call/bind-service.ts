@@ -6,7 +6,7 @@ import type {
 } from "@grpc/grpc-js";
 import { rpcOf } from "../../rpc-table.ts";
 import type { UnaryHandler } from "../interceptors/interceptor.ts";
-import type { Unary } from "./unary-handler.ts";
+import { asEncoded, decodeAndZeroize, type Unary } from "./unary-handler.ts";
 
 /** One handler per method of a service definition, by the definition's own method names. */
 export type HandlersOf<Definition> = {
@@ -25,23 +25,6 @@ export interface BoundService {
 }
 
 type AnyMethod = MethodDefinition<unknown, unknown>;
-
-/** Decodes a message and zeroes its frame: the decoder has copied the fields. */
-const decodeAndZeroize =
-  (decode: AnyMethod["requestDeserialize"]): AnyMethod["requestDeserialize"] =>
-  (bytes) => {
-    try {
-      return decode(bytes);
-    } finally {
-      bytes.fill(0);
-    }
-  };
-
-/** `InboundCall` has already encoded the response. */
-const asEncoded: AnyMethod["responseSerialize"] = (message) => {
-  if (!Buffer.isBuffer(message)) throw new TypeError("the response is not encoded");
-  return message;
-};
 
 /**
  * Binds handlers to a service definition. Throws if a method has no handler, a handler has no

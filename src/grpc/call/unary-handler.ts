@@ -1,5 +1,5 @@
 /** The boundary between promise handlers and the callbacks of grpc-js. */
-import type { handleUnaryCall } from "@grpc/grpc-js";
+import type { deserialize, handleUnaryCall, serialize } from "@grpc/grpc-js";
 import type { Rpc } from "../../rpc-table.ts";
 import { chain, type Interceptor, type UnaryHandler } from "../interceptors/interceptor.ts";
 import { InboundCall } from "./inbound-call.ts";
@@ -32,3 +32,20 @@ export function createUnary({ interceptors, ...deps }: UnaryOptions): Unary {
     };
   };
 }
+
+/** The decoder of an RPC. It zeroes the frame, whose fields the message has copied. */
+export const decodeAndZeroize =
+  (decode: deserialize<unknown>): deserialize<unknown> =>
+  (bytes) => {
+    try {
+      return decode(bytes);
+    } finally {
+      bytes.fill(0);
+    }
+  };
+
+/** The serializer of an RPC. `InboundCall` has already encoded the response. */
+export const asEncoded: serialize<unknown> = (message) => {
+  if (!Buffer.isBuffer(message)) throw new TypeError("the response is not encoded");
+  return message;
+};
