@@ -34,12 +34,12 @@ export function loadConfig({ env, readFile }: ConfigSources): Config {
     ({ path }) => !findings.some((finding) => touch(finding.path, path)),
   );
   for (const { path, what } of [...findings, ...consequences]) {
-    const origin = variables.get(writePath(settingPath(path)));
+    const variableName = variables.get(writePath(settingPath(path)));
     // If the file cannot be read, a value may be in it, so it is not reported as missing.
-    if (fileTree === undefined && origin === undefined) continue;
+    if (fileTree === undefined && variableName === undefined) continue;
     const isInFile =
       file !== undefined && (path[0] !== "instances" || "instances" in (fileTree ?? {}));
-    problems.push({ at: origin ?? nameOf(path, isInFile), what });
+    problems.push({ at: variableName ?? nameOf(path, isInFile), what });
   }
 
   if (problems.length > 0) throw new ConfigError(withoutRepetition(problems));

@@ -1,6 +1,6 @@
 /**
  * Translates settings into the options of the layers: the one place that knows both vocabularies.
- * What a layer always uses, whatever is configured, is filled in here too.
+ * Constants that no setting changes are filled in here too.
  */
 import type { Config, InstanceConfig } from "../config/config.ts";
 import { rpcTable } from "../rpc-table.ts";

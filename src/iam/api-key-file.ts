@@ -1,3 +1,4 @@
+/** Reads the API key from a file that can be replaced while the gateway runs. */
 import { open, stat } from "node:fs/promises";
 import { z } from "zod";
 import { Secret } from "../platform/secret.ts";

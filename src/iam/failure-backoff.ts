@@ -1,3 +1,4 @@
+/** How long IAM is not asked after a failed refresh, and the error that calls get meanwhile. */
 import { UpstreamError } from "../upstream/error.ts";
 import type { TokenExchangeError } from "./token-exchange-error.ts";
 

@@ -1,3 +1,4 @@
+/** HTTP connections to IAM. */
 import { Pool } from "undici";
 import { isTlsFailure } from "../platform/tls-errors.ts";
 import { TokenExchangeError } from "./token-exchange-error.ts";

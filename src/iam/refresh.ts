@@ -1,3 +1,4 @@
+/** One refresh of a token, with its attempts and its time limit. */
 import type { Clock } from "../platform/clock.ts";
 import { sleep } from "../platform/sleep.ts";
 import type { TokenExchange, Grant } from "./token-exchange.ts";

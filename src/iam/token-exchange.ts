@@ -1,3 +1,4 @@
+/** The request that exchanges an API key for an access token. */
 import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";

@@ -1,3 +1,4 @@
+/** The client of one Key Protect instance: all operations in one object. */
 import type { Send } from "../upstream/layer.ts";
 import { createKeyActionOperations, type KeyActionOperations } from "./operations/key-actions.ts";
 import type { OnAnomaly } from "./anomaly.ts";

@@ -4,7 +4,9 @@
  * The access log and the error details read it.
  */
 export interface AttemptLog {
-  /** Upstream requests started. Starts at 0; written by `transport` and, for followers, `coalesce`. */
+  /**
+   * Upstream requests started. Starts at 0; written by `transport` and, for followers, `coalesce`.
+   */
   attempts: number;
   /** HTTP status of the newest response; written by `transport` and, for followers, `coalesce`. */
   httpStatus: number | undefined;

@@ -1,3 +1,4 @@
+/** Keeps secrets out of logs and error reports. */
 import { inspect } from "node:util";
 
 /** Printed in place of a secret. */

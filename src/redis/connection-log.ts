@@ -1,3 +1,4 @@
+/** The log of the connection to Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { RedisError, RedisErrorCode } from "./redis-error.ts";

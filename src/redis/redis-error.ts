@@ -1,3 +1,4 @@
+/** The error of a Redis command, and its conversion from errors of ioredis. */
 import { isTlsFailure } from "../platform/tls-errors.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Parses the URL of a Redis server. */
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 

@@ -18,7 +18,7 @@ export interface SettingFacts {
   readonly fallback: Written | undefined;
   /** A valid value; present if the setting is required. */
   readonly example: Written | undefined;
-  /** What the setting does, for the documentation. */
+  /** The meaning of the setting, for the documentation. */
   readonly meaning: string;
   /** Converts the text of a variable to the value that YAML would give. */
   readonly fromText: (text: string) => unknown;

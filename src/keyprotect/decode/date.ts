@@ -1,3 +1,4 @@
+/** Decodes dates. */
 import { utcMs } from "../../platform/http-date.ts";
 import type { OnAnomaly } from "../anomaly.ts";
 import { own, type JsonObject } from "./json.ts";

@@ -1,3 +1,4 @@
+/** Decodes lockers and import tokens, with their transport keys. */
 import type { OnAnomaly } from "../anomaly.ts";
 import { badResponseError } from "../error.ts";
 import type { LockerDialect } from "../dialects/dialect.ts";

@@ -32,7 +32,7 @@ function decodePolicy(
 ): readonly PolicyResource[] {
   const crn = optionalText(resource, "crn");
   checkCrn(crn, askedFor);
-  const origin = {
+  const common = {
     crn,
     creationDate: optionalDate(resource, onAnomaly, "creationDate", "creationdate", "createdat"),
     lastUpdateDate: optionalDate(
@@ -45,7 +45,7 @@ function decodePolicy(
     createdBy: optionalText(resource, "createdBy", "createdby"),
     updatedBy: optionalText(resource, "updatedBy", "updatedby"),
   };
-  return decodeKinds(resource, onAnomaly).map((kind) => ({ ...origin, kind }));
+  return decodeKinds(resource, onAnomaly).map((kind) => ({ ...common, kind }));
 }
 
 /** A policy's CRN may name only the policy. If it names a key, it must be the requested one. */

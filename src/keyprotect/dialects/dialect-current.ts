@@ -1,3 +1,4 @@
+/** The dialect of the current API. */
 import type { Dialect } from "./dialect.ts";
 import { badResponseError, KeyProtectError } from "../error.ts";
 import { requiredBytes, requiredText } from "../decode/json.ts";

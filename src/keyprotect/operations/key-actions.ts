@@ -1,3 +1,4 @@
+/** Wrap, unwrap and rotate. */
 import type { UpstreamCall } from "../../upstream/layer.ts";
 import { pathSegment, type ApiRequest, type OperationDeps } from "../call-api.ts";
 import {

@@ -1,3 +1,4 @@
+/** Create, list, count, read and delete keys. */
 import type { UpstreamCall } from "../../upstream/layer.ts";
 import { badResponseError } from "../error.ts";
 import { fromCollection, fromSingleton, toCollection } from "../collection.ts";

@@ -1,3 +1,4 @@
+/** Create, list and retrieve lockers. */
 import type { UpstreamCall } from "../../upstream/layer.ts";
 import { badResponseError, KeyProtectError } from "../error.ts";
 import { decodeLocker, decodeLockerKey } from "../decode/locker.ts";

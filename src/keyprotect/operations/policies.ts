@@ -1,3 +1,4 @@
+/** Read and replace a key's policies. */
 import type { UpstreamCall } from "../../upstream/layer.ts";
 import { fromCollection, toCollection } from "../collection.ts";
 import { decodePolicies } from "../decode/policies.ts";
