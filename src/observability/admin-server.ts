@@ -1,3 +1,4 @@
+/** The admin server: `/metrics`, `/livez`, `/readyz` and `/state` over HTTP. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -7,31 +8,31 @@ import type { Metrics } from "./metrics/metrics.ts";
 import { stateText } from "./state.ts";
 import type { GatewayState } from "./state.ts";
 
-/** Whether calls should be sent here, and if not, why. */
+/** Whether the gateway should get calls, and the reasons if not. */
 export interface Readiness {
   readonly isReady: boolean;
-  /** Short fixed texts, such as `draining`; shown to whoever asks. */
+  /** Short fixed texts, such as `draining`. They are public. */
   readonly reasons: readonly string[];
 }
 
-/** What the admin server shows. */
+/** Settings and sources of the admin server. */
 export interface AdminOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly metrics: Pick<Metrics, "text" | "contentType">;
   /**
-   * Whether the process can do anything at all. Must not depend on the upstream: a restart cures none of its troubles.
-   * Answering is proof enough that the event loop turns, so by default always `true`.
+   * Whether the process works. Must not depend on the upstream, since a restart does not repair the
+   * upstream. Default: always `true`, since an answer proves that the event loop runs.
    */
   readonly isLive?: (() => boolean) | undefined;
   readonly readiness: () => Readiness;
-  /** What `/state` shows. */
+  /** The content of `/state`. */
   readonly state: () => GatewayState;
 }
 
 /** A listening admin server. */
 export interface Admin extends AsyncDisposable {
   readonly host: string;
-  /** The port in use, also where 0 was asked for. */
+  /** The port in use, also if the setting is 0. */
   readonly port: number;
 }
 
@@ -97,9 +98,9 @@ async function handle(
 }
 
 /**
- * Starts the HTTP server for machines that watch over the gateway: `/metrics`, `/livez`, `/readyz`, `/state`, to be read and nothing
- * else. It has no authentication and belongs on loopback or a network of its own. Rejects with a `ListenError` if it
- * cannot listen.
+ * Starts the HTTP server for monitoring: `/metrics`, `/livez`, `/readyz` and `/state`, read-only.
+ * It has no authentication and belongs on loopback or on a separate network. Rejects with a
+ * `ListenError` if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const server = createServer(

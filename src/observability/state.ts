@@ -1,7 +1,8 @@
+/** The content of `/state`. It contains neither secrets nor texts of callers. */
 import type { TokenState } from "../iam/token.ts";
 import type { UpstreamState } from "../upstream/state.ts";
 
-/** What a gateway is doing, as `/state` tells it. It tells neither secrets nor anything that a caller wrote. */
+/** The state of a gateway. */
 export interface GatewayState {
   /** The gateway's own version. */
   readonly version: string;
@@ -11,41 +12,41 @@ export interface GatewayState {
   readonly instances: Readonly<Record<string, InstanceState>>;
 }
 
-/** What a gateway is doing about one Key Protect instance. */
+/** The state of one Key Protect instance in the gateway. */
 export interface InstanceState extends UpstreamState {
   /** Absent where callers bring their own tokens. */
   readonly token?:
     | {
         readonly phase: TokenState["phase"];
-        /** Since it was asked for; absent while there is none. */
+        /** Seconds since the token was requested; absent while there is no token. */
         readonly ageSeconds: number | undefined;
-        /** Why the newest try to get one failed; absent if it did not. */
+        /** Why the newest refresh failed; absent if it succeeded. */
         readonly failure: TokenState["failure"];
       }
     | undefined;
-  /** The part of the quota that is this replica's; absent where none is shared. */
+  /** This replica's part of the quota; absent if the quota is not shared. */
   readonly share?: ShareState | undefined;
 }
 
-/** How a quota is shared at this moment. */
+/** How a quota is shared now. */
 export interface ShareState {
-  /** Where the rate comes from, such as `lease` or `static`. */
+  /** The source of the rate, such as `lease` or `static`. */
   readonly kind: string;
   readonly ratePerSecond: number;
-  /** Replicas that share. */
+  /** Replicas that share the quota. */
   readonly members: number;
 }
 
-/** The token part of the state, of a source of tokens. */
+/** The token part of an instance's state. */
 export const tokenStateOf = ({ phase, ageMs, failure }: TokenState): InstanceState["token"] => ({
   phase,
   ageSeconds: ageMs === undefined ? undefined : ageMs / 1_000,
   failure,
 });
 
-/** Three decimals are more than anybody reads. */
+/** Rounds numbers to three decimals. */
 const rounded = (_key: string, value: unknown): unknown =>
   typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
 
-/** The state as JSON, indented for those who look at it with `curl`. */
+/** Formats the state as indented JSON, for readers with `curl`. */
 export const stateText = (state: GatewayState): string => JSON.stringify(state, rounded, 2);

@@ -11,9 +11,9 @@ interface Delivery {
  * Creates the layer that holds responses until the end of the event-loop turn in which they were
  * read, and then delivers all of them together.
  *
- * Reading a response and handling it (decode, encode, write) run different code. Alternating between
- * the two for each response costs a fifth of a call (`npm run bench`, with and without this layer).
- * The delay makes no call late: timers fire between turns. Failures are delivered at once.
+ * Reading a response and handling it (decode, encode, write) run different code. Alternating
+ * between the two for each response costs a fifth of a call (`npm run bench`, with and without this
+ * layer). The delay makes no call late: timers fire between turns. Failures are delivered at once.
  */
 export function createBatchResponses(nextTurn: NextTurn = setImmediate): Layer {
   return (next) => {

@@ -1,4 +1,6 @@
-/** The layer that adds the access token, and the interface of the source that the token comes from. */
+/**
+ * The layer that adds the access token, and the interface of the source that the token comes from.
+ */
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
 import { UpstreamError } from "./error.ts";
@@ -6,7 +8,9 @@ import type { Layer, UpstreamRequest } from "./layer.ts";
 
 /** An access token in use. */
 export interface Token {
-  /** Number of the token within its source. Tells a 401 for an old token from one for the newest. */
+  /**
+   * Number of the token within its source. Tells a 401 for an old token from one for the newest.
+   */
   readonly generation: number;
   /** The whole value of the `authorization` header, built once. */
   readonly authorization: Secret;
@@ -28,9 +32,9 @@ export interface TokenSource {
   get(call: TokenCall): Token | Promise<Token>;
   /**
    * Returns a token of a later generation than the given one, which Key Protect answered with 401.
-   * A 401 may also mean missing access. So the token stays in use meanwhile, and at most one refresh
-   * in 10 s is forced this way; within those 10 s the result is the same token again. Rejects as
-   * `get` does.
+   * A 401 may also mean missing access. So the token stays in use meanwhile, and at most one
+   * refresh in 10 s is forced this way; within those 10 s the result is the same token again.
+   * Rejects as `get` does.
    */
   renew(call: TokenCall, generation: number): Token | Promise<Token>;
 }
@@ -41,8 +45,8 @@ export type BearerCredential =
   | { readonly kind: "caller" };
 
 /**
- * Creates the layer that adds `authorization` and sets `credential` in the attempt log. Rejects as the
- * token source does, or with `CALLER_TOKEN_MISSING`.
+ * Creates the layer that adds `authorization` and sets `credential` in the attempt log. Rejects as
+ * the token source does, or with `CALLER_TOKEN_MISSING`.
  */
 export const createBearer = (credential: BearerCredential): Layer =>
   credential.kind === "gateway" ? withOwnToken(credential.tokens) : withCallersToken;
@@ -78,7 +82,9 @@ const withCallersToken: Layer = (next) => async (request) => {
   return next(authorized(request, `Bearer ${token.reveal()}`));
 };
 
-/** `authorization` comes first: as the last name it makes V8 copy a dictionary, at 5 times the cost. */
+/**
+ * `authorization` comes first: as the last name it makes V8 copy a dictionary, at 5 times the cost.
+ */
 const authorized = (request: UpstreamRequest, authorization: string): UpstreamRequest => ({
   ...request,
   headers: { authorization, ...request.headers },

@@ -17,7 +17,8 @@ import { StacklessError } from "../platform/errors.ts";
  * - `CIRCUIT_OPEN`, `OVERLOADED`, `CALLER_LIMIT`: the gateway did not send the request.
  * - `IAM_UNAVAILABLE`, `IAM_REJECTED`: there is no token. IAM could not be reached, or rejected the
  *   gateway's credential.
- * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through, and the caller sent none.
+ * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through, and the caller sent
+ *   none.
  */
 export type UpstreamErrorCode =
   | "UNREACHABLE"
@@ -46,8 +47,8 @@ export interface UpstreamErrorFacts {
   /** For `DEADLINE_TOO_SHORT`: the least time left that would have been enough, in milliseconds. */
   readonly minimumMs?: number | undefined;
   /**
-   * Present if the request is still in progress although its call ended. Resolves when the connection
-   * is free.
+   * Present if the request is still in progress although its call ended. Resolves when the
+   * connection is free.
    */
   readonly connectionFreed?: Promise<void> | undefined;
   readonly cause?: unknown;

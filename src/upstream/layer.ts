@@ -42,8 +42,8 @@ export interface UpstreamRequest {
   /** A response with a larger body is rejected, in bytes. */
   readonly maxResponseBytes: number;
   /**
-   * Whether the request gets a new connection, which is closed after it. Default: it may use an open
-   * connection.
+   * Whether the request gets a new connection, which is closed after it. Default: it may use an
+   * open connection.
    */
   readonly onNewConnection?: boolean | undefined;
   /**
@@ -70,8 +70,8 @@ export interface UpstreamResponse {
 }
 
 /**
- * Sends one request. Resolves with the response whatever its status. Rejects with an `UpstreamError`
- * if there is no complete response. Settles by the call's deadline at the latest.
+ * Sends one request. Resolves with the response whatever its status. Rejects with an
+ * `UpstreamError` if there is no complete response. Settles by the call's deadline at the latest.
  */
 export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>;
 

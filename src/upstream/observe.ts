@@ -9,8 +9,8 @@ const started: UpstreamEvent = { kind: "requestStarted" };
 /**
  * Creates the layer that measures each request from entering the pipeline to leaving it. Queueing,
  * retries and token refreshes are included because the call waits for them. It emits
- * `requestStarted` and `requestEnded`, and logs one line per request at level debug, without headers
- * and bodies.
+ * `requestStarted` and `requestEnded`, and logs one line per request at level debug, without
+ * headers and bodies.
  */
 export function createObserve(deps: {
   /** Must not throw. */

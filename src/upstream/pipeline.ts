@@ -100,7 +100,8 @@ const followCircuits = (host: UpstreamHost, rateLimit: RateLimit): void =>
         operations === "data" ? ["interactive"] : ["management", "bulk"],
       ),
     onClose(operations) {
-      // The data calls went on while the management circuit was open; its closing must not slow them.
+      // The data calls went on while the management circuit was open; its closing must not slow
+      // them.
       if (operations === "data") rateLimit.slowRestart();
     },
   });
@@ -134,7 +135,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       budget: host.retryBudget,
       emit,
       maxAttempts: options.maxAttempts,
-      // Without a quota no layer inside waits for the upstream's `Retry-After`; the retry layer does.
+      // Without a quota no layer inside waits for the upstream's `Retry-After`; the retry layer
+      // does.
       hasQueue: quota !== undefined,
     }),
     "bearer-token": options.bearer,

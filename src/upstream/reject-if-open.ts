@@ -2,9 +2,9 @@ import { operationClassOf, type CircuitBreakers } from "./circuit-breaker/breake
 import type { Layer } from "./layer.ts";
 
 /**
- * Creates the layer that rejects a call with `CIRCUIT_OPEN`, in microseconds, if its circuit breaker
- * would reject it now. It lies outside the retries and the queue, so that such a call takes no place
- * in the queue, no token and no permit.
+ * Creates the layer that rejects a call with `CIRCUIT_OPEN`, in microseconds, if its circuit
+ * breaker would reject it now. It lies outside the retries and the queue, so that such a call takes
+ * no place in the queue, no token and no permit.
  */
 export const createRejectIfOpen =
   ({ byClass }: Pick<CircuitBreakers, "byClass">): Layer =>

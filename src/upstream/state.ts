@@ -1,4 +1,6 @@
-/** A snapshot of one instance's outbound pipeline, for `/state` and the gauges. No caller's text. */
+/**
+ * A snapshot of one instance's outbound pipeline, for `/state` and the gauges. No caller's text.
+ */
 import type { Clock } from "../platform/clock.ts";
 import type { PriorityClass } from "../rpc-table.ts";
 import type { OperationClass } from "./circuit-breaker/breakers.ts";

@@ -1,29 +1,31 @@
-/** Log lines are handed on many at a time: pino's own buffer copies all that it holds with each line that is added. */
+/**
+ * A buffer for log lines. pino's own buffer copies its whole content with each line that is added.
+ */
 
-/** Where text goes; pino's destination is one. */
+/** A destination of text, such as pino's `destination`. */
 export interface TextSink {
   write(text: string): unknown;
-  /** Calls back when all that was written has left the process. */
+  /** Calls back when everything written so far has left the process. */
   flush(callback: (error?: Error) => void): void;
-  /** The same before it returns; for the end of a process. */
+  /** Flushes synchronously; for the end of a process. */
   flushSync(): void;
 }
 
-/** How long lines may be kept. */
+/** Limits of the buffer. */
 export interface LineBufferOptions {
-  /** With so many characters they are handed on. */
+  /** The buffer is written at this many characters. */
   readonly mostLength: number;
-  /** So many milliseconds after the first of them they are handed on. */
+  /** The buffer is written this many milliseconds after its first line. */
   readonly longestMs: number;
 }
 
-/** Collects lines for a sink. What is left when a process ends has to be flushed. */
+/** Creates a buffer in front of a sink. Flush it before the process ends. */
 export function createLineBuffer(sink: TextSink, options: LineBufferOptions): TextSink {
   const { mostLength, longestMs } = options;
   let lines = "";
   let timer: NodeJS.Timeout | undefined;
 
-  const handOn = (): void => {
+  const writeBuffer = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (lines === "") return;
@@ -34,15 +36,15 @@ export function createLineBuffer(sink: TextSink, options: LineBufferOptions): Te
   return {
     write(line) {
       lines += line;
-      if (lines.length >= mostLength) handOn();
-      else timer ??= setTimeout(handOn, longestMs).unref();
+      if (lines.length >= mostLength) writeBuffer();
+      else timer ??= setTimeout(writeBuffer, longestMs).unref();
     },
     flush(callback) {
-      handOn();
+      writeBuffer();
       sink.flush(callback);
     },
     flushSync() {
-      handOn();
+      writeBuffer();
       sink.flushSync();
     },
   };

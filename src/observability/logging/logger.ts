@@ -1,16 +1,20 @@
+/** The gateway's logger: pino, with redaction, ISO time and buffered output. */
 import { destination, pino } from "pino";
 import type { DestinationStream, LevelWithSilent, Logger } from "pino";
 import { createLineBuffer } from "./line-buffer.ts";
 import { redactSecrets } from "./redact.ts";
 
-/** How to log. */
+/** Settings of the logger. */
 export interface LoggerOptions {
   readonly level: LevelWithSilent;
-  /** Where lines go. Default: standard output, buffered for at most a fifth of a second; `logger.flush()` empties it. */
+  /**
+   * Where lines go. Default: standard output, buffered for at most 200 ms; `logger.flush()` empties
+   * the buffer.
+   */
   readonly destination?: DestinationStream | undefined;
 }
 
-/** Writes at exit what is buffered; until then a call does not wait for a system call per line. */
+/** Buffered, so that no call waits for a system call per line. Flushed at exit. */
 function standardOutput(): DestinationStream {
   const sink = destination({ dest: 1, sync: false });
   const lines = createLineBuffer(sink, { mostLength: 12_288, longestMs: 200 });
@@ -19,8 +23,9 @@ function standardOutput(): DestinationStream {
 }
 
 /**
- * The member `time` of a line, as ISO 8601 with milliseconds. All but these is written once a second: a `Date` and its
- * text for each line would be a tenth of what a line costs.
+ * Creates the function that writes the field `time`, in ISO 8601 with milliseconds. All but the
+ * milliseconds is formatted once a second. A `Date` and its text for each line would be a tenth of
+ * the cost of a line.
  */
 function createIsoTime(): () => string {
   let second = Number.NaN;
@@ -39,8 +44,8 @@ function createIsoTime(): () => string {
 const isError = (value: unknown): boolean => value instanceof Error;
 
 /**
- * The gateway's one logger: JSON lines with ISO time. Every field of every line passes `redactSecrets`. There are no
- * child loggers on the way of a call: lines carry the correlation ID themselves.
+ * Creates the gateway's logger: JSON lines with ISO time. Every field of every line passes
+ * `redactSecrets`. Calls use no child loggers; their lines have the correlation ID as a field.
  */
 export function createLogger({ level, destination: sink }: LoggerOptions): Logger {
   const logger = pino(
@@ -52,10 +57,10 @@ export function createLogger({ level, destination: sink }: LoggerOptions): Logge
         level: (label) => ({ level: label }),
         log: redactSecrets,
       },
-      // Errors are plain objects by the time pino would serialize them.
+      // `redactSecrets` has turned errors into plain objects by then.
       serializers: { err: (reduced: unknown) => reduced },
       hooks: {
-        // Without a text of its own a line gets that of its error from pino, and that text may be anybody's.
+        // pino gives a line without a message the message of its error, which may contain anything.
         logMethod(inputs, method) {
           const [fields, text] = inputs;
           if (text === undefined && typeof fields === "object" && fields !== null) {
@@ -69,7 +74,7 @@ export function createLogger({ level, destination: sink }: LoggerOptions): Logge
     },
     sink ?? standardOutput(),
   );
-  // pino applies no formatter to what a child is bound to.
+  // pino applies no formatter to the bindings of a child logger.
   // oxlint-disable-next-line typescript/unbound-method -- called with its `this` below
   const bare = logger.child;
   logger.child = function (bindings, options) {

@@ -1,8 +1,8 @@
-/** The second net under the logger: whoever logs is careful; here is what happens if somebody is not. */
+/** Redaction of log fields: the second safeguard, for a secret that is logged by mistake. */
 import { redacted } from "../../platform/secret.ts";
 import { serializeError } from "./serialize-error.ts";
 
-/** Names under which secrets travel, word by word. */
+/** Names of fields that hold secrets, in separate words. */
 const secretWords: readonly string[] = [
   "authorization",
   "proxy authorization",
@@ -37,7 +37,10 @@ const secretWords: readonly string[] = [
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
-/** As a name is written in TypeScript, JSON, headers and variables. Spelt out here, to cost a look-up per field later. */
+/**
+ * The spellings of a name in TypeScript, JSON, headers and variables. Computed once, so that a
+ * field costs one look-up.
+ */
 function spellings(words: string): string[] {
   const all = words.split(" ");
   const capitals = all.map(capital);
@@ -65,7 +68,7 @@ function redactValue(value: unknown, depth: number): unknown {
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (depth >= maxDepth) return "[too deep]";
   if (Array.isArray(value)) return value.map((each: unknown) => redactValue(each, depth + 1));
-  // What knows how to print itself (`Date`, `Secret`) is left to do so.
+  // `Date`, `Secret` and the like print themselves.
   if ("toJSON" in value && typeof value.toJSON === "function") return value;
   return redactFields(value, depth + 1);
 }
@@ -79,7 +82,7 @@ function redactFields(fields: object, depth: number): Fields {
   return clean;
 }
 
-/** Whether the fields are nothing but harmless names with plain values, as those of the line per call are. */
+/** Whether no field has the name of a secret or an object as value, as in the line per call. */
 function isHarmless(fields: Fields): boolean {
   for (const name in fields) {
     const value = fields[name];
@@ -89,8 +92,9 @@ function isHarmless(fields: Fields): boolean {
 }
 
 /**
- * A log line's fields without secrets: fields with the name of a secret are `[redacted]`, bytes give way to their
- * length, errors are reduced by `serializeError`, at every level down to the fifth, below which nothing is shown.
+ * Returns the fields of a log line without secrets. Fields with the name of a secret become
+ * `[redacted]`, bytes become their length, and errors are reduced by `serializeError`. This holds
+ * for five levels of nesting; deeper levels are not shown.
  */
 export function redactSecrets(fields: Fields): Fields {
   return isHarmless(fields) ? fields : redactFields(fields, 1);

@@ -1,6 +1,6 @@
-/** Errors as they may stand in a log. Allow-list: what is not named here does not get out. */
+/** Errors as they may appear in a log. An allow-list: properties not named here are dropped. */
 
-/** An error reduced to what is known to hold no secret. */
+/** An error reduced to the properties that hold no secrets. */
 export interface LoggedError {
   readonly name: string;
   readonly code?: string | number;
@@ -15,7 +15,7 @@ export interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-/** Errors whose messages the gateway itself wrote. Anybody else's message may quote what it was given. */
+/** Errors whose messages the gateway wrote. Messages of other errors may quote their input. */
 const ownNames: ReadonlySet<string> = new Set([
   "StatusError",
   "UpstreamError",
@@ -28,20 +28,20 @@ const ownNames: ReadonlySet<string> = new Set([
   "RedisError",
 ]);
 
-/** Errors in a chain of causes, the first included. */
+/** The most errors of a chain of causes, the first included. */
 const maxDepth = 4;
 const maxFrames = 16;
 const maxErrors = 4;
 
 const identifier = /^[A-Za-z_$][\w$]{0,63}$/;
 const upstreamCode = /^[A-Z][A-Z0-9_]{0,63}$/;
-/** A line of a stack that V8 wrote, and no line of a message that merely looks similar. */
+/** A line of a stack as V8 writes it. Lines of a message that look similar do not match. */
 const frame = /^ {4}at (?:[^\n]+ \()?[^()\n]*(?::\d+:\d+|<anonymous>|native)\)?$/;
 
 function framesOf(error: Error): string[] {
   const { stack, message } = error;
   if (typeof stack !== "string") return [];
-  // The message stands in front of the frames and may have several lines.
+  // The message precedes the frames and may have several lines.
   const end = message === "" ? -1 : stack.indexOf(message);
   const frames = end < 0 ? stack : stack.slice(end + message.length);
   return frames
@@ -109,14 +109,15 @@ function serialize(error: unknown, depth: number): LoggedError {
 }
 
 /**
- * Reduces anything that was thrown. The gateway's own errors keep message, code and the few facts listed above; of all
- * others only name, code and stack frames are left, without the message. Causes likewise, four errors deep. Never throws.
+ * Reduces a thrown value for the log. The gateway's own errors keep their message, code and the
+ * facts listed in `LoggedError`. Other errors keep their name, code and stack frames, without the
+ * message. The same holds for causes, four errors deep. Never throws.
  */
 export function serializeError(error: unknown): LoggedError {
   try {
     return serialize(error, 1);
   } catch {
-    // A getter or proxy of somebody else's error threw.
+    // A getter or a proxy threw.
     return { name: "unreadable error" };
   }
 }

@@ -6,7 +6,9 @@ import { metricDefinitions as definitions, secondsBounds } from "./definitions.t
 import { createCellFamily, createHistogramFamily } from "./families.ts";
 import type { Cell, Exposition, Series } from "./families.ts";
 
-/** Names of gRPC status codes by number, as go-grpc writes them in metrics and dashboards expect. */
+/**
+ * Names of gRPC status codes by number, as go-grpc writes them in metrics and dashboards expect.
+ */
 export const grpcCodes = [
   "OK",
   "Canceled",
@@ -46,7 +48,7 @@ export interface CallMetrics {
   readonly callAmbiguous: (rpc: Rpc) => void;
 }
 
-/** Reasons of calls that end in the gateway, before Key Protect is asked. */
+/** Reasons of calls that the gateway rejects before a request to Key Protect. */
 const ownReasons: readonly Reason[] = [
   "REQUEST_INVALID",
   "PAGE_TOKEN_INVALID",
@@ -73,7 +75,7 @@ interface RpcSeries {
   readonly ambiguous: Cell;
 }
 
-/** Makes the metrics of inbound calls, with every series of every row of the RPC table at zero. */
+/** Creates the metrics of inbound calls, with every series of every RPC at zero. */
 export function createCallMetrics(): CallMetrics & { readonly families: readonly Exposition[] } {
   const started = createCellFamily(definitions.started);
   const handled = createCellFamily(definitions.handled);
@@ -127,12 +129,12 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       if (code !== undefined) code.value += 1;
       if (grpcCode === 0) series.sent.value += 1;
       series.handling.observe(seconds);
-      const refused = reason === undefined ? undefined : byReason.get(reason);
-      if (refused !== undefined) refused.value += 1;
+      const rejectedCell = reason === undefined ? undefined : byReason.get(reason);
+      if (rejectedCell !== undefined) rejectedCell.value += 1;
     },
     callEndedByLibrary(path, grpcCode) {
       const rpc = path === undefined ? undefined : rpcByPath.get(path);
-      // The path of a method that does not exist is the caller's text.
+      // The path of an unknown method is the caller's text and must not become a label.
       const labels = ["unary", rpc?.service ?? "unknown", rpc?.method ?? "unknown"] as const;
       const code = grpcCodeOf(grpcCode);
       started.cell(...labels).value += 1;

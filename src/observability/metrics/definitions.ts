@@ -1,14 +1,19 @@
 import type { MetricDefinition } from "./families.ts";
 
-/** Upper bounds in seconds: those of go-grpc, so that its dashboards work, and 30 for the longest default deadline. */
+/**
+ * Upper bounds in seconds: those of go-grpc, so that its dashboards work, and 30 for the longest
+ * default deadline.
+ */
 export const secondsBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
 
-/** For waits in the queue: most are no waits at all. */
+/** Bounds for waits in the queue, most of which are 0. */
 export const waitBounds = [0.001, ...secondsBounds] as const;
 
 const rpc = ["grpc_type", "grpc_service", "grpc_method"] as const;
 
-/** Every metric that the gateway defines itself; those of the process come from prom-client on top. */
+/**
+ * Every metric that the gateway defines itself; those of the process come from prom-client on top.
+ */
 export const metricDefinitions = {
   started: {
     name: "grpc_server_started_total",
@@ -19,7 +24,7 @@ export const metricDefinitions = {
   handled: {
     name: "grpc_server_handled_total",
     type: "counter",
-    help: "Calls ended, by the status that they got. `unknown` method: grpc-js ended it before the method was known.",
+    help: "Calls ended, by status. Method `unknown`: grpc-js ended it before it knew the method.",
     labels: [...rpc, "grpc_code"],
   },
   received: {
@@ -49,7 +54,7 @@ export const metricDefinitions = {
   rejected: {
     name: "keyprotect_gateway_rejected_total",
     type: "counter",
-    help: "Calls that the gateway refused without asking Key Protect, by the reason in their ErrorInfo.",
+    help: "Calls rejected without a request to Key Protect, by the reason in their ErrorInfo.",
     labels: ["reason"],
   },
   ambiguous: {
@@ -61,67 +66,67 @@ export const metricDefinitions = {
   endedByLibrary: {
     name: "keyprotect_gateway_ended_by_library_total",
     type: "counter",
-    help: "Calls that grpc-js ended before they reached a handler: undecodable, too large, deadline passed, caller gone.",
+    help: "Calls that grpc-js ended before a handler: undecodable, too large, late, cancelled.",
     labels: ["grpc_code"],
   },
   upstreamRequests: {
     name: "keyprotect_gateway_upstream_requests_total",
     type: "counter",
-    help: "Requests to the upstream, by how they ended, repeats included in one: class of HTTP status, 429 by itself, or code of the failure.",
+    help: "Requests to Key Protect by outcome: HTTP status class, 429 or error code.",
     labels: ["operation", "outcome"],
   },
   upstreamAttempts: {
     name: "keyprotect_gateway_upstream_attempts_total",
     type: "counter",
-    help: "HTTP exchanges with Key Protect, every repeat by itself, by how they ended. What the quota is spent on.",
+    help: "HTTP exchanges with Key Protect by outcome. Each uses one unit of quota.",
     labels: ["operation", "outcome"],
   },
   upstreamThrottled: {
     name: "keyprotect_gateway_upstream_throttled_total",
     type: "counter",
-    help: "HTTP exchanges that Key Protect answered with 429, whether or not their call succeeded in the end.",
+    help: "HTTP exchanges answered with 429, whether or not the call succeeded in the end.",
     labels: [],
   },
   upstreamSeconds: {
     name: "keyprotect_gateway_upstream_seconds",
     type: "histogram",
-    help: "Time of requests to the upstream in seconds, queueing and repeats included.",
+    help: "Time of requests to Key Protect in seconds, including queueing and retries.",
     labels: ["operation"],
   },
   upstreamShared: {
     name: "keyprotect_gateway_upstream_shared_total",
     type: "counter",
-    help: "Requests to the upstream that joined an identical one under way, and were not sent.",
+    help: "Requests to Key Protect that joined an identical one and were not sent themselves.",
     labels: ["operation"],
   },
   upstreamInflight: {
     name: "keyprotect_gateway_upstream_inflight",
     type: "gauge",
-    help: "Requests to the upstream that have begun and not ended.",
+    help: "Requests to Key Protect that have begun and not ended.",
     labels: [],
   },
   repeats: {
     name: "keyprotect_gateway_repeats_total",
     type: "counter",
-    help: "Attempts beyond the first: at once (a stale connection), after a backoff, or after a 429.",
+    help: "Attempts beyond the first: at once (stale connection), after a backoff, or after a 429.",
     labels: ["kind"],
   },
   retryBudget: {
     name: "keyprotect_gateway_retry_budget",
     type: "gauge",
-    help: "Repeats that could be made at this moment, of the instance's host: instances on one host share them.",
+    help: "Retries that could be made now. Instances on one host share one budget.",
     labels: ["instance"],
   },
   circuitsOpen: {
     name: "keyprotect_gateway_circuits_open",
     type: "gauge",
-    help: "Circuits that are not closed. Every host has two: one for what services need to work at all, one for the rest.",
+    help: "Circuits that are not closed. Each host has two, `data` and `management`.",
     labels: [],
   },
   circuitsOpened: {
     name: "keyprotect_gateway_circuits_opened_total",
     type: "counter",
-    help: "Openings of circuits, those after a failed probe included.",
+    help: "Openings of circuits, including those after a failed probe.",
     labels: ["circuit"],
   },
   connectionsOpened: {
@@ -133,49 +138,49 @@ export const metricDefinitions = {
   connectionsFailed: {
     name: "keyprotect_gateway_connections_failed_total",
     type: "counter",
-    help: "Connections to Key Protect that could not be set up: refused, timed out, no such host, no trusted TLS.",
+    help: "Connections not set up: refused, timed out, no such host, no trusted TLS.",
     labels: [],
   },
   queued: {
     name: "keyprotect_gateway_queued",
     type: "gauge",
-    help: "Calls that wait for quota or for a connection, by priority class, of all instances.",
+    help: "Calls of all instances that wait for quota or for a connection, by priority class.",
     labels: ["class"],
   },
   queueWait: {
     name: "keyprotect_gateway_queue_wait_seconds",
     type: "histogram",
-    help: "Time that attempts waited for quota and a connection before they got them, in seconds; 0 for those that did not wait.",
+    help: "Seconds that attempts waited for quota and a connection; 0 if they did not wait.",
     labels: ["class"],
   },
   shed: {
     name: "keyprotect_gateway_shed_total",
     type: "counter",
-    help: "Attempts that left the queue, or were not let in, without quota. EVICTED: by a call of a higher class. FLUSHED: by a circuit that opened.",
+    help: "Attempts shed. EVICTED: by a call of a higher class. FLUSHED: a circuit opened.",
     labels: ["reason", "class"],
   },
   rate: {
     name: "keyprotect_gateway_rate_per_second",
     type: "gauge",
-    help: "Requests per second that are let through at present. Absent as long as nothing is paced.",
+    help: "Requests per second that are let through. Absent while the rate is not limited.",
     labels: ["instance"],
   },
   safeRate: {
     name: "keyprotect_gateway_safe_rate_per_second",
     type: "gauge",
-    help: "The highest rate that Key Protect has stood, in requests per second. Absent as long as nothing is paced.",
+    help: "Highest rate that Key Protect accepted, per second. Absent while it is not limited.",
     labels: ["instance"],
   },
   quotaPhase: {
     name: "keyprotect_gateway_quota_phase",
     type: "gauge",
-    help: "1 for what the instance is doing about its quota, 0 for all else.",
+    help: "1 for the present phase of the adaptive rate, 0 for the others.",
     labels: ["instance", "phase"],
   },
   pause: {
     name: "keyprotect_gateway_pause_seconds",
     type: "gauge",
-    help: "Time for which nothing will be sent yet, because Key Protect asked for silence, in seconds; 0 if there is no pause.",
+    help: "Seconds for which nothing will be sent, as Key Protect asked; 0 without a pause.",
     labels: ["instance"],
   },
   unknownUpstreamReason: {
@@ -187,13 +192,13 @@ export const metricDefinitions = {
   upstreamAnomalies: {
     name: "keyprotect_gateway_upstream_anomalies_total",
     type: "counter",
-    help: "Oddities in answers of the upstream that were survived.",
+    help: "Unexpected details in Key Protect's responses that the gateway tolerated.",
     labels: ["kind"],
   },
   iamRefresh: {
     name: "keyprotect_gateway_iam_refresh_total",
     type: "counter",
-    help: "Attempts to get an access token from IAM, by how they ended.",
+    help: "Attempts to get an access token from IAM, by outcome.",
     labels: ["result"],
   },
   iamTokenAge: {
@@ -205,7 +210,7 @@ export const metricDefinitions = {
   certificateExpiry: {
     name: "keyprotect_gateway_certificate_expiry_seconds",
     type: "gauge",
-    help: "Time until the first of the server's certificates expires, in seconds; negative once it has. Absent without TLS.",
+    help: "Seconds until a server certificate expires; negative after that. Absent without TLS.",
     labels: [],
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

@@ -1,14 +1,15 @@
 /**
- * Prometheus metrics as plain numbers. A call touches a dozen of them; prom-client looks each of them up by a text that
- * it builds from the labels, even where the labels are fixed. Here the lookup is done once, when the series is made.
+ * Prometheus metrics as plain numbers. A call changes a dozen of them. prom-client looks each of
+ * them up by a text that it builds from the labels, even if the labels never change. Here the
+ * look-up is done once, when the series is created.
  */
 
-/** What a metric is called and means. */
+/** Name, type, meaning and labels of a metric. */
 export interface MetricDefinition {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
-  /** Label names, in the order in which they are written. */
+  /** Label names, in the order of the exposition. */
   readonly labels: readonly string[];
 }
 
@@ -22,24 +23,24 @@ export interface Series {
   observe(value: number): void;
 }
 
-/** Values of labels in the order of the definition's names. Only texts of a closed set. */
+/** Values of labels, in the order of the definition's names. Only texts of closed sets. */
 export type LabelValues = readonly string[];
 
-/** Something that can be scraped. */
+/** A metric that can be scraped. */
 export interface Exposition {
-  /** In Prometheus' text format, version 0.0.4. */
+  /** The metric in Prometheus' text format, version 0.0.4. */
   text(): string;
 }
 
-/** Counts or gauges of one name. */
+/** The counters or gauges of one name. */
 export interface CellFamily extends Exposition {
-  /** The cell with these labels, made at 0 if there is none. */
+  /** Returns the cell with these labels; creates it at 0 if there is none. */
   cell(...labels: LabelValues): Cell;
 }
 
-/** Histograms of one name. */
+/** The histograms of one name. */
 export interface HistogramFamily extends Exposition {
-  /** The series with these labels, made empty if there is none. */
+  /** Returns the series with these labels; creates it empty if there is none. */
   series(...labels: LabelValues): Series;
 }
 
@@ -66,7 +67,7 @@ const headOf = ({ name, type, help }: MetricDefinition): string[] => [
   `# TYPE ${name} ${type}`,
 ];
 
-/** A counter or gauge with its labels. */
+/** Creates a counter or gauge without series. */
 export function createCellFamily(definition: MetricDefinition): CellFamily {
   const cells = new Map<string, Cell>();
   return {
@@ -92,7 +93,7 @@ interface Histogram extends Series {
 }
 
 function createHistogram(bounds: readonly number[]): Histogram {
-  // One more than there are bounds: what is beyond the last.
+  // The last count is for values beyond the last bound.
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   return {
@@ -121,7 +122,7 @@ function createHistogram(bounds: readonly number[]): Histogram {
   };
 }
 
-/** A histogram with its labels. `bounds` are the inclusive upper bounds of its buckets, ascending. */
+/** Creates a histogram without series. `bounds` are inclusive upper bounds, ascending. */
 export function createHistogramFamily(
   definition: MetricDefinition,
   bounds: readonly number[],

@@ -1,3 +1,4 @@
+/** All metrics of a gateway, and their exposition. */
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { createCallMetrics } from "./call-metrics.ts";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -9,20 +10,25 @@ import type { UpstreamGauges } from "./upstream-gauges.ts";
 import { createUpstreamMetrics } from "./upstream-metrics.ts";
 import type { UpstreamMetrics } from "./upstream-metrics.ts";
 
-/** Gives a value at the moment of a scrape; `undefined` if there is none. Must not throw. */
+/** Reads a value at a scrape; `undefined` if there is none. Must not throw. */
 export type Reading = () => number | undefined;
 
-/** What one gateway counts and measures. Labels are from closed sets: nothing that a caller or the upstream wrote. */
+/**
+ * The metrics of one gateway. Label values come from closed sets, never from texts of callers or of
+ * the upstream.
+ */
 export interface Metrics extends CallMetrics, UpstreamMetrics {
-  /** Adds a token, whose age in seconds is read at each scrape; the oldest is shown. */
+  /** Adds a token. Its age in seconds is read at each scrape; the oldest is exposed. */
   watchTokenAge(read: Reading): void;
-  /** Adds a certificate, whose time to expiry in seconds is read at each scrape; the shortest is shown. */
+  /** Adds a certificate. Its seconds to expiry are read at each scrape; the fewest are exposed. */
   watchCertificateExpiry(read: Reading): void;
-  /** Adds a host, whose circuits that are not closed are counted at each scrape. */
+  /** Adds a reading of the number of circuits that are not closed; the sum is exposed. */
   watchCircuits(read: Reading): void;
-  /** Adds an instance by its alias, whose rate, phase, pause, queue and budget are read at each scrape. */
+  /**
+   * Adds an instance by its alias. Its rate, phase, pause, queue and budget are read at scrapes.
+   */
   readonly watchUpstream: UpstreamGauges["watch"];
-  /** All metrics in Prometheus' text format. */
+  /** Returns all metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -30,7 +36,7 @@ export interface Metrics extends CallMetrics, UpstreamMetrics {
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
-/** A gauge that is the extreme, or the sum, of several readings, and is absent while none gives a value. */
+/** Creates a gauge over several readings, absent while none of them gives a value. */
 function createReadGauge(
   definition: MetricDefinition,
   totalOf: (values: readonly number[]) => number,
@@ -48,8 +54,9 @@ function createReadGauge(
 }
 
 /**
- * Makes the metrics of one gateway. `operations` names upstream requests that belong to no RPC; `hasProcessMetrics`
- * (default `true`) adds those of Node and the process, whose observers stay for the life of the process.
+ * Creates the metrics of one gateway. `operations` names upstream requests that belong to no RPC.
+ * `hasProcessMetrics` (default `true`) adds those of Node and the process, whose observers stay for
+ * the life of the process.
  */
 export function createMetrics(
   options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},

@@ -1,9 +1,10 @@
+/** The gauges that are read from the instances at each scrape. */
 import type { UpstreamState } from "../../upstream/state.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition } from "./families.ts";
 
-/** Gauges that are read from instances at each scrape, so that they cost a call nothing. */
+/** Gauges that are read from instances at each scrape, so that calls do not pay for them. */
 export interface UpstreamGauges extends Exposition {
   /** Adds an instance by its alias. `read` must not throw. */
   readonly watch: (instance: string, read: () => UpstreamState) => void;
@@ -18,7 +19,7 @@ const phases: readonly UpstreamState["rate"]["phase"][] = [
 ];
 const classes = ["interactive", "management", "bulk"] as const;
 
-/** Makes the gauges of a gateway without instances. */
+/** Creates the gauges of a gateway without instances. */
 export function createUpstreamGauges(): UpstreamGauges {
   const instances = new Map<string, () => UpstreamState>();
   return {

@@ -41,8 +41,8 @@ export interface CircuitBreakersOptions {
   /** Default `defaultCircuits`. */
   readonly circuits?: Circuits | undefined;
   /**
-   * Called when a circuit opened, for the first time or after a failed probe. `rejection` creates the
-   * error for a call that waits.
+   * Called when a circuit opened, for the first time or after a failed probe. `rejection` creates
+   * the error for a call that waits.
    */
   readonly onOpen?:
     | ((operations: OperationClass, rejection: () => UpstreamError) => void)

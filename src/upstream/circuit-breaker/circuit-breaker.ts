@@ -77,7 +77,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   const layer: Layer = (next) => async (request) => {
     const { call } = request;
-    // The transport rejects such a call without sending it. It is not counted and cannot be a probe.
+    // The transport rejects such a call without sending it. It is not counted and cannot be a
+    // probe.
     if (call.signal.aborted) return next(request);
     if (circuit.state !== "closed") {
       const rejection = rejectionOf(call);

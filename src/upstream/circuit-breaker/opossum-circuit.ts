@@ -1,25 +1,30 @@
 /**
- * The state of one circuit: opossum (the only file that imports it), fed with outcomes, and the times
- * between its states.
+ * The state of one circuit: opossum (the only file that imports it), fed with outcomes, and the
+ * times between its states.
  *
  * opossum's readme fires the breaker around each request. This file fires it when the outcome of an
  * exchange is known; only the probe is fired when it starts. These behaviours of opossum 9, used as
  * its readme suggests, are worked around (each has a test in `opossum-circuit.test.ts`):
  *
- * | opossum | here |
- * | --- | --- |
- * | `capacity` counts its own rejections as failures, so a burst opens the circuit | not set |
- * | #388: a filtered error counts as a success, so a cancelled call closes a half-open circuit | ignored outcomes are not fired |
- * | a call that began before the opening can close a half-open circuit | `generation` |
- * | #385: calls that began before the opening and fail late open it again and again | `generation` |
- * | an `errorFilter` that throws leaves its call unsettled | no filter |
- * | a listener that throws rejects a healthy call and counts it as failed | `notify` catches |
- * | #276: without a time-out, a probe that never settles keeps the circuit half-open forever | `probeMs` |
- * | one `abortController` for all calls: one slow call aborts the others | not set |
- * | #484: the counts of an outage survive the closing, so one more failure opens it again | cleared at closing |
- * | calls fired at an open circuit count, so a later outage needs hundreds of failures | rejected before firing |
- * | eleven breakers that share a `rotateBucketController` look like a listener leak | one emitter each |
- * | two interval timers per breaker, which never stop | buckets rotate when something is counted |
+ * - `capacity` counts its own rejections as failures, so a burst opens the circuit. Here: not set.
+ * - #388: a filtered error counts as a success, so a cancelled call closes a half-open circuit.
+ *   Here: ignored outcomes are not fired.
+ * - A call that began before the opening can close a half-open circuit. Here: `generation`.
+ * - #385: calls that began before the opening and fail late open it again and again. Here:
+ *   `generation`.
+ * - An `errorFilter` that throws leaves its call unsettled. Here: no filter.
+ * - A listener that throws rejects a healthy call and counts it as failed. Here: `notify` catches.
+ * - #276: without a time-out, a probe that never settles keeps the circuit half-open forever. Here:
+ *   `probeMs`.
+ * - One `abortController` for all calls: one slow call aborts the others. Here: not set.
+ * - #484: the counts of an outage survive the closing, so one more failure opens it again. Here:
+ *   cleared at closing.
+ * - Calls fired at an open circuit count, so a later outage needs hundreds of failures. Here:
+ *   rejected before firing.
+ * - Eleven breakers that share a `rotateBucketController` look like a listener leak. Here: one
+ *   emitter each.
+ * - Two interval timers per breaker, which never stop. Here: buckets rotate when something is
+ *   counted.
  */
 import { EventEmitter } from "node:events";
 import CircuitBreaker from "opossum";
@@ -197,8 +202,8 @@ export function createCircuit(options: CircuitOptions): Circuit {
     circuit.state = "closed";
     backoffMs = resetMs;
     live.resetTimeout = spread(resetMs);
-    // opossum keeps its counts. Without this, the failures of the outage and one more would open the
-    // circuit again.
+    // opossum keeps its counts. Without this, the failures of the outage and one more would open
+    // the circuit again.
     rotate(bucketCount);
     notify(onClose);
   });

@@ -36,8 +36,8 @@ function isObject(body: Buffer): boolean {
 
 /**
  * How a response counts. A 4xx is about the request and a 429 about the gateway's rate; both come
- * from a healthy host, and so does 501 (no such operation). A 2xx whose body cannot be Key Protect's
- * counts as a failure.
+ * from a healthy host, and so does 501 (no such operation). A 2xx whose body cannot be Key
+ * Protect's counts as a failure.
  */
 export function outcomeOfResponse({ status, body }: UpstreamResponse): "success" | "failure" {
   if (status >= 300) return status >= 500 && status !== 501 ? "failure" : "success";

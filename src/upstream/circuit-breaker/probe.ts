@@ -25,10 +25,11 @@ async function onFreed(error: unknown, callback: () => void): Promise<void> {
 /**
  * Sends a request as the probe of a half-open circuit.
  *
- * The exchange is detached from its caller. A caller that cancels is answered at once, and the probe
- * goes on. Everything but a response of a healthy host fails the probe, an ignored outcome included:
- * the circuit must neither close without a response nor stay half-open for lack of one. An exchange
- * that outlasts `probeMs` continues for the time of an attempt, and its caller gets the response.
+ * The exchange is detached from its caller. A caller that cancels is answered at once, and the
+ * probe goes on. Everything but a response of a healthy host fails the probe, an ignored outcome
+ * included: the circuit must neither close without a response nor stay half-open for lack of one.
+ * An exchange that outlasts `probeMs` continues for the time of an attempt, and its caller gets the
+ * response.
  */
 export function sendProbe(
   next: Send,

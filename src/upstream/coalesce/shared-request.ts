@@ -103,7 +103,9 @@ export class SharedRequest {
     return { ...request, body, call };
   }
 
-  /** Whether the rejection is about the sender alone and other calls wait. Rejects the sender then. */
+  /**
+   * Whether the rejection is about the sender alone and other calls wait. Rejects the sender then.
+   */
   #isRejectedAlone(sender: WaitingCall, error: unknown): boolean {
     if (!(error instanceof UpstreamError) || !callSpecific.has(error.code)) return false;
     if (this.#waiting.size === (this.#waiting.has(sender) ? 1 : 0)) return false;
@@ -146,7 +148,9 @@ class WaitingCall {
     this.#shared.leave(this);
   }
 
-  /** Copies the shared attempt log into the call's own, and returns the call's promise functions. */
+  /**
+   * Copies the shared attempt log into the call's own, and returns the call's promise functions.
+   */
   settle(attemptLog: AttemptLog): Settle {
     const { call } = this.request;
     call.signal.removeEventListener("abort", this);

@@ -1,4 +1,7 @@
-/** The attempts of one request: their newest outcome, and whether any of them may have had an effect. */
+/**
+ * The attempts of one request: their newest outcome, and whether any of them may have had an
+ * effect.
+ */
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import { mayHaveExecuted } from "./retry-policy.ts";
@@ -40,8 +43,8 @@ export function replaceOutcome(attempts: Attempts, newer: AttemptOutcome): void 
 }
 
 /**
- * Returns the newest response or throws the newest error. The `sent` of an error is `true` if any of
- * the attempts may have been executed.
+ * Returns the newest response or throws the newest error. The `sent` of an error is `true` if any
+ * of the attempts may have been executed.
  */
 export function settle({ outcome, mayHaveExecuted: mayHave }: Attempts): UpstreamResponse {
   const { response, error } = outcome;

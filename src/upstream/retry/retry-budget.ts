@@ -1,8 +1,8 @@
 /**
  * The retry budget. When a host fails, every call wants its retries, and three attempts per call
  * would triple the load of a host that is already overloaded. With a budget, successes deposit a
- * fraction of a retry and each retry withdraws a whole one, so that retries add at most that fraction
- * to the load in the long run.
+ * fraction of a retry and each retry withdraws a whole one, so that retries add at most that
+ * fraction to the load in the long run.
  */
 import type { Clock } from "../../platform/clock.ts";
 

@@ -10,8 +10,8 @@ export type AttemptOutcome =
   | { readonly response?: undefined; readonly error: unknown };
 
 /**
- * The retry that follows an attempt: `none`, one after a `backoff`, an `immediate` one, or a `requeue`
- * of a request that the upstream rejected for lack of quota.
+ * The retry that follows an attempt: `none`, one after a `backoff`, an `immediate` one, or a
+ * `requeue` of a request that the upstream rejected for lack of quota.
  */
 export type RetryKind = "none" | "backoff" | "immediate" | "requeue";
 
@@ -39,7 +39,9 @@ const rejections: ReadonlySet<UpstreamErrorCode> = new Set([
   "IAM_REJECTED",
 ]);
 
-/** Whether the gateway rejected the attempt. The outcome of the attempt before it is then returned. */
+/**
+ * Whether the gateway rejected the attempt. The outcome of the attempt before it is then returned.
+ */
 export const isRejection = ({ error }: AttemptOutcome): boolean =>
   error instanceof UpstreamError && !error.sent && rejections.has(error.code);
 

@@ -18,9 +18,9 @@ export interface RetryOptions {
   /** Shared by all instances on one host. */
   readonly budget: RetryBudget;
   /**
-   * Whether a layer inside queues requests and reads `isRequeued`. The attempt after a 429 then goes
-   * there at once, and is rejected there if the call's deadline is too near. Default `false`: the
-   * retry layer waits for `Retry-After`, or for a backoff.
+   * Whether a layer inside queues requests and reads `isRequeued`. The attempt after a 429 then
+   * goes there at once, and is rejected there if the call's deadline is too near. Default `false`:
+   * the retry layer waits for `Retry-After`, or for a backoff.
    */
   readonly hasQueue?: boolean | undefined;
   /** Attempts of one call, the first included, those after a 429 not. Default 3. */

@@ -46,13 +46,13 @@ export interface ExchangeTimes {
 }
 
 /**
- * One HTTP exchange: undici's handler, the attempt's timer and the listener on the call's end in one
- * object.
+ * One HTTP exchange: undici's handler, the attempt's timer and the listener on the call's end in
+ * one object.
  *
  * It settles its promise first and aborts undici then. undici acts on an abort only once a request
  * has a connection, so waiting for undici could mean waiting for a hanging TLS handshake or for the
- * previous request to end. A request that was given up while it waited is rejected when undici turns
- * to it, and is never written.
+ * previous request to end. A request that was given up while it waited is rejected when undici
+ * turns to it, and is never written.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: UpstreamRequest;
@@ -79,7 +79,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#timer = clock.after(times.attemptMs, () => this.#timedOut());
   }
 
-  /** Dispatches the request. To be called once, right after creation: the attempt's timer is running. */
+  /**
+   * Dispatches the request. To be called once, right after creation: the attempt's timer is
+   * running.
+   */
   begin(dispatcher: Dispatch): void {
     const request = this.#request;
     request.call.signal.addEventListener("abort", this);
@@ -114,7 +117,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Controller): void {
     // A throw drops the request and keeps the connection, which `controller.abort` would destroy.
-    // With a controller, undici is about to write the request again; only the retry layer may do so.
+    // With a controller, undici is about to write the request again; only the retry layer may do
+    // so.
     if (this.#isSettled || this.#controller !== undefined) {
       this.#onFreed?.();
       throw new Error("the exchange was given up before its request was written");
@@ -174,7 +178,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#abort(error);
   }
 
-  /** Resolves when the request neither occupies a connection nor waits for one. Call it while it does. */
+  /**
+   * Resolves when the request neither occupies a connection nor waits for one. Call it while it
+   * does.
+   */
   #connectionFreed(): Promise<void> {
     return new Promise((resolve) => {
       this.#onFreed = resolve;
@@ -191,8 +198,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * The body will not be complete. A success is lost then. For an error response, status and headers
-   * are enough, so it is returned with an empty body.
+   * The body will not be complete. A success is lost then. For an error response, status and
+   * headers are enough, so it is returned with an empty body.
    */
   #endWithoutBody(error: Error): void {
     if (this.#status < 400) {

@@ -48,8 +48,8 @@ const opened: UpstreamEvent = { kind: "connectionOpened" };
 const failed: UpstreamEvent = { kind: "connectionFailed" };
 
 /**
- * Creates undici's connector with an exact time-out. undici rounds its own time-out up to a tick of a
- * half-second clock, or to the one after: 50 ms become 1,000 and 1,000 become 1,500.
+ * Creates undici's connector with an exact time-out. undici rounds its own time-out up to a tick of
+ * a half-second clock, or to the one after: 50 ms become 1,000 and 1,000 become 1,500.
  */
 function createConnect(options: PoolOptions): buildConnector.connector {
   const { ca, clock, emit = ignoreEvents, connectTimeoutMs = 900 } = options;
@@ -108,11 +108,12 @@ function open(options: PoolOptions, keepAlive: typeof kept): UndiciPool {
 }
 
 /**
- * Creates a pool of HTTP/1.1 connections to one host. Nothing is connected before the first request.
+ * Creates a pool of HTTP/1.1 connections to one host. Nothing is connected before the first
+ * request.
  *
- * undici's own `clientTtl` is not used: when every connection of a full pool has reached its age, the
- * next request waits in the pool's queue for a connection that is never opened. Instead the whole
- * pool is replaced, and the old one closes when its last request has ended.
+ * undici's own `clientTtl` is not used: when every connection of a full pool has reached its age,
+ * the next request waits in the pool's queue for a connection that is never opened. Instead the
+ * whole pool is replaced, and the old one closes when its last request has ended.
  */
 export function createPool(options: PoolOptions): Pool {
   const { clock, renewAfterMs = 300_000 } = options;

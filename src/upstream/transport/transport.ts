@@ -21,9 +21,9 @@ export interface TransportOptions {
  * Creates the innermost step of the pipeline: one HTTP exchange per request. It retries nothing and
  * follows no redirects.
  *
- * Rejects with an `UpstreamError` as soon as the attempt's time is over or the call ends, in whatever
- * state the connection is. `sent` tells whether the request may have reached the upstream. A request
- * that HTTP cannot express is rejected with a plain `Error`.
+ * Rejects with an `UpstreamError` as soon as the attempt's time is over or the call ends, in
+ * whatever state the connection is. `sent` tells whether the request may have reached the upstream.
+ * A request that HTTP cannot express is rejected with a plain `Error`.
  */
 export function createTransport(options: TransportOptions): Send {
   const { pool, clock, lingerMs = 250, attemptTimeoutMs } = options;

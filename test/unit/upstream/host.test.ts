@@ -6,6 +6,7 @@ import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { Send } from "../../../src/upstream/layer.ts";
 import { createUpstreamHosts } from "../../../src/upstream/host.ts";
 import type { UpstreamHost, UpstreamHosts } from "../../../src/upstream/host.ts";
+import type { UpstreamEvent } from "../../../src/upstream/meter.ts";
 import { openRequest } from "./requests.ts";
 
 const dead: Send = () => Promise.reject(new UpstreamError("UNREACHABLE", "refused"));
@@ -132,6 +133,29 @@ describe("a host", () => {
       origin: "https://here.test",
       msg: "a listener of the circuit failed",
     });
+    hosts[Symbol.dispose]();
+  });
+
+  test("emits an event per opening, and calls the watchers of all hosts at each change", async () => {
+    const events: UpstreamEvent[] = [];
+    const hosts = createUpstreamHosts({
+      clock: systemClock,
+      random: () => 0.5,
+      logger: pino({ level: "silent" }),
+      emit: (event) => void events.push(event),
+    });
+    const open: number[] = [];
+    hosts.watch(() => void open.push(hosts.circuitsOpen));
+    const host = hosts.of("https://here.test");
+    await trip(host, "data");
+    await trip(hosts.of("https://there.test"), "management");
+    await vi.advanceTimersByTimeAsync(5_001);
+    await host.circuitBreakers?.layer(alive)(requestOf("data"));
+    expect(open).toEqual([1, 2, 1]);
+    expect(events).toEqual([
+      { kind: "circuitOpened", circuit: "data" },
+      { kind: "circuitOpened", circuit: "management" },
+    ]);
     hosts[Symbol.dispose]();
   });
 

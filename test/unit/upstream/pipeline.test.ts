@@ -69,6 +69,22 @@ test("observes around the credential, and the credential is put on each exchange
   expect(server.requests[0]).toContain("authorization: Bearer t");
 });
 
+test("an exception of the listener of events is logged and disturbs no call", async () => {
+  await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
+  const lines: string[] = [];
+  await using upstream = createUpstream({
+    ...shared(server.origin),
+    logger: pino({ level: "error" }, { write: (line) => void lines.push(line) }),
+    emit: () => {
+      throw new Error("of the listener");
+    },
+  });
+
+  expect((await upstream.send(openRequest())).status).toBe(200);
+  expect(lines.length).toBeGreaterThan(0);
+  expect(lines.every((line) => line.includes("a metric could not be counted"))).toBe(true);
+});
+
 test("does not work any more once closed", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const upstream = createUpstream({
