@@ -73,7 +73,7 @@ export function startChild(options: ChildOptions): Child {
 
   const answers = new Map<number, (value: unknown) => void>();
   let lastId = 0;
-  const told = new Promise<number>((resolve) => {
+  const portMessage = new Promise<number>((resolve) => {
     child.on("message", (message) => {
       const served = serving.safeParse(message);
       if (served.success) resolve(served.data.port);
@@ -84,7 +84,7 @@ export function startChild(options: ChildOptions): Child {
     });
   });
 
-  const port = Promise.race([told, death]);
+  const port = Promise.race([portMessage, death]);
   port.catch(() => {});
 
   const ask: Child["ask"] = async (name, shape, given) => {

@@ -21,6 +21,7 @@ export interface OutagePeriods {
   readonly recovering: readonly Period[];
 }
 
+/** Measures 30 s without Key Protect and the recovery, each second by itself. */
 export async function measureOutage(
   arrangement: Exclude<GoodputArrangement, "sdk">,
   { startGateway }: GoodputOptions,

@@ -1,3 +1,4 @@
+/** Creates root keys directly in Key Protect. */
 interface Service {
   readonly url: string;
   readonly instanceId: string;

@@ -1,4 +1,4 @@
-/** A bench that takes failures for answers would praise whoever fails fastest. */
+/** The wire client must not count failures as answers: then the bench would favour fast failures. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { Server, ServerCredentials, status, type handleUnaryCall } from "@grpc/grpc-js";

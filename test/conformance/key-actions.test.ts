@@ -189,7 +189,8 @@ test("material encrypted for an import token becomes the intended root key", asy
   ]);
 
   const id = await createRootKey({ ...secure });
-  // Two keys of the same material unwrap each other's ciphertexts, which shows that the material arrived.
+  // Two keys of the same material unwrap each other's ciphertexts, which shows that the material
+  // arrived.
   const twin = await createRootKey({ payload: material.toString("base64") });
   const wrapped = await client.wrapKey({ bluemixInstance, id, keyActionWrapBody: { plaintext } });
   const unwrapped = await client.unwrapKey({

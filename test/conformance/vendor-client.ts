@@ -71,7 +71,9 @@ const require = createRequire(import.meta.url);
 const KeyProtect: VendorModule = require("@ibm-cloud/ibm-key-protect/ibm-key-protect-api/v2");
 const authentication: AuthModule = require("@ibm-cloud/ibm-key-protect/auth");
 
-/** Creates a client of an emulator that gets its tokens with `apiKey` (default: the first user's). */
+/**
+ * Creates a client of an emulator that gets its tokens with `apiKey` (default: the first user's).
+ */
 export function createVendorClient(
   emulator: Pick<Emulator, "url" | "apiKey">,
   apiKey: string = emulator.apiKey,

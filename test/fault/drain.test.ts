@@ -9,7 +9,7 @@ import { gatewayEnv } from "../process/gateway-env.ts";
 import { eventually } from "../support/eventually.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { statusDetails } from "../support/status-details.ts";
-import { tallyOf } from "./warm-gateway.ts";
+import { countsOf } from "./warm-gateway.ts";
 
 const main = join(import.meta.dirname, "..", "..", "src", "main.ts");
 
@@ -39,7 +39,7 @@ async function stopWithQueue(graceMs: number) {
   return {
     exit,
     asked: emulator.requests.count({ service: "keyprotect" }),
-    tally: tallyOf(
+    counts: countsOf(
       outcomes.map(({ error }) =>
         error === null
           ? "OK"
@@ -50,16 +50,16 @@ async function stopWithQueue(graceMs: number) {
 }
 
 test("61: SIGTERM lets a hundred queued calls finish within the grace period, and the process exits with 0", async () => {
-  const { exit, asked, tally } = await stopWithQueue(30_000);
-  expect(tally).toEqual({ OK: 100 });
+  const { exit, asked, counts } = await stopWithQueue(30_000);
+  expect(counts).toEqual({ OK: 100 });
   expect(asked).toBe(100);
   expect(exit).toEqual({ code: 0, signal: null });
 }, 90_000);
 
 test("61: calls that still wait at the end of the grace period are rejected and never sent", async () => {
-  const { exit, asked, tally } = await stopWithQueue(600);
-  expect(Object.keys(tally).toSorted()).toEqual(["OK", "UNAVAILABLE SHUTTING_DOWN"]);
-  expect(tally["UNAVAILABLE SHUTTING_DOWN"]).toBeGreaterThan(20);
-  expect(asked).toBeLessThanOrEqual((tally["OK"] ?? 0) + 3);
+  const { exit, asked, counts } = await stopWithQueue(600);
+  expect(Object.keys(counts).toSorted()).toEqual(["OK", "UNAVAILABLE SHUTTING_DOWN"]);
+  expect(counts["UNAVAILABLE SHUTTING_DOWN"]).toBeGreaterThan(20);
+  expect(asked).toBeLessThanOrEqual((counts["OK"] ?? 0) + 3);
   expect(exit).toEqual({ code: 0, signal: null });
 }, 90_000);

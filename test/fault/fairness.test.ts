@@ -10,7 +10,7 @@ import type { Pool } from "../../src/upstream/transport/pool.ts";
 import { eventually } from "../support/eventually.ts";
 import { wrapKeyRequest } from "../support/requests.ts";
 import { stateOf } from "./load.ts";
-import { inMs, metricOf, onBusyMachine, startWarmGateway, tallyOf } from "./warm-gateway.ts";
+import { inMs, metricOf, onBusyMachine, startWarmGateway, countsOf } from "./warm-gateway.ts";
 
 /** The pools that were made; looked into, and otherwise the real ones. */
 const pools = vi.hoisted(() => {
@@ -59,9 +59,9 @@ test("13: a caller with more calls than another is not served more", onBusyMachi
       .asked()
       .map(({ correlationId = "" }) => callerOf.get(correlationId) ?? "nobody")
       .filter((caller) => caller !== "first");
-    const tally = tallyOf(served.slice(0, 36));
-    expect(tally["greedy"]).toBeGreaterThanOrEqual(16);
-    expect(tally["modest"]).toBeGreaterThanOrEqual(16);
+    const counts = countsOf(served.slice(0, 36));
+    expect(counts["greedy"]).toBeGreaterThanOrEqual(16);
+    expect(counts["modest"]).toBeGreaterThanOrEqual(16);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -102,7 +102,7 @@ test(
     const failures = await Promise.all(
       Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(900))),
     );
-    expect(tallyOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 30 });
+    expect(countsOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 30 });
     const told = failures.filter(({ errorInfo }) => errorInfo !== undefined);
     for (const failure of told) expect(failure.reason).toBe("DEADLINE_UPSTREAM");
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
@@ -162,7 +162,7 @@ test(
       await new Promise((resolve) => setTimeout(resolve, 15));
       call.cancel();
     }
-    const outcomes = tallyOf(await Promise.all(calls));
+    const outcomes = countsOf(await Promise.all(calls));
     await eventually(async () => (await stateOf(gateway)).connections.inFlight === 0);
     isOver = true;
     expect(outcomes["OK"]).toBeGreaterThanOrEqual(80);

@@ -32,14 +32,14 @@ export async function stateOf(gateway: WarmGateway): Promise<InstanceReading> {
 /** A load that runs. Use with `await using`: calls must not go on when their gateway is gone. */
 export interface Load extends AsyncDisposable {
   /** Statuses of the calls that ended, by name. */
-  readonly tally: Readonly<Record<string, number>>;
+  readonly counts: Readonly<Record<string, number>>;
   /** Ends it, when the calls under way have ended. */
   stop(): Promise<void>;
 }
 
 /** Keeps `callers` wraps under way, each of a plaintext of its own. Whoever is refused comes back after a moment. */
 export function startLoad(gateway: WarmGateway, callers: number): Load {
-  const tally: Record<string, number> = {};
+  const counts: Record<string, number> = {};
   const ending = new AbortController();
   const plaintext = gateway.secrets.bytes(32);
   const run = async (): Promise<void> => {
@@ -52,7 +52,7 @@ export function startLoad(gateway: WarmGateway, callers: number): Load {
         inMs(20_000),
       );
       const code = error === null ? "OK" : (status[error.code] ?? "none");
-      tally[code] = (tally[code] ?? 0) + 1;
+      counts[code] = (counts[code] ?? 0) + 1;
       if (error !== null) await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
@@ -61,7 +61,7 @@ export function startLoad(gateway: WarmGateway, callers: number): Load {
     ending.abort();
     await running;
   };
-  return { tally, stop, [Symbol.asyncDispose]: stop };
+  return { counts, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** Lets real time pass. */

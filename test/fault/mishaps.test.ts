@@ -51,7 +51,7 @@ test(
     await load.stop();
     expect(requestsSince(gateway, 0).throttled).toBe(0);
     expect(densestSecond(gateway)).toBeLessThanOrEqual(40);
-    expect(Object.keys(load.tally)).toEqual(["OK"]);
+    expect(Object.keys(load.counts)).toEqual(["OK"]);
   },
 );
 

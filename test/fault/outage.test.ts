@@ -10,7 +10,7 @@ import {
   onBusyMachine,
   pushbackOf,
   startWarmGateway,
-  tallyOf,
+  countsOf,
   type WarmGateway,
 } from "./warm-gateway.ts";
 
@@ -119,12 +119,12 @@ test(
       Array.from({ length: calls }, () => gateway.failedUnwrap(inMs(30_000))),
     );
     const tookMs = performance.now() - startedAt;
-    const tally = tallyOf(failures.map(({ code, reason }) => `${code} ${reason}`));
-    expect(Object.keys(tally).toSorted()).toEqual([
+    const counts = countsOf(failures.map(({ code, reason }) => `${code} ${reason}`));
+    expect(Object.keys(counts).toSorted()).toEqual([
       "UNAVAILABLE CIRCUIT_OPEN",
       "UNAVAILABLE UPSTREAM_INTERNAL",
     ]);
-    expect(tally["UNAVAILABLE CIRCUIT_OPEN"]).toBeGreaterThan(calls / 2);
+    expect(counts["UNAVAILABLE CIRCUIT_OPEN"]).toBeGreaterThan(calls / 2);
     // Those under way when it opened come on top.
     expect(gateway.asked().length).toBeLessThanOrEqual(volume + 5);
     // As long as the queue would have lasted at this rate.
@@ -177,7 +177,7 @@ test(
         ),
       ),
     );
-    expect(tallyOf(outcomes)).toEqual({ OK: 1, failed: 49 });
+    expect(countsOf(outcomes)).toEqual({ OK: 1, failed: 49 });
     expect(gateway.asked()).toHaveLength(1);
 
     gateway.emulator.setLatency(0);

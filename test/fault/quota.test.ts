@@ -46,7 +46,7 @@ test(
     expect(held).toBeLessThanOrEqual(30);
     await first.stop();
     // Who was refused by Key Protect waited for another turn, and got one.
-    expect(Object.keys(first.tally)).toEqual(["OK"]);
+    expect(Object.keys(first.counts)).toEqual(["OK"]);
 
     gateway.emulator.quota.set({ ratePerSecond: 60, burst: 15 });
     const grownAt = Date.now();
@@ -58,7 +58,7 @@ test(
       .toBeGreaterThan(held);
     expect(requestsSince(gateway, grownAt).throttled).toBe(0);
     await second.stop();
-    expect(Object.keys(second.tally)).toEqual(["OK"]);
+    expect(Object.keys(second.counts)).toEqual(["OK"]);
   },
 );
 
@@ -86,7 +86,7 @@ test(
     expect(requestsSince(gateway, Date.now() - 1_000).all).toBeGreaterThan(30);
     await load.stop();
     // Told by Key Protect, or by a queue that is short at four a second.
-    for (const code of Object.keys(load.tally)) {
+    for (const code of Object.keys(load.counts)) {
       expect(["OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]).toContain(code);
     }
   },
@@ -106,7 +106,7 @@ test("10: a known quota is fully used and not exceeded in any second", onBusyMac
   expect(all / seconds).toBeGreaterThan(0.85 * 40);
   expect(requestsSince(gateway, 0).throttled).toBe(0);
   expect(densestSecond(gateway)).toBeLessThanOrEqual(40);
-  expect(Object.keys(load.tally)).toEqual(["OK"]);
+  expect(Object.keys(load.counts)).toEqual(["OK"]);
 });
 
 test(

@@ -14,7 +14,7 @@ import {
   onBusyMachine,
   pushbackOf,
   startWarmGateway,
-  tallyOf,
+  countsOf,
   type WarmGateway,
 } from "./warm-gateway.ts";
 
@@ -167,7 +167,7 @@ test(
     // Of seventeen turns sixteen are for unwrapping.
     expect(await queued(gateway)).toBeGreaterThan(20);
     await Promise.all(lists);
-    expect(tallyOf(gateway.asked().map(({ operation }) => operation))).toEqual({
+    expect(countsOf(gateway.asked().map(({ operation }) => operation))).toEqual({
       getKeys: 80,
       unwrapKey: 10,
     });
@@ -190,12 +190,12 @@ test("15: a full queue rejects new calls immediately, and waiting calls are serv
       return `${status[error.code]} ${statusDetails(error).errorInfo?.reason ?? ""}`;
     }),
   );
-  const tally = tallyOf(outcomes);
-  expect(Object.keys(tally).toSorted()).toEqual(["OK", "UNAVAILABLE OVERLOADED"]);
+  const counts = countsOf(outcomes);
+  expect(Object.keys(counts).toSorted()).toEqual(["OK", "UNAVAILABLE OVERLOADED"]);
   // Two seconds' worth wait, and few more had their turn while the others came.
-  expect(tally["OK"]).toBeGreaterThanOrEqual(19);
-  expect(tally["UNAVAILABLE OVERLOADED"]).toBeGreaterThan(0);
-  expect(gateway.asked()).toHaveLength(tally["OK"] ?? 0);
+  expect(counts["OK"]).toBeGreaterThanOrEqual(19);
+  expect(counts["UNAVAILABLE OVERLOADED"]).toBeGreaterThan(0);
+  expect(gateway.asked()).toHaveLength(counts["OK"] ?? 0);
 }, 60_000);
 
 test("16: a caller with too many waiting calls is rejected, and another caller is not", async () => {
@@ -225,7 +225,7 @@ test("16: a caller with too many waiting calls is rejected, and another caller i
     await first;
     other.close();
     expect(refused.length).toBeGreaterThan(0);
-    expect(tallyOf(refused)).toEqual({
+    expect(countsOf(refused)).toEqual({
       "RESOURCE_EXHAUSTED CALLER_RATE_LIMITED": refused.length,
     });
     expect(gateway.asked()).toHaveLength(2 + 160 - refused.length + 1);
@@ -250,7 +250,7 @@ test("19: a call that is cancelled in the queue leaves it immediately and uses n
   await eventually(async () => (await queued(gateway)) <= 1);
   await first;
   await gateway.unwrap();
-  expect(tallyOf(gateway.asked().map(({ operation }) => operation))).toEqual({ unwrapKey: 3 });
+  expect(countsOf(gateway.asked().map(({ operation }) => operation))).toEqual({ unwrapKey: 3 });
   const [line] = gateway.log().filter(({ msg, code }) => msg === "call" && code === "CANCELLED");
   expect(line).toMatchObject({ method: "keyprotect.v1.KeysService/GetKey" });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
-import { inMs, onBusyMachine, pushbackOf, startWarmGateway, tallyOf } from "./warm-gateway.ts";
+import { inMs, onBusyMachine, pushbackOf, startWarmGateway, countsOf } from "./warm-gateway.ts";
 
 const hourMs = 3_600_000;
 const iam = { service: "iam" } as const;
@@ -21,7 +21,7 @@ test(
     const failures = await Promise.all(
       Array.from({ length: 500 }, () => gateway.failure(keys, "countKeys", {}, inMs(2_000))),
     );
-    expect(tallyOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 500 });
+    expect(countsOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 500 });
     expect(iamRequests(gateway)).toBe(1);
     expect(upstreamCount(gateway)).toBe(0);
     await gateway.call(keys, "countKeys", {}, inMs(20_000));

@@ -75,10 +75,10 @@ export const pushbackOf = ({ error }: Failure): number =>
   Number(error.metadata.get("grpc-retry-pushback-ms")[0]?.toString() ?? Number.NaN);
 
 /** How many there are of each. */
-export function tallyOf(values: readonly string[]): Readonly<Record<string, number>> {
-  const tally: Record<string, number> = {};
-  for (const value of values) tally[value] = (tally[value] ?? 0) + 1;
-  return tally;
+export function countsOf(values: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
 }
 
 /** Value of a metric, the sum of its series if it has labels; NaN if it is not there. */

@@ -1,4 +1,7 @@
-/** A plain HTTP client of the emulator, so that its tests do not depend on another client of the API. */
+/**
+ * A plain HTTP client of the emulator, so that its tests do not depend on another client of the
+ * API.
+ */
 import { request as httpRequest } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Emulator } from "../../../src/emulator/emulator.ts";

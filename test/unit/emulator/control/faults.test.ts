@@ -143,7 +143,7 @@ test("an answer that is sent in small pieces arrives complete", async () => {
   expect((await client.call("GET", "/keys")).body.at("metadata", "collectionTotal")).toBe(0);
 });
 
-/** Sends a request on a bare socket and gives what has come in once `isEnough` says so. */
+/** Sends a request on a plain socket and returns the received text when `isEnough` accepts it. */
 function firstBytes(isEnough: (text: string) => boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const [user] = emulator.users;

@@ -187,7 +187,8 @@ test("the first authorization to delete a key expires after seven days", async (
 
 const hourMs = 3_600_000;
 
-// What goes before, the last millisecond at which the request is refused and how, the request, and its success.
+// Action, preparation, waiting time in ms, request, status and reason code before that time, status
+// after it.
 test.each<[string, string[], number, string, number, string | undefined, number]>([
   ["enable", ["disable"], 30_000, "enable", 409, "REQ_TOO_EARLY_ERR", 204],
   ["restore", ["delete"], 30_000, "restore", 409, "REQ_TOO_EARLY_ERR", 201],
