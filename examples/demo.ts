@@ -174,8 +174,9 @@ show("number of keys", String(counted.totalSize));
 step(
   "6. Errors",
   `Wrap and unwrap take additional authenticated data, which is not secret but must be equal in both
-calls. The data key was wrapped for "orders", so unwrapping it for "payments" fails. The reason is a
-code for programs. Each error tells whether Key Protect may have executed the call.`,
+calls. The data key was wrapped for "orders", so unwrapping it for "payments" fails. The gRPC status
+is the kind of error, and the reason is an exact code for programs. HTTP 422 was the answer of Key
+Protect. "May have executed: false" means that the call changed nothing.`,
 );
 await callThatFails(actions, "unwrapKey", {
   keyId,
@@ -186,7 +187,7 @@ await callThatFails(actions, "unwrapKey", {
 step(
   "7. Validation",
   `The gateway checks a request before it sends anything, and reports all errors at once. Here the key
-ID is a path, the plaintext is empty and the additional data is too long.`,
+ID is a path, the plaintext is empty and the additional data is too long. Key Protect was not asked.`,
 );
 await callThatFails(actions, "wrapKey", {
   keyId: "../instance/policies",
@@ -196,8 +197,8 @@ await callThatFails(actions, "wrapKey", {
 
 step(
   "8. Deletion",
-  `Data keys can no longer be wrapped or unwrapped by a deleted root key. The gateway says so in a typed
-error.`,
+  `A deleted root key can neither wrap nor unwrap. FAILED_PRECONDITION means that the state of the key
+forbids the call, so that a retry does not help.`,
 );
 await call(keys, "deleteKey", {
   keyId,

@@ -16,7 +16,7 @@ beforeAll(async () => {
 beforeEach(() => emulator.reset());
 afterAll(() => emulator[Symbol.asyncDispose]());
 
-const strike = (action: FaultAction): number => emulator.faults.add({ times: 1, action });
+const addOnce = (action: FaultAction): number => emulator.faults.add({ times: 1, action });
 
 async function statuses(count: number, request: () => Promise<RestAnswer>): Promise<number[]> {
   const seen: number[] = [];
@@ -31,8 +31,8 @@ test("a fault skips `skip` requests and then applies to `times` requests", async
 });
 
 test("the first matching fault applies, and the next one when the first is used up", async () => {
-  strike({ kind: "respond", status: 500 });
-  strike({ kind: "respond", status: 429 });
+  addOnce({ kind: "respond", status: 500 });
+  addOnce({ kind: "respond", status: 429 });
   expect(await statuses(3, () => client.call("GET", "/keys"))).toEqual([500, 429, 200]);
 });
 
@@ -67,21 +67,26 @@ test("a fault with a probability applies to a random part of the requests", asyn
 });
 
 test("a scripted answer has the service's error body unless the fault gives a body", async () => {
-  strike({ kind: "respond", status: 429, headers: { "Retry-After": "7" } });
+  addOnce({ kind: "respond", status: 429, headers: { "Retry-After": "7" } });
   const own = await client.call("GET", "/keys");
   expect(own.headers["retry-after"]).toBe("7");
   expect(own.body.text("resources", 0, "errorMsg")).toMatch(/^Too Many Requests: /);
-  strike({ kind: "respond", status: 502, body: "<html>Bad Gateway</html>" });
+  addOnce({ kind: "respond", status: 502, body: "<html>Bad Gateway</html>" });
   const html = await client.call("GET", "/keys");
   expect([html.headers["content-type"], html.text]).toEqual([
     "text/html",
     "<html>Bad Gateway</html>",
   ]);
-  strike({ kind: "respond", status: 500, body: "" });
+  addOnce({ kind: "respond", status: 500, body: "" });
   expect((await client.call("GET", "/keys")).text).toBe("");
-  strike({ kind: "respond", status: 200, body: { strange: true } });
+  addOnce({ kind: "respond", status: 200, body: { strange: true } });
   expect((await client.call("GET", "/keys")).body.value).toEqual({ strange: true });
-  strike({ kind: "respond", status: 302, headers: { Location: "https://example.com/" }, body: "" });
+  addOnce({
+    kind: "respond",
+    status: 302,
+    headers: { Location: "https://example.com/" },
+    body: "",
+  });
   expect((await client.call("GET", "/keys")).headers["location"]).toBe("https://example.com/");
 });
 
@@ -90,10 +95,10 @@ test("a reset before processing changes nothing, and a reset after processing le
     metadata: { collectionTotal: 1 },
     resources: [{ name: "doomed", extractable: false }],
   };
-  strike({ kind: "reset", when: "before-processing" });
+  addOnce({ kind: "reset", when: "before-processing" });
   await expect(client.call("POST", "/keys", body)).rejects.toMatchObject({ code: "ECONNRESET" });
   expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("0");
-  strike({ kind: "reset", when: "after-processing" });
+  addOnce({ kind: "reset", when: "after-processing" });
   await expect(client.call("POST", "/keys", body)).rejects.toMatchObject({ code: "ECONNRESET" });
   expect((await client.call("HEAD", "/keys")).headers["key-total"]).toBe("1");
   expect(emulator.requests.list({ operation: "createKey" })).toMatchObject([
@@ -103,17 +108,17 @@ test("a reset before processing changes nothing, and a reset after processing le
 });
 
 test("a truncated body is shorter than its Content-Length", async () => {
-  strike({ kind: "truncate", afterBytes: 10 });
+  addOnce({ kind: "truncate", afterBytes: 10 });
   await expect(client.call("GET", "/keys")).rejects.toThrow("aborted");
 });
 
 test("a garbled answer is not JSON, and an oversized answer is as large as requested", async () => {
-  strike({ kind: "garble" });
+  addOnce({ kind: "garble" });
   const garbled = await client.call("GET", "/keys");
   expect(garbled.status).toBe(200);
   expect(() => JSON.parse(garbled.text)).toThrow(SyntaxError);
   for (const isChunked of [true, false]) {
-    strike({ kind: "oversize", bytes: 300_000, isChunked });
+    addOnce({ kind: "oversize", bytes: 300_000, isChunked });
     const large = await client.call("GET", "/keys");
     expect(large.text.length).toBeGreaterThan(300_000);
     expect(large.headers["content-length"] === undefined).toBe(isChunked);
@@ -123,23 +128,23 @@ test("a garbled answer is not JSON, and an oversized answer is as large as reque
 
 test("a fault can rewrite an answer by a merge patch or by a function", async () => {
   const id = await client.createKey();
-  strike({ kind: "rewrite", patch: { metadata: { collectionTotal: 99, collectionType: null } } });
+  addOnce({ kind: "rewrite", patch: { metadata: { collectionTotal: 99, collectionType: null } } });
   expect((await client.call("GET", "/keys")).body.at("metadata")).toEqual({ collectionTotal: 99 });
-  strike({
+  addOnce({
     kind: "rewrite",
     patch: () => ({ plaintext: "not base64!" }),
     headers: { "X-Odd": "yes" },
   });
   const odd = await client.call("POST", `/keys/${id}/actions/wrap`);
   expect([odd.body.value, odd.headers["x-odd"]]).toEqual([{ plaintext: "not base64!" }, "yes"]);
-  strike({ kind: "rewrite", status: 418 });
+  addOnce({ kind: "rewrite", status: 418 });
   expect((await client.call("GET", "/keys")).status).toBe(418);
 });
 
 test("an answer that is sent in small pieces arrives complete", async () => {
-  strike({ kind: "drip", chunkBytes: 16, intervalMs: 1 });
+  addOnce({ kind: "drip", chunkBytes: 16, intervalMs: 1 });
   expect((await client.call("GET", "/keys")).body.at("metadata", "collectionTotal")).toBe(0);
-  strike({ kind: "drip-head", intervalMs: 0 });
+  addOnce({ kind: "drip-head", intervalMs: 0 });
   expect((await client.call("GET", "/keys")).body.at("metadata", "collectionTotal")).toBe(0);
 });
 
@@ -164,7 +169,7 @@ function firstBytes(isEnough: (text: string) => boolean): Promise<string> {
 }
 
 test("a stalled answer sends its head and the beginning of its body", async () => {
-  strike({ kind: "stall", afterBytes: 5 });
+  addOnce({ kind: "stall", afterBytes: 5 });
   const text = await firstBytes(
     (received) => received.includes("\r\n\r\n") && received.endsWith('{"met'),
   );

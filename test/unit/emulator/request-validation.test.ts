@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { startEmulator } from "../../../support/start-emulator.ts";
-import type { Emulator } from "../../../../src/emulator/emulator.ts";
-import { createRestClient, collectionOf, rejectionIn } from "../rest-client.ts";
-import type { RestClient } from "../rest-client.ts";
+import { startEmulator } from "../../support/start-emulator.ts";
+import type { Emulator } from "../../../src/emulator/emulator.ts";
+import { createRestClient, collectionOf, rejectionIn } from "./rest-client.ts";
+import type { RestClient } from "./rest-client.ts";
 
 let emulator: Emulator;
 let client: RestClient;
