@@ -30,7 +30,7 @@ const ask = (
   });
 
 describe("the admin server", () => {
-  test("serves the metrics in their content type", async () => {
+  test("the admin server serves the metrics in their content type", async () => {
     await using server = await admin();
 
     const response = await ask(server.port, "/metrics?x=1");
@@ -40,7 +40,7 @@ describe("the admin server", () => {
     expect(await response.text()).toBe("m 1\n");
   });
 
-  test("is live while it answers, unless told otherwise", async () => {
+  test("the process is live while the admin server answers, unless `isLive` says otherwise", async () => {
     let isLive = true;
     await using server = await admin({ isLive: () => isLive });
     expect((await ask(server.port, "/livez")).status).toBe(200);
@@ -50,13 +50,13 @@ describe("the admin server", () => {
     expect((await ask(server.port, "/livez")).status).toBe(503);
   });
 
-  test("is live although it is not ready", async () => {
+  test("the process is live although it is not ready", async () => {
     await using server = await admin({ readiness: () => ({ isReady: false, reasons: ["x"] }) });
 
     expect((await ask(server.port, "/livez")).status).toBe(200);
   });
 
-  test("tells why it is not ready", async () => {
+  test("/readyz names the reasons why the gateway is not ready", async () => {
     await using server = await admin({
       readiness: () => ({ isReady: false, reasons: ["draining"] }),
     });
@@ -67,7 +67,7 @@ describe("the admin server", () => {
     expect(await response.json()).toEqual({ status: "not ready", reasons: ["draining"] });
   });
 
-  test("is ready when nothing speaks against it", async () => {
+  test("the gateway is ready if there is no reason against it", async () => {
     await using server = await admin();
 
     const response = await ask(server.port, "/readyz");
@@ -76,7 +76,7 @@ describe("the admin server", () => {
     expect(await response.json()).toEqual({ status: "ready", reasons: [] });
   });
 
-  test("serves the state, for nobody to keep", async () => {
+  test("/state serves the state and forbids caching", async () => {
     const instances = { main: upstreamState() };
     await using server = await admin({ state: () => ({ ...state, instances }) });
 
@@ -92,7 +92,7 @@ describe("the admin server", () => {
     });
   });
 
-  test("answers HEAD like GET, without the body", async () => {
+  test("HEAD is answered like GET, without the body", async () => {
     await using server = await admin();
 
     const response = await ask(server.port, "/metrics", { method: "HEAD" });
@@ -103,7 +103,7 @@ describe("the admin server", () => {
   });
 
   test.each(["/", "/metrics/", "/METRICS", "//metrics", "/livez/../metrics2", "/debug"])(
-    "knows nothing of %s",
+    "the path %s is answered with 404",
     async (path) => {
       await using server = await admin();
 
@@ -111,18 +111,21 @@ describe("the admin server", () => {
     },
   );
 
-  test.each(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])("refuses %s", async (method) => {
-    await using server = await admin();
+  test.each(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])(
+    "the method %s is rejected with 405",
+    async (method) => {
+      await using server = await admin();
 
-    for (const path of ["/metrics", "/state"]) {
-      const response = await ask(server.port, path, { method });
+      for (const path of ["/metrics", "/state"]) {
+        const response = await ask(server.port, path, { method });
 
-      expect(response.status).toBe(405);
-      expect(response.headers.get("allow")).toBe("GET, HEAD");
-    }
-  });
+        expect(response.status).toBe(405);
+        expect(response.headers.get("allow")).toBe("GET, HEAD");
+      }
+    },
+  );
 
-  test("shows nothing of an error", async () => {
+  test("an error inside the admin server is answered with 500 and none of its text", async () => {
     await using server = await admin({
       metrics: { ...metrics, text: () => Promise.reject(new Error("SECRET")) },
       readiness: () => {
@@ -140,7 +143,7 @@ describe("the admin server", () => {
     }
   });
 
-  test("refuses a head that is too large", async () => {
+  test("a request with too large a head is rejected", async () => {
     await using server = await admin();
 
     const response = await ask(server.port, "/livez", { headers: { x: "y".repeat(10_000) } });
@@ -148,7 +151,7 @@ describe("the admin server", () => {
     expect(response.status).toBe(431);
   });
 
-  test("rejects when the port is taken", async () => {
+  test("starting the admin server rejects if the port is taken", async () => {
     await using first = await admin();
 
     await expect(admin({ listen: { host: "127.0.0.1", port: first.port } })).rejects.toMatchObject({
@@ -158,7 +161,7 @@ describe("the admin server", () => {
     });
   });
 
-  test("closes at once although a connection is idle, and only once", async () => {
+  test("closing the admin server ends idle connections at once and may be repeated", async () => {
     const server = await admin();
     const socket = connect(server.port, "127.0.0.1");
     await once(socket, "connect");

@@ -11,7 +11,7 @@ const gateway = (instances: GatewayState["instances"]): GatewayState => ({
 });
 
 describe("the text of the state", () => {
-  test("is JSON with at most three decimals, for people who look at it", () => {
+  test("the state is JSON with at most three decimals", () => {
     const text = stateText(gateway({}));
 
     expect(text).toContain('\n  "uptimeSeconds": 12.346,\n');
@@ -23,13 +23,13 @@ describe("the text of the state", () => {
     });
   });
 
-  test("leaves out what is not there", () => {
+  test("absent values are left out of the state", () => {
     const text = stateText(gateway({ main: upstreamState() }));
 
     expect(text).not.toMatch(/null|perSecond|pausedForMs|token|share/);
   });
 
-  test("keeps an instance whose alias means something to JavaScript", () => {
+  test("an instance whose alias means something to JavaScript stays in the state", () => {
     const instances = Object.fromEntries([["__proto__", upstreamState()]]);
 
     expect(stateText(gateway(instances))).toContain('"__proto__": {');
@@ -37,7 +37,7 @@ describe("the text of the state", () => {
 });
 
 describe("the state of a token", () => {
-  test("is its phase and age, and why there is no newer one; neither token nor generation", () => {
+  test("the state of a token has phase, age and failure, and neither token nor generation", () => {
     const state = tokenStateOf({
       phase: "due",
       generation: 7,
@@ -48,7 +48,7 @@ describe("the state of a token", () => {
     expect(state).toEqual({ phase: "due", ageSeconds: 2_700, failure: "TIMEOUT" });
   });
 
-  test("has no age while there is none", () => {
+  test("the state of a missing token has no age", () => {
     expect(
       tokenStateOf({ phase: "none", generation: 0, ageMs: undefined, failure: undefined }),
     ).toEqual({ phase: "none", ageSeconds: undefined, failure: undefined });

@@ -28,7 +28,7 @@ function gatherBefore() {
   return { turns, asked, told, send: () => void tell() };
 }
 
-test("the answers of a turn are handed on at its end, in the order in which they came", async () => {
+test("responses of one turn are delivered at its end, in the order in which they came", async () => {
   const { turns, asked, told, send } = gatherBefore();
   for (let count = 0; count < 3; count++) send();
   asked[2]?.resolve(answerOf(202));
@@ -47,7 +47,7 @@ test("the answers of a turn are handed on at its end, in the order in which they
   expect(told).toEqual([202, 200, 201]);
 });
 
-test("a failure is handed on at once", async () => {
+test("a failure is delivered at once", async () => {
   const { turns, asked, told, send } = gatherBefore();
   send();
   const error = new Error("broken");

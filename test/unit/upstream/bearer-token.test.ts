@@ -59,7 +59,7 @@ const bearers = (sent: readonly UpstreamRequest[]): (string | undefined)[] =>
   sent.map(({ headers }) => headers["authorization"]);
 
 describe("with the gateway's own token", () => {
-  test("adds it and leaves the rest of the request alone", async () => {
+  test("the gateway's token is added and the rest of the request stays as it is", async () => {
     const g = gateway(() => 200);
     const original = request();
     await g.send(original);
@@ -69,13 +69,13 @@ describe("with the gateway's own token", () => {
     expect(original.headers).toEqual({ accept: "application/json" });
   });
 
-  test("notes on the attemptLog whose token was used", async () => {
+  test("the attempt log says whose token was used", async () => {
     const original = request();
     await gateway(() => 200).send(original);
     expect(original.call.attemptLog.credential).toBe("gateway");
   });
 
-  test("answers a 401 with a new token and one replay of the same body", async () => {
+  test("a 401 leads to a new token and one more attempt with the same body", async () => {
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
     const original = request();
     expect((await g.send(original)).status).toBe(200);
@@ -83,13 +83,13 @@ describe("with the gateway's own token", () => {
     expect(g.sent[1]?.body).toBe(original.body);
   });
 
-  test("the request with the new token does not go to the head of the queue again", async () => {
+  test("the attempt with the new token does not go to the head of the queue again", async () => {
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
     await g.send({ ...request(), isRequeued: true });
     expect(g.sent.map(({ isRequeued }) => isRequeued)).toEqual([true, false]);
   });
 
-  test("renews once for 100 calls that are answered with 401", async () => {
+  test("100 calls that are answered with 401 lead to one renewal", async () => {
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
     const answers = await Promise.all(Array.from({ length: 100 }, () => g.send(request())));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -97,7 +97,7 @@ describe("with the gateway's own token", () => {
     expect(g.sent).toHaveLength(200);
   });
 
-  test("gives up after the second 401, and asks IAM at most once in ten seconds", async () => {
+  test("a second 401 is returned, and IAM is asked at most once in ten seconds", async () => {
     const g = gateway(() => 401);
     for (let second = 0; second < 30; second++) {
       const before = g.sent.length;
@@ -109,7 +109,7 @@ describe("with the gateway's own token", () => {
     expect(g.sent).toHaveLength(33);
   });
 
-  test("replays a late 401 of an old token with the current one, without asking IAM", async () => {
+  test("a late 401 of an old token leads to an attempt with the current one, without IAM", async () => {
     let late: (() => void) | undefined;
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
     const slow = createBearer({ kind: "gateway", tokens: g.tokens })(async (passed) => {
@@ -127,14 +127,14 @@ describe("with the gateway's own token", () => {
     expect(g.iam.granted).toBe(2);
   });
 
-  test("does not renew on a 403", async () => {
+  test("a 403 does not lead to a renewal", async () => {
     const g = gateway(() => 403);
     expect((await g.send(request())).status).toBe(403);
     expect(g.iam.granted).toBe(1);
     expect(g.sent).toHaveLength(1);
   });
 
-  test("reports IAM if there is no new token", async () => {
+  test("a call that needs a new token rejects with IAM's failure if there is none", async () => {
     const g = gateway(() => 401);
     await g.tokens.get(request().call);
     g.iam.isAway = true;
@@ -142,14 +142,14 @@ describe("with the gateway's own token", () => {
     expect(g.sent).toHaveLength(1);
   });
 
-  test("sends nothing without a token", async () => {
+  test("a call without a token sends nothing", async () => {
     const g = gateway(() => 200);
     g.iam.isAway = true;
     await expect(g.send(request())).rejects.toMatchObject({ code: "IAM_UNAVAILABLE" });
     expect(g.sent).toHaveLength(0);
   });
 
-  test("does not replay for a call that has ended", async () => {
+  test("a call that ended is not sent again after a 401", async () => {
     const controller = new AbortController();
     const g = gateway(() => {
       controller.abort(new CallEnded("cancelled"));
@@ -171,7 +171,7 @@ const passThrough = (status: number) => {
 };
 
 describe("with the caller's token", () => {
-  test("adds it", async () => {
+  test("the caller's token is added", async () => {
     const { send, sent } = passThrough(200);
     const original = request({ callerToken: new Secret("theirs") });
     await send(original);
@@ -179,13 +179,13 @@ describe("with the caller's token", () => {
     expect(original.call.attemptLog.credential).toBe("caller");
   });
 
-  test("refuses a call without one", async () => {
+  test("a call without a caller's token is rejected", async () => {
     const { send, sent } = passThrough(200);
     await expect(send(request())).rejects.toMatchObject({ code: "CALLER_TOKEN_MISSING" });
     expect(sent).toHaveLength(0);
   });
 
-  test("hands a 401 back and replays nothing", async () => {
+  test("a 401 for a caller's token is returned and not retried", async () => {
     const { send, sent } = passThrough(401);
     expect((await send(request({ callerToken: new Secret("theirs") }))).status).toBe(401);
     expect(sent).toHaveLength(1);

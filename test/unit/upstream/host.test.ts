@@ -63,7 +63,7 @@ describe("a host", () => {
     vi.useRealTimers();
   });
 
-  test("is one for all that ask for the same URL, and shares nothing with another", async () => {
+  test("a host is one for all that ask for the same URL, and shares nothing with another host", async () => {
     const { hosts } = fixture();
     const here = hosts.of("https://here.test");
     const there = hosts.of("https://there.test");
@@ -79,7 +79,7 @@ describe("a host", () => {
     hosts[Symbol.dispose]();
   });
 
-  test("tells every instance when a circuit opens and when it closes, and of which operations", async () => {
+  test("the listeners of a host learn when a circuit opens and closes, and of which operations", async () => {
     const { hosts } = fixture();
     const host = hosts.of("https://here.test");
     const told: string[] = [];
@@ -97,7 +97,7 @@ describe("a host", () => {
     hosts[Symbol.dispose]();
   });
 
-  test("says in the log which host is not asked, and that it is asked again", async () => {
+  test("the log says that the circuit of a host opened, and that it closed", async () => {
     const { hosts, log } = fixture();
     const host = hosts.of("https://here.test");
     await trip(host, "data");
@@ -115,7 +115,7 @@ describe("a host", () => {
     hosts[Symbol.dispose]();
   });
 
-  test("keeps its circuit when a listener fails, and says so", async () => {
+  test("a circuit works although a listener throws, and the log has the exception", async () => {
     const { hosts, log } = fixture();
     const host = hosts.of("https://here.test");
     const fault = new Error("of the listener");
@@ -136,7 +136,7 @@ describe("a host", () => {
     hosts[Symbol.dispose]();
   });
 
-  test("emits an event per opening, and calls the watchers of all hosts at each change", async () => {
+  test("a host emits an event per opening, and the watchers are called at each change of any host", async () => {
     const events: UpstreamEvent[] = [];
     const hosts = createUpstreamHosts({
       clock: systemClock,
@@ -159,7 +159,7 @@ describe("a host", () => {
     hosts[Symbol.dispose]();
   });
 
-  test("leaves no timer behind once closed", async () => {
+  test("disposed hosts leave no timer behind", async () => {
     const { hosts } = fixture();
     await trip(hosts.of("https://here.test"), "data");
     await trip(hosts.of("https://there.test"), "management");

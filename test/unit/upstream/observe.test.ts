@@ -46,7 +46,7 @@ describe("observe", () => {
     [429, "429"],
     [500, "5xx"],
     [503, "5xx"],
-  ])("counts %i as %s and passes the answer on", async (status, outcome) => {
+  ])("a response with status %i is counted as %s and returned", async (status, outcome) => {
     const { send, ended } = observed(answering(status));
 
     await expect(send(openRequest())).resolves.toMatchObject({ status });
@@ -54,7 +54,7 @@ describe("observe", () => {
     expect(ended).toEqual([{ operation: "GetKey", outcome, seconds: 0 }]);
   });
 
-  test("counts a failure by its code and passes the error on", async () => {
+  test("a failure is counted by its code and passed on", async () => {
     const failure = new UpstreamError("RESET", "broken");
     const { send, ended } = observed(() => Promise.reject(failure));
 
@@ -63,7 +63,7 @@ describe("observe", () => {
     expect(ended).toMatchObject([{ outcome: "RESET" }]);
   });
 
-  test("counts anything else as a defect", async () => {
+  test("an error that is no UpstreamError is counted as a defect", async () => {
     const { send, ended } = observed(() => Promise.reject(new TypeError("oops")));
 
     await expect(send(openRequest())).rejects.toThrow("oops");
@@ -71,7 +71,7 @@ describe("observe", () => {
     expect(ended).toMatchObject([{ outcome: "DEFECT" }]);
   });
 
-  test("counts a layer that throws instead of rejecting", async () => {
+  test("a layer that throws instead of rejecting is counted as a defect", async () => {
     const { send, ended, inflight } = observed(() => {
       throw new TypeError("oops");
     });
@@ -82,7 +82,7 @@ describe("observe", () => {
     expect(inflight()).toBe(0);
   });
 
-  test("measures in seconds and knows what is under way", async () => {
+  test("the duration is measured in seconds, and requests in progress are known", async () => {
     const { send, clock, ended, inflight } = observed(
       (request) =>
         new Promise((resolve) => {
@@ -101,7 +101,7 @@ describe("observe", () => {
     expect(inflight()).toBe(0);
   });
 
-  test("logs the correlation ID at debug, and neither headers, path nor bodies", async () => {
+  test("the debug line has the correlation ID, and neither headers, path nor bodies", async () => {
     const { send, lines } = observed(answering(200));
     const request = openRequest({
       path: "/PATH",
@@ -116,7 +116,7 @@ describe("observe", () => {
     expect(lines[0]).not.toMatch(/HEADER|BODY|PATH/);
   });
 
-  test("logs nothing at info", async () => {
+  test("nothing is logged at level info", async () => {
     const { send, lines } = observed(answering(500), "info");
 
     await send(openRequest());

@@ -31,7 +31,7 @@ const shared = (origin: string) => {
 };
 const noBearer: Layer = (next) => next;
 
-test("enters layers from the first to the last and leaves them in reverse", async () => {
+test("a request enters the layers from the first to the last and leaves them in reverse", async () => {
   const trace: string[] = [];
   const named =
     (name: string): Layer =>
@@ -48,7 +48,7 @@ test("enters layers from the first to the last and leaves them in reverse", asyn
   expect(trace).toEqual([">a", ">b", "b<", "a<"]);
 });
 
-test("observes around the credential, and the credential is put on each exchange", async () => {
+test("the observation includes the credential, which is added to each exchange", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const trace: string[] = [];
   await using upstream = createUpstream({
@@ -85,7 +85,7 @@ test("an exception of the listener of events is logged and disturbs no call", as
   expect(lines.every((line) => line.includes("a metric could not be counted"))).toBe(true);
 });
 
-test("does not work any more once closed", async () => {
+test("a disposed pipeline rejects requests with SHUTDOWN", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const upstream = createUpstream({
     ...shared(server.origin),
@@ -100,27 +100,30 @@ test("does not work any more once closed", async () => {
 test.each<[OperationClass, number]>([
   ["data", 1],
   ["management", 5],
-])("after the circuit for %s closed, %d of five requests go out at once", async (closed, count) => {
-  await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
-  const listeners: HostListener[] = [];
-  const common = shared(server.origin);
-  await using upstream = createUpstream({
-    ...common,
-    pool: { origin: server.origin, connections: 5 },
-    host: { ...common.host, listen: (listener) => void listeners.push(listener) },
-    quota: { mode: "fixed", ceilingPerSecond: 100 },
-  });
-  expect(listeners).toHaveLength(1);
+])(
+  "after the circuit for %s closed, %d of five requests are sent at once",
+  async (closed, count) => {
+    await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
+    const listeners: HostListener[] = [];
+    const common = shared(server.origin);
+    await using upstream = createUpstream({
+      ...common,
+      pool: { origin: server.origin, connections: 5 },
+      host: { ...common.host, listen: (listener) => void listeners.push(listener) },
+      quota: { mode: "fixed", ceilingPerSecond: 100 },
+    });
+    expect(listeners).toHaveLength(1);
 
-  for (const listener of listeners) listener.onClose(closed);
-  const requests = Array.from({ length: 5 }, () => openRequest());
-  const answers = requests.map((request) => upstream.send(request));
+    for (const listener of listeners) listener.onClose(closed);
+    const requests = Array.from({ length: 5 }, () => openRequest());
+    const answers = requests.map((request) => upstream.send(request));
 
-  expect(requests.filter(({ call }) => call.attemptLog.attempts === 1)).toHaveLength(count);
-  for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
-});
+    expect(requests.filter(({ call }) => call.attemptLog.attempts === 1)).toHaveLength(count);
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+  },
+);
 
-test("what waits for a permit is told that the circuit opened, each class by its own circuit", async () => {
+test("a call that waits for a permit is rejected when the circuit of its class opens", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const listeners: HostListener[] = [];
   const common = shared(server.origin);

@@ -25,7 +25,7 @@ const upstreamTo = (
   });
 
 describe("the state of the way to an instance", () => {
-  test("is empty before the first request", async () => {
+  test("the state is empty before the first request", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
     await using upstream = upstreamTo(server.origin);
 
@@ -47,7 +47,7 @@ describe("the state of the way to an instance", () => {
     });
   });
 
-  test("says what is under way, and what waits for a connection", async () => {
+  test("the state shows requests in progress and those that wait for a connection", async () => {
     const answers: (() => void)[] = [];
     await using server = await startRawServer((socket) => {
       answers.push(() => socket.write(httpAnswer("")));
@@ -72,7 +72,7 @@ describe("the state of the way to an instance", () => {
     expect(upstream.state()).toMatchObject({ connections: { inFlight: 0 }, queue: { callers: 0 } });
   });
 
-  test("has the rate, and the pause that Key Protect asked for", async () => {
+  test("the state shows the rate and the pause that Key Protect asked for", async () => {
     await using server = await startRawServer((socket) =>
       socket.write("HTTP/1.1 429 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"),
     );
@@ -94,7 +94,7 @@ describe("the state of the way to an instance", () => {
     expect(pausedForMs).toBeLessThanOrEqual(33_000);
   });
 
-  test("has no circuits where nothing is broken off", async () => {
+  test("the state has no circuits if circuit breakers are off", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
     await using upstream = upstreamTo(server.origin, {}, "off");
 

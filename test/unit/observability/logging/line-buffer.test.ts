@@ -20,7 +20,7 @@ function buffering() {
   return { buffer, written };
 }
 
-test("lines are handed on together, in order, as soon as there are enough of them", () => {
+test("lines are written together, in order, when the buffer is full", () => {
   const { buffer, written } = buffering();
   buffer.write("one\n");
   buffer.write("two\n");
@@ -30,7 +30,7 @@ test("lines are handed on together, in order, as soon as there are enough of the
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("no line is kept longer than it may be", () => {
+test("no line stays in the buffer longer than the limit", () => {
   const { buffer, written } = buffering();
   buffer.write("one\n");
   vi.advanceTimersByTime(150);
@@ -45,7 +45,7 @@ test("no line is kept longer than it may be", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a flush hands on what there is first", () => {
+test("a flush writes the buffered lines first", () => {
   const { buffer, written } = buffering();
   buffer.write("one\n");
   const flushed = vi.fn<() => void>();

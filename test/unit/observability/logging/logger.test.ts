@@ -35,7 +35,7 @@ test("a line's time is that of its writing to the millisecond, across seconds, y
 });
 
 describe("the logger", () => {
-  test("writes one JSON line with level by name, ISO time, fields and text", () => {
+  test("the logger writes one JSON line with level by name, ISO time, fields and text", () => {
     const { logger, lines, only } = logging();
 
     logger.info({ method: "x", attempts: 2 }, "call");
@@ -50,7 +50,7 @@ describe("the logger", () => {
     });
   });
 
-  test("leaves out what is below its level", () => {
+  test("the logger leaves out lines below its level", () => {
     const { logger, lines } = logging("info");
 
     logger.debug("no");
@@ -59,7 +59,7 @@ describe("the logger", () => {
     expect(lines).toHaveLength(1);
   });
 
-  test("shows an own error in full and its foreign cause without text", () => {
+  test("the logger shows an own error in full and its foreign cause without text", () => {
     const { logger, lines, only } = logging();
     const err = new UpstreamError("TLS", "no trusted TLS connection could be made", {
       cause: Object.assign(new Error("SECRET"), { code: "CERT_HAS_EXPIRED" }),
@@ -89,7 +89,7 @@ describe("the logger", () => {
     ["secret field of a child", (logger) => logger.child({ apiKey: "SECRET" }).info("x")],
     ["of a grandchild", (logger) => logger.child({ a: 1 }).child({ token: "SECRET" }).info("x")],
     ["bytes", (logger) => logger.info({ found: Buffer.from("SECRET") }, "x")],
-  ])("lets no foreign text or secret out: %s", (_name, log) => {
+  ])("no foreign text or secret gets into the log: %s", (_name, log) => {
     const { logger, lines } = logging();
 
     log(logger);
@@ -100,7 +100,7 @@ describe("the logger", () => {
     expect(line).not.toContain(Buffer.from("SECRET").toJSON().data.join(","));
   });
 
-  test("formats texts with values as pino does", () => {
+  test("the logger formats texts with values as pino does", () => {
     const { logger, only } = logging();
 
     logger.info("%d of %s", 3, "four");
@@ -108,7 +108,7 @@ describe("the logger", () => {
     expect(only()).toMatchObject({ msg: "3 of four" });
   });
 
-  test("loses no line on standard output when the process ends at once", () => {
+  test("no line on standard output is lost when the process ends at once", () => {
     const program = `
       const { createLogger } = await import("./src/observability/logging/logger.ts");
       createLogger({ level: "info" }).info("last words");

@@ -38,7 +38,7 @@ const secretNames = [
 ];
 
 describe("redactSecrets", () => {
-  test.each(secretNames)("hides %s at the top and further down", (name) => {
+  test.each(secretNames)("a field named %s is redacted at the top and in nested fields", (name) => {
     const clean = redactSecrets({
       [name]: "SECRET",
       a: { [name]: ["SECRET"], b: [{ [name]: 1 }] },
@@ -48,33 +48,33 @@ describe("redactSecrets", () => {
     expect(clean).toMatchObject({ [name]: "[redacted]", a: { b: [{ [name]: "[redacted]" }] } });
   });
 
-  test("hands on the very fields when there is nothing to hide", () => {
+  test("fields without secrets are returned as the same object", () => {
     const fields = { method: "x", code: "OK", durationMs: 1, reason: undefined, none: null };
 
     expect(redactSecrets(fields)).toBe(fields);
   });
 
-  test("shows of bytes how many they are", () => {
+  test("bytes are replaced by their length", () => {
     expect(redactSecrets({ a: Buffer.from("SECRET"), b: new Uint8Array(3) })).toEqual({
       a: "[6 bytes]",
       b: "[3 bytes]",
     });
   });
 
-  test("reduces errors wherever they are", () => {
+  test("errors are reduced at every level", () => {
     const clean = redactSecrets({ a: { b: new TypeError("SECRET") } });
 
     expect(JSON.stringify(clean)).not.toContain("SECRET");
     expect(clean).toMatchObject({ a: { b: { name: "TypeError" } } });
   });
 
-  test("leaves dates and secrets to print themselves", () => {
+  test("dates and secrets print themselves", () => {
     const clean = redactSecrets({ at: new Date(0), held: new Secret("SECRET") });
 
     expect(JSON.stringify(clean)).toBe('{"at":"1970-01-01T00:00:00.000Z","held":"[redacted]"}');
   });
 
-  test("does not change what it was given", () => {
+  test("redaction does not change its input", () => {
     const fields = { token: "SECRET", a: { token: "SECRET" } };
 
     redactSecrets(fields);
@@ -82,14 +82,14 @@ describe("redactSecrets", () => {
     expect(fields).toEqual({ token: "SECRET", a: { token: "SECRET" } });
   });
 
-  test("ends although fields contain themselves", () => {
+  test("redaction ends although fields contain themselves", () => {
     const fields: Record<string, unknown> = {};
     fields["self"] = fields;
 
     expect(JSON.stringify(redactSecrets(fields))).toContain("[too deep]");
   });
 
-  test("lets no value under a secret name through, in whatever it is nested", () => {
+  test("no value under a secret name gets through, in whatever it is nested", () => {
     const { tree } = letrec((tie) => ({
       tree: oneof(
         { depthSize: "small" },

@@ -10,7 +10,7 @@ import { UpstreamError } from "../../../../src/upstream/error.ts";
 const text = (error: unknown): string => JSON.stringify(serializeError(error));
 
 describe("serializeError", () => {
-  test("keeps text and facts of the gateway's own errors, without a stack", () => {
+  test("the gateway's own errors keep their text and facts, without a stack", () => {
     expect(
       serializeError(new UpstreamError("RESET", "the connection broke", { sent: true })),
     ).toEqual({
@@ -22,7 +22,7 @@ describe("serializeError", () => {
     expect(serializeError(new CallEnded("deadline"))).toMatchObject({ end: "deadline" });
   });
 
-  test("says why a record could not be asked, and nothing that Redis or its library wrote", () => {
+  test("a store error keeps its reason and nothing that Redis or its library wrote", () => {
     const library = Object.assign(new Error("WRONGPASS SECRET"), {
       command: { name: "auth", args: ["gateway", "SECRET"] },
     });
@@ -44,7 +44,7 @@ describe("serializeError", () => {
     });
   });
 
-  test("keeps an upstream's reason codes if they look like codes, and nothing else of them", () => {
+  test("an upstream's reason codes are kept if they look like codes, and nothing else of them", () => {
     const error = new KeyProtectError("REJECTED", "rejected with 400", {
       httpStatus: 400,
       reasons: [
@@ -62,7 +62,7 @@ describe("serializeError", () => {
     });
   });
 
-  test("keeps name, code and frames of a foreign error, never its text", () => {
+  test("a foreign error keeps name, code and frames, never its text", () => {
     const error = Object.assign(new TypeError("SECRET in the text"), {
       code: "ERR_X",
       headers: { authorization: "SECRET" },
@@ -80,11 +80,11 @@ describe("serializeError", () => {
     ["several lines", "one\n    at SECRET (file.js:1:1)\ntwo"],
     ["a line like a frame at the end", "x\n    at SECRET (/a/b.js:10:20)"],
     ["an empty line", "\n\n    at async SECRET:1:2"],
-  ])("does not take a text with %s for frames", (_name, message) => {
+  ])("a text with %s is not taken for stack frames", (_name, message) => {
     expect(text(new Error(message))).not.toContain("SECRET");
   });
 
-  test("does not believe a name or code that is no identifier", () => {
+  test("a name or code that is no identifier is dropped", () => {
     const error = Object.assign(new Error("x"), { code: "SECRET text" });
     error.name = "SECRET name";
 
@@ -92,7 +92,7 @@ describe("serializeError", () => {
     expect(text(error)).not.toContain("SECRET");
   });
 
-  test("follows causes, own and foreign, four errors deep", () => {
+  test("causes, own and foreign, are followed four errors deep", () => {
     const fifth = new Error("SECRET");
     fifth.name = "Fifth";
     const fourth = new Error("SECRET", { cause: fifth });
@@ -107,14 +107,14 @@ describe("serializeError", () => {
     expect(text(first)).not.toMatch(/SECRET|Fifth/);
   });
 
-  test("ends although an error is its own cause", () => {
+  test("serialization ends although an error is its own cause", () => {
     const error = new Error("x");
     error.cause = error;
 
     expect(serializeError(error).cause?.cause?.cause?.cause).toBeUndefined();
   });
 
-  test("names the errors that are gathered in one, without their texts", () => {
+  test("the errors of an AggregateError are named, without their texts", () => {
     const error = new AggregateError(
       [Object.assign(new Error("SECRET"), { code: "ECONNREFUSED" })],
       "SECRET",
@@ -124,7 +124,7 @@ describe("serializeError", () => {
     expect(text(error)).not.toContain("SECRET");
   });
 
-  test("survives errors whose properties throw", () => {
+  test("an error whose properties throw is serialized as unreadable", () => {
     const error = new Error("x");
     Object.defineProperty(error, "code", {
       get() {
@@ -135,7 +135,7 @@ describe("serializeError", () => {
     expect(serializeError(error)).toEqual({ name: "unreadable error" });
   });
 
-  test("gives a name to whatever is thrown, and none of it", () => {
+  test("a thrown value that is no error is named by its type alone", () => {
     expect(serializeError("SECRET")).toEqual({ name: "thrown string" });
     assert(
       property(anything(), (thrown) => {

@@ -9,7 +9,7 @@ const counter = { name: "c_total", type: "counter", help: "Counts.", labels: ["a
 const histogram = { name: "h", type: "histogram", help: "Measures.", labels: ["a"] } as const;
 
 describe("a counter", () => {
-  test("is written with help, type and every cell that was asked for", () => {
+  test("a counter is written with help, type and every cell that was asked for", () => {
     const family = createCellFamily(counter);
     family.cell("x", "y").value += 2;
     family.cell("x", "z");
@@ -25,25 +25,25 @@ describe("a counter", () => {
     );
   });
 
-  test("has one cell for the same labels", () => {
+  test("a counter has one cell for the same labels", () => {
     const family = createCellFamily(counter);
 
     expect(family.cell("x", "y")).toBe(family.cell("x", "y"));
     expect(family.cell("x", "y")).not.toBe(family.cell("y", "x"));
   });
 
-  test("without labels is written without braces", () => {
+  test("a counter without labels is written without braces", () => {
     const family = createCellFamily({ ...counter, labels: [] });
     family.cell().value = 1;
 
     expect(family.text()).toContain("\nc_total 1\n");
   });
 
-  test("refuses the wrong number of labels", () => {
+  test("a counter rejects the wrong number of labels", () => {
     expect(() => createCellFamily(counter).cell("x")).toThrow("c_total has 2 labels, not 1");
   });
 
-  test("keeps apart whatever labels are given, each on a line of its own", () => {
+  test("a counter keeps different labels apart, each on its own line", () => {
     assert(
       property(array(tuple(string(), string())), (labels) => {
         const family = createCellFamily(counter);
@@ -61,7 +61,7 @@ describe("a counter", () => {
 });
 
 describe("a histogram", () => {
-  test("counts a value in its bucket and all above, bounds included", () => {
+  test("a histogram counts a value in its bucket and all above, bounds included", () => {
     const family = createHistogramFamily(histogram, [1, 2]);
     const series = family.series("x");
     for (const value of [0.5, 1, 1.5, 3]) series.observe(value);
@@ -80,7 +80,7 @@ describe("a histogram", () => {
     );
   });
 
-  test("never decreases from bucket to bucket and ends with its count", () => {
+  test("the buckets of a histogram never decrease and end with the count", () => {
     assert(
       property(array(double({ min: 0, max: 100, noNaN: true })), (values) => {
         const family = createHistogramFamily({ ...histogram, labels: [] }, [0.1, 1, 10]);

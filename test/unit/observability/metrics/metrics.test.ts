@@ -18,7 +18,7 @@ async function linesOf(metrics: { text(): Promise<string> }): Promise<string[]> 
 }
 
 describe("metrics of calls", () => {
-  test("are there for every RPC before the first call", async () => {
+  test("the call metrics have series for every RPC before the first call", async () => {
     const lines = await linesOf(createMetrics(quiet));
 
     for (const { service, method } of rpcTable) {
@@ -29,7 +29,7 @@ describe("metrics of calls", () => {
     }
   });
 
-  test("count a call that succeeds", async () => {
+  test("a call that succeeds is counted as started, received, sent and handled", async () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);
     expect(await linesOf(metrics)).toContain("keyprotect_gateway_inflight 1");
@@ -46,7 +46,7 @@ describe("metrics of calls", () => {
     expect(lines).toContain(`grpc_server_handling_seconds_bucket{${labels},le="0.025"} 1`);
   });
 
-  test("count a refusal by status and reason, and no message sent", async () => {
+  test("a rejection is counted by status and reason, and sends no message", async () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);
 
@@ -58,7 +58,7 @@ describe("metrics of calls", () => {
     expect(lines).toContain('keyprotect_gateway_rejected_total{reason="CIRCUIT_OPEN"} 1');
   });
 
-  test("do not count as refused what the upstream refused", async () => {
+  test("a rejection by the upstream is not counted as one by the gateway", async () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);
 
@@ -67,7 +67,7 @@ describe("metrics of calls", () => {
     expect(await metrics.text()).not.toContain("KEY_NOT_FOUND");
   });
 
-  test("count a call that the library ended under its own RPC, or under none", async () => {
+  test("a call that grpc-js ended is counted under its own RPC, or as unknown", async () => {
     const metrics = createMetrics(quiet);
 
     metrics.callEndedByLibrary(getKey.path, status.DEADLINE_EXCEEDED);
@@ -87,7 +87,7 @@ describe("metrics of calls", () => {
     expect(lines).toContain("keyprotect_gateway_inflight 0");
   });
 
-  test("count a change that may have happened", async () => {
+  test("a failed change that may have happened is counted as ambiguous", async () => {
     const metrics = createMetrics(quiet);
 
     metrics.callAmbiguous(rpcOf("/keyprotect.v1.KeysService/CreateKey"));
@@ -99,7 +99,7 @@ describe("metrics of calls", () => {
 });
 
 describe("metrics of the upstream", () => {
-  test("count requests by operation and outcome", async () => {
+  test("requests to the upstream are counted by operation and outcome", async () => {
     const metrics = createMetrics({ ...quiet, operations: ["IamToken"] });
     metrics.countUpstream({ kind: "requestStarted" });
     metrics.countUpstream({ kind: "requestStarted" });
@@ -128,7 +128,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain("keyprotect_gateway_upstream_inflight 0");
   });
 
-  test("count every attempt by itself, and those that were throttled once more", async () => {
+  test("every attempt is counted by outcome, and each 429 as throttled too", async () => {
     const metrics = createMetrics(quiet);
     metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "429" });
     metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "2xx" });
@@ -146,7 +146,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain("keyprotect_gateway_upstream_throttled_total 1");
   });
 
-  test("count the requests that shared an exchange", async () => {
+  test("requests that shared another one are counted by operation", async () => {
     const metrics = createMetrics(quiet);
     metrics.countUpstream({ kind: "requestShared", operation: "UnwrapKey" });
     metrics.countUpstream({ kind: "requestShared", operation: "free text" });
@@ -158,7 +158,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain(`${shared}{operation="other"} 1`);
   });
 
-  test("count retries by kind under the labels that dashboards know", async () => {
+  test("retries are counted by kind under the labels that dashboards know", async () => {
     const metrics = createMetrics(quiet);
     metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "immediate" });
     metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "requeue" });
@@ -171,7 +171,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain(`${retries}{kind="requeue"} 1`);
   });
 
-  test("count circuits that open and connections", async () => {
+  test("opened circuits and connections are counted", async () => {
     const metrics = createMetrics(quiet);
     metrics.countUpstream({ kind: "circuitOpened", circuit: "management" });
     metrics.countUpstream({ kind: "connectionOpened" });
@@ -186,7 +186,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain("keyprotect_gateway_connections_failed_total 1");
   });
 
-  test("gather unknown operations under one name", async () => {
+  test("unknown operations are counted under one name", async () => {
     const metrics = createMetrics(quiet);
 
     metrics.countUpstream({
@@ -207,7 +207,7 @@ describe("metrics of the upstream", () => {
     expect(text).toContain('keyprotect_gateway_upstream_seconds_count{operation="other"} 2');
   });
 
-  test("count oddities and refreshes", async () => {
+  test("anomalies, unknown reasons and token refreshes are counted", async () => {
     const metrics = createMetrics(quiet);
     metrics.unknownUpstreamReason();
     metrics.upstreamAnomaly("malformed_date");
@@ -221,7 +221,7 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain('keyprotect_gateway_iam_refresh_total{result="ok"} 0');
   });
 
-  test("show the oldest token and the first certificate to expire, read at the scrape", async () => {
+  test("the oldest token and the first certificate to expire are read at the scrape", async () => {
     const metrics = createMetrics(quiet);
     let ageSeconds: number | undefined;
     metrics.watchTokenAge(() => ageSeconds);
@@ -239,7 +239,7 @@ describe("metrics of the upstream", () => {
 });
 
 describe("the metrics of a gateway", () => {
-  test("share nothing with those of another", async () => {
+  test("the metrics of two gateways are independent", async () => {
     const one = createMetrics(quiet);
     const other = createMetrics(quiet);
 
@@ -248,11 +248,11 @@ describe("the metrics of a gateway", () => {
     expect(await linesOf(other)).toContain("keyprotect_gateway_inflight 0");
   });
 
-  test("include those of the process", async () => {
+  test("the metrics include those of the process by default", async () => {
     expect(await createMetrics().text()).toContain("process_cpu_seconds_total");
   });
 
-  test("are exactly those that are defined, each with its help", async () => {
+  test("the exposed metrics are exactly those that are defined, each with its help", async () => {
     const lines = await linesOf(createMetrics(quiet));
     const definitions = Object.values(metricDefinitions);
 
@@ -265,7 +265,7 @@ describe("the metrics of a gateway", () => {
     for (const { name, help } of definitions) expect(lines).toContain(`# HELP ${name} ${help}`);
   });
 
-  test("fit what measures calls, the library's endings, requests, attempts, connections and oddities", () => {
+  test("the metrics have the types that calls, grpc-js endings, pipelines and anomalies expect", () => {
     const metrics = createMetrics(quiet);
     const calls: CallMeter = metrics;
     const emit: Emit = metrics.countUpstream;
@@ -280,7 +280,7 @@ describe("the metrics of a gateway", () => {
 });
 
 describe("grpc codes", () => {
-  test("are named as in go-grpc, every one", () => {
+  test("the gRPC codes have the names of go-grpc", () => {
     expect(grpcCodes).toHaveLength(17);
     expect(grpcCodeOf(status.CANCELLED)).toBe("Canceled");
     expect(grpcCodeOf(status.DEADLINE_EXCEEDED)).toBe("DeadlineExceeded");

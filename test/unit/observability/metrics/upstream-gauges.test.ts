@@ -5,7 +5,7 @@ import { upstreamState } from "./upstream-state.ts";
 const linesOf = (gauges: { text(): string }): string[] => gauges.text().split("\n");
 
 describe("the gauges of instances", () => {
-  test("tell rate, phase, pause and budget of each, and add up what waits", () => {
+  test("the gauges show rate, phase, pause and budget per instance, and the sum of the queues", () => {
     const gauges = createUpstreamGauges();
     gauges.watch("main", () =>
       upstreamState({
@@ -32,7 +32,7 @@ describe("the gauges of instances", () => {
     expect(lines).toContain('keyprotect_gateway_retry_budget{instance="other"} 12.5');
   });
 
-  test("have exactly one phase per instance", () => {
+  test("the phase gauge is 1 for exactly one phase per instance", () => {
     const gauges = createUpstreamGauges();
     const rate = { perSecond: 1, safePerSecond: 1, pausedForMs: undefined } as const;
     let phase: "unpaced" | "slow-start" | "hold" | "probe" | "blackout" = "unpaced";
@@ -47,7 +47,7 @@ describe("the gauges of instances", () => {
     }
   });
 
-  test("tell no rate while nothing is paced", () => {
+  test("the rate gauges are absent while the rate is not limited", () => {
     const gauges = createUpstreamGauges();
     gauges.watch("main", () => upstreamState());
 

@@ -5,7 +5,7 @@ const linesOf = ({ families }: ReturnType<typeof createUpstreamMetrics>): string
   families.flatMap((family) => family.text().split("\n"));
 
 describe("the queue metrics", () => {
-  test("count the attempts that got a permit, and how long they waited", () => {
+  test("attempts that got a permit are counted with the time that they waited", () => {
     const metrics = createUpstreamMetrics([]);
     metrics.countUpstream({ kind: "attemptGranted", priority: "interactive", waitMs: 0 });
     metrics.countUpstream({ kind: "attemptGranted", priority: "interactive", waitMs: 30 });
@@ -20,7 +20,7 @@ describe("the queue metrics", () => {
     expect(lines).toContain(`${wait}_count{class="bulk"} 0`);
   });
 
-  test("count the others by reason and class, every reason from the start", () => {
+  test("shed attempts are counted by reason and class, and every series exists from the start", () => {
     const metrics = createUpstreamMetrics([]);
     metrics.countUpstream({ kind: "attemptShed", reason: "EVICTED", priority: "bulk" });
 

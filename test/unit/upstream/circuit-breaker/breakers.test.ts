@@ -38,7 +38,7 @@ describe("the breakers of an origin", () => {
     vi.useRealTimers();
   });
 
-  test("those of other operations stay closed when one opens", async () => {
+  test("the circuit of one operation class stays closed when the other opens", async () => {
     const opened: string[] = [];
     const told = made({
       onOpen: (operations, rejection) => opened.push(`${operations} ${rejection().code}`),
@@ -53,7 +53,7 @@ describe("the breakers of an origin", () => {
     told[Symbol.dispose]();
   });
 
-  test("bulk and management calls share one, which stays open for ten seconds", async () => {
+  test("bulk and management calls share one circuit, which stays open for ten seconds", async () => {
     const closed: string[] = [];
     const told = made({ onClose: (operations) => closed.push(operations) });
     let isDead = true;
@@ -74,7 +74,7 @@ describe("the breakers of an origin", () => {
   });
 });
 
-test("the reset outlasts the longest attempt of its class and covers the window", () => {
+test("the reset is longer than the longest attempt of its class and not shorter than the window", () => {
   for (const { priority, attemptTimeoutMs } of rpcTable) {
     const { resetMs, windowMs } = defaultCircuits[operationClassOf[priority]];
     expect(resetMs).toBeGreaterThan(attemptTimeoutMs);
@@ -83,7 +83,7 @@ test("the reset outlasts the longest attempt of its class and covers the window"
 });
 
 describe("outcome", () => {
-  test("an answer is a failure from 500 on, but for 501", () => {
+  test("a response counts as a failure from status 500 on, except 501", () => {
     const failed = Array.from({ length: 500 }, (_, index) => index + 100).filter(
       (status) => outcomeOfResponse({ status, headers: {}, body: Buffer.alloc(0) }) === "failure",
     );
@@ -110,18 +110,18 @@ describe("outcome", () => {
     ["IAM_REJECTED", "ignored"],
     ["CALLER_TOKEN_MISSING", "ignored"],
   ];
-  test.each(expected)("%s counts as %s", (code, outcome) => {
+  test.each(expected)("the error %s counts as %s", (code, outcome) => {
     expect(outcomeOfError(new UpstreamError(code, ""), 100, 3_000)).toBe(outcome);
   });
 
-  test("a deadline counts if the upstream had as long as an attempt may take", () => {
+  test("a deadline counts as a failure if the upstream had the whole time of an attempt", () => {
     const error = new UpstreamError("DEADLINE", "");
     expect(outcomeOfError(error, 2_999, 3_000)).toBe("ignored");
     expect(outcomeOfError(error, 3_000, 3_000)).toBe("failure");
   });
 
   test.each([undefined, null, "text", new Error("defect"), { code: "RESET" }])(
-    "%s is none",
+    "an error that is no UpstreamError (%s) is ignored",
     (thrown) => {
       expect(outcomeOfError(thrown, 10, 3_000)).toBe("ignored");
     },

@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 describe("a closed circuit", () => {
-  test("hands answers and errors on untouched", async () => {
+  test("a closed circuit returns responses and errors unchanged", async () => {
     const made = fixture();
     const ok = answer(200);
     made.upstream = () => Promise.resolve(ok);
@@ -27,7 +27,7 @@ describe("a closed circuit", () => {
     expect(await upstreamErrorOf(made.send(openRequest()))).toBe(refused);
   });
 
-  test("opens when more than half of at least the minimum of exchanges failed", async () => {
+  test("a circuit opens when more than half of at least the minimum of exchanges failed", async () => {
     const made = fixture();
     for (let count = 0; count < 4; count++) await made.ask();
     made.upstream = () => Promise.reject(unreachable());
@@ -37,7 +37,7 @@ describe("a closed circuit", () => {
     expect(made.breaker.state).toBe("open");
   });
 
-  test("stays closed below the minimum of exchanges", async () => {
+  test("a circuit stays closed below the minimum of exchanges", async () => {
     const made = fixture({ minimumExchanges: 20 });
     made.upstream = () => Promise.reject(unreachable());
     for (let count = 0; count < 19; count++) await made.ask();
@@ -46,14 +46,14 @@ describe("a closed circuit", () => {
     expect(made.breaker.state).toBe("open");
   });
 
-  test("is open by the time the caller learns of the failure that opened it", async () => {
+  test("a circuit is open by the time the caller sees the failure that opened it", async () => {
     const made = fixture({ minimumExchanges: 1 });
     made.upstream = () => Promise.reject(unreachable());
     const state = made.send(openRequest()).catch(() => made.breaker.state);
     expect(await state).toBe("open");
   });
 
-  test("forgets what is older than the window", async () => {
+  test("a circuit forgets exchanges that are older than the window", async () => {
     const made = fixture();
     made.upstream = () => Promise.reject(unreachable());
     for (let count = 0; count < 3; count++) await made.ask();
@@ -64,7 +64,7 @@ describe("a closed circuit", () => {
     expect(made.breaker.state).toBe("open");
   });
 
-  test("remembers what is younger than the window", async () => {
+  test("a circuit remembers exchanges that are younger than the window", async () => {
     const made = fixture();
     made.upstream = () => Promise.reject(unreachable());
     for (let count = 0; count < 3; count++) await made.ask();
@@ -74,7 +74,7 @@ describe("a closed circuit", () => {
   });
 
   test.each([400, 401, 403, 404, 408, 409, 410, 412, 422, 429, 501])(
-    "does not open for answers %i",
+    "a circuit does not open for responses with status %i",
     async (status) => {
       const made = fixture();
       made.upstream = () => Promise.resolve(answer(status));
@@ -83,14 +83,17 @@ describe("a closed circuit", () => {
     },
   );
 
-  test.each([500, 502, 503, 504, 522])("opens for answers %i", async (status) => {
-    const made = fixture();
-    made.upstream = () => Promise.resolve(answer(status));
-    for (let count = 0; count < 4; count++) expect(await made.ask()).toBe(status);
-    expect(made.breaker.state).toBe("open");
-  });
+  test.each([500, 502, 503, 504, 522])(
+    "a circuit opens for responses with status %i",
+    async (status) => {
+      const made = fixture();
+      made.upstream = () => Promise.resolve(answer(status));
+      for (let count = 0; count < 4; count++) expect(await made.ask()).toBe(status);
+      expect(made.breaker.state).toBe("open");
+    },
+  );
 
-  test("does not let calls that their callers ended dilute the rate", async () => {
+  test("calls that their callers ended do not dilute the failure rate", async () => {
     const made = fixture();
     made.upstream = () => Promise.reject(new UpstreamError("CANCELLED", "gone", { sent: true }));
     for (let count = 0; count < 100; count++) await made.ask();
@@ -99,7 +102,7 @@ describe("a closed circuit", () => {
     expect(made.breaker.state).toBe("open");
   });
 
-  test("has no timer", async () => {
+  test("a closed circuit has no timer", async () => {
     const made = fixture();
     for (let count = 0; count < 10; count++) await made.ask();
     expect(vi.getTimerCount()).toBe(0);
@@ -107,7 +110,7 @@ describe("a closed circuit", () => {
 });
 
 describe("an open circuit", () => {
-  test("refuses at once, says when to come back, and sends nothing", async () => {
+  test("an open circuit rejects at once with the time to come back, and sends nothing", async () => {
     const made = fixture();
     await made.trip();
     const before = made.arrivals;
@@ -121,7 +124,7 @@ describe("an open circuit", () => {
     expect(made.arrivals).toBe(before);
   });
 
-  test("spreads the moments at which refused calls come back", async () => {
+  test("the times at which rejected calls come back are spread by jitter", async () => {
     const numbers = [0.5, 0, 0.999, 0.5];
     const made = fixture({}, { random: () => numbers.shift() ?? 0.5 });
     await made.trip();
@@ -129,7 +132,7 @@ describe("an open circuit", () => {
     expect(waits).toEqual([5_000, 5_999]);
   });
 
-  test("says so to a call that has ended like the exchange would", async () => {
+  test("a call that has ended gets the error of its end from an open circuit", async () => {
     const made = fixture();
     await made.trip();
     const request = openRequest();
@@ -138,7 +141,7 @@ describe("an open circuit", () => {
     expect(await resultOf(made.send(request))).toBe("CANCELLED");
   });
 
-  test("tells its listener once per opening", async () => {
+  test("the listener is called once per opening", async () => {
     const onOpen = vi.fn();
     const made = fixture({}, { onOpen });
     await made.trip();
@@ -149,7 +152,7 @@ describe("an open circuit", () => {
     expect(onOpen).toHaveBeenCalledTimes(2);
   });
 
-  test("doubles the time to the next probe up to its longest, and starts anew once closed", async () => {
+  test("the time to the next probe doubles up to its limit, and is the first again after closing", async () => {
     const made = fixture();
     await made.trip();
     for (const expected of [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]) {
@@ -171,14 +174,14 @@ describe("an open circuit", () => {
   test.each([
     [0, 4_000],
     [0.999_999, 6_000],
-  ])("varies the reset by a fifth: at random number %d it is %i ms", async (number, expected) => {
+  ])("the reset varies by a fifth: at random number %d it is %i ms", async (number, expected) => {
     const made = fixture({}, { random: () => number });
     await made.trip();
     expect(made.breaker.retryInMs).toBe(expected);
   });
 });
 
-test("a closed breaker lets everything pass and leaves no timer", async () => {
+test("a disposed breaker sends every request and leaves no timer", async () => {
   const made = fixture();
   await made.trip();
   made.breaker[Symbol.dispose]();
@@ -189,7 +192,7 @@ test("a closed breaker lets everything pass and leaves no timer", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("listeners that throw change nothing, and what they throw is reported", async () => {
+test("listeners that throw change nothing, and their exceptions are reported", async () => {
   const faults: unknown[] = [];
   const made = fixture(
     {},
@@ -204,7 +207,7 @@ test("listeners that throw change nothing, and what they throw is reported", asy
   expect(faults).toHaveLength(2);
 });
 
-test("a window that outlasts the reset is refused", () => {
+test("a window that is longer than the reset is rejected", () => {
   expect(() =>
     createCircuitBreaker({
       name: "x",

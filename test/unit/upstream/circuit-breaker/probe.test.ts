@@ -33,7 +33,7 @@ const unsafeRequest = () =>
     },
   });
 
-test("of fifty calls at once one is sent and the others are refused", async () => {
+test("one of fifty simultaneous calls is sent as the probe and the others are rejected", async () => {
   const made = await halfOpen();
   const pending = made.hold();
   const before = made.arrivals;
@@ -46,7 +46,7 @@ test("of fifty calls at once one is sent and the others are refused", async () =
   expect(codes.filter((code) => code === "CIRCUIT_OPEN")).toHaveLength(49);
 });
 
-test("an answer closes the circuit before the caller learns of it", async () => {
+test("a response closes the circuit before the caller sees it", async () => {
   const onClose = vi.fn();
   const made = await halfOpen(onClose);
   made.upstream = () => Promise.resolve(answer(200));
@@ -55,22 +55,25 @@ test("an answer closes the circuit before the caller learns of it", async () => 
   expect(onClose).toHaveBeenCalledTimes(1);
 });
 
-test.each([404, 429, 501])("an answer %i closes the circuit too", async (status) => {
+test.each([404, 429, 501])("a response with status %i closes the circuit too", async (status) => {
   const made = await halfOpen();
   made.upstream = () => Promise.resolve(answer(status));
   expect(await made.ask()).toBe(status);
   expect(made.breaker.state).toBe("closed");
 });
 
-test.each([500, 503])("an answer %i opens it again, for twice as long", async (status) => {
-  const made = await halfOpen();
-  made.upstream = () => Promise.resolve(answer(status));
-  expect(await made.ask()).toBe(status);
-  expect(made.breaker.state).toBe("open");
-  expect(made.breaker.retryInMs).toBe(10_000);
-});
+test.each([500, 503])(
+  "a response with status %i opens the circuit again, for twice as long",
+  async (status) => {
+    const made = await halfOpen();
+    made.upstream = () => Promise.resolve(answer(status));
+    expect(await made.ask()).toBe(status);
+    expect(made.breaker.state).toBe("open");
+    expect(made.breaker.retryInMs).toBe(10_000);
+  },
+);
 
-test("a caller that cancels is answered at once, and the probe's own answer decides", async () => {
+test("a caller of the probe that cancels is answered at once, and the probe's response decides", async () => {
   for (const [status, state] of [
     [200, "closed"],
     [503, "open"],
@@ -90,7 +93,7 @@ test("a caller that cancels is answered at once, and the probe's own answer deci
   }
 });
 
-test("a probe's call ends at its deadline with DEADLINE, and may have been sent", async () => {
+test("the caller of the probe ends at its deadline with DEADLINE, possibly sent", async () => {
   const made = await halfOpen();
   made.hold();
   const request = openRequest();
@@ -99,7 +102,7 @@ test("a probe's call ends at its deadline with DEADLINE, and may have been sent"
   expect(await sent).toMatchObject({ code: "DEADLINE", sent: true });
 });
 
-test("a probe without an answer opens the circuit after two seconds; its caller still gets the answer", async () => {
+test("a probe without a response in two seconds opens the circuit, and its caller still gets the response", async () => {
   const made = await halfOpen();
   const pending = made.hold();
   const result = made.ask();
@@ -114,21 +117,21 @@ test("a probe without an answer opens the circuit after two seconds; its caller 
   expect(made.breaker.state).toBe("open");
 });
 
-test("an answer in time leaves no timer", async () => {
+test("a probe that is answered in time leaves no timer", async () => {
   const made = await halfOpen();
   made.upstream = () => Promise.resolve(answer(200));
   await made.ask();
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a probe that ends without evidence opens the circuit again", async () => {
+test("a probe whose outcome is ignored opens the circuit again", async () => {
   const made = await halfOpen();
   made.upstream = () => Promise.reject(new Error("a defect"));
   expect(await made.ask()).toBe("Error: a defect");
   expect(made.breaker.state).toBe("open");
 });
 
-test("what must not be executed twice is probed with only after a second period", async () => {
+test("a request that must not be executed twice is a probe only after a second period", async () => {
   const made = await halfOpen();
   made.upstream = () => Promise.resolve(answer(201));
   expect(made.breaker.rejectionOf(unsafeRequest().call)?.retryAfterMs).toBe(5_500);
@@ -149,7 +152,7 @@ test("a call that has ended is not taken for a probe", async () => {
   expect(await made.ask()).toBe(200);
 });
 
-test("the probe's body survives its caller, and is zeroed with the late answer when done", async () => {
+test("the probe's body survives its caller and is zeroed with the late response at the end", async () => {
   const made = await halfOpen();
   const pending = made.hold();
   const held = made.upstream;
@@ -172,7 +175,7 @@ test("the probe's body survives its caller, and is zeroed with the late answer w
   expect(late.every((byte) => byte === 0)).toBe(true);
 });
 
-test("closing the breaker ends the probe", async () => {
+test("disposing the breaker ends the probe", async () => {
   const made = await halfOpen();
   made.upstream = ({ call }) =>
     new Promise((_, reject) => {

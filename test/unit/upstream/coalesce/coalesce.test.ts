@@ -51,7 +51,7 @@ const answered = (text = "answer"): UpstreamResponse => ({
 });
 
 describe("identical requests", () => {
-  test("that are under way together make one exchange, and each gets its own answer", async () => {
+  test("identical requests of the same moment lead to one exchange, and each gets its own response", async () => {
     const joined: string[] = [];
     const made = held({
       emit: (event) => void (event.kind === "requestShared" && joined.push(event.operation)),
@@ -73,7 +73,7 @@ describe("identical requests", () => {
     expect(joined).toHaveLength(999);
   });
 
-  test("that follow one another are all sent", async () => {
+  test("identical requests that follow one another are all sent", async () => {
     const made = held();
     for (const text of ["first", "second"]) {
       const sent = made.send(openRequest());
@@ -83,7 +83,7 @@ describe("identical requests", () => {
     expect(made.exchanges).toHaveLength(2);
   });
 
-  test("one that comes as the answer is being handed out is sent", async () => {
+  test("a request that comes while the response is delivered is sent", async () => {
     const made = held();
     const first = made.send(openRequest());
     made.exchanges[0]?.resolve(answered());
@@ -92,7 +92,7 @@ describe("identical requests", () => {
     expect(made.exchanges).toHaveLength(2);
   });
 
-  test("a request that is alone gets the very answer", async () => {
+  test("a request that nothing else shares gets the response itself, not a copy", async () => {
     const made = held();
     const sent = made.send(openRequest());
     const only = answered();
@@ -100,7 +100,7 @@ describe("identical requests", () => {
     expect(await sent).toBe(only);
   });
 
-  test("share an error", async () => {
+  test("identical requests share an error", async () => {
     const made = held();
     const sent = [openRequest(), openRequest()].map((request) => made.send(request));
     const error = new UpstreamError("UNREACHABLE", "refused");
@@ -108,7 +108,7 @@ describe("identical requests", () => {
     expect(await Promise.all(sent.map(upstreamErrorOf))).toEqual([error, error]);
   });
 
-  test("differ in their correlation ID", async () => {
+  test("requests that differ in their correlation ID alone are identical", async () => {
     const made = held();
     for (const id of ["a", "b"]) {
       void made.send(openRequest({ headers: { accept: "json", "correlation-id": id } }));
@@ -134,7 +134,7 @@ describe("requests are not identical", () => {
     ["body", { body: Buffer.from("ciphertexT") }],
     ["no body", { body: undefined }],
     ["room for the answer", { maxResponseBytes: 1 }],
-  ])("that differ in: %s", (_, difference) => {
+  ])("requests that differ in this are not identical: %s", (_, difference) => {
     const made = held();
     void made.send(openRequest(base));
     void made.send(openRequest({ ...base, ...difference }));
@@ -142,7 +142,7 @@ describe("requests are not identical", () => {
     for (const exchange of made.exchanges) exchange.resolve(answered());
   });
 
-  test("of different RPCs", () => {
+  test("requests of different RPCs are not identical", () => {
     const made = held();
     for (const method of ["GetKey", "UnwrapKey"]) {
       const { rpc } = openRequest().call;
@@ -152,7 +152,7 @@ describe("requests are not identical", () => {
     for (const exchange of made.exchanges) exchange.resolve(answered());
   });
 
-  test("of callers with different tokens where the upstream judges those", async () => {
+  test("requests with different tokens are not identical if callers bring their tokens", async () => {
     for (const [scope, count] of [
       ["caller", 2],
       ["instance", 1],
@@ -168,7 +168,7 @@ describe("requests are not identical", () => {
   });
 });
 
-test("what is not listed, or nothing where nothing is, passes untouched", () => {
+test("a request of a method that is not listed passes unchanged", () => {
   for (const options of [{ methods: new Set<string>() }, { methods: new Set(["ListLockers"]) }]) {
     const made = held(options);
     const request = openRequest();
@@ -182,7 +182,7 @@ test("what is not listed, or nothing where nothing is, passes untouched", () => 
 
 describe("a call that ends", () => {
   test.each(["cancelled", "deadline", "shutdown"] as const)(
-    "(%s) as leader is answered at once and harms nobody",
+    "the first of the calls that share a request, ended by %s, is answered at once and disturbs none",
     async (end) => {
       const made = held();
       const leader = openRequest();
@@ -196,7 +196,7 @@ describe("a call that ends", () => {
     },
   );
 
-  test("as follower likewise", async () => {
+  test("a later one of the calls that share a request is answered at once when it ends", async () => {
     const made = held();
     const leader = openRequest();
     const follower = openRequest();
@@ -207,7 +207,7 @@ describe("a call that ends", () => {
     expect((await stays).body.toString()).toBe("answer");
   });
 
-  test("as the last one ends the exchange, which nobody can join any more", async () => {
+  test("the end of the last call ends the exchange, which no call can join any more", async () => {
     const made = held();
     const both = [openRequest(), openRequest()];
     const sent = both.map((request) => upstreamErrorOf(made.send(request)));
@@ -222,7 +222,7 @@ describe("a call that ends", () => {
     expect((await next).status).toBe(200);
   });
 
-  test("before it is sent is passed on to be told so", () => {
+  test("a call that ended before it is sent is passed on", () => {
     const made = held();
     const request = openRequest();
     request.end("cancelled");
@@ -231,7 +231,7 @@ describe("a call that ends", () => {
     made.exchanges[0]?.resolve(answered());
   });
 
-  test("leaves the request's body to the exchange, and its answer to be zeroed", async () => {
+  test("a call that ended leaves its body to the exchange, and its response is zeroed", async () => {
     const made = held();
     const body = Buffer.from("ciphertext");
     const leader = openRequest({ method: "POST", body });
@@ -247,7 +247,7 @@ describe("a call that ends", () => {
     expect(sentBody?.every((byte) => byte === 0)).toBe(true);
   });
 
-  test("alone has the late answer zeroed", async () => {
+  test("the late response of a call that was alone is zeroed", async () => {
     const late = answered("key material");
     const given: ((response: UpstreamResponse) => void)[] = [];
     const send = createCoalesce({ methods, scope: "instance" })(
@@ -264,7 +264,7 @@ describe("a call that ends", () => {
 });
 
 describe("the exchange", () => {
-  test("lasts as long as the most patient of its calls", async () => {
+  test("a shared exchange lasts until the latest deadline of its calls", async () => {
     const made = held();
     const sent = [100, 5_000, 300].map((deadline) =>
       made.send(openRequest({ call: { deadline } })),
@@ -275,7 +275,7 @@ describe("the exchange", () => {
   });
 
   test.each(["DEADLINE_TOO_SHORT", "DEADLINE_IN_QUEUE", "CALLER_LIMIT"] as const)(
-    "refused for its leader's sake (%s) is made in the name of the next",
+    "a shared exchange rejected for its first call alone (%s) is sent in the name of the next",
     async (code) => {
       const made = held();
       const callers = ["a", "b", "c"].map((caller) => openRequest({ call: { caller } }));
@@ -290,7 +290,7 @@ describe("the exchange", () => {
     },
   );
 
-  test("refused for everybody's sake, one after the other, ends", async () => {
+  test("a shared exchange rejected for each call in turn ends", async () => {
     const made = held();
     const sent = Array.from({ length: 3 }, () => upstreamErrorOf(made.send(openRequest())));
     for (let count = 0; count < 3; count++) {
@@ -301,7 +301,7 @@ describe("the exchange", () => {
     expect(made.exchanges).toHaveLength(3);
   });
 
-  test("is noted at every call that waited for it, but not in whose name it was made", async () => {
+  test("the attempt log of every call has the exchange, and the name only of another call", async () => {
     const made = held();
     const leader = openRequest();
     const follower = openRequest();
@@ -322,7 +322,7 @@ describe("the exchange", () => {
   });
 });
 
-test("in any order of arrivals, ends and answers, every call settles once and as it should", async () => {
+test("in any order of arrivals, ends and responses, every call settles once and correctly", async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant("arrive" as const), path: fc.constantFrom("/a", "/b") }),
     fc.record({
@@ -371,7 +371,7 @@ test("in any order of arrivals, ends and answers, every call settles once and as
   );
 });
 
-test("a flight has a signal of its own, which ends with its last participant and no other's", async () => {
+test("a shared request has its own signal, which ends with its last call and no other", async () => {
   const made = held();
   const signalOf = (index: number) => made.exchanges[index]?.request.call.signal;
   const first = made.send(openRequest());

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createRetryBudget } from "../../../../src/upstream/retry/retry-budget.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 
-test("allows as many repeats at once as it holds, and then none", () => {
+test("a full budget allows as many retries as it holds, and then none", () => {
   const budget = createRetryBudget({ clock: createDrivenClock() });
   let granted = 0;
   while (budget.withdraw()) granted += 1;
@@ -11,7 +11,7 @@ test("allows as many repeats at once as it holds, and then none", () => {
   expect(budget.withdraw()).toBe(false);
 });
 
-test("earns one repeat by ten successes", () => {
+test("ten successes deposit one retry", () => {
   const budget = createRetryBudget({ clock: createDrivenClock(), capacity: 1 });
   budget.withdraw();
   for (let count = 0; count < 9; count++) budget.deposit();
@@ -21,7 +21,7 @@ test("earns one repeat by ten successes", () => {
   expect(budget.withdraw()).toBe(true);
 });
 
-test("earns one repeat a second without any success", async () => {
+test("a second adds one retry without any success", async () => {
   const clock = createDrivenClock();
   const budget = createRetryBudget({ clock });
   while (budget.withdraw());
@@ -33,7 +33,7 @@ test("earns one repeat a second without any success", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("never holds more than its capacity, and never grants more than was earned", async () => {
+test("the budget never holds more than its capacity, and never grants more than was deposited", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.oneof(fc.constant("deposit"), fc.constant("withdraw"), fc.nat({ max: 5_000 }))),

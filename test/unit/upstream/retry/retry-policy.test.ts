@@ -67,17 +67,17 @@ const table: readonly [string, AttemptOutcome, Record<RepeatClass, string>][] = 
 describe("what an outcome calls for", () => {
   for (const [name, outcome, expected] of table) {
     for (const repeat of ["safe", "conditional", "unsafe"] as const) {
-      test(`${name}, ${repeat}: ${expected[repeat]}`, () => {
+      test(`the retry of a ${repeat} request after "${name}" is ${expected[repeat]}`, () => {
         expect(retryKindAfter(outcome, repeat, 0)).toBe(expected[repeat]);
       });
     }
   }
 
-  test("only the first attempt after a broken connection is made at once", () => {
+  test("only the first retry after a broken connection is immediate", () => {
     expect(retryKindAfter(failed("RESET", true), "safe", 1)).toBe("backoff");
   });
 
-  test("an answer is worth a second look if and only if some class repeats it", () => {
+  test("a status is retryable if and only if some retry class retries it", () => {
     for (let status = 200; status < 600; status++) {
       expect(isRetryableStatus(status)).toBe(
         retryKindAfter(answered(status), "safe", 0) !== "none",
@@ -97,11 +97,11 @@ test.each([
   ["reset after sending", failed("RESET", true), true],
   ["refused", failed("UNREACHABLE", false), false],
   ["defect", { error: new Error("x") }, false],
-])("%s: may have been executed without an answer that says so: %s", (_, outcome, expected) => {
+])("the outcome %s may have been executed: %s", (_, outcome, expected) => {
   expect(mayHaveExecuted(outcome)).toBe(expected);
 });
 
-test("a refusal is what the gateway did not send", () => {
+test("an attempt that the gateway did not send is a rejection", () => {
   expect(isRejection(failed("CIRCUIT_OPEN", false))).toBe(true);
   expect(isRejection(failed("OVERLOADED", false))).toBe(true);
   expect(isRejection(failed("DEADLINE_IN_QUEUE", false))).toBe(true);

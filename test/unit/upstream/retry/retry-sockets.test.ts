@@ -40,7 +40,7 @@ const request = (repeat: RepeatClass) =>
     },
   });
 
-test("a kept connection that is reset under a request costs a safe call nothing", async () => {
+test("a safe call succeeds although its kept connection is reset", async () => {
   await using server = await startRawServer((socket, count) => {
     if (count === 2) socket.resetAndDestroy();
     else socket.write(ok);
@@ -54,7 +54,7 @@ test("a kept connection that is reset under a request costs a safe call nothing"
   });
 });
 
-test("after a reset the next attempt goes over a new connection, not over another old one", async () => {
+test("the attempt after a reset uses a new connection, not another old one", async () => {
   const old = new Set<object>();
   await using server = await startRawServer((socket) => {
     if (old.has(socket)) socket.resetAndDestroy();
@@ -76,7 +76,7 @@ test("after a reset the next attempt goes over a new connection, not over anothe
   );
 });
 
-test("the same reset is the end of a call that must not be executed twice", async () => {
+test("a call that must not be executed twice ends with the reset", async () => {
   await using server = await startRawServer((socket, count) => {
     if (count === 2) socket.resetAndDestroy();
     else socket.write(ok);

@@ -45,14 +45,14 @@ const request = (repeat: RepeatClass = "safe", deadline = 5_000) =>
   });
 
 describe("attempts", () => {
-  test("one that is answered is the only one", async () => {
+  test("a request that is answered is sent once", async () => {
     const made = script([answered(200)]);
     expect((await made.send(request())).status).toBe(200);
     expect(made.arrivals).toHaveLength(1);
     expect(made.clock.pending).toBe(0);
   });
 
-  test("a failed one is repeated after a backoff", async () => {
+  test("a failed attempt is retried after a backoff", async () => {
     const made = script([answered(503), answered(200)]);
     const sent = made.send(request());
     await made.clock.advance(100);
@@ -60,7 +60,7 @@ describe("attempts", () => {
     expect(made.arrivals).toEqual([0, 25]);
   });
 
-  test("three are the most, with growing waits between", async () => {
+  test("a call makes three attempts at most, with growing waits between", async () => {
     const made = script([failed("UNREACHABLE")]);
     const error = upstreamErrorOf(made.send(request()));
     await made.clock.advance(5_000);
@@ -68,14 +68,14 @@ describe("attempts", () => {
     expect(made.arrivals).toEqual([0, 25, 75]);
   });
 
-  test("the answer of the last is handed on", async () => {
+  test("the response of the last attempt is returned", async () => {
     const made = script([answered(503), answered(500), answered(502), answered(200)]);
     const sent = made.send(request());
     await made.clock.advance(5_000);
     expect((await sent).status).toBe(502);
   });
 
-  test("a connection that broke is replaced at once, one time, for what is safe", async () => {
+  test("a safe request is retried once, immediately, after its connection broke", async () => {
     const made = script([failed("RESET", true)]);
     const error = upstreamErrorOf(made.send(request()));
     await made.clock.advance(5_000);
@@ -83,7 +83,7 @@ describe("attempts", () => {
     expect(made.arrivals).toEqual([0, 0, 50]);
   });
 
-  test("what must not be executed twice is repeated only if nothing was sent", async () => {
+  test("a request that must not be executed twice is retried only if nothing was sent", async () => {
     for (const [steps, count] of [
       [[failed("UNREACHABLE", false), answered(201)], 2],
       [[failed("RESET", true), answered(201)], 1],
@@ -100,13 +100,13 @@ describe("attempts", () => {
     }
   });
 
-  test("a defect of the gateway is not repeated", async () => {
+  test("a defect of the gateway is not retried", async () => {
     const made = script([new Error("defect")]);
     await expect(made.send(request())).rejects.toThrow("defect");
     expect(made.arrivals).toHaveLength(1);
   });
 
-  test("each repeat is told before it is sent", async () => {
+  test("the event of each retry is emitted before it is sent", async () => {
     const told: string[] = [];
     const made = script([failed("RESET", true), answered(500), answered(200)], {
       emit: (event) =>
@@ -120,7 +120,7 @@ describe("attempts", () => {
 });
 
 describe("time", () => {
-  test("a repeat for which too little is left is not made", async () => {
+  test("a retry for which too little time is left is not made", async () => {
     const made = script([answered(503)]);
     expect((await made.send(request("safe", 75))).status).toBe(503);
     expect(made.arrivals).toHaveLength(1);
@@ -132,7 +132,7 @@ describe("time", () => {
     expect(enough.arrivals).toHaveLength(2);
   });
 
-  test("a 503 that asks for a wait gets it", async () => {
+  test("a 503 with Retry-After is retried after that time", async () => {
     const made = script([answered(503, { "retry-after": "2" }), answered(200)]);
     const sent = made.send(request());
     await made.clock.advance(1_999);
@@ -141,7 +141,7 @@ describe("time", () => {
     expect((await sent).status).toBe(200);
   });
 
-  test("a 503 that asks for more time than there is is handed on at once", async () => {
+  test("a 503 whose Retry-After exceeds the call's time is returned at once", async () => {
     const made = script([answered(503, { "retry-after": "5" })]);
     expect((await made.send(request())).headers["retry-after"]).toBe("5");
     expect(made.arrivals).toHaveLength(1);
@@ -162,7 +162,7 @@ describe("time", () => {
     expect(made.clock.pending).toBe(0);
   });
 
-  test("a call that waits after its request was not sent says so", async () => {
+  test("a call that ends in the wait after an unsent request ends as not sent", async () => {
     const made = script([failed("UNREACHABLE")]);
     const asked = request("unsafe");
     const error = upstreamErrorOf(made.send(asked));
@@ -171,7 +171,7 @@ describe("time", () => {
     expect(await error).toMatchObject({ code: "CANCELLED", sent: false });
   });
 
-  test("a call that has ended is not repeated", async () => {
+  test("a call that has ended is not retried", async () => {
     const made = script([failed("RESET", true)]);
     const asked = request();
     asked.end("cancelled");
@@ -181,14 +181,14 @@ describe("time", () => {
 });
 
 describe("quota", () => {
-  test("a 429 goes back to the queue, twice at most", async () => {
+  test("a request with 429 goes back to the queue, twice at most", async () => {
     const made = script([answered(429)], { hasQueue: true });
     expect((await made.send(request("unsafe"))).status).toBe(429);
     expect(made.requests.map(({ isRequeued }) => isRequeued)).toEqual([undefined, true, true]);
     expect(made.budget.balance).toBe(50);
   });
 
-  test("turns after 429 are not attempts", async () => {
+  test("requeues after 429 do not count as attempts", async () => {
     const steps = [429, 503, 429, 503, 200].map((status) => answered(status));
     const made = script(steps, { hasQueue: true });
     const sent = made.send(request());
@@ -204,14 +204,14 @@ describe("quota", () => {
     ]);
   });
 
-  test("a call that gets no further turn is answered with the 429", async () => {
+  test("a call that is not requeued any more is answered with the 429", async () => {
     const limited = answered(429, { "retry-after": "30" });
     const made = script([limited, failed("DEADLINE_TOO_SHORT", false)], { hasQueue: true });
     expect(await made.send(request())).toBe(limited);
     expect(made.arrivals).toHaveLength(2);
   });
 
-  test("a call that ends in the queue ends like any other, and was not executed", async () => {
+  test("a call that ends in the queue ends with its own code, and was not executed", async () => {
     const asked = request("unsafe");
     const made = script([answered(429), failed("CANCELLED", false)], {
       hasQueue: true,
@@ -223,7 +223,7 @@ describe("quota", () => {
     });
   });
 
-  test("without a queue the wait that the upstream asks for is waited here", async () => {
+  test("without a queue the retry layer waits for Retry-After", async () => {
     const made = script([answered(429, { "retry-after": "1" }), answered(200)]);
     const sent = made.send(request());
     await made.clock.advance(1_000);
@@ -233,7 +233,7 @@ describe("quota", () => {
 });
 
 describe("budget", () => {
-  test("without any left nothing is repeated", async () => {
+  test("without a budget nothing is retried", async () => {
     const clock = createDrivenClock();
     const budget = createRetryBudget({ clock, capacity: 1 });
     const made = script([answered(503)], { budget });
@@ -243,7 +243,7 @@ describe("budget", () => {
     expect(made.arrivals).toHaveLength(2);
   });
 
-  test("an answer earns, a failure does not", async () => {
+  test("a successful response deposits into the budget, and a failure does not", async () => {
     const clock = createDrivenClock();
     const budget = createRetryBudget({ clock });
     budget.withdraw();
@@ -255,7 +255,7 @@ describe("budget", () => {
 });
 
 describe("what the caller is told", () => {
-  test("a repeat that the gateway refuses leaves the answer before it standing", async () => {
+  test("a retry that the gateway rejects leaves the response before it standing", async () => {
     const first = answered(503, {}, "why");
     const made = script([first, failed("CIRCUIT_OPEN")]);
     const sent = made.send(request());
@@ -271,7 +271,7 @@ describe("what the caller is told", () => {
     expect(await error).toMatchObject({ code: "UNREACHABLE", sent: true });
   });
 
-  test("the call knows that a repeated deletion may have been executed", async () => {
+  test("the attempt log says that a retried deletion may have been executed", async () => {
     for (const [first, expected] of [
       [failed("RESET", true), true],
       [answered(504), true],
@@ -292,7 +292,7 @@ describe("what the caller is told", () => {
     }
   });
 
-  test("answers that are not handed on are zeroed", async () => {
+  test("responses that are not returned are zeroed", async () => {
     const dropped = answered(500, {}, "key material");
     const handedOn = answered(200, {}, "key material");
     const made = script([dropped, handedOn]);
@@ -303,7 +303,7 @@ describe("what the caller is told", () => {
     expect(handedOn.body.toString()).toBe("key material");
   });
 
-  test("an answer is zeroed when the call ends while it waits", async () => {
+  test("a response is zeroed when the call ends in the wait after it", async () => {
     const dropped = answered(500, {}, "key material");
     const made = script([dropped]);
     const asked = request();

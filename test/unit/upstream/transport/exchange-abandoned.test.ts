@@ -26,7 +26,7 @@ afterEach(() => {
 const allZero = (): boolean => pieces.every((piece) => piece.every((byte) => byte === 0));
 
 describe("an exchange whose caller cancels", () => {
-  test("is answered at once, may finish, and keeps its connection", async () => {
+  test("a call that cancels is answered at once, and its exchange may finish and keep its connection", async () => {
     let answer: (() => void) | undefined;
     await using server = await startRawServer((socket) => {
       answer = () => socket.write(httpAnswer("SECRET"));
@@ -50,7 +50,7 @@ describe("an exchange whose caller cancels", () => {
     expect(server.accepted).toBe(1);
   });
 
-  test("loses its connection after 250 ms without an answer", async () => {
+  test("the exchange of a call that cancelled loses its connection after 250 ms without a response", async () => {
     await using server = await startRawServer(() => undefined);
     await using way = wayTo(server.origin);
     const request = openRequest();
@@ -68,7 +68,7 @@ describe("an exchange whose caller cancels", () => {
     await until(() => way.clock.pending === 0);
   });
 
-  test("leaves no timer behind when the connection breaks afterwards", async () => {
+  test("a connection that breaks after a cancellation leaves no timer behind", async () => {
     let breakOff: (() => void) | undefined;
     await using server = await startRawServer((socket) => {
       breakOff = () => socket.resetAndDestroy();
@@ -85,7 +85,7 @@ describe("an exchange whose caller cancels", () => {
     await until(() => way.clock.pending === 0);
   });
 
-  test("has the pool usable for the next caller", async () => {
+  test("the pool is usable for the next caller after a cancellation", async () => {
     await using server = await startRawServer((socket, count) => {
       if (count > 1) socket.write(httpAnswer("next"));
     });
@@ -103,7 +103,7 @@ describe("an exchange whose caller cancels", () => {
 });
 
 describe.each(["deadline", "shutdown"] as const)("an exchange ended by the %s", (end) => {
-  test("loses its connection at once", async () => {
+  test("the exchange of a call that ended loses its connection at once", async () => {
     await using server = await startRawServer(() => undefined);
     await using way = wayTo(server.origin);
     const request = openRequest();
@@ -120,7 +120,7 @@ describe.each(["deadline", "shutdown"] as const)("an exchange ended by the %s", 
 });
 
 describe("the bytes of an answer", () => {
-  test("are zeroed when they came before the call ended", async () => {
+  test("bytes of a response that came before the call ended are zeroed", async () => {
     await using server = await startRawServer((socket) =>
       socket.write("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
     );
@@ -136,7 +136,7 @@ describe("the bytes of an answer", () => {
     expect(allZero()).toBe(true);
   });
 
-  test("are zeroed when they come after the caller cancelled", async () => {
+  test("bytes of a response that come after the caller cancelled are zeroed", async () => {
     let answer: (() => void) | undefined;
     await using server = await startRawServer((socket) => {
       answer = () => socket.write(httpAnswer("SECRET"));
@@ -154,7 +154,7 @@ describe("the bytes of an answer", () => {
     expect(allZero()).toBe(true);
   });
 
-  test("are zeroed when the body turns out too large", async () => {
+  test("bytes of a response whose body is too large are zeroed", async () => {
     await using server = await startRawServer((socket) =>
       socket.write(
         `HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n${"3\r\nKEY\r\n".repeat(400)}`,
@@ -168,7 +168,7 @@ describe("the bytes of an answer", () => {
     expect(allZero()).toBe(true);
   });
 
-  test("are zeroed when the connection breaks in the middle", async () => {
+  test("bytes of a response whose connection breaks in the middle are zeroed", async () => {
     await using server = await startRawServer((socket) =>
       socket.end("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
     );
@@ -180,7 +180,7 @@ describe("the bytes of an answer", () => {
     expect(allZero()).toBe(true);
   });
 
-  test("exist once when they came in pieces: the pieces are zeroed, the body is whole", async () => {
+  test("the pieces of a body are zeroed after they were joined", async () => {
     await using server = await startRawServer((socket) =>
       socket.write(
         "HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n3\r\nSEC\r\n3\r\nRET\r\n0\r\n\r\n",

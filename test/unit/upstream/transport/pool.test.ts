@@ -4,7 +4,7 @@ import { httpAnswer, startRawServer } from "../raw-server.ts";
 import { openRequest, until, upstreamErrorOf } from "../requests.ts";
 import { wayTo } from "./driven-transport.ts";
 
-test("opens no connection before the first request", async () => {
+test("the pool opens no connection before the first request", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
   await using way = wayTo(server.origin);
 
@@ -12,7 +12,7 @@ test("opens no connection before the first request", async () => {
   expect(server.accepted).toBe(0);
 });
 
-test("counts connections that were set up, and those that could not be", async () => {
+test("the pool counts connections that were set up, and those that could not be", async () => {
   const counted = { opened: 0, failed: 0 };
   const emit: Emit = ({ kind }) => {
     if (kind === "connectionOpened") counted.opened += 1;
@@ -33,7 +33,7 @@ test("counts connections that were set up, and those that could not be", async (
   expect(counted).toEqual({ opened: 1, failed: 1 });
 });
 
-test("opens no more connections than allowed and queues the rest", async () => {
+test("the pool opens no more connections than allowed and queues the rest", async () => {
   const answers: (() => void)[] = [];
   await using server = await startRawServer((socket) => {
     answers.push(() => socket.write(httpAnswer("")));
@@ -52,7 +52,7 @@ test("opens no more connections than allowed and queues the rest", async () => {
   expect(server.accepted).toBe(2);
 });
 
-test("makes a connection for each request that wants its own, and closes it after the answer", async () => {
+test("the pool opens a connection for each request on `fresh`, and closes it after the response", async () => {
   let open = 0;
   await using server = await startRawServer((socket) => {
     open += 1;
@@ -67,7 +67,7 @@ test("makes a connection for each request that wants its own, and closes it afte
   }
 });
 
-test("replaces its connections when they have reached their age, without a request that waits", async () => {
+test("the pool replaces its connections at their age, without a request that waits", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
   await using way = wayTo(server.origin, { connections: 1, renewAfterMs: 1_000 });
   await way.send(openRequest());
@@ -82,7 +82,7 @@ test("replaces its connections when they have reached their age, without a reque
   await until(() => server.closed === 1);
 });
 
-test("lets a request finish on a connection that is being replaced", async () => {
+test("a request finishes on a connection that is being replaced", async () => {
   let answerFirst: (() => void) | undefined;
   await using server = await startRawServer((socket, count) => {
     if (count > 1) socket.write(httpAnswer("new"));
@@ -99,7 +99,7 @@ test("lets a request finish on a connection that is being replaced", async () =>
   expect((await first).body.toString()).toBe("old");
 });
 
-test("closes after what is under way, and refuses what comes later as SHUTDOWN", async () => {
+test("a disposed pool finishes requests in progress and rejects later ones with SHUTDOWN", async () => {
   let answer: (() => void) | undefined;
   await using server = await startRawServer((socket) => {
     answer = () => socket.write(httpAnswer("done"));
@@ -122,7 +122,7 @@ test("closes after what is under way, and refuses what comes later as SHUTDOWN",
   expect(server.requests).toHaveLength(1);
 });
 
-test("never leaves in doubt whether a request was sent to a server that closes idle connections", async () => {
+test("it is always known whether a request was sent to a server that closes idle connections", async () => {
   // The server closes right behind each answer, so that the close and the next request cross again and again.
   await using server = await startRawServer((socket) => {
     socket.write(httpAnswer("ok"));

@@ -50,7 +50,7 @@ function startHttps(options: ServerOptions): Promise<Listening> {
 }
 
 describe("TLS", () => {
-  test("is made with a server whose certificate is by the given authority", async () => {
+  test("a TLS connection is made to a server whose certificate is by the given authority", async () => {
     await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
     await using way = wayTo(`https://127.0.0.1:${server.port}`, { ca: authority.cert });
 
@@ -59,7 +59,7 @@ describe("TLS", () => {
     expect(response.body.toString()).toBe("ok");
   });
 
-  test("checks a DNS name against the certificate", async () => {
+  test("the DNS name of the host is checked against the certificate", async () => {
     await using server = await startHttps(authority.issue({ dnsNames: ["localhost"] }));
     await using way = wayTo(`https://localhost:${server.port}`, { ca: [authority.cert] });
 
@@ -91,7 +91,7 @@ describe("TLS", () => {
     ],
     ["for clients only", () => authority.issue({ ipAddresses: ["127.0.0.1"], usages: ["client"] })],
     ["that signs itself", () => ({ cert: stranger.cert, key: stranger.key })],
-  ])("refuses a certificate %s, before anything is sent", async (_name, issue) => {
+  ])("a certificate %s is rejected before anything is sent", async (_name, issue) => {
     await using server = await startHttps(issue());
     await using way = wayTo(`https://127.0.0.1:${server.port}`, { ca: authority.cert });
 
@@ -104,14 +104,14 @@ describe("TLS", () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test("refuses every certificate of an authority that is not of the system's", async () => {
+  test("a certificate of an authority that is not among the system's is rejected", async () => {
     await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
     await using way = wayTo(`https://127.0.0.1:${server.port}`);
 
     expect(await upstreamErrorOf(way.send(openRequest()))).toMatchObject({ code: "TLS" });
   });
 
-  test("refuses it also where the environment turns verification off", async () => {
+  test("such a certificate is rejected although the environment turns verification off", async () => {
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
     try {
       await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
@@ -124,7 +124,7 @@ describe("TLS", () => {
     }
   });
 
-  test("refuses a server that offers TLS 1.1 at most", async () => {
+  test("a server that offers TLS 1.1 at most is rejected", async () => {
     await using server = await startHttps({
       ...authority.issue({ ipAddresses: ["127.0.0.1"] }),
       minVersion: "TLSv1",
@@ -139,7 +139,7 @@ describe("TLS", () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test("refuses a server that speaks plain text", async () => {
+  test("a server that speaks plain text is rejected", async () => {
     await using server = await startRawServer(
       () => undefined,
       (socket) => socket.write("HTTP/1.1 400 -\r\ncontent-length: 0\r\n\r\n"),
@@ -152,7 +152,7 @@ describe("TLS", () => {
     });
   });
 
-  test("sends nothing for a call that ended while the handshake hung", async () => {
+  test("a call that ended while the handshake hung sends nothing", async () => {
     await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
     // Holds the client's bytes back, so that the handshake stands still until it is let go.
     const held: (() => void)[] = [];

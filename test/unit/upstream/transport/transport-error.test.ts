@@ -39,12 +39,12 @@ describe("toUpstreamError", () => {
     ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "TLS", "TLS"],
     ["ERR_SSL_WRONG_VERSION_NUMBER", "TLS", "TLS"],
     ["EPROTO", "TLS", "TLS"],
-  ])("reads %s as %s before and %s after writing began", (code, before, after) => {
+  ])("undici's %s becomes %s before and %s after writing began", (code, before, after) => {
     expect(toUpstreamError(withCode(code), false)).toMatchObject({ code: before, sent: false });
     expect(toUpstreamError(withCode(code), true)).toMatchObject({ code: after, sent: true });
   });
 
-  test("knows a parser error by its class and takes the bytes from it", () => {
+  test("a parser error is known by its class and loses its bytes", () => {
     const parserError = Object.assign(new errors.HTTPParserError("does not match"), {
       data: "SECRET",
     });
@@ -53,20 +53,20 @@ describe("toUpstreamError", () => {
     expect(parserError.data).toBeUndefined();
   });
 
-  test("knows an unexpected interim answer by its text", () => {
+  test("an unexpected interim response is known by its text", () => {
     const error = toUpstreamError(withCode("UND_ERR_SOCKET", "bad response"), true);
 
     expect(error).toMatchObject({ code: "BAD_RESPONSE" });
   });
 
-  test("never blames the upstream for a request that cannot be written", () => {
+  test("a request that cannot be written is a defect of the gateway", () => {
     const error = toUpstreamError(withCode("UND_ERR_INVALID_ARG"), false);
 
     expect(error).not.toBeInstanceOf(UpstreamError);
     expect(error.message).not.toContain("SECRET");
   });
 
-  test("is total, keeps the cause, and its text is never the cause's", () => {
+  test("every error is translated, keeps its cause and has none of the cause's text", () => {
     assert(
       property(string(), string({ minLength: 1 }), boolean(), (code, secret, isSent) => {
         const cause = withCode(code, `<<${secret}>>`);

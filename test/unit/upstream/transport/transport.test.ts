@@ -5,7 +5,7 @@ import { openRequest, until, upstreamErrorOf } from "../requests.ts";
 import { wayTo } from "./driven-transport.ts";
 
 describe("an exchange", () => {
-  test("resolves with status, joined lower-case headers and the body", async () => {
+  test("an exchange resolves with status, joined lower-case headers and the body", async () => {
     await using server = await startRawServer((socket) =>
       socket.write(httpAnswer("hello", { status: 201, headers: ["X-Twice: a", "X-Twice: b"] })),
     );
@@ -20,7 +20,7 @@ describe("an exchange", () => {
     expect(request.call.attemptLog).toEqual({ attempts: 1, httpStatus: 201 });
   });
 
-  test("sends method, path, headers and body as given, and no accept-encoding", async () => {
+  test("an exchange sends method, path, headers and body as given, and no accept-encoding", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
     await using way = wayTo(server.origin);
 
@@ -39,7 +39,7 @@ describe("an exchange", () => {
     expect(server.requests[0]?.toLowerCase()).not.toContain("accept-encoding");
   });
 
-  test("joins a body that comes in pieces", async () => {
+  test("a body that comes in pieces is joined", async () => {
     await using server = await startRawServer((socket) => {
       socket.write("HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
       setTimeout(() => socket.write("4\r\ndefg\r\n0\r\n\r\n"), 5);
@@ -51,7 +51,7 @@ describe("an exchange", () => {
     expect(response.body.toString()).toBe("abcdefg");
   });
 
-  test.each([301, 302, 307, 308])("does not follow a %i", async (status) => {
+  test.each([301, 302, 307, 308])("a redirect with status %i is not followed", async (status) => {
     await using server = await startRawServer((socket) =>
       socket.write(httpAnswer("", { status, headers: ["location: /elsewhere"] })),
     );
@@ -63,7 +63,7 @@ describe("an exchange", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("of HEAD has no body, whatever length is announced", async () => {
+  test("the response to HEAD has no body, whatever length is announced", async () => {
     await using server = await startRawServer((socket) =>
       socket.write("HTTP/1.1 200 -\r\ncontent-length: 999999\r\nkey-total: 7\r\n\r\n"),
     );
@@ -75,7 +75,7 @@ describe("an exchange", () => {
     expect(response.body).toHaveLength(0);
   });
 
-  test("passes over an early hint and takes the final answer", async () => {
+  test("an early hint is skipped and the final response returned", async () => {
     await using server = await startRawServer((socket) =>
       socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${httpAnswer("final")}`),
     );
@@ -87,7 +87,7 @@ describe("an exchange", () => {
     expect(response.body.toString()).toBe("final");
   });
 
-  test("passes HTML on: what a body means is not for this layer", async () => {
+  test("an HTML body is returned as it is", async () => {
     await using server = await startRawServer((socket) =>
       socket.write(httpAnswer("<html>", { status: 502, headers: ["content-type: text/html"] })),
     );
@@ -96,7 +96,7 @@ describe("an exchange", () => {
     await expect(way.send(openRequest())).resolves.toMatchObject({ status: 502 });
   });
 
-  test("uses the connection of the one before", async () => {
+  test("an exchange uses the connection of the one before", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("x")));
     await using way = wayTo(server.origin);
 
@@ -106,7 +106,7 @@ describe("an exchange", () => {
     expect(way.clock.pending).toBe(0);
   });
 
-  test("refuses a request that HTTP cannot express, and not as the upstream's failure", async () => {
+  test("a request that HTTP cannot express is a plain error, not the upstream's failure", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
     await using way = wayTo(server.origin);
 
@@ -119,7 +119,7 @@ describe("an exchange", () => {
 });
 
 describe("an exchange that cannot begin", () => {
-  test("is UNREACHABLE and not sent when the port refuses", async () => {
+  test("a refused port is UNREACHABLE and not sent", async () => {
     const server = await startRawServer(() => undefined);
     await server[Symbol.asyncDispose]();
     await using way = wayTo(server.origin);
@@ -131,7 +131,7 @@ describe("an exchange that cannot begin", () => {
     expect(request.call.attemptLog).toEqual({ attempts: 1, httpStatus: undefined });
   });
 
-  test("is UNREACHABLE and not sent when the host has no address", async () => {
+  test("a host without an address is UNREACHABLE and not sent", async () => {
     await using way = wayTo("http://no-such-host.invalid");
 
     const error = await upstreamErrorOf(way.send(openRequest()));
@@ -139,7 +139,7 @@ describe("an exchange that cannot begin", () => {
     expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
   });
 
-  test("is UNREACHABLE and not sent when the connection is reset during the TLS handshake", async () => {
+  test("a connection that is reset during the TLS handshake is UNREACHABLE and not sent", async () => {
     await using server = await startRawServer(
       () => undefined,
       (socket) => socket.resetAndDestroy(),
@@ -151,7 +151,7 @@ describe("an exchange that cannot begin", () => {
     expect(error).toMatchObject({ code: "UNREACHABLE", sent: false });
   });
 
-  test("is UNREACHABLE when the handshake outlasts the connect time-out", async () => {
+  test("a handshake that exceeds the connect time-out is UNREACHABLE", async () => {
     await using server = await startRawServer(() => undefined);
     await using way = wayTo(`https://127.0.0.1:${server.port}`);
     const failing = upstreamErrorOf(way.send(openRequest()));
@@ -163,7 +163,7 @@ describe("an exchange that cannot begin", () => {
     await until(() => server.closed === 1);
   });
 
-  test("settles at the attempt's time although the handshake hangs", async () => {
+  test("an exchange ends at the attempt time-out although the handshake hangs", async () => {
     await using server = await startRawServer(() => undefined);
     await using way = wayTo(`https://127.0.0.1:${server.port}`);
     const failing = upstreamErrorOf(way.send(openRequest({ attemptTimeoutMs: 100 })));
@@ -190,7 +190,7 @@ describe("an exchange that cannot begin", () => {
     expect(await failing).toMatchObject({ code, sent: false });
   });
 
-  test("is never sent later, and the connection it waited for stays in use", async () => {
+  test("a request that ended in the pool's queue is never sent, and its connection stays in use", async () => {
     let answerFirst: (() => void) | undefined;
     await using server = await startRawServer((socket, count) => {
       if (count > 1) socket.write(httpAnswer("at once"));
@@ -212,7 +212,7 @@ describe("an exchange that cannot begin", () => {
     expect(server.accepted).toBe(1);
   });
 
-  test("is not begun for a call that has ended", async () => {
+  test("an exchange is not begun for a call that has ended", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("")));
     await using way = wayTo(server.origin);
     const request = openRequest();
@@ -227,7 +227,7 @@ describe("an exchange that cannot begin", () => {
 });
 
 describe("an exchange that has begun", () => {
-  test("is RESET and sent when the connection is reset", async () => {
+  test("a connection that is reset after writing is RESET and sent", async () => {
     await using server = await startRawServer((socket) => socket.resetAndDestroy());
     await using way = wayTo(server.origin);
 
@@ -237,7 +237,7 @@ describe("an exchange that has begun", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("is RESET and sent when the connection is closed without an answer", async () => {
+  test("a connection that is closed without a response is RESET and sent", async () => {
     await using server = await startRawServer((socket) => socket.end());
     await using way = wayTo(server.origin);
 
@@ -246,7 +246,7 @@ describe("an exchange that has begun", () => {
     expect(error).toMatchObject({ code: "RESET", sent: true });
   });
 
-  test("never writes a request again by itself when a used connection breaks", async () => {
+  test("a request is never written again by undici when a used connection breaks", async () => {
     await using server = await startRawServer((socket, count) => {
       if (count === 1) socket.write(httpAnswer("ok"));
       else socket.resetAndDestroy();
@@ -262,7 +262,7 @@ describe("an exchange that has begun", () => {
     }
   });
 
-  test("ends at the attempt's time when no answer comes", async () => {
+  test("an exchange ends at the attempt time-out when no response comes", async () => {
     await using server = await startRawServer(() => undefined);
     await using way = wayTo(server.origin);
     const failing = upstreamErrorOf(way.send(openRequest({ attemptTimeoutMs: 3_000 })));
@@ -276,7 +276,7 @@ describe("an exchange that has begun", () => {
     await until(() => server.closed === 1);
   });
 
-  test("ends at the attempt's time when the body stalls after the headers", async () => {
+  test("an exchange ends at the attempt time-out when the body stalls after the headers", async () => {
     await using server = await startRawServer((socket) =>
       socket.write("HTTP/1.1 200 -\r\ncontent-length: 10\r\n\r\nabc"),
     );
@@ -291,7 +291,7 @@ describe("an exchange that has begun", () => {
     await until(() => server.closed === 1);
   });
 
-  test("ends at the attempt's time when the answer drips", async () => {
+  test("an exchange ends at the attempt time-out when the response drips", async () => {
     await using server = await startRawServer((socket) => {
       socket.write("HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n");
       const drip = setInterval(() => socket.write("1\r\nx\r\n"), 5);
@@ -308,7 +308,7 @@ describe("an exchange that has begun", () => {
     await until(() => server.closed === 1);
   });
 
-  test("leaves no timer and no listener behind when it ends well", async () => {
+  test("a successful exchange leaves no timer and no listener behind", async () => {
     await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
     await using way = wayTo(server.origin);
     const request = openRequest();
@@ -339,19 +339,22 @@ describe("an answer that cannot be trusted", () => {
     ["with too large headers", `HTTP/1.1 200 -\r\nx: ${"y".repeat(20_000)}\r\n\r\n`],
     ["that is compressed", httpAnswer("x", { headers: ["content-encoding: gzip"] })],
     ["that switches protocols", "HTTP/1.1 101 -\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"],
-  ])("%s is BAD_RESPONSE and its connection is given up", async (_name, answer) => {
-    await using server = await startRawServer((socket) => socket.write(answer));
-    await using way = wayTo(server.origin);
+  ])(
+    "a response that is malformed (%s) is BAD_RESPONSE and its connection is closed",
+    async (_name, answer) => {
+      await using server = await startRawServer((socket) => socket.write(answer));
+      await using way = wayTo(server.origin);
 
-    const error = await upstreamErrorOf(way.send(openRequest()));
+      const error = await upstreamErrorOf(way.send(openRequest()));
 
-    expect(error).toMatchObject({ code: "BAD_RESPONSE", sent: true });
-    await until(() => server.closed === 1);
-    // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
-    await until(() => way.clock.pending === 0);
-  });
+      expect(error).toMatchObject({ code: "BAD_RESPONSE", sent: true });
+      await until(() => server.closed === 1);
+      // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+      await until(() => way.clock.pending === 0);
+    },
+  );
 
-  test("shorter than announced is no answer", async () => {
+  test("a response shorter than announced is rejected", async () => {
     await using server = await startRawServer((socket) =>
       socket.end("HTTP/1.1 200 -\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc"),
     );
@@ -362,7 +365,7 @@ describe("an answer that cannot be trusted", () => {
     expect(error).toMatchObject({ code: "BAD_RESPONSE", sent: true });
   });
 
-  test("cut off on a connection that should have stayed is no answer either", async () => {
+  test("a response cut off on a keep-alive connection is rejected", async () => {
     await using server = await startRawServer((socket) =>
       socket.end("HTTP/1.1 200 -\r\ncontent-length: 10\r\n\r\nabc"),
     );
@@ -374,7 +377,7 @@ describe("an answer that cannot be trusted", () => {
   });
 
   test.each(["content-length: 10\r\nconnection: close", "content-length: 10"])(
-    "of an error keeps its status and headers though the body is cut off (%s)",
+    "an error response keeps status and headers although its body is cut off (%s)",
     async (headers) => {
       await using server = await startRawServer((socket) =>
         socket.end(`HTTP/1.1 429 -\r\nretry-after: 3\r\n${headers}\r\n\r\nabc`),
@@ -388,7 +391,7 @@ describe("an answer that cannot be trusted", () => {
     },
   );
 
-  test("of the largest size allowed is accepted", async () => {
+  test("a body of the largest size allowed is accepted", async () => {
     const body = "x".repeat(1_024);
     await using server = await startRawServer((socket) => socket.write(httpAnswer(body)));
     await using way = wayTo(server.origin);
@@ -398,7 +401,7 @@ describe("an answer that cannot be trusted", () => {
     expect(response.body.toString()).toBe(body);
   });
 
-  test("leaves none of its bytes in the error", async () => {
+  test("the error of a rejected response has none of its bytes", async () => {
     await using server = await startRawServer((socket) =>
       socket.write("HTTP/1.1 200 -\r\nkey-material SECRET\r\n\r\n"),
     );
@@ -409,7 +412,7 @@ describe("an answer that cannot be trusted", () => {
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("SECRET");
   });
 
-  test("does not stop the next request", async () => {
+  test("a rejected response does not stop the next request", async () => {
     await using server = await startRawServer((socket, count) =>
       socket.write(count === 1 ? "nonsense\r\n\r\n" : httpAnswer("fine")),
     );
