@@ -1,4 +1,7 @@
-/** The compiled gateway, laid out as in the container image: dist, dependencies, package.json. Nothing of the sources. */
+/**
+ * The compiled gateway, laid out as in the container image: dist, dependencies, package.json; no
+ * sources.
+ */
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +18,7 @@ export interface BuiltGateway extends AsyncDisposable {
   readonly main: string;
 }
 
-/** Compiles into a folder of its own. Rejects with what the compiler says. */
+/** Compiles into a new folder. Rejects with the output of the compiler. */
 export async function buildGateway(): Promise<BuiltGateway> {
   const folder = await mkdtemp(join(tmpdir(), "keyprotect-built-"));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -7,13 +7,16 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program that runs. Disposing of it kills it. */
+/** A running program. Disposing of it kills it. */
 export interface ChildProcess extends AsyncDisposable {
   readonly stdout: () => string;
   readonly stderr: () => string;
   /** The complete lines of standard output that are JSON objects, parsed. */
   readonly log: () => readonly Readonly<Record<string, unknown>>[];
-  /** Resolves as soon as `find` gives something. Rejects, with all that the program said, if it ends before. */
+  /**
+   * Resolves as soon as `find` returns a value. Rejects with the output of the program if it ends
+   * before.
+   */
   until<T>(find: () => T | undefined): Promise<T>;
   send(signal: NodeJS.Signals): void;
   /** Resolves when it has ended and its output is complete. */
@@ -26,7 +29,7 @@ const parseLine = (line: string): Readonly<Record<string, unknown>>[] => {
   return [fields];
 };
 
-/** Starts node with exactly this environment, so that no variable of the tests' own can help it. */
+/** Starts node with exactly this environment, without the variables of the test process. */
 export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -52,7 +55,7 @@ export function startNode(
     changed();
   });
   let hasEnded = false;
-  // `close` comes after `exit`, when the output has been read to its end.
+  // `close` is emitted after `exit`, once the output has been read to its end.
   const exit = new Promise<Exit>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {

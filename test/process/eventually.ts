@@ -1,6 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Asks again and again until there is an answer: processes cannot be driven by a clock. The test's time limit ends it. */
+/**
+ * Asks again and again until there is an answer: processes cannot be driven by a clock. The test's
+ * time limit ends it.
+ */
 export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (;;) {
     const answer = await ask();

@@ -1,13 +1,13 @@
 import { freePort } from "../support/free-port.ts";
 
-/** The environment of a gateway process, and where it will be reached. */
+/** The environment of a gateway process, and its addresses. */
 export interface GatewayEnv {
   readonly env: Readonly<Record<string, string>>;
   readonly address: string;
   readonly adminUrl: string;
 }
 
-/** An environment that is complete but for what `changes` adds or replaces. */
+/** A complete environment, with the additions and replacements of `changes`. */
 export async function gatewayEnv(
   upstream: { readonly url: string; readonly instanceId: string; readonly apiKey: string },
   changes: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-/** What the compiled process says and how it ends when it does not come to serving. */
+/** How the compiled process ends, and with which message, when it cannot serve. */
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -90,7 +90,7 @@ describe("the command line", () => {
   });
 
   test.each([["--bogus"], ["serve"], ["--check-config=yes"]])(
-    "%s is refused with 64",
+    "the command line %s ends with 64",
     async (argument) => {
       const ended = await run([argument], {});
       expect(ended).toMatchObject({ code: 64, stdout: "" });

@@ -1,4 +1,4 @@
-/** The compiled process under plain node: coming up, serving, going down. */
+/** The compiled process under plain node: start, serving, end. */
 import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ interface Probe {
   readonly body: unknown;
 }
 
-/** `undefined` while nobody listens. */
+/** `undefined` while no server listens. */
 async function probe(url: string): Promise<Probe | undefined> {
   try {
     const answer = await fetch(url, { headers: { connection: "close" } });
@@ -101,7 +101,7 @@ describe("serving", () => {
 describe("readiness", () => {
   test("the process is not ready until IAM has issued a token", async () => {
     await using emulator = await startEmulator();
-    // Held back until the test has seen the refusal.
+    // Held back until the test has seen that the process is not ready.
     emulator.faults.add({ match: { service: "iam" }, action: { kind: "respond", status: 503 } });
     const settings = await gatewayEnv(emulator);
     await using gateway = await serveGateway(built.main, settings);

@@ -43,7 +43,9 @@ export const newKey: CreateKeyRequest = {
   requestId: "",
 };
 
-/** Starts `main` with plain node and resolves once it serves. `address` is where clients connect. */
+/**
+ * Starts `main` with plain node and resolves once it serves. `address` is where clients connect.
+ */
 export async function serveGateway(
   main: string,
   { env, address }: { readonly env: Readonly<Record<string, string>>; readonly address: string },

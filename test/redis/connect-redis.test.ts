@@ -1,4 +1,6 @@
-/** The connection to Redis, against a real server: who may do what, what is said of failures, and that no password gets out. */
+/**
+ * The connection to a real Redis server: permissions, failures, and that no password is disclosed.
+ */
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -21,7 +23,7 @@ const acl = [
 interface Connection extends AsyncDisposable {
   readonly redis: RedisCommands;
   readonly faults: RedisError[];
-  /** All that was said, in errors and in the log. */
+  /** All texts of errors and log lines. */
   said(): string;
 }
 

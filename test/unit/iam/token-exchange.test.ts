@@ -28,7 +28,7 @@ interface Asked {
 
 type Answer = (response: ServerResponse) => void;
 
-/** An IAM that answers as told, on a real socket. */
+/** An IAM on a real socket that sends the given response. */
 async function startIam(
   answer: Answer,
   path = "",

@@ -15,7 +15,7 @@ interface Script {
   readonly asked: number[];
   readonly lines: { level: "warn" | "error"; facts: unknown }[];
   readonly outcomes: string[];
-  /** What IAM does from now on. */
+  /** The behaviour of IAM from now on. */
   iam: TokenExchange;
 }
 
@@ -142,7 +142,7 @@ describe("a usable token", () => {
       await s.clock.advance(1_000);
       expect(s.source.get(call())).toBe(first);
     }
-    // Three attempts a flight; a flight every 22.5 s at the end.
+    // Three attempts per refresh; at the end one refresh every 22.5 s.
     const flights = s.asked.filter((at, n) => n === 0 || at - (s.asked[n - 1] ?? 0) > 500);
     const gaps = flights.slice(-3).map((at, n, all) => at - (all[n - 1] ?? at));
     expect(gaps.slice(1).every((gap) => gap > 22_500 && gap < 23_500)).toBe(true);

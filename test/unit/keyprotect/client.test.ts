@@ -16,7 +16,7 @@ import {
   toResponse,
 } from "./fake-upstream.ts";
 
-/** Compiles only as long as the client is what the handlers need, and the other way round for its names. */
+/** Compiles only if the client has exactly the operations that the handlers need. */
 const asKeyProtect = (client: KeyProtectClient): KeyProtect => client;
 const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectClient, true> = {
   createKey: true,
@@ -98,7 +98,7 @@ test.each(operationsById)("$name encodes the ID as one path segment", async ({ a
   const { client, sent } = createScriptedClient("current", { status: 404 });
   await keyProtectErrorOf(ask(client, "a/../b?c=d#e%2f é"));
   expect(sent[0]?.path).not.toContain("/../");
-  // The import token's path holds no ID.
+  // The path of the import token contains no ID.
   if (sent[0]?.path !== "/api/v2/import_token") {
     expect(sent[0]?.path).toContain("/a%2F..%2Fb%3Fc%3Dd%23e%252f%20%C3%A9");
   }

@@ -11,7 +11,7 @@ export const lockerId = "77777777-2222-4333-8444-555555555555";
 export const correlationId = "cccccccc-2222-4333-8444-555555555555";
 export const wallStart = Date.UTC(2026, 0, 2, 3, 4, 5);
 
-/** A call as the operations see it. */
+/** A call, as operations get it. */
 export const call: UpstreamCall = {
   rpc: { method: "Any", repeat: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
   correlationId,
@@ -44,7 +44,7 @@ export function toResponse({ status, body, headers = {} }: Answer): UpstreamResp
   return { status, headers, body: Buffer.from(text) };
 }
 
-/** A client on an upstream that gives the scripted answers in turn. */
+/** A client of an upstream that returns the scripted responses in order. */
 export function createScriptedClient(dialect: ApiDialect, ...answers: readonly Answer[]) {
   const sent: SentRequest[] = [];
   const requestBodies: Buffer[] = [];
@@ -82,7 +82,7 @@ export async function keyProtectErrorOf(promise: Promise<unknown>): Promise<KeyP
   throw new Error("resolved where a KeyProtectError was expected");
 }
 
-/** An answer's envelope around keys. */
+/** The envelope of a response with keys. */
 export const keys = (...resources: readonly unknown[]) => ({
   metadata: {
     collectionType: "application/vnd.ibm.kms.key+json",
@@ -91,7 +91,7 @@ export const keys = (...resources: readonly unknown[]) => ({
   resources,
 });
 
-/** An answer's envelope around policies. */
+/** The envelope of a response with policies. */
 export const policies = (...resources: readonly unknown[]) => ({
   metadata: {
     collectionType: "application/vnd.ibm.kms.policy+json",
@@ -100,7 +100,7 @@ export const policies = (...resources: readonly unknown[]) => ({
   resources,
 });
 
-/** A root key as today's service describes one. */
+/** A root key as the current service describes one. */
 export const rootKey = {
   type: "application/vnd.ibm.kms.key+json",
   id: keyId,
@@ -124,7 +124,7 @@ export const rootKey = {
   deleted: false,
 };
 
-/** `rootKey` as the client gives it. */
+/** `rootKey` as the client returns it. */
 export const decodedRootKey = {
   id: keyId,
   name: "demo",
@@ -146,7 +146,7 @@ export const decodedRootKey = {
   payload: undefined,
 };
 
-/** Every operation whose path names something. */
+/** Every operation whose path contains an ID. */
 export const operationsById: readonly {
   readonly name: string;
   readonly ask: (client: KeyProtectClient, id: string) => Promise<unknown>;

@@ -45,7 +45,7 @@ const createLocker: Ask = (client) =>
   client.createLocker(call, { expirationSeconds: 600, maxAllowedRetrievals: 1 });
 const retrieveLocker: Ask = (client) => client.retrieveLocker(call, lockerId);
 
-/** OperationDeps that read a body, with the status they read it at. */
+/** Operations that read a body, with the status at which they read it. */
 const readers: readonly (readonly [string, Ask, number])[] = [
   ["createKey", create, 201],
   ["listKeys", list, 200],

@@ -1,4 +1,4 @@
-/** What is taken for a password of Redis from a file. */
+/** The password file of Redis: what it may contain. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
