@@ -208,7 +208,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   redis: ["../platform/tls-errors.ts", "../platform/clock.ts", "ioredis"],
   "quota-share": [
     "../upstream/rate-limit/adaptive/response-counter.ts",
-    "../upstream/rate-limit/adaptive/rate-constants.ts",
+    "../upstream/rate-limit/adaptive/constants.ts",
     "../upstream/rate-limit/adaptive/settings.ts",
     "../redis/redis-commands.ts",
     "../platform/clock.ts",

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceCredential } from "../config/config.ts";
 import { createApiKeyFile } from "../iam/api-key-file.ts";
-import { createApiKeyExchange } from "../iam/token-exchange.ts";
+import { createApiKeyExchange } from "../iam/exchange.ts";
 import { createIamConnection } from "../iam/iam-http.ts";
 import { createTokenSource } from "../iam/token-source.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";

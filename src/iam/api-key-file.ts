@@ -2,7 +2,7 @@
 import { open, stat } from "node:fs/promises";
 import { z } from "zod";
 import { Secret } from "../platform/secret.ts";
-import { TokenExchangeError } from "./token-exchange-error.ts";
+import { TokenExchangeError } from "./exchange-error.ts";
 
 /** A file with an API key that can be replaced while the gateway runs. */
 export interface ApiKeyFile {

@@ -1,6 +1,6 @@
 /** How long IAM is not asked after a failed refresh, and the error that calls get meanwhile. */
 import { UpstreamError } from "../upstream/error.ts";
-import type { TokenExchangeError } from "./token-exchange-error.ts";
+import type { TokenExchangeError } from "./exchange-error.ts";
 
 /** The state after a failed refresh: when IAM may be asked again, and why the refresh failed. */
 export interface Backoff {

@@ -1,7 +1,7 @@
 /** HTTP connections to IAM. */
 import { Pool } from "undici";
 import { isTlsFailure } from "../platform/tls-errors.ts";
-import { TokenExchangeError } from "./token-exchange-error.ts";
+import { TokenExchangeError } from "./exchange-error.ts";
 
 /** A complete response of IAM, with any status. */
 export interface IamResponse {

@@ -1,8 +1,8 @@
 /** One refresh of a token, with its attempts and its time limit. */
 import type { Clock } from "../platform/clock.ts";
 import { sleep } from "../platform/sleep.ts";
-import type { TokenExchange, Grant } from "./token-exchange.ts";
-import { TokenExchangeError } from "./token-exchange-error.ts";
+import type { TokenExchange, Grant } from "./exchange.ts";
+import { TokenExchangeError } from "./exchange-error.ts";
 
 /** One attempt to get a new token, shared by all calls that wait for it. */
 export interface Refresh {

@@ -9,12 +9,12 @@ import type { CallSignal } from "../platform/call-signal.ts";
 import { raceSignal } from "../platform/sleep.ts";
 import type { Token, TokenCall } from "../upstream/bearer-token.ts";
 import { callEndedError, UpstreamError } from "../upstream/error.ts";
-import type { TokenExchange } from "./token-exchange.ts";
-import { TokenExchangeError } from "./token-exchange-error.ts";
+import type { TokenExchange } from "./exchange.ts";
+import { TokenExchangeError } from "./exchange-error.ts";
 import { type Refresh, type RefreshResult, startRefresh } from "./refresh.ts";
 import { type Backoff, backOff, toTokenError } from "./failure-backoff.ts";
 import type { ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
-import { type TokenLifetime, tokenLifetime } from "./token-lifetime.ts";
+import { type TokenLifetime, tokenLifetime } from "./lifetime.ts";
 
 /** Dependencies of a token source. */
 export interface TokenSourceOptions {

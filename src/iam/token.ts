@@ -1,6 +1,6 @@
 /** The types of a token source that refreshes its token itself. */
 import type { TokenSource } from "../upstream/bearer-token.ts";
-import type { TokenExchangeErrorCode } from "./token-exchange-error.ts";
+import type { TokenExchangeErrorCode } from "./exchange-error.ts";
 
 /** A `TokenSource` that refreshes its token in the background. */
 export interface ManagedTokenSource extends TokenSource {

@@ -2,7 +2,7 @@
  * The rate of one member: its lease or, while Redis is away, a share that gets smaller in steps.
  * Pure arithmetic over the times that it is given.
  */
-import { rateConstants } from "../upstream/rate-limit/adaptive/rate-constants.ts";
+import { rateConstants } from "../upstream/rate-limit/adaptive/constants.ts";
 import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
 import { type Lease, leaseMs } from "./lease.ts";
 

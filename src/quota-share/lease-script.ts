@@ -3,7 +3,7 @@
  * Redis. It knows the members, what the quota is taken to be, and grants parts of it for 3 seconds.
  */
 import type { LuaScript } from "../redis/redis-commands.ts";
-import { groupConstants, rateConstants } from "../upstream/rate-limit/adaptive/rate-constants.ts";
+import { groupConstants, rateConstants } from "../upstream/rate-limit/adaptive/constants.ts";
 import { highestPerSecond } from "./lease.ts";
 
 /** The constants of the script as a Lua table. */

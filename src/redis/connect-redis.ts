@@ -3,9 +3,9 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import { createConnectionLog } from "./connection-log.ts";
-import { parseRedisUrl } from "./redis-url.ts";
+import { parseRedisUrl } from "./url.ts";
 import type { LuaScript, RedisCommands } from "./redis-commands.ts";
-import { replyWordOf, RedisError, toRedisError } from "./redis-error.ts";
+import { replyWordOf, RedisError, toRedisError } from "./error.ts";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 

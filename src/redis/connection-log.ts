@@ -1,7 +1,7 @@
 /** The log of the connection to Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
-import type { RedisError, RedisErrorCode } from "./redis-error.ts";
+import type { RedisError, RedisErrorCode } from "./error.ts";
 
 /** Logs when Redis becomes unreachable and when it is reachable again, not every failed command. */
 export interface ConnectionLog {

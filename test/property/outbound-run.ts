@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { vi } from "vitest";
 import { CallEnded } from "../../src/platform/call-signal.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { TokenExchangeError } from "../../src/iam/token-exchange-error.ts";
+import { TokenExchangeError } from "../../src/iam/exchange-error.ts";
 import { createTokenSource } from "../../src/iam/token-source.ts";
 import { Secret } from "../../src/platform/secret.ts";
 import { createBearer } from "../../src/upstream/bearer-token.ts";

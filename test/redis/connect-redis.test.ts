@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.ts";
 import type { RedisCommands } from "../../src/redis/redis-commands.ts";
-import { RedisError } from "../../src/redis/redis-error.ts";
+import { RedisError } from "../../src/redis/error.ts";
 import { createCertificateAuthority } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";

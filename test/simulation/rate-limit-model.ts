@@ -3,7 +3,7 @@
  * and never more than the quota in a sliding second. It needs no timers, so hours pass in a second.
  */
 
-import { rateConstants } from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";
+import { rateConstants } from "../../src/upstream/rate-limit/adaptive/constants.ts";
 import { createSlidingWindow } from "../../src/upstream/rate-limit/permits/sliding-window.ts";
 import { bucketSizeFor } from "../../src/upstream/rate-limit/permits/token-bucket.ts";
 

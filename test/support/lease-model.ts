@@ -1,9 +1,6 @@
 /** The lease script written a second time, in TypeScript, for comparison with the real one. */
 import type { LeaseRequest } from "../../src/quota-share/lease.ts";
-import {
-  groupConstants,
-  rateConstants,
-} from "../../src/upstream/rate-limit/adaptive/rate-constants.ts";
+import { groupConstants, rateConstants } from "../../src/upstream/rate-limit/adaptive/constants.ts";
 import { isSevere } from "../../src/upstream/rate-limit/adaptive/response-counter.ts";
 
 /** A group as the script stores it. Times are milliseconds of its own clock. */

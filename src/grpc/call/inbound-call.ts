@@ -9,7 +9,7 @@ import {
   statusErrorOf,
 } from "../status/call-ended-status.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
-import { withTrailers } from "../status/status-trailers.ts";
+import { withTrailers } from "../status/trailers.ts";
 import type { ActiveCall } from "./active-calls.ts";
 import { createCallContext, type MutableCallContext } from "./call-context.ts";
 import { correlationKey } from "./correlation-id.ts";

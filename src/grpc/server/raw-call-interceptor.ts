@@ -16,7 +16,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { correlationIdOf } from "../call/correlation-id.ts";
 import { remainingMs } from "../call/deadline.ts";
 import { deadlineInQueueStatus } from "../status/call-ended-status.ts";
-import { withTrailers } from "../status/status-trailers.ts";
+import { withTrailers } from "../status/trailers.ts";
 import {
   type AcceptQueue,
   createAcceptQueue,

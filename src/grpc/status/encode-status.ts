@@ -16,7 +16,7 @@ import {
 } from "../../gen/google/rpc/error_details.ts";
 import { Status } from "../../gen/google/rpc/status.ts";
 import type { FieldViolation, StatusDetails, StatusError } from "./status-error.ts";
-import { statusText } from "./status-text.ts";
+import { statusText } from "./text.ts";
 
 /** `ErrorInfo.domain` of every error of the gateway. */
 export const errorDomain = "keyprotect-gateway";

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { CallEnded } from "../../../src/platform/call-signal.ts";
-import type { TokenExchange, Grant } from "../../../src/iam/token-exchange.ts";
-import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import type { TokenExchange, Grant } from "../../../src/iam/exchange.ts";
+import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
 import type { ManagedTokenSource } from "../../../src/iam/token.ts";
 import type { Token } from "../../../src/upstream/bearer-token.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";

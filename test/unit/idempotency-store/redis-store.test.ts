@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RedisCommands } from "../../../src/redis/redis-commands.ts";
-import { RedisError } from "../../../src/redis/redis-error.ts";
+import { RedisError } from "../../../src/redis/error.ts";
 import { StoreError } from "../../../src/idempotency-store/store-error.ts";
 import { createRedisStore } from "../../../src/idempotency-store/redis-store.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logging/logger.ts";
 import { createConnectionLog } from "../../../src/redis/connection-log.ts";
-import { RedisError } from "../../../src/redis/redis-error.ts";
+import { RedisError } from "../../../src/redis/error.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
 function start() {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../src/platform/call-signal.ts";
-import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
 import { createBearer } from "../../../src/upstream/bearer-token.ts";

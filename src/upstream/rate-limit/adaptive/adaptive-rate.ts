@@ -4,7 +4,7 @@
  */
 import { createLockoutDetector, type PastLockout, recoveryProbesPerSecond } from "./lockout.ts";
 import { createQuotaEstimate, type QuotaEstimate } from "./quota-estimate.ts";
-import { leastPerSecond, rateConstants, singleConstants } from "./rate-constants.ts";
+import { leastPerSecond, rateConstants, singleConstants } from "./constants.ts";
 import { createRateSearch, isDoubted, type RateEvent } from "./rate-search.ts";
 import { phaseOf, type RatePhase } from "./rate-state.ts";
 import { createResponseCounter, isSevere } from "./response-counter.ts";

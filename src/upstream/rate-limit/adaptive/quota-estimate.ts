@@ -2,7 +2,7 @@
  * Estimates a quota while more is sent than it allows: what one second accepts is the quota,
  * however the upstream counts. A shorter time, or one from before the drop, would say nothing.
  */
-import { rateConstants } from "./rate-constants.ts";
+import { rateConstants } from "./constants.ts";
 import type { LastSecond } from "./response-counter.ts";
 
 const secondMs = 1_000;

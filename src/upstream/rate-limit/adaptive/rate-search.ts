@@ -1,7 +1,7 @@
 /** The transitions of the rate law: which state follows a state and an event. */
 import type { PastLockout } from "./lockout.ts";
 import { type Measurement, rateOf } from "./quota-estimate.ts";
-import { leastPerSecond, rateConstants, singleConstants } from "./rate-constants.ts";
+import { leastPerSecond, rateConstants, singleConstants } from "./constants.ts";
 import type { ActiveState, Growth, Holding, Knowledge, RateState } from "./rate-state.ts";
 import { isSevere, type LastSecond } from "./response-counter.ts";
 import type { QuotaBounds } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** Responses of the last second, counted in slices: a response costs one addition and no memory. */
-import { rateConstants } from "./rate-constants.ts";
+import { rateConstants } from "./constants.ts";
 
 const sliceMs = 50;
 const slices = 21;

@@ -1,5 +1,5 @@
 /** Settings of an instance's rate, with defaults and bounds. */
-import { leastPerSecond, rateConstants } from "./rate-constants.ts";
+import { leastPerSecond, rateConstants } from "./constants.ts";
 
 /** How the rate of one instance is found. */
 export type QuotaSettings = KnownQuota | UnknownQuota;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
 import { KeyProtectError } from "../../../../src/keyprotect/error.ts";
 import { serializeError } from "../../../../src/observability/logging/serialize-error.ts";
-import { toRedisError } from "../../../../src/redis/redis-error.ts";
+import { toRedisError } from "../../../../src/redis/error.ts";
 import { StoreError } from "../../../../src/idempotency-store/store-error.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 

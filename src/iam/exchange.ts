@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 import { Secret } from "../platform/secret.ts";
-import { TokenExchangeError } from "./token-exchange-error.ts";
+import { TokenExchangeError } from "./exchange-error.ts";
 import type { IamPost, IamResponse } from "./iam-http.ts";
 
 /** A token that IAM issued. */

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { TokenExchangeError } from "../../../src/iam/token-exchange-error.ts";
+import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
 import { backOff } from "../../../src/iam/failure-backoff.ts";
-import { tokenLifetime } from "../../../src/iam/token-lifetime.ts";
+import { tokenLifetime } from "../../../src/iam/lifetime.ts";
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 

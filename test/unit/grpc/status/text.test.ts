@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { statusText } from "../../../../src/grpc/status/status-text.ts";
+import { statusText } from "../../../../src/grpc/status/text.ts";
 
 test.each([
   ["plain text", "plain text"],

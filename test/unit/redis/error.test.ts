@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
-import { RedisError, replyWordOf, toRedisError } from "../../../src/redis/redis-error.ts";
+import { RedisError, replyWordOf, toRedisError } from "../../../src/redis/error.ts";
 
 const failure = (code: string): Error => Object.assign(new Error(`connect ${code}`), { code });
 

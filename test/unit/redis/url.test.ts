@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRedisUrl } from "../../../src/redis/redis-url.ts";
+import { parseRedisUrl } from "../../../src/redis/url.ts";
 
 test.each([
   ["redis://cache", { host: "cache", port: 6379, db: 0 }],
