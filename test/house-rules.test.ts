@@ -111,7 +111,7 @@ const table: readonly (readonly [string, rules.Rule, Readonly<Record<string, str
     [
       "no comment opens like a riddle",
       rules.noRiddles,
-      { "src/iam/a.ts": `/** ${"Who"}ever calls. */\n` },
+      { "src/iam/a.ts": "/** Whoever calls. */\n" },
       "src/iam/a.ts:1",
     ],
     [

@@ -1,4 +1,7 @@
-/** The commands that the gateway sends to Redis: only scripts, so that every change is one atomic step. */
+/**
+ * The commands that the gateway sends to Redis: only scripts, so that every change is one atomic
+ * step.
+ */
 
 /** A Lua script that runs inside Redis. */
 export interface LuaScript {

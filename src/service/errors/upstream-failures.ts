@@ -29,8 +29,8 @@ const quotaRetryMs = 2_000;
 
 /**
  * An unsafe RPC was sent, and its answer leaves the outcome open: 408, 500, 502, 503 without
- * `Retry-After`, 504 and every other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`, or
- * `SHUTDOWN` of the gateway.
+ * `Retry-After`, 504 and every other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`,
+ * or `SHUTDOWN` of the gateway.
  */
 export const outcomeUnknown: Failure = (f) =>
   fail(
@@ -130,8 +130,8 @@ const isRedirected = ({ httpStatus = 0 }: FailureContext): boolean =>
   httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
 
 /**
- * `BAD_RESPONSE`: a 2xx or unexpected 3xx whose content is not what the operation returns, an answer
- * that is no valid HTTP, or one larger than allowed.
+ * `BAD_RESPONSE`: a 2xx or unexpected 3xx whose content is not what the operation returns, an
+ * answer that is no valid HTTP, or one larger than allowed.
  */
 export const badResponse: Failure = (f) => {
   const mayHaveExecuted = isUnsafe(f) && f.sent && !isRedirected(f);

@@ -25,9 +25,9 @@ export interface AdaptiveRate {
   /** Records a response that is not 429. */
   onAccepted(now: number): void;
   /**
-   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns whether it
-   * says something about the rate: a refused recovery probe does not, unless the lockout may be no
-   * more than the rest of a used-up second.
+   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns whether
+   * it says something about the rate: a refused recovery probe does not, unless the lockout may be
+   * no more than the rest of a used-up second.
    */
   onThrottled(now: number, retryAfterMs: number | undefined): boolean;
   /**
