@@ -133,7 +133,7 @@ test("a call that waits for a permit is rejected when the circuit of its class o
     quota: { mode: "fixed", ceilingPerSecond: 2 },
   });
   const rpc = { method: "Any", repeat: "safe", attemptTimeoutMs: 3_000 } as const;
-  // The window is full then, however quick the mint is.
+  // The window is full then, however fast the token bucket refills.
   await Promise.all([upstream.send(openRequest()), upstream.send(openRequest())]);
   const refused = upstream.send(
     openRequest({ call: { rpc: { ...rpc, priority: "interactive" } } }),

@@ -59,9 +59,6 @@ export function createSlidingWindow(options: SlidingWindowOptions): SlidingWindo
   /** The index of the send that has `newer` sends after it. */
   const indexOf = (newer: number): number => (next - 1 - newer + 2 * times.length) % times.length;
   const timeOf = (newer: number): number => times[indexOf(newer)] ?? Number.NEGATIVE_INFINITY;
-  const setTime = (newer: number, time: number): void => {
-    times[indexOf(newer)] = time;
-  };
 
   return {
     waitMs(now, count = 1) {
@@ -78,8 +75,10 @@ export function createSlidingWindow(options: SlidingWindowOptions): SlidingWindo
       // If the send is no longer recorded, the oldest one is moved. One send counts as later either
       // way.
       while (newer < filled - 1 && timeOf(newer) > takenAt) newer += 1;
-      for (; newer > 0 && timeOf(newer - 1) < time; newer--) setTime(newer, timeOf(newer - 1));
-      setTime(newer, Math.max(time, timeOf(newer)));
+      for (; newer > 0 && timeOf(newer - 1) < time; newer--) {
+        times[indexOf(newer)] = timeOf(newer - 1);
+      }
+      times[indexOf(newer)] = Math.max(time, timeOf(newer));
     },
     resize(quota) {
       limit = limitOf(quota);
