@@ -125,7 +125,7 @@ describe("a user with a password", () => {
     await using server = await startRedisServer({ acl });
     const program = `
       import { connectRedis } from "./src/redis/connect-redis.ts";
-      import { systemClock } from "./src/clock.ts";
+      import { systemClock } from "./src/platform/clock.ts";
       const logger = { info() {}, warn() {} };
       const deps = { logger, clock: systemClock, random: Math.random };
       const redis = connectRedis(
