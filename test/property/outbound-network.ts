@@ -1,11 +1,11 @@
-/** Key Protect behind a pool of connections, as a schedule wants it, with an account of what reached it. */
+/** A simulated Key Protect behind a pool, driven by a schedule, with a record of its requests. */
 import type { Dispatcher } from "undici";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { UpstreamCall } from "../../src/upstream/layer.ts";
 import type { Dispatch } from "../../src/upstream/transport/pool.ts";
 import type { PlannedExchange } from "./outbound-plan.ts";
 
-/** What the account knows of a call. */
+/** The record of one call. */
 export interface NetworkCall {
   readonly call: UpstreamCall;
   /** Requests written. */
@@ -31,13 +31,13 @@ export interface NetworkOptions {
   readonly callOf: (correlationId: string) => NetworkCall;
   /** Whether a request that begins now is the probe of a circuit. */
   readonly isProbe: (call: UpstreamCall) => boolean;
-  /** Told what must not happen. */
+  /** Called with a description of each violation. */
   readonly onBreach: (text: string) => void;
 }
 
 const success: PlannedExchange = { kind: "answer", status: 200, afterMs: 1 };
 
-/** Answers that leave it open whether the request was executed, or say that it was. */
+/** Exchanges after which the request was, or may have been, executed. */
 const isExecutedBy = (status: number, retryAfter: string | undefined): boolean =>
   status === 200 ||
   status === 500 ||
@@ -47,7 +47,9 @@ const isExecutedBy = (status: number, retryAfter: string | undefined): boolean =
 
 const broken = (code: string): Error => Object.assign(new Error(code), { code });
 
-/** Creates it. Connections have no bound of their own: whether the pipeline keeps to one is to be seen. */
+/**
+ * Creates the network. It accepts any number of connections, so that the limit is the pipeline's.
+ */
 export function createNetwork(options: NetworkOptions): Network {
   const { callOf, isProbe, onBreach } = options;
   const planned = [...options.exchanges];
@@ -73,7 +75,7 @@ export function createNetwork(options: NetworkOptions): Network {
       tell();
     };
     const abort = (reason: Error): void => {
-      // Within the call, as undici does.
+      // Synchronously, as undici does.
       end(() => handler.onResponseError?.(controller, reason));
     };
     const controller: Dispatcher.DispatchController = {

@@ -1,4 +1,4 @@
-/** What befalls the outbound pipeline in one schedule: who calls when, and what Key Protect and IAM do to each request. */
+/** Random schedules: when callers call, and how Key Protect and IAM answer each request. */
 import * as fc from "fast-check";
 import type { PriorityClass, RepeatClass } from "../../src/rpc-table.ts";
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
@@ -15,7 +15,7 @@ export interface PlannedCall {
   readonly attemptTimeoutMs: number;
 }
 
-/** What Key Protect does to one request. Every step takes `afterMs`. */
+/** How Key Protect treats one request. Every step takes `afterMs`. */
 export type PlannedExchange =
   | {
       readonly kind: "answer";
@@ -23,20 +23,20 @@ export type PlannedExchange =
       readonly retryAfter?: string;
       readonly afterMs: number;
     }
-  /** Nobody listens: nothing is written. */
+  /** The connection is refused: nothing is written. */
   | { readonly kind: "refuse"; readonly afterMs: number }
-  /** Answered 200, but the connection takes its time. */
+  /** Answered with 200, but setting up the connection takes time. */
   | { readonly kind: "slowConnect"; readonly afterMs: number }
   /** Executed, and the connection breaks. */
   | { readonly kind: "reset"; readonly afterMs: number }
-  /** Executed, the head of the answer comes, and its body never. */
+  /** Executed; the head of the response arrives and the body never does. */
   | { readonly kind: "stall"; readonly status: number; readonly afterMs: number }
   /** Executed, and the answer is larger than allowed. */
   | { readonly kind: "oversize"; readonly afterMs: number }
-  /** Executed, and no answer ever. */
+  /** Executed, and never answered. */
   | { readonly kind: "hang" };
 
-/** What IAM does to one request. */
+/** How IAM treats one request. */
 export interface PlannedGrant {
   readonly isGranted: boolean;
   readonly afterMs: number;
@@ -44,12 +44,12 @@ export interface PlannedGrant {
 
 export interface Schedule {
   readonly calls: readonly PlannedCall[];
-  /** In the order of requests; what comes after them is answered 200 at once. */
+  /** In the order of requests; later requests are answered with 200 at once. */
   readonly exchanges: readonly PlannedExchange[];
   readonly grants: readonly PlannedGrant[];
   readonly quota: QuotaSettings | undefined;
   readonly connections: number;
-  /** What every draw of the gateway gives. */
+  /** The value of every random number of the gateway. */
   readonly random: number;
 }
 
@@ -113,7 +113,7 @@ const quota: fc.Arbitrary<QuotaSettings | undefined> = fc.oneof(
   }),
 );
 
-/** An outage in the middle is more than chance would bring about. */
+/** Adds an outage in the middle, which random exchanges would hardly produce. */
 const exchanges = fc
   .tuple(
     fc.array(exchange, { maxLength: 8 }),

@@ -1,4 +1,6 @@
-/** Runs a schedule through the whole outbound pipeline, under fake timers, and gives what became of it. */
+/**
+ * Runs a schedule through the whole outbound pipeline under fake timers, and returns its outcome.
+ */
 import { pino } from "pino";
 import { vi } from "vitest";
 import { CallEnded } from "../../src/platform/call-signal.ts";
@@ -21,7 +23,7 @@ import { createNetwork, type Network, type NetworkCall } from "./outbound-networ
 import type { PlannedCall, Schedule } from "./outbound-plan.ts";
 import { nextTurn } from "../support/next-turn.ts";
 
-/** What became of a call. */
+/** The outcome of one call. */
 export interface CallRun extends NetworkCall {
   readonly planned: PlannedCall;
   /** HTTP status, code of the error, or `waiting`. */
@@ -40,7 +42,7 @@ export interface ScheduleRun {
   readonly upstream: Upstream;
   /** Openings of circuits. */
   readonly openings: number;
-  /** What must not have happened. */
+  /** Violations; empty if the run was correct. */
   readonly breaches: readonly string[];
 }
 
@@ -56,7 +58,10 @@ const circuit = {
 
 const logger = pino({ level: "silent" });
 
-/** What is due runs, and what that has put off to the end of its turn. In life, too, no timer fires in between. */
+/**
+ * Runs due timers, and then the callbacks that they deferred to the end of their turn. As in
+ * reality, no timer fires in between.
+ */
 const settle = async (): Promise<void> => {
   await nextTurn();
   await nextTurn();
@@ -71,7 +76,7 @@ export async function runTimers(isOver: () => boolean): Promise<void> {
   }
 }
 
-/** Runs it. `attach` is given the network before anything can be sent. */
+/** Runs a schedule. `attach` gets the network before anything can be sent. */
 export async function runSchedule(
   plan: Schedule,
   attach: (network: Network) => void,
@@ -82,7 +87,7 @@ export async function runSchedule(
   const random = (): number => plan.random;
   const clock = systemClock;
   const opened = { data: 0, management: 0 };
-  // Openings at the newest probe of each circuit: there is one probe to each.
+  // Openings at the newest probe of each circuit. Each opening allows one probe.
   const probedAt = { data: 0, management: 0 };
 
   const listeners: HostListener[] = [];

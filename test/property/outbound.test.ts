@@ -1,4 +1,4 @@
-/** What holds for the whole outbound pipeline whatever happens: random arrivals, faults, cancellations, refused tokens. */
+/** Invariants of the whole outbound pipeline under random arrivals, faults and cancellations. */
 import * as fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi, inject } from "vitest";
 import type { Dispatch } from "../../src/upstream/transport/pool.ts";
@@ -7,7 +7,7 @@ import { runSchedule, type CallRun, type ScheduleRun } from "./outbound-run.ts";
 
 const schedules = inject("schedules");
 
-/** What stands behind the pipeline, and what its permits were used for. */
+/** The network behind the pipeline, and the counts of its permits. */
 const seams = vi.hoisted(() => {
   const network: { current: Dispatch | undefined } = { current: undefined };
   const dispatch: Dispatch["dispatch"] = (request, handler) =>
@@ -25,7 +25,7 @@ vi.mock(import("../../src/upstream/transport/pool.ts"), async (importOriginal) =
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }),
 }));
-// The permits are the real ones, and counted.
+// The real permits, counted.
 vi.mock(
   import("../../src/upstream/rate-limit/permits/concurrency-limit.ts"),
   async (importOriginal) => {
@@ -36,7 +36,7 @@ vi.mock(
         const bounded = original.createConcurrencyLimit(permits, most, clock);
         const counted: typeof bounded = {
           ...bounded,
-          // What a spread copies as it was.
+          // Getters, because a spread would copy their present values.
           get rate() {
             return bounded.rate;
           },
@@ -67,7 +67,7 @@ vi.mock(
 );
 
 beforeEach(() => {
-  // Opossum and Bottleneck too live by these.
+  // Opossum and Bottleneck use these timers too.
   vi.useFakeTimers({
     toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
   });
@@ -76,7 +76,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A call as a counterexample shows it. */
+/** The text of a call in a counterexample. */
 const tell = ({ outcome, planned, written, executed, settledAt, call }: CallRun): string =>
   JSON.stringify({ outcome, lateMs: settledAt - call.deadline, written, executed, ...planned });
 
@@ -87,20 +87,21 @@ function checkCall(run: CallRun): void {
   if (run.cancelledAt !== undefined) expect(run.settledAt, tell(run)).toBe(run.cancelledAt);
   expect(outcome, tell(run)).not.toMatch(/^defect/);
   if (planned.repeat === "unsafe") expect(run.executed, tell(run)).toBeLessThanOrEqual(1);
-  // Who is told that nothing was executed may go and do it again.
+  // A caller that learns that nothing was executed may repeat the call.
   if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
   expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);
-  // Three attempts, two turns more after 429, and one with a new token.
+  // Three attempts, two more after 429s, and one with a new token.
   expect(call.attemptLog.attempts, tell(run)).toBeLessThanOrEqual(6);
 }
 
-/** Whether permits, places and queue add up, when all is over. */
+/** Whether permits, places and queue add up at the end. */
 function checkAccount({ network, upstream }: ScheduleRun, plan: Schedule): void {
   const { rateLimit } = upstream;
   if (rateLimit === undefined) return;
   const { spent, refunded, released } = seams.permits;
   expect(refunded + released).toBe(spent);
-  // Whoever leaves a probe behind does not wait to hear whether it was written: its permit counts as used.
+  // A caller that leaves its probe does not learn whether it was written; its permit counts as
+  // used.
   const unused = spent - refunded - network.written;
   expect(unused).toBeGreaterThanOrEqual(0);
   expect(unused).toBeLessThanOrEqual(network.unwrittenAfterEnd);

@@ -11,48 +11,48 @@ const answerOf = (status: number): UpstreamResponse => ({
   body: Buffer.alloc(0),
 });
 
-/** The layer before an upstream that answers when it is told to, in turns of the event loop that end when they are told to. */
-function gatherBefore() {
+/** The layer before an upstream, where the test ends exchanges and turns of the event loop. */
+function batchBefore() {
   const turns: (() => void)[] = [];
   const asked: Settle[] = [];
-  const told: unknown[] = [];
+  const settled: unknown[] = [];
   const gather = createBatchResponses((callback) => void turns.push(callback));
   const send = gather(() => new Promise((resolve, reject) => void asked.push({ resolve, reject })));
   const tell = async (): Promise<void> => {
     try {
-      told.push((await send(openRequest())).status);
+      settled.push((await send(openRequest())).status);
     } catch (error) {
-      told.push(error);
+      settled.push(error);
     }
   };
-  return { turns, asked, told, send: () => void tell() };
+  return { turns, asked, settled, send: () => void tell() };
 }
 
 test("responses of one turn are delivered at its end, in the order in which they came", async () => {
-  const { turns, asked, told, send } = gatherBefore();
+  const { turns, asked, settled, send } = batchBefore();
   for (let count = 0; count < 3; count++) send();
   asked[2]?.resolve(answerOf(202));
   asked[0]?.resolve(answerOf(200));
   await nextTurn();
-  expect(told).toEqual([]);
+  expect(settled).toEqual([]);
   expect(turns).toHaveLength(1);
   turns[0]?.();
   await nextTurn();
-  expect(told).toEqual([202, 200]);
+  expect(settled).toEqual([202, 200]);
   asked[1]?.resolve(answerOf(201));
   await nextTurn();
   expect(turns).toHaveLength(2);
   turns[1]?.();
   await nextTurn();
-  expect(told).toEqual([202, 200, 201]);
+  expect(settled).toEqual([202, 200, 201]);
 });
 
 test("a failure is delivered at once", async () => {
-  const { turns, asked, told, send } = gatherBefore();
+  const { turns, asked, settled, send } = batchBefore();
   send();
   const error = new Error("broken");
   asked[0]?.reject(error);
   await nextTurn();
-  expect(told).toEqual([error]);
+  expect(settled).toEqual([error]);
   expect(turns).toEqual([]);
 });

@@ -32,7 +32,9 @@ function request(facts: { callerToken?: Secret; signal?: AbortSignal } = {}): Up
   };
 }
 
-/** A gateway's bearer over an upstream that decides by token; IAM grants `token-1`, `token-2`, ... */
+/**
+ * A gateway's bearer over an upstream that decides by token; IAM grants `token-1`, `token-2`, ...
+ */
 function gateway(upstream: (authorization: string | undefined, n: number) => number) {
   const clock = createDrivenClock();
   const sent: UpstreamRequest[] = [];

@@ -47,11 +47,12 @@ function fixture(): Fixture {
   return { hosts: createUpstreamHosts({ clock: systemClock, random: () => 0.5, logger }), log };
 }
 
-/** A listener that writes down what it is told. */
-function listenTo(host: UpstreamHost, name: string, told: string[]): void {
+/** Adds a listener that records its calls. */
+function listenTo(host: UpstreamHost, name: string, calls: string[]): void {
   host.listen({
-    onOpen: (operations, rejection) => void told.push(`${name}: ${operations} ${rejection().code}`),
-    onClose: (operations) => void told.push(`${name}: ${operations} closed`),
+    onOpen: (operations, rejection) =>
+      void calls.push(`${name}: ${operations} ${rejection().code}`),
+    onClose: (operations) => void calls.push(`${name}: ${operations} closed`),
   });
 }
 
@@ -82,18 +83,18 @@ describe("a host", () => {
   test("the listeners of a host learn when a circuit opens and closes, and of which operations", async () => {
     const { hosts } = fixture();
     const host = hosts.of("https://here.test");
-    const told: string[] = [];
-    listenTo(host, "a", told);
-    listenTo(host, "b", told);
+    const calls: string[] = [];
+    listenTo(host, "a", calls);
+    listenTo(host, "b", calls);
 
     await trip(host, "management");
-    expect(told).toEqual(["a: management CIRCUIT_OPEN", "b: management CIRCUIT_OPEN"]);
+    expect(calls).toEqual(["a: management CIRCUIT_OPEN", "b: management CIRCUIT_OPEN"]);
     expect(host.circuitBreakers?.byClass.data.rejectionOf(requestOf("data").call)).toBeUndefined();
 
-    told.length = 0;
+    calls.length = 0;
     await vi.advanceTimersByTimeAsync(10_001);
     await host.circuitBreakers?.layer(alive)(requestOf("management"));
-    expect(told).toEqual(["a: management closed", "b: management closed"]);
+    expect(calls).toEqual(["a: management closed", "b: management closed"]);
     hosts[Symbol.dispose]();
   });
 

@@ -15,7 +15,7 @@ const answer: Send = () => Promise.resolve({ status: 200, headers: {}, body: Buf
 
 const random = (): number => 0.5;
 
-/** What every pipeline is made of. */
+/** The options that all pipelines of these tests share. */
 const shared = (origin: string) => {
   const logger = pino({ level: "silent" });
   const clock = systemClock;

@@ -2,23 +2,23 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 
-/** A TCP server that says what it is told to, HTTP or not. */
+/** A TCP server that sends any bytes, HTTP or not. */
 export interface RawServer extends AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
   readonly origin: string;
   readonly port: number;
   /** Connections accepted so far. */
   readonly accepted: number;
-  /** Connections that have ended, whoever ended them. */
+  /** Connections that have ended. */
   readonly closed: number;
   /** Heads of the requests received so far, in order. */
   readonly requests: readonly string[];
 }
 
-/** What the server does with a request: `socket` is its connection, `count` the number of the request, from 1. */
+/** Answers a request on its connection `socket`. `count` is the number of the request, from 1. */
 export type Answer = (socket: Socket, count: number, head: string) => void;
 
-/** Starts a server that calls `answer` for each request head; `onConnection` sees connections before any byte. */
+/** Starts a server. `answer` is called per request head, `onConnection` before any byte. */
 export async function startRawServer(
   answer: Answer,
   onConnection: (socket: Socket) => void = () => undefined,
@@ -69,7 +69,7 @@ export async function startRawServer(
   };
 }
 
-/** An HTTP answer in full. */
+/** A complete HTTP response. */
 export const httpAnswer = (
   body: string,
   { status = 200, headers = [] as readonly string[] } = {},

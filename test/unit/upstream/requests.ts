@@ -8,7 +8,7 @@ export interface OpenRequest extends UpstreamRequest {
   end(end: CallEnd): void;
 }
 
-/** A GET of `/` for a call with time to spare, unless told otherwise. */
+/** A GET of `/` for a call with a distant deadline, with the given changes. */
 export function openRequest(
   wanted: Partial<Omit<UpstreamRequest, "call">> & {
     attemptTimeoutMs?: number;
@@ -49,7 +49,7 @@ export async function upstreamErrorOf(promise: Promise<unknown>): Promise<Upstre
   return outcome;
 }
 
-/** Resolves once `isSo()`; fails the test by its time-out if that never comes about. */
+/** Resolves once `isSo()` is true. Otherwise the test fails by its time-out. */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,6 +1,6 @@
 import type { UpstreamState } from "../../../../src/upstream/state.ts";
 
-/** The state of an instance that does nothing and is not paced, but for what is given. */
+/** The state of an idle instance without a rate limit, with the given changes. */
 export const upstreamState = (changes: Partial<UpstreamState> = {}): UpstreamState => ({
   rate: {
     perSecond: undefined,

@@ -1,4 +1,4 @@
-/** A breaker before a scripted upstream; to be used under vitest's fake timers, which drive opossum too. */
+/** A breaker before a scripted upstream. Needs vitest's fake timers, which drive opossum too. */
 import { vi } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import type {
@@ -28,10 +28,10 @@ export const answer = (status: number): UpstreamResponse => ({
   body: Buffer.alloc(0),
 });
 
-/** What a refused connection gives. */
+/** The error of a refused connection. */
 export const unreachable = (): UpstreamError => new UpstreamError("UNREACHABLE", "refused");
 
-/** An exchange that the test ends when it likes. */
+/** An exchange that the test ends. */
 export interface PendingExchange {
   readonly resolve: (response: UpstreamResponse) => void;
   readonly reject: (error: unknown) => void;
@@ -42,7 +42,7 @@ export interface Fixture {
   readonly breaker: CircuitBreaker;
   /** Sends through the breaker. */
   readonly send: Send;
-  /** What the upstream does; 200 at first. */
+  /** The upstream; answers 200 at first. */
   upstream: Send;
   /** Requests that reached the upstream. */
   readonly arrivals: number;
@@ -59,13 +59,13 @@ export function fixture(
   changes: Partial<CircuitSettings> = {},
   listeners: CircuitListeners & { random?: () => number } = {},
 ): Fixture {
-  const { random = () => 0.5, ...told } = listeners;
+  const { random = () => 0.5, ...handlers } = listeners;
   const breaker = createCircuitBreaker({
     name: "https://upstream.test|data",
     settings: { ...settings, ...changes },
     clock: systemClock,
     random,
-    ...told,
+    ...handlers,
   });
   let arrivals = 0;
   const made: Fixture = {

@@ -30,7 +30,7 @@ const requestOf = (method: string) => {
   return openRequest({ call: { rpc } });
 };
 
-describe("the breakers of an origin", () => {
+describe("the circuit breakers of a host", () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -40,37 +40,39 @@ describe("the breakers of an origin", () => {
 
   test("the circuit of one operation class stays closed when the other opens", async () => {
     const opened: string[] = [];
-    const told = made({
+    const breakers = made({
       onOpen: (operations, rejection) => opened.push(`${operations} ${rejection().code}`),
     });
-    const send = told.layer(() => Promise.reject(unreachable()));
+    const send = breakers.layer(() => Promise.reject(unreachable()));
     for (let count = 0; count < 20; count++) await resultOf(send(requestOf("UnwrapKey")));
-    expect(told.byClass.data.rejectionOf(requestOf("UnwrapKey").call)?.code).toBe("CIRCUIT_OPEN");
-    expect(told.byClass.data.rejectionOf(requestOf("WrapKey").call)?.code).toBe("CIRCUIT_OPEN");
-    expect(told.byClass.management.rejectionOf(requestOf("RotateKey").call)).toBeUndefined();
-    expect(told.byClass.management.rejectionOf(requestOf("ListKeys").call)).toBeUndefined();
+    expect(breakers.byClass.data.rejectionOf(requestOf("UnwrapKey").call)?.code).toBe(
+      "CIRCUIT_OPEN",
+    );
+    expect(breakers.byClass.data.rejectionOf(requestOf("WrapKey").call)?.code).toBe("CIRCUIT_OPEN");
+    expect(breakers.byClass.management.rejectionOf(requestOf("RotateKey").call)).toBeUndefined();
+    expect(breakers.byClass.management.rejectionOf(requestOf("ListKeys").call)).toBeUndefined();
     expect(opened).toEqual(["data CIRCUIT_OPEN"]);
-    told[Symbol.dispose]();
+    breakers[Symbol.dispose]();
   });
 
   test("bulk and management calls share one circuit, which stays open for ten seconds", async () => {
     const closed: string[] = [];
-    const told = made({ onClose: (operations) => closed.push(operations) });
+    const breakers = made({ onClose: (operations) => closed.push(operations) });
     let isDead = true;
-    const send = told.layer(() =>
+    const send = breakers.layer(() =>
       isDead
         ? Promise.reject(unreachable())
         : Promise.resolve({ status: 200, headers: {}, body: Buffer.alloc(0) }),
     );
     for (let count = 0; count < 20; count++) await resultOf(send(requestOf("ListKeys")));
     expect(await resultOf(send(requestOf("RotateKey")))).toBe("CIRCUIT_OPEN");
-    expect(told.byClass.management.retryInMs).toBe(10_000);
+    expect(breakers.byClass.management.retryInMs).toBe(10_000);
     await pass(10_000);
     isDead = false;
     expect(await resultOf(send(requestOf("ListKeys")))).toBe(200);
     expect(closed).toEqual(["management"]);
-    expect(told.byClass.data.state).toBe("closed");
-    told[Symbol.dispose]();
+    expect(breakers.byClass.data.state).toBe("closed");
+    breakers[Symbol.dispose]();
   });
 });
 

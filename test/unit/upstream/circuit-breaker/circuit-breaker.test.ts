@@ -114,10 +114,10 @@ describe("an open circuit", () => {
     const made = fixture();
     await made.trip();
     const before = made.arrivals;
-    const refusal = await upstreamErrorOf(made.send(openRequest()));
-    expect(refusal).toMatchObject({ code: "CIRCUIT_OPEN", sent: false });
-    // What is left of 5 s, and half of the jitter of up to a fifth of it.
-    expect(refusal.retryAfterMs).toBe(5_500);
+    const rejection = await upstreamErrorOf(made.send(openRequest()));
+    expect(rejection).toMatchObject({ code: "CIRCUIT_OPEN", sent: false });
+    // The rest of 5 s, plus half of the jitter of up to a fifth.
+    expect(rejection.retryAfterMs).toBe(5_500);
     await pass(2_000);
     expect(made.breaker.rejectionOf()?.retryAfterMs).toBe(3_500);
     expect(made.breaker.retryInMs).toBe(3_000);

@@ -22,7 +22,7 @@ interface Exchange {
   readonly reject: (error: unknown) => void;
 }
 
-/** The layer before an upstream whose exchanges end when the test says so, or when their call does. */
+/** The layer before an upstream whose exchanges end by the test, or with their call. */
 function held(options: Partial<CoalesceOptions> = {}) {
   const exchanges: Exchange[] = [];
   const send = createCoalesce({ methods, scope: "instance", ...options })(
@@ -67,7 +67,7 @@ describe("identical requests", () => {
       expect(status).toBe(200);
       expect(headers["etag"]).toBe("1");
       expect(body.toString()).toBe("answer");
-      // As the reader of key material does; no other answer may suffer.
+      // As the reader of key material does. The other responses must stay intact.
       body.fill(0);
     }
     expect(joined).toHaveLength(999);
@@ -185,10 +185,10 @@ describe("a call that ends", () => {
     "the first of the calls that share a request, ended by %s, is answered at once and disturbs none",
     async (end) => {
       const made = held();
-      const leader = openRequest();
-      const follower = openRequest();
-      const [left, stays] = [made.send(leader), made.send(follower)];
-      leader.end(end);
+      const first = openRequest();
+      const second = openRequest();
+      const [left, stays] = [made.send(first), made.send(second)];
+      first.end(end);
       expect((await upstreamErrorOf(left)).code).toBe(end.toUpperCase());
       expect(made.exchanges[0]?.request.call.signal.aborted).toBe(false);
       made.exchanges[0]?.resolve(answered());
@@ -198,10 +198,10 @@ describe("a call that ends", () => {
 
   test("a later one of the calls that share a request is answered at once when it ends", async () => {
     const made = held();
-    const leader = openRequest();
-    const follower = openRequest();
-    const [stays, left] = [made.send(leader), made.send(follower)];
-    follower.end("cancelled");
+    const first = openRequest();
+    const second = openRequest();
+    const [stays, left] = [made.send(first), made.send(second)];
+    second.end("cancelled");
     expect((await upstreamErrorOf(left)).code).toBe("CANCELLED");
     made.exchanges[0]?.resolve(answered());
     expect((await stays).body.toString()).toBe("answer");
@@ -234,10 +234,10 @@ describe("a call that ends", () => {
   test("a call that ended leaves its body to the exchange, and its response is zeroed", async () => {
     const made = held();
     const body = Buffer.from("ciphertext");
-    const leader = openRequest({ method: "POST", body });
-    const follower = openRequest({ method: "POST", body: Buffer.from("ciphertext") });
-    const [left, stays] = [made.send(leader), made.send(follower)];
-    leader.end("cancelled");
+    const first = openRequest({ method: "POST", body });
+    const second = openRequest({ method: "POST", body: Buffer.from("ciphertext") });
+    const [left, stays] = [made.send(first), made.send(second)];
+    first.end("cancelled");
     await upstreamErrorOf(left);
     body.fill(0);
     const sentBody = made.exchanges[0]?.request.body;
@@ -279,9 +279,9 @@ describe("the exchange", () => {
     async (code) => {
       const made = held();
       const callers = ["a", "b", "c"].map((caller) => openRequest({ call: { caller } }));
-      const [leader, ...others] = callers.map((request) => made.send(request));
+      const [first, ...others] = callers.map((request) => made.send(request));
       made.exchanges[0]?.reject(new UpstreamError(code, ""));
-      expect(leader && (await upstreamErrorOf(leader)).code).toBe(code);
+      expect(first && (await upstreamErrorOf(first)).code).toBe(code);
       await nextTurn();
       expect(made.exchanges).toHaveLength(2);
       expect(made.exchanges[1]?.request.call.caller).toBe("b");
@@ -303,22 +303,22 @@ describe("the exchange", () => {
 
   test("the attempt log of every call has the exchange, and the name only of another call", async () => {
     const made = held();
-    const leader = openRequest();
-    const follower = openRequest();
-    Object.assign(leader.call.attemptLog, { caller: "spiffe://leader" });
-    const sent = [leader, follower].map((request) => made.send(request));
+    const first = openRequest();
+    const second = openRequest();
+    Object.assign(first.call.attemptLog, { caller: "spiffe://first" });
+    const sent = [first, second].map((request) => made.send(request));
     const attemptLog = made.exchanges[0]?.request.call.attemptLog;
     if (attemptLog === undefined) throw new Error("nothing was sent");
     attemptLog.httpStatus = 200;
     attemptLog.credential = "gateway";
     made.exchanges[0]?.resolve(answered());
     await Promise.all(sent);
-    expect(follower.call.attemptLog).toEqual({
+    expect(second.call.attemptLog).toEqual({
       attempts: 1,
       httpStatus: 200,
       credential: "gateway",
     });
-    expect(leader.call.attemptLog.attempts).toBe(1);
+    expect(first.call.attemptLog.attempts).toBe(1);
   });
 });
 
@@ -404,10 +404,10 @@ test("a thousand identical requests through sockets reach the upstream once", as
     const send = createCoalesce({ methods, scope: "instance" })(
       createTransport({ pool, clock: systemClock }),
     );
-    const leader = openRequest();
-    const left = upstreamErrorOf(send(leader));
+    const first = openRequest();
+    const left = upstreamErrorOf(send(first));
     const sent = Array.from({ length: 999 }, () => send(openRequest()));
-    leader.end("cancelled");
+    first.end("cancelled");
     expect((await left).code).toBe("CANCELLED");
     const answers = await Promise.all(sent);
     expect(answers.every(({ body }) => body.toString() === "shared")).toBe(true);

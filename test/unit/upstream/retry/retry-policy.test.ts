@@ -64,7 +64,7 @@ const table: readonly [string, AttemptOutcome, Record<RepeatClass, string>][] = 
   ["defect", { error: new Error("x") }, { safe: "none", conditional: "none", unsafe: "none" }],
 ];
 
-describe("what an outcome calls for", () => {
+describe("the retry policy", () => {
   for (const [name, outcome, expected] of table) {
     for (const repeat of ["safe", "conditional", "unsafe"] as const) {
       test(`the retry of a ${repeat} request after "${name}" is ${expected[repeat]}`, () => {

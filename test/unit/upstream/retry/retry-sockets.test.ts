@@ -11,7 +11,7 @@ import { openRequest, upstreamErrorOf } from "../requests.ts";
 
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/** Retry before a real transport. */
+/** Runs `work` with the retry layer before a real transport. */
 async function withSend(
   origin: string,
   work: (send: Send) => Promise<void>,

@@ -19,7 +19,7 @@ const answered = (
 const failed = (code: UpstreamErrorCode, sent = false): UpstreamError =>
   new UpstreamError(code, code, { sent });
 
-/** A retry layer before an upstream that does, request by request, what the script says, and then repeats its last step. */
+/** The retry layer before a scripted upstream, which repeats its last step at the end. */
 function script(steps: readonly Step[], options: Partial<RetryOptions> = {}) {
   const clock = createDrivenClock();
   const budget = options.budget ?? createRetryBudget({ clock });
@@ -107,15 +107,15 @@ describe("attempts", () => {
   });
 
   test("the event of each retry is emitted before it is sent", async () => {
-    const told: string[] = [];
+    const retries: string[] = [];
     const made = script([failed("RESET", true), answered(500), answered(200)], {
       emit: (event) =>
-        void (event.kind === "retried" && told.push(`${event.operation} ${event.retry}`)),
+        void (event.kind === "retried" && retries.push(`${event.operation} ${event.retry}`)),
     });
     const sent = made.send(request());
     await made.clock.advance(1_000);
     await sent;
-    expect(told).toEqual(["Any immediate", "Any backoff"]);
+    expect(retries).toEqual(["Any immediate", "Any backoff"]);
   });
 });
 
@@ -194,7 +194,7 @@ describe("quota", () => {
     const sent = made.send(request());
     await made.clock.advance(1_000);
     expect((await sent).status).toBe(200);
-    // Each 429 gives one attempt the place at the head of the queue, not all that follow.
+    // Each 429 moves one attempt to the head of the queue, not the ones after it.
     expect(made.requests.map(({ isRequeued = false }) => isRequeued)).toEqual([
       false,
       true,
@@ -254,7 +254,7 @@ describe("budget", () => {
   });
 });
 
-describe("what the caller is told", () => {
+describe("results", () => {
   test("a retry that the gateway rejects leaves the response before it standing", async () => {
     const first = answered(503, {}, "why");
     const made = script([first, failed("CIRCUIT_OPEN")]);

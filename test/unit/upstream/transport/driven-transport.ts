@@ -5,14 +5,14 @@ import type { Send } from "../../../../src/upstream/layer.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import type { DrivenClock } from "../../../support/driven-clock.ts";
 
-/** The transport under test, on a pool of one connection so that waiting for a connection can be provoked. */
+/** The transport under test, on a pool of one connection, so that requests can be made to wait. */
 export interface Way extends AsyncDisposable {
   readonly send: Send;
   readonly pool: Pool;
   readonly clock: DrivenClock;
 }
 
-/** A transport to an origin; its time is driven, its sockets are real. */
+/** Creates a transport with a driven clock and real sockets. */
 export function wayTo(origin: string, options: Partial<PoolOptions> = {}): Way {
   const clock = createDrivenClock();
   const pool = createPool({ origin, connections: 1, clock, ...options });
@@ -22,7 +22,7 @@ export function wayTo(origin: string, options: Partial<PoolOptions> = {}): Way {
     clock,
     async [Symbol.asyncDispose]() {
       const closed = pool[Symbol.asyncDispose]();
-      // A connection that is still being set up is waited for, at most as long as that may take.
+      // Closing waits for a connection that is being set up, until the connect time-out.
       await clock.advance(1_000);
       await closed;
     },

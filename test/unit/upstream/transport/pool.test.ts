@@ -123,7 +123,8 @@ test("a disposed pool finishes requests in progress and rejects later ones with 
 });
 
 test("it is always known whether a request was sent to a server that closes idle connections", async () => {
-  // The server closes right behind each answer, so that the close and the next request cross again and again.
+  // The server closes right after each response, so that the close and the next request often
+  // cross.
   await using server = await startRawServer((socket) => {
     socket.write(httpAnswer("ok"));
     setImmediate(() => socket.end());
@@ -135,7 +136,8 @@ test("it is always known whether a request was sent to a server that closes idle
     await way.send(openRequest()).catch((error: unknown) => failures.push(error));
   }
 
-  // A request that was written may not be repeated here; it may fail, but it must say that it was sent.
+  // A written request must not be retried here. It may fail, but its error must say that it was
+  // sent.
   for (const failure of failures) expect(failure).toMatchObject({ code: "RESET", sent: true });
   expect(failures.length).toBeLessThan(300);
   expect(way.clock.pending).toBe(0);

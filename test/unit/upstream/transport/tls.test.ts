@@ -154,7 +154,7 @@ describe("TLS", () => {
 
   test("a call that ended while the handshake hung sends nothing", async () => {
     await using server = await startHttps(authority.issue({ ipAddresses: ["127.0.0.1"] }));
-    // Holds the client's bytes back, so that the handshake stands still until it is let go.
+    // Holds the client's bytes back, so that the handshake hangs until the test releases them.
     const held: (() => void)[] = [];
     await using gate = await listening(
       createTcpServer((socket) => {

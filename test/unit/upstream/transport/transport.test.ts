@@ -349,7 +349,7 @@ describe("an answer that cannot be trusted", () => {
 
       expect(error).toMatchObject({ code: "BAD_RESPONSE", sent: true });
       await until(() => server.closed === 1);
-      // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+      // undici replaces an aborted connection at once, with a timer while it connects.
       await until(() => way.clock.pending === 0);
     },
   );

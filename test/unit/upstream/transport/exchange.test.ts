@@ -6,7 +6,7 @@ import { wayTo } from "./driven-transport.ts";
 
 const channel = "undici:request:bodyChunkReceived";
 
-/** Every piece of a response body that undici handed over, as the very buffers. */
+/** The buffers of all pieces of response bodies that undici delivered. */
 let pieces: Buffer[] = [];
 
 const keep = (message: unknown): void => {
@@ -64,7 +64,7 @@ describe("an exchange whose caller cancels", () => {
     await way.clock.advance(1);
 
     await until(() => server.closed === 1);
-    // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+    // undici replaces an aborted connection at once, with a timer while it connects.
     await until(() => way.clock.pending === 0);
   });
 
@@ -114,7 +114,7 @@ describe.each(["deadline", "shutdown"] as const)("an exchange ended by the %s", 
 
     expect(await failing).toMatchObject({ code: end.toUpperCase(), sent: true });
     await until(() => server.closed === 1);
-    // undici replaces an aborted connection at once; while it connects, that has a timer of its own.
+    // undici replaces an aborted connection at once, with a timer while it connects.
     await until(() => way.clock.pending === 0);
   });
 });
