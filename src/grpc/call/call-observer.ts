@@ -29,5 +29,7 @@ export interface CallOutcome {
  */
 export interface CallObserver {
   callStarted?(rpc: Rpc): void;
-  callEnded(outcome: CallOutcome): void;
+  callEnded?(outcome: CallOutcome): void;
+  /** Notified after `callEnded`, of calls alone that did not succeed. */
+  callFailed?(outcome: CallOutcome): void;
 }

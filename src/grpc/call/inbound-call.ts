@@ -60,13 +60,12 @@ export class InboundCall<Req, Res> implements ActiveCall {
     call: ServerUnaryCall<Req, Buffer>,
     callback: sendUnaryData<Buffer>,
   ) {
-    const { clock, rpc } = method;
     this.#method = method;
     this.#call = call;
     this.#callback = callback;
-    this.#startedAt = clock.now();
-    this.#remainingMs = remainingMs(call.getDeadline(), clock.wallNow());
-    this.#context = createCallContext(method, rpc, call, this.#remainingMs, this.#lifetime);
+    this.#startedAt = method.clock.now();
+    this.#remainingMs = remainingMs(call.getDeadline(), method.clock.wallNow());
+    this.#context = createCallContext(method, method.rpc, call, this.#remainingMs, this.#lifetime);
   }
 
   /** Runs the handler and answers the call, or rejects it. Called once; never rejects. */
@@ -215,7 +214,8 @@ export class InboundCall<Req, Res> implements ActiveCall {
     };
     for (const observer of observers) {
       try {
-        observer.callEnded(outcome);
+        observer.callEnded?.(outcome);
+        if (error !== undefined) observer.callFailed?.(outcome);
       } catch (failure) {
         this.#logError(failure, "observer failed");
       }

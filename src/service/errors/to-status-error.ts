@@ -205,7 +205,7 @@ export function toStatusError(
 
 /** Calls back for every reason code of a failed call that the mapping does not know. */
 export const observeUnknownReasons = (onUnknownReason: () => void): CallObserver => ({
-  callEnded({ error }) {
+  callFailed({ error }) {
     const cause = error instanceof StatusError ? error.cause : undefined;
     if (!(cause instanceof KeyProtectError)) return;
     for (const { code } of cause.reasons) if (!isKnownReason(code)) onUnknownReason();

@@ -116,7 +116,7 @@ export function createRetry(options: RetryOptions): Layer {
     let outcome: AttemptOutcome;
     try {
       const response = await next(request);
-      if (!isRetryableStatus(response.status)) {
+      if (response.status < 400 || !isRetryableStatus(response.status)) {
         budget.deposit();
         return response;
       }

@@ -75,6 +75,8 @@ export function createAdaptiveRate(
   let estimate: QuotaEstimate | undefined;
   let restart: SlowRestart | undefined;
   let cautiousUntil: number | undefined;
+  /** Whether there was a 429 since the newest accepted request. */
+  let isSuspicious = false;
   /**
    * The newest decrease: when it was, when the next one may follow, and the factor that a lockout
    * still has to apply.
@@ -167,12 +169,16 @@ export function createAdaptiveRate(
       if (state.kind === "lockout") {
         const past = lockout.acceptProbe(now);
         if (past !== undefined) recover(past, now);
-      } else lockout.accept();
+      } else if (isSuspicious) {
+        lockout.accept();
+        isSuspicious = false;
+      }
       estimate?.accept(now);
     },
     onThrottled(now, retryAfterMs) {
       conclude(now);
       answers += 1;
+      isSuspicious = true;
       responses.throttle(now);
       estimate?.throttle(now);
       if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);

@@ -53,7 +53,6 @@ export interface LockoutDetector {
  * the same `Retry-After`.
  */
 export function createLockoutDetector(random: () => number): LockoutDetector {
-  let pausedUntil = Number.NEGATIVE_INFINITY;
   let refusals = 0;
   let refusedSince = 0;
   let refusedAt = 0;
@@ -63,7 +62,7 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
   let explainedUntil = Number.NEGATIVE_INFINITY;
 
   const pause = (until: number): void => {
-    pausedUntil = Math.max(pausedUntil, until);
+    detector.pausedUntil = Math.max(detector.pausedUntil, until);
   };
 
   /** Returns the `Retry-After` that counts, if there is one. */
@@ -91,19 +90,18 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
     return Math.min(share, believed, 0.9);
   }
 
-  return {
-    get pausedUntil() {
-      return pausedUntil;
-    },
+  // A plain field rather than a getter: it is read for every request.
+  const detector: LockoutDetector & { pausedUntil: number } = {
+    pausedUntil: Number.NEGATIVE_INFINITY,
     accept() {
       refusals = 0;
     },
     acceptProbe(now) {
       // Responses during a pause belong to requests that were sent before it.
-      if (now < pausedUntil) return undefined;
+      if (now < detector.pausedUntil) return undefined;
       refusals = 0;
       const startedAt = refusedSince;
-      const lengthMs = Math.max(refusedAt, pausedUntil) - startedAt;
+      const lengthMs = Math.max(refusedAt, detector.pausedUntil) - startedAt;
       const reduction = reductionAt(startedAt, lengthMs);
       endedAt = now;
       return { startedAt, lengthMs, isOfSecond: lengthMs <= longestSecondMs, reduction };
@@ -115,7 +113,7 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
       const isSilent = refusals >= leastRefusals && refusedForMs >= silenceMs;
       if (askedMs > longRetryAfterMs || isSilent) {
         pause(now + 1_000 / recoveryProbesPerSecond);
-        probingSince = askedMs > 0 ? pausedUntil : now;
+        probingSince = askedMs > 0 ? detector.pausedUntil : now;
         return true;
       }
       // Until a lockout is certain, short pauses keep the number of refusals low. A quota that is
@@ -124,11 +122,12 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
       return false;
     },
     throttleProbe(now, retryAfterMs) {
-      if (refuse(now, retryAfterMs) !== undefined) probingSince = pausedUntil;
+      if (refuse(now, retryAfterMs) !== undefined) probingSince = detector.pausedUntil;
       // If each refused request prolongs the penalty, steady probes would never see its end.
       const probedForMs = now - probingSince;
-      if (probedForMs > patientAfterMs && now >= pausedUntil) {
-        pausedUntil = now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
+      if (probedForMs > patientAfterMs && now >= detector.pausedUntil) {
+        detector.pausedUntil =
+          now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
       }
       return now - refusedSince <= longestSecondMs;
     },
@@ -138,4 +137,5 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
       pause(until);
     },
   };
+  return detector;
 }

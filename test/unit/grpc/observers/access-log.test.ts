@@ -15,7 +15,7 @@ function lineOf(
     { level, base: null },
     { write: (line) => void lines.push(JSON.parse(line)) },
   );
-  createAccessLog(logger).callEnded({
+  createAccessLog(logger).callEnded?.({
     context: callContext("CreateKey"),
     code: status.OK,
     reason: undefined,
