@@ -65,7 +65,7 @@ const times = (): string =>
     ["RPC", "Repeating", "Default deadline", "One upstream attempt", "Wildcard rules cover it"],
     rpcTable.map((rpc) => [
       code(rpc.method),
-      rpc.repeat,
+      rpc.retry,
       seconds(rpc.defaultDeadlineMs),
       seconds(rpc.attemptTimeoutMs),
       rpc.sensitive ? "no, name it" : "yes",

@@ -14,7 +14,7 @@
  * - `unsafe`: a second execution has an effect of its own, so only a request that certainly was
  *   not executed may be retried.
  */
-export type RepeatClass = "safe" | "conditional" | "unsafe";
+export type RetryClass = "safe" | "conditional" | "unsafe";
 
 /** Queueing priority, from the first served to the last, when the upstream quota is short. */
 export type PriorityClass = "interactive" | "management" | "bulk";
@@ -39,7 +39,7 @@ export interface Rpc {
   readonly method: string;
   /** gRPC path, such as `/keyprotect.v1.KeysService/CreateKey`. */
   readonly path: string;
-  readonly repeat: RepeatClass;
+  readonly retry: RetryClass;
   readonly priority: PriorityClass;
   /** Deadline for callers that send none, in milliseconds. */
   readonly defaultDeadlineMs: number;
@@ -56,7 +56,7 @@ export interface Rpc {
 
 type Row = Pick<
   Rpc,
-  | "repeat"
+  | "retry"
   | "priority"
   | "defaultDeadlineMs"
   | "attemptTimeoutMs"
@@ -75,7 +75,7 @@ const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
 
 /** A request that may be retried times out early, which leaves time for another attempt. */
 const repeatable = {
-  repeat: "safe",
+  retry: "safe",
   attemptTimeoutMs: 3_000,
   coalesce: "never",
   sensitive: false,
@@ -91,7 +91,7 @@ const bulk = {
 } as const;
 /** An early time-out would make the outcome unknown, and generating an RSA-4096 pair is slow. */
 const change = {
-  repeat: "unsafe",
+  retry: "unsafe",
   priority: "management",
   defaultDeadlineMs: 30_000,
   attemptTimeoutMs: 8_000,
@@ -107,7 +107,7 @@ export const rpcTable: readonly Rpc[] = [
     CountKeys: { ...read, resource: "none", coalesce: "read" },
     GetKey: { ...read, resource: "key", coalesce: "read" },
     GetKeyMaterial: { ...read, resource: "key", sensitive: true },
-    DeleteKey: { ...change, repeat: "conditional", resource: "key", sensitive: true },
+    DeleteKey: { ...change, retry: "conditional", resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.KeyActionsService", {
     WrapKey: { ...action, resource: "key" },

@@ -21,7 +21,6 @@ import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
 import { createSelectInstance } from "../grpc/interceptors/select-instance.ts";
 import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
 import { createAccessLog } from "../grpc/observers/access-log.ts";
-import { createCallMetricsObserver } from "../grpc/observers/call-metrics.ts";
 import { createPeerReader } from "../grpc/call/peer.ts";
 import { startServer } from "../grpc/server/server.ts";
 import { createUnary } from "../grpc/call/unary-handler.ts";
@@ -113,7 +112,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       trustDomains: config.tls?.trustDomains ?? [],
     }),
     observers: [
-      createCallMetricsObserver(metrics),
+      metrics,
       createAccessLog(logger),
       observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],

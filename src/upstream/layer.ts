@@ -2,7 +2,7 @@
 import type { AttemptLog } from "../platform/attempt-log.ts";
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
-import type { PriorityClass, RepeatClass } from "../rpc-table.ts";
+import type { PriorityClass, RetryClass } from "../rpc-table.ts";
 
 /**
  * The part of a call that the outbound layers read. A `CallContext` has all of it, so the inbound
@@ -12,7 +12,7 @@ export interface UpstreamCall {
   /** The row of the RPC: retry class, priority class and attempt time-out in milliseconds. */
   readonly rpc: {
     readonly method: string;
-    readonly repeat: RepeatClass;
+    readonly retry: RetryClass;
     readonly priority: PriorityClass;
     readonly attemptTimeoutMs: number;
   };
@@ -74,6 +74,12 @@ export interface UpstreamResponse {
  * `UpstreamError` if there is no complete response. Settles by the call's deadline at the latest.
  */
 export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>;
+
+/** The two functions of a promise of `T`. */
+export interface Settle<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /**
  * Decorates a `Send`, as an interceptor does. For example, a layer that logs each status:

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { withGeneratedSections } from "../../scripts/generated-sections.ts";
 import { settingList } from "../../src/config/schema/setting-list.ts";
 import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
-import { rpcTable, type RepeatClass } from "../../src/rpc-table.ts";
+import { rpcTable, type RetryClass } from "../../src/rpc-table.ts";
 import { contractComments } from "./contract-comments.ts";
 import { fencesOf, readText, root, statusesIn, tableRows } from "./documents.ts";
 
@@ -83,7 +83,7 @@ describe("the table of RPCs in the README", () => {
   const rows = tableRows(readme, "RPC").map((cells) =>
     cells.map((cell) => cell.replaceAll("`", "")),
   );
-  const repeats: Readonly<Record<RepeatClass, RegExp>> = {
+  const repeats: Readonly<Record<RetryClass, RegExp>> = {
     safe: /^yes$/,
     conditional: /^yes, /,
     unsafe: /^no$/,
@@ -95,8 +95,8 @@ describe("the table of RPCs in the README", () => {
 
   test.each(rpcTable)(
     "the README's table says whether $method may be retried",
-    ({ method, repeat }) => {
-      expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[repeat]);
+    ({ method, retry }) => {
+      expect(rows.find(([name]) => name === method)?.[3]).toMatch(repeats[retry]);
     },
   );
 

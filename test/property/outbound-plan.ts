@@ -1,6 +1,6 @@
 /** Random schedules: when callers call, and how Key Protect and IAM answer each request. */
 import * as fc from "fast-check";
-import type { PriorityClass, RepeatClass } from "../../src/rpc-table.ts";
+import type { PriorityClass, RetryClass } from "../../src/rpc-table.ts";
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 
 /** One call of a microservice. */
@@ -10,7 +10,7 @@ export interface PlannedCall {
   /** Milliseconds after its arrival at which the caller gives up; `undefined`: never. */
   readonly cancelAfterMs: number | undefined;
   readonly caller: string;
-  readonly repeat: RepeatClass;
+  readonly retry: RetryClass;
   readonly priority: PriorityClass;
   readonly attemptTimeoutMs: number;
 }
@@ -60,7 +60,7 @@ const call: fc.Arbitrary<PlannedCall> = fc.record({
   withinMs: fc.constantFrom(10, 40, 100, 300, 1_000, 3_000),
   cancelAfterMs: fc.option(fc.constantFrom(0, 3, 20, 90, 300, 800), { nil: undefined, freq: 3 }),
   caller: fc.constantFrom("a", "b", "c"),
-  repeat: fc.constantFrom("safe", "conditional", "unsafe"),
+  retry: fc.constantFrom("safe", "conditional", "unsafe"),
   priority: fc.constantFrom("interactive", "management", "bulk"),
   attemptTimeoutMs: fc.constantFrom(80, 300),
 });

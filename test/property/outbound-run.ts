@@ -154,9 +154,9 @@ export async function runSchedule(
 
   const arrive = (planned: PlannedCall): void => {
     const controller = new AbortController();
-    const { caller, repeat, priority, attemptTimeoutMs, withinMs, cancelAfterMs } = planned;
+    const { caller, retry, priority, attemptTimeoutMs, withinMs, cancelAfterMs } = planned;
     const call: UpstreamCall = {
-      rpc: { method: "Any", repeat, priority, attemptTimeoutMs },
+      rpc: { method: "Any", retry, priority, attemptTimeoutMs },
       correlationId: String(calls.length),
       caller,
       deadline: clock.now() + withinMs,

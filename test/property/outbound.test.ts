@@ -86,7 +86,7 @@ function checkCall(run: CallRun): void {
   expect(run.settledAt, tell(run)).toBeLessThanOrEqual(call.deadline + 20);
   if (run.cancelledAt !== undefined) expect(run.settledAt, tell(run)).toBe(run.cancelledAt);
   expect(outcome, tell(run)).not.toMatch(/^defect/);
-  if (planned.repeat === "unsafe") expect(run.executed, tell(run)).toBeLessThanOrEqual(1);
+  if (planned.retry === "unsafe") expect(run.executed, tell(run)).toBeLessThanOrEqual(1);
   // A caller that learns that nothing was executed may repeat the call.
   if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
   expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);

@@ -133,7 +133,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
       zeroize(response);
       const { correlationId, logger, rpc } = this.#context;
       // The caller was told that the change may have happened; now it is known that it has.
-      if (rpc.repeat !== "safe") {
+      if (rpc.retry !== "safe") {
         const method = rpc.path.slice(1);
         logger.warn({ method, correlationId }, "succeeded after it was answered");
       }

@@ -2,7 +2,6 @@
 import { status } from "@grpc/grpc-js";
 import { BlockList, isIP } from "node:net";
 import { Secret } from "../../platform/secret.ts";
-import type { CallContext } from "../call/call-context.ts";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
 
@@ -42,14 +41,13 @@ export function createAuthenticate(options: AuthenticateOptions): Interceptor {
       );
     }
     context.caller = context.certificateUri ?? (context.peer === "unix" ? "unix" : "anonymous");
-    const token = bearerToken(context);
-    if (token !== undefined && isPrivate(context.peer)) context.callerToken = token;
+    const values = context.metadata.get("authorization");
+    if (values.length > 0 && isPrivate(context.peer)) context.callerToken = bearerToken(values);
     return next(request, context);
   };
 }
 
-function bearerToken(context: CallContext): Secret | undefined {
-  const values = context.metadata.get("authorization");
+function bearerToken(values: readonly unknown[]): Secret | undefined {
   const [value] = values;
   // With two tokens it is unknown which one the caller means, so none is used.
   if (values.length !== 1 || typeof value !== "string") return undefined;

@@ -68,7 +68,7 @@ export const responseTooLargeStatus = (bytes: number, maxBytes: number, rpc: Rpc
     status.INTERNAL,
     "UPSTREAM_BAD_RESPONSE",
     `the response has ${bytes} bytes, and the gateway sends at most ${maxBytes}; a smaller page may fit`,
-    { mayHaveExecuted: rpc.repeat === "unsafe" },
+    { mayHaveExecuted: rpc.retry === "unsafe" },
   );
 
 /**
@@ -81,14 +81,14 @@ const hasBegun = ({ attemptLog }: CallContext): boolean =>
 const statusByEnd: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
   cancelled: (context) =>
     cancelledStatus({
-      mayHaveExecuted: context.rpc.repeat === "unsafe" && hasBegun(context),
+      mayHaveExecuted: context.rpc.retry === "unsafe" && hasBegun(context),
     }),
   deadline: (context) =>
     hasBegun(context)
-      ? deadlineUpstreamStatus({ mayHaveExecuted: context.rpc.repeat !== "safe" })
+      ? deadlineUpstreamStatus({ mayHaveExecuted: context.rpc.retry !== "safe" })
       : deadlineInQueueStatus(),
   shutdown: (context) =>
-    context.rpc.repeat === "unsafe" && hasBegun(context)
+    context.rpc.retry === "unsafe" && hasBegun(context)
       ? new StatusError(
           status.UNKNOWN,
           "OUTCOME_UNKNOWN",
@@ -111,7 +111,7 @@ export function statusErrorOf(error: unknown, context: CallContext): StatusError
   if (error instanceof StatusError) return error;
   if (error instanceof CallEnded && context.signal.aborted) return callEndedStatus(context);
   return internalStatus({
-    mayHaveExecuted: context.rpc.repeat === "unsafe" && context.attemptLog.attempts > 0,
+    mayHaveExecuted: context.rpc.retry === "unsafe" && context.attemptLog.attempts > 0,
     cause: error,
   });
 }

@@ -1,4 +1,5 @@
 /** Metrics of the inbound calls. */
+import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import type { Reason } from "../../grpc/status/status-error.ts";
 import { rpcByPath, rpcTable } from "../../rpc-table.ts";
 import type { Rpc } from "../../rpc-table.ts";
@@ -32,20 +33,10 @@ export const grpcCodes = [
 /** The name of a status code; `Unknown` for a number that is not a status code. */
 export const grpcCodeOf = (code: number): string => grpcCodes[code] ?? "Unknown";
 
-/** Counts inbound calls. */
-export interface CallMetrics {
-  readonly callStarted: (rpc: Rpc) => void;
-  /** To be called once per started call; `reason` is `undefined` for success. */
-  readonly callHandled: (
-    rpc: Rpc,
-    grpcCode: number,
-    seconds: number,
-    reason: Reason | undefined,
-  ) => void;
+/** Counts inbound calls as their observer: each once, with its final status. */
+export interface CallMetrics extends Required<Pick<CallObserver, "callStarted" | "callEnded">> {
   /** A call that never reached its handler; counted as started and handled as well. */
   readonly callEndedByLibrary: (path: string | undefined, grpcCode: number) => void;
-  /** A call failed, but the change it asked for may have happened. */
-  readonly callAmbiguous: (rpc: Rpc) => void;
 }
 
 /** Reasons of calls that the gateway rejects before a request to Key Protect. */
@@ -121,16 +112,17 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       series.started.value += 1;
       series.received.value += 1;
     },
-    callHandled(rpc, grpcCode, seconds, reason) {
-      const series = byRpc.get(rpc);
+    callEnded({ context, code, durationMs, reason, mayHaveExecuted }) {
+      const series = byRpc.get(context.rpc);
       if (series === undefined) return;
       inflight.value -= 1;
-      const code = series.handled[grpcCode] ?? series.handled[grpcCodes.indexOf("Unknown")];
-      if (code !== undefined) code.value += 1;
-      if (grpcCode === 0) series.sent.value += 1;
-      series.handling.observe(seconds);
+      const handledCell = series.handled[code] ?? series.handled[grpcCodes.indexOf("Unknown")];
+      if (handledCell !== undefined) handledCell.value += 1;
+      if (grpcCodes[code] === "OK") series.sent.value += 1;
+      series.handling.observe(durationMs / 1_000);
       const rejectedCell = reason === undefined ? undefined : byReason.get(reason);
       if (rejectedCell !== undefined) rejectedCell.value += 1;
+      if (mayHaveExecuted) series.ambiguous.value += 1;
     },
     callEndedByLibrary(path, grpcCode) {
       const rpc = path === undefined ? undefined : rpcByPath.get(path);
@@ -140,10 +132,6 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       started.cell(...labels).value += 1;
       handled.cell(...labels, code).value += 1;
       endedByLibrary.cell(code).value += 1;
-    },
-    callAmbiguous(rpc) {
-      const series = byRpc.get(rpc);
-      if (series !== undefined) series.ambiguous.value += 1;
     },
   };
 }

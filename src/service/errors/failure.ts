@@ -124,7 +124,7 @@ export const fail = (
 };
 
 /** Whether a second execution of the RPC would have an effect of its own. */
-export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.repeat === "unsafe";
+export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.retry === "unsafe";
 
 /** The subject as texts name it. */
 export const named = ({ subject }: FailureContext): string => {

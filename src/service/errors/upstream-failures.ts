@@ -157,7 +157,7 @@ export const shuttingDown: Failure = unlessAmbiguous((f) => shuttingDownStatus(c
 export const deadlineUpstream: Failure = (f) =>
   deadlineUpstreamStatus({
     ...commonDetails(f),
-    mayHaveExecuted: f.context.rpc.repeat !== "safe" && f.sent,
+    mayHaveExecuted: f.context.rpc.retry !== "safe" && f.sent,
   });
 
 /** `DEADLINE_IN_QUEUE`, or `DEADLINE` before the request was sent. */

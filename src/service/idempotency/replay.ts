@@ -30,7 +30,7 @@ export async function readReplayed(
   const call: CallContext = {
     ...context,
     // The read changes nothing. It may be retried, and its failure leaves no change in doubt.
-    rpc: { ...context.rpc, repeat: "safe", resource: "key" },
+    rpc: { ...context.rpc, retry: "safe", resource: "key" },
     deadline: context.deadline - answerReserveMs,
   };
   try {

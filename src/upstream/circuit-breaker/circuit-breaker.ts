@@ -18,7 +18,7 @@ export interface CircuitBreakerOptions extends CircuitListeners {
 }
 
 /** The part of a call that decides whether it may be the probe. */
-type Candidate = { readonly rpc: Pick<UpstreamCall["rpc"], "repeat"> };
+type Candidate = { readonly rpc: Pick<UpstreamCall["rpc"], "retry"> };
 
 /** Stops sending to an upstream that fails. */
 export interface CircuitBreaker extends Disposable {
@@ -57,7 +57,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     const now = clock.now();
     if (circuit.state === "open") return Math.max(1, circuit.halfOpenAt - now);
     if (!circuit.wantsProbe) return Math.max(1, probeDeadline - now);
-    if (call === undefined || call.rpc.repeat === "safe") return 0;
+    if (call === undefined || call.rpc.retry === "safe") return 0;
     return Math.max(0, circuit.halfOpenAt + circuit.openForMs - now);
   };
 

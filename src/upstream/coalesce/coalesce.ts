@@ -43,7 +43,7 @@ export function createCoalesce(options: CoalesceOptions): Layer {
     return (request) => {
       const { rpc, signal } = request.call;
       // A request that may change what reads return.
-      if (rpc.repeat !== "safe" || request.method === "PUT") return sendChange(request);
+      if (rpc.retry !== "safe" || request.method === "PUT") return sendChange(request);
       // The transport rejects a call that has ended.
       if (!methods.has(rpc.method) || signal.aborted) return next(request);
       const key = coalesceKey(request, scope);

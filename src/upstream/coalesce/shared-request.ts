@@ -3,13 +3,7 @@ import type { AttemptLog } from "../../platform/attempt-log.ts";
 import { CallLifetime } from "../../platform/call-signal.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
-import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
-
-/** The two functions of a promise. */
-interface Settle {
-  readonly resolve: (response: UpstreamResponse) => void;
-  readonly reject: (error: unknown) => void;
-}
+import type { Send, Settle, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 
 /** Rejections that are about the call in whose name the request was sent, not about the request. */
 const callSpecific: ReadonlySet<UpstreamErrorCode> = new Set([
@@ -54,7 +48,7 @@ export class SharedRequest {
   }
 
   /** Adds a call whose signal has not been aborted. */
-  join(request: UpstreamRequest, settle: Settle): void {
+  join(request: UpstreamRequest, settle: Settle<UpstreamResponse>): void {
     this.#waiting.add(new WaitingCall(this, request, settle));
     this.#deadline = Math.max(this.#deadline, request.call.deadline);
     if (this.#call !== undefined) this.#call.deadline = this.#deadline;
@@ -133,10 +127,10 @@ export class SharedRequest {
 /** One call that waits for a shared request; the listener on its signal. */
 class WaitingCall {
   readonly #shared: SharedRequest;
-  readonly #settle: Settle;
+  readonly #settle: Settle<UpstreamResponse>;
   readonly request: UpstreamRequest;
 
-  constructor(shared: SharedRequest, request: UpstreamRequest, settle: Settle) {
+  constructor(shared: SharedRequest, request: UpstreamRequest, settle: Settle<UpstreamResponse>) {
     this.#shared = shared;
     this.#settle = settle;
     this.request = request;
@@ -151,7 +145,7 @@ class WaitingCall {
   /**
    * Copies the shared attempt log into the call's own, and returns the call's promise functions.
    */
-  settle(attemptLog: AttemptLog): Settle {
+  settle(attemptLog: AttemptLog): Settle<UpstreamResponse> {
     const { call } = this.request;
     call.signal.removeEventListener("abort", this);
     call.attemptLog.attempts += attemptLog.attempts;

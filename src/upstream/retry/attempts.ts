@@ -34,7 +34,7 @@ export function replaceOutcome(attempts: Attempts, newer: AttemptOutcome): void 
   const { outcome, request } = attempts;
   if (mayHaveExecuted(outcome)) {
     attempts.mayHaveExecuted = true;
-    if (request.call.rpc.repeat !== "safe") {
+    if (request.call.rpc.retry !== "safe") {
       request.call.attemptLog.mayHaveBeenExecuted = true;
     }
   }

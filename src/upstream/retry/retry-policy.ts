@@ -1,5 +1,5 @@
 /** The retry policy: pure functions of an attempt's outcome and of the RPC's retry class. */
-import type { RepeatClass } from "../../rpc-table.ts";
+import type { RetryClass } from "../../rpc-table.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
 import type { UpstreamResponse } from "../layer.ts";
@@ -67,17 +67,17 @@ export const hasBroken = ({ error }: AttemptOutcome): boolean =>
 /** The retry that follows an attempt. `retries` are those made so far, without requeues. */
 export function retryKindAfter(
   outcome: AttemptOutcome,
-  repeat: RepeatClass,
+  retryClass: RetryClass,
   retries: number,
 ): RetryKind {
   const { response, error } = outcome;
   if (response !== undefined) {
     if (response.status === 429) return "requeue";
-    return repeat !== "unsafe" && transientStatuses.has(response.status) ? "backoff" : "none";
+    return retryClass !== "unsafe" && transientStatuses.has(response.status) ? "backoff" : "none";
   }
   if (!(error instanceof UpstreamError) || !transientCodes.has(error.code)) return "none";
-  if (repeat === "unsafe") return error.sent ? "none" : "backoff";
+  if (retryClass === "unsafe") return error.sent ? "none" : "backoff";
   // Most likely the upstream closed an idle connection while the request was on its way. That is no
   // overload.
-  return error.code === "RESET" && repeat === "safe" && retries === 0 ? "immediate" : "backoff";
+  return error.code === "RESET" && retryClass === "safe" && retries === 0 ? "immediate" : "backoff";
 }

@@ -97,7 +97,7 @@ export function createRetry(options: RetryOptions): Layer {
     const { request } = attempts;
     const { call } = request;
     while (!call.signal.aborted) {
-      const kind = retryKindAfter(attempts.outcome, call.rpc.repeat, attempts.retries);
+      const kind = retryKindAfter(attempts.outcome, call.rpc.retry, attempts.retries);
       if (kind === "none") break;
       const isTime = await wait(attempts, kind);
       if (call.signal.aborted) throw callEnded(attempts);

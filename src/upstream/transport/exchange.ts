@@ -3,7 +3,7 @@ import type { Dispatcher } from "undici";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { toUpstreamError } from "./transport-error.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
-import type { UpstreamRequest, UpstreamResponse } from "../layer.ts";
+import type { Settle, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import type { Dispatch } from "./pool.ts";
 
 type Controller = Dispatcher.DispatchController;
@@ -31,12 +31,6 @@ function joinRepeated(headers: ResponseHeaders): Readonly<Record<string, string>
   return joined;
 }
 
-/** The two functions of a promise. */
-export interface Settle {
-  readonly resolve: (response: UpstreamResponse) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Time-outs of an exchange, in milliseconds. */
 export interface ExchangeTimes {
   /** From dispatch to the last byte of the response. */
@@ -58,7 +52,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: UpstreamRequest;
   readonly #clock: Clock;
   readonly #times: ExchangeTimes;
-  readonly #settle: Settle;
+  readonly #settle: Settle<UpstreamResponse>;
   #timer: Timer;
   /** Present once undici has begun to write the request. */
   #controller: Controller | undefined;
@@ -71,7 +65,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #receivedBytes = 0;
 
-  constructor(request: UpstreamRequest, settle: Settle, clock: Clock, times: ExchangeTimes) {
+  constructor(
+    request: UpstreamRequest,
+    settle: Settle<UpstreamResponse>,
+    clock: Clock,
+    times: ExchangeTimes,
+  ) {
     this.#request = request;
     this.#settle = settle;
     this.#clock = clock;

@@ -7,7 +7,7 @@ import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { bufOutput } from "../../../scripts/run.ts";
 import { ErrorReason } from "../../../src/gen/keyprotect/v1/error_reason.ts";
-import { rpcOf, type RepeatClass } from "../../../src/rpc-table.ts";
+import { rpcOf, type RetryClass } from "../../../src/rpc-table.ts";
 import { commentsOf } from "./comments.ts";
 import { nameOf, pathOf, readContract } from "./contract.ts";
 
@@ -75,13 +75,13 @@ describe.each(methodsByPath)("RPC %s", (path: string, method: DescMethod) => {
   });
 
   test("the comment and the table agree on whether it may be repeated", () => {
-    const says: Readonly<Record<RepeatClass, RegExp>> = {
+    const says: Readonly<Record<RetryClass, RegExp>> = {
       safe: /(^|\. )Safe to repeat\b/,
       conditional: /\. Safe to repeat: a second [^.]+ is answered with NOT_FOUND/,
       unsafe: /\. Not safe to repeat: /,
     };
-    expect(comment).toMatch(says[rpc.repeat]);
-    expect(/\bNot safe to repeat\b/.test(comment)).toBe(rpc.repeat === "unsafe");
+    expect(comment).toMatch(says[rpc.retry]);
+    expect(/\bNot safe to repeat\b/.test(comment)).toBe(rpc.retry === "unsafe");
   });
 
   test("the comment and the table agree on authorization", () => {

@@ -6,7 +6,7 @@ import {
   rpcOf,
   rpcTable,
   type CoalesceClass,
-  type RepeatClass,
+  type RetryClass,
 } from "../../../src/rpc-table.ts";
 import { pathOf, readContract } from "./contract.ts";
 
@@ -14,7 +14,7 @@ const contract = readContract(Buffer.from(descriptorSet, "base64"));
 const paths = contract.methods.map(pathOf);
 
 /** Idempotency levels that the contract may declare for each retry class of the table. */
-const levels: Readonly<Record<RepeatClass, readonly Level[]>> = {
+const levels: Readonly<Record<RetryClass, readonly Level[]>> = {
   safe: [Level.NO_SIDE_EFFECTS, Level.IDEMPOTENT],
   conditional: [Level.IDEMPOTENT],
   unsafe: [Level.IDEMPOTENCY_UNKNOWN],
@@ -50,7 +50,7 @@ describe("rpc-table.ts", () => {
   test.each(contract.methods.map((method) => [pathOf(method), method.idempotency] as const))(
     "the contract and the table agree on whether %s may be repeated",
     (path, idempotency) => {
-      expect(levels[rpcOf(path).repeat]).toContain(idempotency);
+      expect(levels[rpcOf(path).retry]).toContain(idempotency);
     },
   );
 
@@ -65,7 +65,7 @@ describe("rpc-table.ts", () => {
   test("only reads whose result is the same for all callers, and UnwrapKey, are coalesced", () => {
     expect(methodsOf("read")).toEqual(["CountKeys", "GetKey", "GetKeyPolicies", "ListLockers"]);
     expect(methodsOf("unwrap")).toEqual(["UnwrapKey"]);
-    for (const rpc of rpcTable) if (rpc.coalesce !== "never") expect(rpc.repeat).toBe("safe");
+    for (const rpc of rpcTable) if (rpc.coalesce !== "never") expect(rpc.retry).toBe("safe");
   });
 });
 

@@ -13,7 +13,7 @@ export const wallStart = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 /** A call, as operations get it. */
 export const call: UpstreamCall = {
-  rpc: { method: "Any", repeat: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
+  rpc: { method: "Any", retry: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
   correlationId,
   caller: "anonymous",
   deadline: 10_000,

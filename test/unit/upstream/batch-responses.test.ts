@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import type { Settle } from "../../../src/upstream/transport/exchange.ts";
 import { createBatchResponses } from "../../../src/upstream/batch-responses.ts";
-import type { UpstreamResponse } from "../../../src/upstream/layer.ts";
+import type { Settle, UpstreamResponse } from "../../../src/upstream/layer.ts";
 import { openRequest } from "./requests.ts";
 import { nextTurn } from "../../support/next-turn.ts";
 
@@ -14,7 +13,7 @@ const answerOf = (status: number): UpstreamResponse => ({
 /** The layer before an upstream, where the test ends exchanges and turns of the event loop. */
 function batchBefore() {
   const turns: (() => void)[] = [];
-  const asked: Settle[] = [];
+  const asked: Settle<UpstreamResponse>[] = [];
   const settled: unknown[] = [];
   const gather = createBatchResponses((callback) => void turns.push(callback));
   const send = gather(() => new Promise((resolve, reject) => void asked.push({ resolve, reject })));

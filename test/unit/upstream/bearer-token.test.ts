@@ -21,7 +21,7 @@ function request(facts: { callerToken?: Secret; signal?: AbortSignal } = {}): Up
     body: Buffer.from("body"),
     maxResponseBytes: 1_024,
     call: {
-      rpc: { method: "WrapKey", repeat: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
+      rpc: { method: "WrapKey", retry: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
       correlationId: "7b4bb2c5-9b4e-4d0a-8d3e-6f5c1f1f0d11",
       caller: "unix",
       deadline: 10_000,

@@ -17,7 +17,7 @@ const requestOf = (operations: OperationClass) =>
     call: {
       rpc: {
         method: "Any",
-        repeat: "safe",
+        retry: "safe",
         priority: operations === "data" ? "interactive" : "management",
         attemptTimeoutMs: 3_000,
       },

@@ -132,7 +132,7 @@ test("a call that waits for a permit is rejected when the circuit of its class o
     host: { ...common.host, listen: (listener) => void listeners.push(listener) },
     quota: { mode: "fixed", ceilingPerSecond: 2 },
   });
-  const rpc = { method: "Any", repeat: "safe", attemptTimeoutMs: 3_000 } as const;
+  const rpc = { method: "Any", retry: "safe", attemptTimeoutMs: 3_000 } as const;
   // The window is full then, however fast the token bucket refills.
   await Promise.all([upstream.send(openRequest()), upstream.send(openRequest())]);
   const refused = upstream.send(

@@ -24,7 +24,7 @@ export function openRequest(
     maxResponseBytes: 1_024,
     ...request,
     call: {
-      rpc: { method: "GetKey", repeat: "safe", priority: "interactive", attemptTimeoutMs },
+      rpc: { method: "GetKey", retry: "safe", priority: "interactive", attemptTimeoutMs },
       correlationId: "6f0a5a3e-5f0f-4e0b-9d59-0a4a8ff1d9d2",
       caller: "spiffe://test/caller",
       deadline: Number.POSITIVE_INFINITY,

@@ -1,12 +1,6 @@
 import type { UpstreamError } from "../../error.ts";
-import type { UpstreamCall } from "../../layer.ts";
+import type { Settle, UpstreamCall } from "../../layer.ts";
 import type { Linked } from "./linked-list.ts";
-
-/** Settles the promise of a waiting call. */
-export interface Settle {
-  resolve(): void;
-  reject(error: UpstreamError): void;
-}
 
 /**
  * A call that waits for a permit. It is itself the listener on the call's signal, which saves a
@@ -18,11 +12,16 @@ export class Waiter implements Linked<Waiter> {
   readonly call: UpstreamCall;
   /** When the wait began, in milliseconds of the monotonic clock. */
   readonly since: number;
-  readonly #settle: Settle;
+  readonly #settle: Settle<void>;
   readonly #onEnd: (waiter: Waiter) => void;
 
   /** `onEnd` is called when the call ends while it waits. */
-  constructor(call: UpstreamCall, since: number, settle: Settle, onEnd: (waiter: Waiter) => void) {
+  constructor(
+    call: UpstreamCall,
+    since: number,
+    settle: Settle<void>,
+    onEnd: (waiter: Waiter) => void,
+  ) {
     this.call = call;
     this.since = since;
     this.#settle = settle;

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import type { CallMeter } from "../../../../src/grpc/observers/call-metrics.ts";
+import type { CallObserver, CallOutcome } from "../../../../src/grpc/call/call-observer.ts";
+import { callContext } from "../../../support/call-context.ts";
 import type { EndedByLibrary } from "../../../../src/grpc/server/raw-call-interceptor.ts";
 import type { OnAnomaly } from "../../../../src/keyprotect/anomaly.ts";
 import { grpcCodeOf, grpcCodes } from "../../../../src/observability/metrics/call-metrics.ts";
@@ -16,6 +17,16 @@ const quiet = { hasProcessMetrics: false } as const;
 async function linesOf(metrics: { text(): Promise<string> }): Promise<string[]> {
   return (await metrics.text()).split("\n");
 }
+
+/** How a call of GetKey ended. */
+const outcome = (code: status, durationMs: number, reason: CallOutcome["reason"]): CallOutcome => ({
+  context: callContext("GetKey"),
+  code,
+  reason,
+  durationMs,
+  mayHaveExecuted: false,
+  error: undefined,
+});
 
 describe("metrics of calls", () => {
   test("the call metrics have series for every RPC before the first call", async () => {
@@ -34,7 +45,7 @@ describe("metrics of calls", () => {
     metrics.callStarted(getKey);
     expect(await linesOf(metrics)).toContain("keyprotect_gateway_inflight 1");
 
-    metrics.callHandled(getKey, status.OK, 0.02, undefined);
+    metrics.callEnded(outcome(status.OK, 20, undefined));
 
     const lines = await linesOf(metrics);
     expect(lines).toContain("keyprotect_gateway_inflight 0");
@@ -50,7 +61,7 @@ describe("metrics of calls", () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);
 
-    metrics.callHandled(getKey, status.UNAVAILABLE, 0.001, "CIRCUIT_OPEN");
+    metrics.callEnded(outcome(status.UNAVAILABLE, 1, "CIRCUIT_OPEN"));
 
     const lines = await linesOf(metrics);
     expect(lines).toContain(`grpc_server_msg_sent_total{${labels}} 0`);
@@ -62,7 +73,7 @@ describe("metrics of calls", () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);
 
-    metrics.callHandled(getKey, status.NOT_FOUND, 0.001, "KEY_NOT_FOUND");
+    metrics.callEnded(outcome(status.NOT_FOUND, 1, "KEY_NOT_FOUND"));
 
     expect(await metrics.text()).not.toContain("KEY_NOT_FOUND");
   });
@@ -90,7 +101,12 @@ describe("metrics of calls", () => {
   test("a failed change that may have happened is counted as ambiguous", async () => {
     const metrics = createMetrics(quiet);
 
-    metrics.callAmbiguous(rpcOf("/keyprotect.v1.KeysService/CreateKey"));
+    const context = callContext("CreateKey");
+    metrics.callEnded({
+      ...outcome(status.UNKNOWN, 1, "OUTCOME_UNKNOWN"),
+      context,
+      mayHaveExecuted: true,
+    });
 
     expect(await linesOf(metrics)).toContain(
       'keyprotect_gateway_ambiguous_total{method="CreateKey"} 1',
@@ -267,7 +283,7 @@ describe("the metrics of a gateway", () => {
 
   test("the metrics have the types that calls, grpc-js endings, pipelines and anomalies expect", () => {
     const metrics = createMetrics(quiet);
-    const calls: CallMeter = metrics;
+    const calls: CallObserver = metrics;
     const emit: Emit = metrics.countUpstream;
     const ended: EndedByLibrary = metrics.callEndedByLibrary;
     const anomaly: OnAnomaly = metrics.upstreamAnomaly;

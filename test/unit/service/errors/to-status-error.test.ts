@@ -735,7 +735,7 @@ describe("the mapping of failures to statuses", () => {
           const answer = toStatusError(error, callContext(rpc.method), {});
           expect(answer).toBeInstanceOf(StatusError);
           expect(answer.code).not.toBe(status.OK);
-          if (rpc.repeat === "safe") expect(answer.details.mayHaveExecuted ?? false).toBe(false);
+          if (rpc.retry === "safe") expect(answer.details.mayHaveExecuted ?? false).toBe(false);
           if (httpStatus === 429) expect(answer.reason).toBe("UPSTREAM_RATE_LIMITED");
         },
       ),

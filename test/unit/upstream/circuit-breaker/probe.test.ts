@@ -26,7 +26,7 @@ const unsafeRequest = () =>
     call: {
       rpc: {
         method: "CreateKey",
-        repeat: "unsafe",
+        retry: "unsafe",
         priority: "management",
         attemptTimeoutMs: 8_000,
       },

@@ -103,7 +103,7 @@ const failure = (code: UpstreamErrorCode, sent: boolean): UpstreamError =>
 
 const interactive = {
   method: "GetKey",
-  repeat: "safe",
+  retry: "safe",
   priority: "interactive",
   attemptTimeoutMs: 3_000,
 } as const;

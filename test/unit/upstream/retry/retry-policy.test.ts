@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RepeatClass } from "../../../../src/rpc-table.ts";
+import type { RetryClass } from "../../../../src/rpc-table.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import {
@@ -17,7 +17,7 @@ const failed = (code: UpstreamErrorCode, sent: boolean): AttemptOutcome => ({
   error: new UpstreamError(code, "", { sent }),
 });
 
-const table: readonly [string, AttemptOutcome, Record<RepeatClass, string>][] = [
+const table: readonly [string, AttemptOutcome, Record<RetryClass, string>][] = [
   ["200", answered(200), { safe: "none", conditional: "none", unsafe: "none" }],
   ["404", answered(404), { safe: "none", conditional: "none", unsafe: "none" }],
   ["408", answered(408), { safe: "backoff", conditional: "backoff", unsafe: "none" }],

@@ -27,7 +27,7 @@ const exchange = fc.record({
 
 const schedule = fc.record({
   exchanges: fc.array(exchange, { minLength: 1, maxLength: 8 }),
-  repeat: fc.constantFrom("safe", "conditional", "unsafe"),
+  retry: fc.constantFrom("safe", "conditional", "unsafe"),
   deadline: fc.integer({ min: 1, max: 3_000 }),
   cancelAt: fc.option(fc.nat({ max: 2_000 }), { nil: undefined }),
   random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -38,11 +38,11 @@ test("whatever the upstream does, attempts are bounded, unsafe requests are exec
   await fc.assert(
     fc.asyncProperty(
       schedule,
-      async ({ exchanges, repeat, deadline, cancelAt, random, hasQueue }) => {
+      async ({ exchanges, retry, deadline, cancelAt, random, hasQueue }) => {
         const clock = createDrivenClock();
         const request = openRequest({
           call: {
-            rpc: { method: "Any", repeat, priority: "interactive", attemptTimeoutMs: 3_000 },
+            rpc: { method: "Any", retry, priority: "interactive", attemptTimeoutMs: 3_000 },
             deadline,
           },
         });
@@ -105,7 +105,7 @@ test("whatever the upstream does, attempts are bounded, unsafe requests are exec
         expect(settledAt).toBeLessThanOrEqual(Math.min(deadline, cancelAt ?? deadline));
         expect(sends - Math.min(limited, 2)).toBeLessThanOrEqual(3);
         expect(sends).toBeLessThanOrEqual(5);
-        if (repeat === "unsafe") expect(mayHaveExecuted).toBeLessThanOrEqual(1);
+        if (retry === "unsafe") expect(mayHaveExecuted).toBeLessThanOrEqual(1);
         for (const body of bodies) {
           expect(body.every((byte) => byte === 0)).toBe(body !== handedOn);
         }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.ts";
-import type { RepeatClass } from "../../../../src/rpc-table.ts";
+import type { RetryClass } from "../../../../src/rpc-table.ts";
 import { createPool } from "../../../../src/upstream/transport/pool.ts";
 import { createRetry } from "../../../../src/upstream/retry/retry.ts";
 import { createRetryBudget } from "../../../../src/upstream/retry/retry-budget.ts";
@@ -30,12 +30,12 @@ async function withSend(
   }
 }
 
-const request = (repeat: RepeatClass) =>
+const request = (retry: RetryClass) =>
   openRequest({
     method: "POST",
     body: Buffer.from("{}"),
     call: {
-      rpc: { method: "Any", repeat, priority: "interactive", attemptTimeoutMs: 3_000 },
+      rpc: { method: "Any", retry, priority: "interactive", attemptTimeoutMs: 3_000 },
       deadline: systemClock.now() + 10_000,
     },
   });

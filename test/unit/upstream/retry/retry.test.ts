@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RepeatClass } from "../../../../src/rpc-table.ts";
+import type { RetryClass } from "../../../../src/rpc-table.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../../../../src/upstream/layer.ts";
@@ -36,10 +36,10 @@ function script(steps: readonly Step[], options: Partial<RetryOptions> = {}) {
   return { clock, budget, arrivals, requests, send };
 }
 
-const request = (repeat: RepeatClass = "safe", deadline = 5_000) =>
+const request = (retry: RetryClass = "safe", deadline = 5_000) =>
   openRequest({
     call: {
-      rpc: { method: "Any", repeat, priority: "interactive", attemptTimeoutMs: 3_000 },
+      rpc: { method: "Any", retry, priority: "interactive", attemptTimeoutMs: 3_000 },
       deadline,
     },
   });

@@ -95,7 +95,7 @@ export function createQueue(
       const timer = clock.after(withinMs, () => controller.abort(new CallEnded("deadline")));
       const queued: QueuedCall = {
         call: {
-          rpc: { method: "GetKey", repeat: "safe", priority, attemptTimeoutMs: 1_000 },
+          rpc: { method: "GetKey", retry: "safe", priority, attemptTimeoutMs: 1_000 },
           correlationId: "6f0a5a3e-5f0f-4e0b-9d59-0a4a8ff1d9d2",
           caller,
           deadline,

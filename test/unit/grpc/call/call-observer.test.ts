@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
-import { createCallMetricsObserver } from "../../../../src/grpc/observers/call-metrics.ts";
+import type { CallObserver } from "../../../../src/grpc/call/call-observer.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -11,14 +11,14 @@ import {
   startUnaryServer,
 } from "../../../support/unary-server.ts";
 
-test("a call is counted once at its start and once at its end, with its final status", async () => {
-  const counted: unknown[] = [];
+test("an observer hears of a call once at its start and once at its end, with its final status", async () => {
+  const heard: unknown[] = [];
   const clock = createDrivenClock(Date.now());
-  const meter = {
-    callStarted: ({ method }: { method: string }) => void counted.push(["started", method]),
-    callHandled: (rpc: { method: string }, ...rest: unknown[]) =>
-      void counted.push(["handled", rpc.method, ...rest]),
-    callAmbiguous: ({ method }: { method: string }) => void counted.push(["ambiguous", method]),
+  const observer: CallObserver = {
+    callStarted: ({ method }) => void heard.push(["started", method]),
+    callEnded: ({ context, code, durationMs, reason, mayHaveExecuted }) =>
+      void heard.push(["ended", context.rpc.method, code, durationMs, reason, mayHaveExecuted]),
+    callFailed: ({ context }) => void heard.push(["failed", context.rpc.method]),
   };
   let isRunning = false;
   await using server = await startUnaryServer(
@@ -34,7 +34,7 @@ test("a call is counted once at its start and once at its end, with its final st
         return new Promise<never>(() => {});
       },
     },
-    { clock, observers: [createCallMetricsObserver(meter)] },
+    { clock, observers: [observer] },
   );
   const { client } = server;
   await callRpc(client, keys.countKeys, {});
@@ -44,15 +44,17 @@ test("a call is counted once at its start and once at its end, with its final st
   await eventually(() => isRunning);
   await clock.advance(10_000);
   await expiring;
-  expect(counted).toEqual([
+  expect(heard).toEqual([
     ["started", "CountKeys"],
-    ["handled", "CountKeys", status.OK, 0, undefined],
+    ["ended", "CountKeys", status.OK, 0, undefined, false],
     ["started", "GetKey"],
-    ["handled", "GetKey", status.NOT_FOUND, 0, "KEY_NOT_FOUND"],
+    ["ended", "GetKey", status.NOT_FOUND, 0, "KEY_NOT_FOUND", false],
+    ["failed", "GetKey"],
     ["started", "CreateKey"],
-    ["handled", "CreateKey", status.UNKNOWN, 0, "OUTCOME_UNKNOWN"],
-    ["ambiguous", "CreateKey"],
+    ["ended", "CreateKey", status.UNKNOWN, 0, "OUTCOME_UNKNOWN", true],
+    ["failed", "CreateKey"],
     ["started", "GetKeyMaterial"],
-    ["handled", "GetKeyMaterial", status.DEADLINE_EXCEEDED, 10, "DEADLINE_IN_QUEUE"],
+    ["ended", "GetKeyMaterial", status.DEADLINE_EXCEEDED, 10_000, "DEADLINE_IN_QUEUE", false],
+    ["failed", "GetKeyMaterial"],
   ]);
 });
