@@ -42,7 +42,7 @@ function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
 export function createAccessLog(logger: Logger): CallObserver {
   return {
     callEnded(outcome) {
-      const level = levelOf(outcome);
+      const level = outcome.code === status.OK ? "info" : levelOf(outcome);
       if (!logger.isLevelEnabled(level)) return;
       const { context, code, reason, durationMs, error, mayHaveExecuted } = outcome;
       const { attemptLog } = context;
