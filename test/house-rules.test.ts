@@ -109,6 +109,12 @@ const table: readonly (readonly [string, rules.Rule, Readonly<Record<string, str
       "src/iam/a.ts: permitMint",
     ],
     [
+      "every exported symbol has a docstring",
+      rules.documentedExports,
+      { "src/iam/a.ts": "/** One. */\nexport const one = 1;\nexport const two = 2;\n" },
+      "src/iam/a.ts: two",
+    ],
+    [
       "no comment opens like a riddle",
       rules.noRiddles,
       { "src/iam/a.ts": "/** Whoever calls. */\n" },

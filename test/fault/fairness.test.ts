@@ -10,7 +10,8 @@ import type { Pool } from "../../src/upstream/transport/pool.ts";
 import { eventually } from "../support/eventually.ts";
 import { wrapKeyRequest } from "../support/requests.ts";
 import { stateOf } from "./load.ts";
-import { inMs, metricOf, onBusyMachine, startWarmGateway, countsOf } from "./warm-gateway.ts";
+import { inMs, metricOf, startWarmGateway, countsOf } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 /** The pools that were made; looked into, and otherwise the real ones. */
 const pools = vi.hoisted(() => {

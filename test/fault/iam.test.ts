@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
-import { inMs, onBusyMachine, pushbackOf, startWarmGateway } from "./warm-gateway.ts";
+import { inMs, pushbackOf, startWarmGateway } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const iamRequests = (gateway: TestGateway): number =>
   gateway.emulator.requests.count({ service: "iam" });

@@ -1,7 +1,8 @@
 /** Trouble inside the gateway itself: a loop that stands still, listeners that throw. Numbers are those of the fault matrix. */
 import { expect, test, vi } from "vitest";
 import { densestSecond, pass, requestsSince, startLoad } from "./load.ts";
-import { inMs, metricOf, onBusyMachine, startWarmGateway } from "./warm-gateway.ts";
+import { inMs, metricOf, startWarmGateway } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 /** Which of the metrics throw. */
 const broken = vi.hoisted(() => {

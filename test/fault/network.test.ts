@@ -7,7 +7,8 @@ import { startTestGateway } from "../support/start-gateway.ts";
 import { createAuthorityFile } from "./authority-file.ts";
 import { startGate, startSilence, type BlackHole } from "./black-hole.ts";
 import { startEmptyService } from "./empty-service.ts";
-import { inMs, onBusyMachine, pushbackOf } from "./warm-gateway.ts";
+import { inMs, pushbackOf } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 describe.each<[string, () => Promise<BlackHole>]>([
   ["where the TLS handshake hangs", startGate],

@@ -7,12 +7,12 @@ import type { Failure } from "../support/start-gateway.ts";
 import {
   inMs,
   metricOf,
-  onBusyMachine,
   pushbackOf,
   startWarmGateway,
   countsOf,
   type WarmGateway,
 } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const answer = (httpStatus: number) => ({ kind: "respond", status: httpStatus }) as const;
 

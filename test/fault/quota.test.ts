@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { densestSecond, pass, requestsSince, startLoad, stateOf } from "./load.ts";
-import { inMs, onBusyMachine, startWarmGateway } from "./warm-gateway.ts";
+import { inMs, startWarmGateway } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const paced = (perSecond: number, more: Readonly<Record<string, string>> = {}) => ({
   env: {

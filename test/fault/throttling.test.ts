@@ -11,12 +11,12 @@ import { statusDetails } from "../support/status-details.ts";
 import {
   inMs,
   metricOf,
-  onBusyMachine,
   pushbackOf,
   startWarmGateway,
   countsOf,
   type WarmGateway,
 } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const throttled = (retryAfter?: string) =>
   ({

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
-import { inMs, onBusyMachine, pushbackOf, startWarmGateway, countsOf } from "./warm-gateway.ts";
+import { inMs, pushbackOf, startWarmGateway, countsOf } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const hourMs = 3_600_000;
 const iam = { service: "iam" } as const;

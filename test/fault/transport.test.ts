@@ -4,14 +4,8 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { createKeyRequest, unwrapKeyRequest } from "../support/requests.ts";
-import {
-  inMs,
-  metricOf,
-  onBusyMachine,
-  pushbackOf,
-  startWarmGateway,
-  type WarmGateway,
-} from "./warm-gateway.ts";
+import { inMs, metricOf, pushbackOf, startWarmGateway, type WarmGateway } from "./warm-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 /** More failures than a circuit needs to open. */
 const manyCalls = 30;

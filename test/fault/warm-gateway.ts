@@ -67,9 +67,6 @@ export async function startWarmGateway(options: TestGatewayOptions = {}): Promis
 /** A deadline that many milliseconds from now. */
 export const inMs = (ms: number): { readonly deadline: number } => ({ deadline: Date.now() + ms });
 
-/** For tests that say something about elapsed time: gateway, emulator and caller share one event loop. */
-export const onBusyMachine = { retry: 2, timeout: 60_000 } as const;
-
 /** `grpc-retry-pushback-ms`, as a number; NaN if there is none. */
 export const pushbackOf = ({ error }: Failure): number =>
   Number(error.metadata.get("grpc-retry-pushback-ms")[0]?.toString() ?? Number.NaN);

@@ -12,13 +12,12 @@ import {
   wrapKeyRequest,
 } from "../support/requests.ts";
 import { startTestGateway, type Failure, type TestGateway } from "../support/start-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 /** Longer than every deadline here, so that it is the deadline that ends a call. */
 const patient = { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "20000" };
 const keyId = "77777777-7777-4777-8777-777777777777";
 const inMs = (ms: number): { deadline: number } => ({ deadline: Date.now() + ms });
-
-const onBusyMachine = { retry: 2, timeout: 60_000 };
 
 /** Lines that the log has about ended calls. */
 const callLines = (gateway: TestGateway): readonly Readonly<Record<string, unknown>>[] =>

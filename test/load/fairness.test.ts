@@ -3,10 +3,11 @@ import { expect, test } from "vitest";
 import { fairnessQuota, measureFairness, modestPerSecond } from "../../bench/load/fairness.ts";
 import { jain, okMsOf, percentile } from "../../bench/load/figures.ts";
 import { startSourceGateway } from "./source-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 test(
   "a caller is served as if the one that asks for a hundred times as much were not there",
-  { timeout: 60_000, retry: 2 },
+  onBusyMachine,
   async () => {
     const run = { startGateway: startSourceGateway, seconds: 10 };
     const { alone, together } = await measureFairness("gateway", run);

@@ -3,11 +3,12 @@ import { expect, test } from "vitest";
 import { throttledShare } from "../../bench/load/figures.ts";
 import { measureKnownQuota } from "../../bench/load/known-quota.ts";
 import { startSourceGateway } from "./source-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 // The bench measures 98 % and more; the bounds here leave room for a machine that does other things meanwhile.
 test.each(["bucket", "sliding", "fixed"] as const)(
   "a quota judged by a %s is used up and not exceeded",
-  { timeout: 60_000, retry: 2 },
+  onBusyMachine,
   async (shape) => {
     const run = { startGateway: startSourceGateway, seconds: 10 };
     const one = { arrangement: "gateway", shape, perSecond: 100 } as const;

@@ -4,6 +4,7 @@ import { createArena, type Arena, type Period } from "../../bench/load/arena.ts"
 import { failuresOf, percentile } from "../../bench/load/figures.ts";
 import { createNames, gatewaySettings, saturating } from "../../bench/load/run-options.ts";
 import { startSourceGateway } from "./source-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const perSecond = 200;
 
@@ -15,7 +16,7 @@ async function seconds(arena: Arena, count: number): Promise<Period[]> {
 
 test(
   "callers fail fast, Key Protect is left alone, and the full load returns without a burst",
-  { timeout: 60_000, retry: 2 },
+  onBusyMachine,
   async () => {
     const callers = createNames("caller", 4);
     await using arena = await createArena({

@@ -19,8 +19,8 @@ import { warmUpMs } from "../../bench/load/run-options.ts";
 import type { LoadStream } from "../../bench/load/start-load.ts";
 import { startRedisServer, type RedisServer } from "../support/redis-server.ts";
 import { startSourceGateway } from "./source-gateway.ts";
+import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-const slow = { timeout: 60_000, retry: 2 };
 /** The last lease holds for three seconds; the rest of the time is spent without any. */
 const awayMs = 7_000;
 const saturation = replicaLoad(replicaSaturation);
@@ -49,17 +49,21 @@ async function restart(streams: readonly LoadStream[]): Promise<void> {
 
 const lost = ({ streams }: Period) => failuresOf(streams);
 
-test("equal replicas use the quota up in equal parts and never exceed it", slow, async () => {
-  await restart(saturation);
-  const period = await arena.measure(8_000);
-  expect(servedShare(period)).toBeGreaterThan(0.95);
-  expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
-  expect(spread(replicaRates(period))).toBeLessThan(0.05);
-  expect(period.throttled).toBe(0);
-  expect(lost(period)).toEqual({});
-});
+test(
+  "equal replicas use the quota up in equal parts and never exceed it",
+  onBusyMachine,
+  async () => {
+    await restart(saturation);
+    const period = await arena.measure(8_000);
+    expect(servedShare(period)).toBeGreaterThan(0.95);
+    expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
+    expect(spread(replicaRates(period))).toBeLessThan(0.05);
+    expect(period.throttled).toBe(0);
+    expect(lost(period)).toEqual({});
+  },
+);
 
-test("what an idle replica does not use is used by the others", slow, async () => {
+test("what an idle replica does not use is used by the others", onBusyMachine, async () => {
   await restart(replicaLoad(replicaSaturation, [0]));
   const period = await arena.measure(8_000);
   // Equal parts would leave it at 0.74.
@@ -76,30 +80,34 @@ test("what an idle replica does not use is used by the others", slow, async () =
   expect(lost(busy)).toEqual({});
 });
 
-test("without Redis the quota is kept, and with it again it is used up", slow, async () => {
-  await restart(saturation);
-  redis.suspend();
-  const hanging = await arena.measure(awayMs);
-  redis.resume();
-  const resumed = await arena.measure(3_000);
-  await redis.kill();
-  const gone = await arena.measure(awayMs);
-  await redis.restart();
-  const returning = await arena.measure(5_000);
-  const back = await arena.measure(5_000);
+test(
+  "without Redis the quota is kept, and with it again it is used up",
+  onBusyMachine,
+  async () => {
+    await restart(saturation);
+    redis.suspend();
+    const hanging = await arena.measure(awayMs);
+    redis.resume();
+    const resumed = await arena.measure(3_000);
+    await redis.kill();
+    const gone = await arena.measure(awayMs);
+    await redis.restart();
+    const returning = await arena.measure(5_000);
+    const back = await arena.measure(5_000);
 
-  for (const period of [hanging, resumed, gone, returning, back]) {
-    expect(busiestShare(period)).toBeLessThanOrEqual(1.1);
-    expect(lost(period)).toEqual({});
-  }
-  // A lease for three seconds, then nine tenths of an equal part.
-  for (const period of [hanging, gone]) expect(servedShare(period)).toBeGreaterThan(0.85);
-  expect(servedShare(back)).toBeGreaterThan(0.93);
-});
+    for (const period of [hanging, resumed, gone, returning, back]) {
+      expect(busiestShare(period)).toBeLessThanOrEqual(1.1);
+      expect(lost(period)).toEqual({});
+    }
+    // A lease for three seconds, then nine tenths of an equal part.
+    for (const period of [hanging, gone]) expect(servedShare(period)).toBeGreaterThan(0.85);
+    expect(servedShare(back)).toBeGreaterThan(0.93);
+  },
+);
 
 test(
   "no call waits for Redis or fails for it, whether it hangs, comes back or is gone",
-  slow,
+  onBusyMachine,
   async () => {
     await restart(light);
     const before = await arena.measure(6_000);

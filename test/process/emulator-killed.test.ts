@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
 import { startNode } from "./child-process.ts";
-import { eventually } from "./eventually.ts";
+import { firstAnswer } from "../support/first-answer.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { newKey, serveGateway } from "./serving.ts";
 
@@ -54,7 +54,7 @@ test("if Key Protect dies during a call, a safe call may be retried and another 
     plaintext: Buffer.alloc(32, 7),
     additionalAuthenticatedData: [],
   });
-  await eventually(async () => {
+  await firstAnswer(async () => {
     const script = await (await fetch(control)).text();
     return script.split('"struck": 1').length === 3 ? true : undefined;
   });

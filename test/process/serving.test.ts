@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startEmulator } from "../support/start-emulator.ts";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
-import { eventually } from "./eventually.ts";
+import { firstAnswer } from "../support/first-answer.ts";
 import { freePort } from "../support/free-port.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { newKey, serveGateway } from "./serving.ts";
@@ -33,7 +33,7 @@ async function probe(url: string): Promise<Probe | undefined> {
 }
 
 const probeUntil = (url: string, status: number): Promise<Probe> =>
-  eventually(async () => {
+  firstAnswer(async () => {
     const seen = await probe(url);
     return seen?.status === status ? seen : undefined;
   });
@@ -84,11 +84,11 @@ describe("serving", () => {
       expect((await stat(path)).mode & 0o777).toBe(0o660);
       const counted = await gateway.call(gateway.keys, "countKeys", {});
       expect(counted).toMatchObject({ code: "OK", response: { totalSize: 0 } });
-      expect(await eventually(() => gateway.log().find(({ msg }) => msg === "call"))).toMatchObject(
-        {
-          caller: "unix",
-        },
-      );
+      expect(
+        await firstAnswer(() => gateway.log().find(({ msg }) => msg === "call")),
+      ).toMatchObject({
+        caller: "unix",
+      });
       gateway.send("SIGTERM");
       expect(await gateway.exit).toEqual({ code: 0, signal: null });
       await expect(access(path)).rejects.toThrow("ENOENT");
@@ -146,7 +146,7 @@ describe("signals with a call in flight", () => {
       "wrapKey",
       wrapping(created.response?.key?.id ?? ""),
     );
-    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    await firstAnswer(() => emulator.faults.list().find(({ struck }) => struck === 1));
     gateway.send("SIGTERM");
     await gateway.until(() => gateway.log().find(({ msg }) => msg === "draining"));
     expect((await wrapped).code).toBe("OK");
@@ -160,7 +160,7 @@ describe("signals with a call in flight", () => {
     await using gateway = await serveGateway(built.main, settings);
     emulator.faults.add({ match: { operation: "createKey" }, action: { kind: "hang" } });
     const created = gateway.call(gateway.keys, "createKey", newKey);
-    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    await firstAnswer(() => emulator.faults.list().find(({ struck }) => struck === 1));
     gateway.send("SIGTERM");
     expect(await created).toMatchObject({ code: "UNKNOWN", reason: "OUTCOME_UNKNOWN" });
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
@@ -172,7 +172,7 @@ describe("signals with a call in flight", () => {
     await using gateway = await serveGateway(built.main, settings);
     emulator.faults.add({ match: { method: "HEAD" }, action: { kind: "hang" } });
     const counted = gateway.call(gateway.keys, "countKeys", {});
-    await eventually(() => emulator.faults.list().find(({ struck }) => struck === 1));
+    await firstAnswer(() => emulator.faults.list().find(({ struck }) => struck === 1));
     gateway.send("SIGTERM");
     await gateway.until(() => gateway.log().find(({ msg }) => msg === "draining"));
     gateway.send("SIGTERM");

@@ -218,3 +218,14 @@ export const wrappedComments: Rule = (sources) =>
           : [],
       ),
   );
+
+/** Exported symbols without a docstring right above them. */
+export const documentedExports: Rule = (sources) =>
+  [...sources].flatMap(([path, text]) => {
+    const lines = text.split("\n");
+    return lines.flatMap((line, at) => {
+      const [name] = exportsOf(line);
+      const isDocumented = lines[at - 1]?.trim().endsWith("*/") === true;
+      return name === undefined || isDocumented ? [] : [`${path}: ${name}`];
+    });
+  });

@@ -55,6 +55,7 @@ export type ActiveState =
   /** The quota has dropped. The rate is kept until a second of responses shows the new quota. */
   | (Active & { readonly kind: "measuring" });
 
+/** The state of the rate of one instance. Each state carries its own data only. */
 export type RateState =
   | ActiveState
   /** The upstream refuses everything. A recovery probe is sent now and then. */
