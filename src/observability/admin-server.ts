@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
 import { ListenError } from "../platform/errors.ts";
+import { limitConnections } from "./admin-connections.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { stateText } from "./state.ts";
 import type { GatewayState } from "./state.ts";
@@ -41,6 +42,9 @@ interface Answer {
   readonly type: string;
   readonly body: string;
 }
+
+/** Connections that the listener keeps; a probe needs one for some milliseconds. */
+const mostConnections = 64;
 
 const jsonType = "application/json; charset=utf-8";
 
@@ -113,7 +117,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     },
     (request, response) => void handle(request, response, options),
   );
-  server.maxConnections = 64;
+  limitConnections(server, mostConnections);
   server.maxRequestsPerSocket = 1_000;
   const { host, port } = options.listen;
   server.listen(port, host);

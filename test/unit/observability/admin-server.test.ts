@@ -151,6 +151,36 @@ describe("the admin server", () => {
     expect(response.status).toBe(431);
   });
 
+  test("probes are answered while one peer keeps more connections than the listener allows", async () => {
+    await using server = await admin();
+    const kept = Array.from({ length: 80 }, () => connect(server.port, "127.0.0.1"));
+    for (const socket of kept) socket.on("error", () => {});
+    await Promise.all(kept.map((socket) => once(socket, "connect")));
+
+    expect((await ask(server.port, "/livez")).status).toBe(200);
+    expect((await ask(server.port, "/readyz")).status).toBe(200);
+
+    for (const socket of kept) socket.destroy();
+  });
+
+  test("the peer with the most connections loses its oldest one to a further connection", async () => {
+    await using server = await admin();
+    const greedy = Array.from({ length: 63 }, () => connect(server.port, "127.0.0.1"));
+    for (const socket of greedy) socket.on("error", () => {});
+    await Promise.all(greedy.map((socket) => once(socket, "connect")));
+    const modest = connect({ port: server.port, host: "127.0.0.1", localAddress: "127.0.0.2" });
+    await once(modest, "connect");
+    const lost = once(greedy[0] ?? modest, "close");
+
+    const response = await ask(server.port, "/livez");
+
+    expect(response.status).toBe(200);
+    await lost;
+    expect(modest.closed).toBe(false);
+    expect(greedy.at(-1)?.closed).toBe(false);
+    for (const socket of [...greedy, modest]) socket.destroy();
+  });
+
   test("starting the admin server rejects if the port is taken", async () => {
     await using first = await admin();
 
