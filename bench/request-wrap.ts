@@ -1,4 +1,4 @@
-/** A wrap with `undici.request`, in its usual form. */
+/** A wrap with `undici.request` in its common form. */
 import { request, Pool } from "undici";
 import type { Dispatcher } from "undici";
 import type {
@@ -7,7 +7,7 @@ import type {
 } from "../src/gen/keyprotect/v1/key_actions_service.ts";
 import { accessToken, instanceId } from "./canned.ts";
 
-// Read once, because reading the environment is a system call.
+// The variable is read once, because reading the environment is a system call.
 const upstreamUrl = process.env["KP_SERVICE_URL"] ?? "";
 
 /** Creates a pool with the default number of connections of the gateway. */
@@ -35,7 +35,7 @@ interface WrapAnswer {
   readonly keyVersion: { readonly id: string };
 }
 
-/** Reads the answer to a wrap without validation. */
+/** Reads the response to a wrap without validation. */
 export async function readWrap({ body }: Dispatcher.ResponseData): Promise<WrapKeyResponse> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these servers do not validate the answer
   const answer = (await body.json()) as WrapAnswer;

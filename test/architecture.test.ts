@@ -1,4 +1,7 @@
-/** The borders between the rooms and the rules of the house: that they hold, and that lint would notice if they did not. */
+/**
+ * Tests of the borders between rooms and of the repository's rules. They show that the sources keep
+ * them and that lint reports each violation.
+ */
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -45,7 +48,7 @@ const unused = (): never => {
   throw new Error("no call is made");
 };
 
-/** Name of a file that breaks a border, or passes one rightly. */
+/** Name of a file that crosses a forbidden border (`breach`) or an allowed one (`passage`). */
 const fileOf = (kind: "breach" | "passage", room: string, at: number): string =>
   `src/${room}/${kind}-${at}.ts`;
 
@@ -57,7 +60,8 @@ const places = (files: readonly string[], pattern: RegExp): string[] =>
       .flatMap((line, at) => (pattern.test(line) ? [`${path}:${at + 1}`] : [])),
   );
 
-// Written down here a second time on purpose: taken from the configuration, a border that goes missing would not be missed.
+// The borders are repeated here on purpose. A list derived from the configuration would not notice
+// a border that is removed from it.
 const forbidden: Readonly<Record<string, readonly string[]>> = {
   grpc: [
     "../service/keys/handlers.ts",
@@ -194,7 +198,7 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What rooms need from each other; a border that forbids these would be taken down again. */
+/** Imports that rooms need. A border that forbids one of them would have to be removed again. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   grpc: ["../gen/keyprotect/v1/key.ts", "../rpc-table.ts", "@grpc/grpc-js"],
   service: [
@@ -228,7 +232,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-/** Runs the repository's lint in a copy of its surroundings, and gives what it found. */
+/** Runs the repository's lint in a temporary copy and returns its findings. */
 function lint(folder: string): Finding[] {
   const program = join(root, "node_modules", ".bin", "oxlint");
   const { stdout } = spawnSync(program, ["--format", "json", "src"], {
@@ -335,7 +339,7 @@ describe("everything that is written here", () => {
   test("silences the compiler nowhere", () => {
     const silencers = new RegExp(`@ts-${word("(?:ig", "nore|no", "check)")}`);
     expect(places(written, silencers)).toEqual([]);
-    // In a test this is an assertion about types; in the sources it would be an excuse.
+    // In a test this directive asserts a type error. In the sources it would hide one.
     expect(places(sources, new RegExp(`@ts-${word("expect-", "error")}`))).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-/** An authority that the gateway is told to trust, in a file as an operator would have it. */
+/** A certificate authority that the gateway trusts, as a PEM file like an operator's. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,11 +7,14 @@ import type { TestGatewayOptions } from "../support/start-gateway.ts";
 
 export interface AuthorityFile extends AsyncDisposable {
   readonly authority: CertificateAuthority;
-  /** Options of a gateway whose Key Protect is at a port of 127.0.0.1, over TLS, and whose IAM is the emulator. */
+  /**
+   * Options of a gateway that uses the emulator's IAM and a Key Protect over TLS at a port of
+   * 127.0.0.1.
+   */
   gatewayOptions(port: number, env?: Readonly<Record<string, string>>): TestGatewayOptions;
 }
 
-/** Writes it to a folder of its own. */
+/** Writes the authority to a new temporary folder. */
 export async function createAuthorityFile(): Promise<AuthorityFile> {
   const authority = createCertificateAuthority();
   const folder = await mkdtemp(join(tmpdir(), "gateway-authority-"));

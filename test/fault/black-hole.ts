@@ -1,23 +1,23 @@
-/** Ways to Key Protect on which nothing comes through. */
+/** Network paths to Key Protect that transfer no data. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** An address of loopback where connections end up nowhere. */
+/** A loopback address whose connections lead nowhere. */
 export interface BlackHole extends AsyncDisposable {
   readonly port: number;
 }
 
 export interface Gate extends BlackHole {
-  /** Connections that were made so far. */
+  /** Number of connections made so far. */
   readonly connections: number;
-  /** Bytes that came in. */
+  /** Number of bytes received so far. */
   readonly receivedBytes: number;
-  /** From now on, everything passes to that port of loopback: what was held back, and what comes. */
+  /** Forwards everything to that loopback port: the bytes held back so far and all later ones. */
   open(port: number): void;
 }
 
-/** Accepts connections, and holds back what comes over them until it is opened. */
+/** Accepts connections and holds back their bytes until `open`. */
 export async function startGate(): Promise<Gate> {
   const sockets = new Set<Socket>();
   const held: Socket[] = [];
@@ -38,7 +38,8 @@ export async function startGate(): Promise<Gate> {
     sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
-    // Read, so that it is noticed when the other side gives up; kept, so that it can pass later.
+    // The bytes are read so that the end of the other side is noticed. They are kept so that they
+    // can be forwarded later.
     const chunks: Buffer[] = [];
     const keep = (chunk: Buffer): void => {
       receivedBytes += chunk.length;
@@ -86,12 +87,15 @@ const unattended = `
   const server = require("node:net").createServer();
   server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
     require("node:fs").writeSync(1, String(server.address().port) + "\\n");
-    // From here on nobody accepts.
+    // From here on the process accepts no connection.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });
 `;
 
-/** An address that does not even answer SYN: its queue of connections that nobody accepts is full. Linux drops what comes then. */
+/**
+ * Creates an address that does not even answer SYN. Its accept queue is full and is never emptied,
+ * so Linux drops further SYNs.
+ */
 export async function startSilence(): Promise<BlackHole> {
   const child = spawn(process.execPath, ["-e", unattended], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -101,7 +105,7 @@ export async function startSilence(): Promise<BlackHole> {
   const port = Number(String(line));
   const fillers = Array.from({ length: 4 }, () => connect(port, "127.0.0.1"));
   for (const filler of fillers) filler.on("error", () => undefined);
-  // Two fit: as many as the backlog, and one. The others are not answered.
+  // Two connections fit: the backlog and one more. The others get no answer.
   await Promise.all(fillers.slice(0, 2).map((filler) => once(filler, "connect")));
   return {
     port,

@@ -1,4 +1,4 @@
-/** The gateway is stopped while calls wait for quota. Numbers are those of the fault matrix. */
+/** The gateway is stopped while calls wait for quota. Numbers are rows of the fault matrix. */
 import { join } from "node:path";
 import { credentials, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
@@ -13,7 +13,7 @@ import { countsOf } from "./warm-gateway.ts";
 
 const main = join(import.meta.dirname, "..", "..", "src", "main.ts");
 
-/** How a hundred calls end that wait at 50 per second when the process is told to stop. */
+/** Stops the process while a hundred calls wait at 50 per second, and returns how they ended. */
 async function stopWithQueue(graceMs: number) {
   await using emulator = await startEmulator();
   const { env, address } = await gatewayEnv(emulator, {

@@ -1,14 +1,14 @@
-/** The least of a Key Protect: over TLS or not, at an address of choice. */
+/** A minimal Key Protect at a chosen address, with or without TLS. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 
-/** A server that knows one thing: there are no keys. */
+/** A server whose only response says that there are no keys. */
 export interface EmptyService extends AsyncDisposable {
   readonly port: number;
-  /** Methods of the requests that came. */
+  /** Methods of the received requests. */
   readonly asked: readonly string[];
-  /** TCP connections that were made. */
+  /** Number of TCP connections accepted. */
   readonly connections: number;
 }
 
@@ -17,13 +17,13 @@ export interface EmptyServiceOptions {
   readonly host?: string;
   /** Default: any free port. */
   readonly port?: number;
-  /** Milliseconds after each answer at which its connection is closed. Default: it is kept. */
+  /** Milliseconds after each response at which its connection is closed. Default: it stays open. */
   readonly closeAfterMs?: () => number;
-  /** Absent: plain text. */
+  /** Default: plain text. */
   readonly tls?: ServerOptions;
 }
 
-/** Starts it. */
+/** Starts the server. */
 export async function startEmptyService(options: EmptyServiceOptions = {}): Promise<EmptyService> {
   const { host = "127.0.0.1", port = 0, closeAfterMs, tls } = options;
   const asked: string[] = [];

@@ -1,4 +1,7 @@
-/** Who is served when not all can be, and what becomes of those who are not. Numbers are those of the fault matrix. */
+/**
+ * Fairness between callers when not all calls can be served, and the outcome of the rejected calls.
+ * Numbers are rows of the fault matrix.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +16,7 @@ import { stateOf } from "./load.ts";
 import { inMs, metricOf, startWarmGateway, countsOf } from "./warm-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-/** The pools that were made; looked into, and otherwise the real ones. */
+/** The pools that the gateway creates. They are the real ones; the test only inspects them. */
 const pools = vi.hoisted(() => {
   const made: { readonly all: Pool[] } = { all: [] };
   return made;
@@ -48,7 +51,7 @@ test("13: a caller with more calls than another is not served more", onBusyMachi
       const settings = { ...inMs(30_000), metadata: { "x-correlation-id": id } };
       return gateway.call(client, "getKey", { keyId: gateway.keyId }, settings);
     };
-    // Nothing is sent before all wait.
+    // The pause keeps every request back until all calls wait.
     gateway.fault({ kind: "respond", status: 429, headers: { "Retry-After": "2" } }, { times: 1 });
     const first = ask("first", gateway.clients.keys);
     await eventually(async () => (await stateOf(gateway)).rate.pausedForMs !== undefined);
@@ -158,7 +161,7 @@ test(
           if (index % 3 === 0) cancelled.push(call);
         }),
     );
-    // Some of them under way, some in the queue.
+    // Some of these calls are being sent, some are queued.
     for (const call of cancelled) {
       await new Promise((resolve) => setTimeout(resolve, 15));
       call.cancel();

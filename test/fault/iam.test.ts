@@ -1,4 +1,4 @@
-/** IAM fails or refuses, and Key Protect refuses tokens. Numbers are those of the fault matrix. */
+/** IAM fails or rejects, and Key Protect rejects tokens. Numbers are rows of the fault matrix. */
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
@@ -12,7 +12,10 @@ const upstreamCount = (gateway: TestGateway): number =>
 const iam = { service: "iam" } as const;
 const random = (): number => 0;
 
-/** The machine's clock, but that time can pass in a moment: what depends on ages sees it, timers under way do not. */
+/**
+ * The system clock with an offset that a test can increase. Ages include the offset; timers that
+ * already run do not.
+ */
 function createShiftedClock() {
   let shiftMs = 0;
   return {
@@ -28,16 +31,17 @@ test("46: calls continue with the current token while IAM is down, and few of th
   const clock = createShiftedClock();
   await using gateway = await startWarmGateway({ deps: { clock } });
   gateway.emulator.faults.add({ match: iam, action: { kind: "respond", status: 503 } });
-  // An hour's token: to be replaced by now, and still good.
+  // The token is valid for one hour. It is now due for renewal but still valid.
   clock.shift(50 * 60_000);
   for (let calls = 0; calls < 20; calls++) await gateway.unwrap(inMs(20_000));
   await expect.poll(() => iamRequests(gateway), { timeout: 15_000 }).toBeGreaterThanOrEqual(3);
   await Promise.all(Array.from({ length: 50 }, () => gateway.unwrap(inMs(20_000))));
-  // Three requests are one try. A second and a third may have become due on a slow machine.
+  // One renewal makes three requests. A second and a third renewal may become due on a slow
+  // machine.
   expect(iamRequests(gateway)).toBeLessThanOrEqual(9);
   expect(gateway.asked().every(({ status }) => status === 200)).toBe(true);
 
-  // It is asked again in time, and the new token is used.
+  // The gateway asks IAM again in time and uses the new token.
   gateway.emulator.faults.clear();
   const [before] = gateway.asked().slice(-1);
   clock.shift(31_000);
@@ -57,7 +61,7 @@ test(
   onBusyMachine,
   async () => {
     await using gateway = await startTestGateway({ deps: { random } });
-    // Long enough that all calls wait for the same flight.
+    // The delay is long enough that all calls wait for the same token request.
     gateway.emulator.faults.add({
       match: iam,
       delayMs: 300,
@@ -120,7 +124,7 @@ test("49: a credential that IAM rejects is sent once a minute, and logged once",
   await callAll();
   await callAll();
   expect(iamRequests(gateway)).toBe(1);
-  // Beside the line of each call.
+  // These lines come in addition to the line of each call.
   const complaints = gateway.log().filter(({ level, msg }) => level === "error" && msg !== "call");
   expect(complaints).toHaveLength(1);
   clock.shift(61_000);
@@ -156,7 +160,7 @@ test("51: a gateway whose every token is rejected gets a new one once in ten sec
   };
   await callAll();
   expect(iamRequests(gateway)).toBe(1);
-  // One call of all was repeated: the one whose token could be replaced.
+  // One of the calls was retried: the one whose token could be replaced.
   expect(gateway.asked()).toHaveLength(calls + 1);
   clock.shift(11_000);
   await callAll();

@@ -1,9 +1,9 @@
-/** Callers that never stop, and what came of it. */
+/** Callers that call without a pause, and the outcomes of their calls. */
 import { status } from "@grpc/grpc-js";
 import { wrapKeyRequest } from "../support/requests.ts";
 import { inMs, type WarmGateway } from "./warm-gateway.ts";
 
-/** What a gateway says of its only instance; the part that tests read. */
+/** The part of `/state` about the only instance that tests read. */
 export interface InstanceReading {
   readonly rate: {
     readonly perSecond?: number;
@@ -29,15 +29,20 @@ export async function stateOf(gateway: WarmGateway): Promise<InstanceReading> {
   return state.instances.default;
 }
 
-/** A load that runs. Use with `await using`: calls must not go on when their gateway is gone. */
+/**
+ * A running load. Use it with `await using`, because the calls must end before their gateway does.
+ */
 export interface Load extends AsyncDisposable {
-  /** Statuses of the calls that ended, by name. */
+  /** Number of ended calls by status name. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Ends it, when the calls under way have ended. */
+  /** Starts no more calls and resolves when the active ones have ended. */
   stop(): Promise<void>;
 }
 
-/** Keeps `callers` wraps under way, each of a plaintext of its own. Whoever is refused comes back after a moment. */
+/**
+ * Keeps `callers` wraps active, each with its own plaintext. A rejected caller calls again after a
+ * short wait.
+ */
 export function startLoad(gateway: WarmGateway, callers: number): Load {
   const counts: Record<string, number> = {};
   const ending = new AbortController();
@@ -64,13 +69,13 @@ export function startLoad(gateway: WarmGateway, callers: number): Load {
   return { counts, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Lets real time pass. */
+/** Waits in real time. */
 export const pass = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
 
-/** The most requests that Key Protect saw within any second. */
+/** The largest number of requests that Key Protect received within one second. */
 export function densestSecond(gateway: WarmGateway): number {
   const times = gateway.asked().map(({ receivedAt }) => receivedAt);
   let densest = 0;
@@ -82,7 +87,7 @@ export function densestSecond(gateway: WarmGateway): number {
   return densest;
 }
 
-/** Requests since `at`, a time of the wall clock, and those of them that were answered 429. */
+/** Number of requests since `at`, a wall-clock time, and of those that were answered with 429. */
 export function requestsSince(
   gateway: WarmGateway,
   at: number,

@@ -1,13 +1,13 @@
-/** A gateway in a process of its own, which is asked over IPC what it holds. Started with `--expose-gc`. */
+/** A gateway in its own process that reports its memory over IPC. Start it with `--expose-gc`. */
 import { loadConfig } from "../../src/config/load-config.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
 import { startGateway } from "../../src/gateway/start-gateway.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
 
-/** What the process says when it is asked. */
+/** A report of the process. */
 export interface MemoryReading {
   readonly heapUsed: number;
-  /** What keeps the process alive, such as `Timeout`. */
+  /** Resources that keep the process alive, such as `Timeout`. */
   readonly resources: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What is left of many calls when they are over. Numbers are those of the fault matrix. */
+/** Memory that remains after many calls have ended. Numbers are rows of the fault matrix. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { gatewayEnv } from "../process/gateway-env.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import type { MemoryReading } from "./memory-run.ts";
 
-/** The next thing that the process says. */
+/** The next message of the process. */
 async function said<T>(child: NodeJS.EventEmitter): Promise<T> {
   const [message]: T[] = await once(child, "message");
   if (message === undefined) throw new Error("it said nothing");
@@ -35,7 +35,7 @@ test("62: the heap after twenty thousand calls, some of them failed, is as large
       child.send("measure");
       return said<MemoryReading>(child);
     };
-    /** Some succeed, some find nothing, some have no time. */
+    /** Some calls succeed, some find no key, and some have too short a deadline. */
     const call = async (index: number): Promise<void> => {
       const withinMs = index % 50 === 0 ? 30 : 30_000;
       const deadline = Date.now() + withinMs;

@@ -1,10 +1,13 @@
-/** Trouble inside the gateway itself: a loop that stands still, listeners that throw. Numbers are those of the fault matrix. */
+/**
+ * Trouble inside the gateway: a blocked event loop and listeners that throw. Numbers are rows of
+ * the fault matrix.
+ */
 import { expect, test, vi } from "vitest";
 import { densestSecond, pass, requestsSince, startLoad } from "./load.ts";
 import { inMs, metricOf, startWarmGateway } from "./warm-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-/** Which of the metrics throw. */
+/** Selects the metrics that throw. */
 const broken = vi.hoisted(() => {
   const names: ReadonlySet<string>[] = [new Set<string>()];
   return {

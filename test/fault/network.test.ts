@@ -1,4 +1,4 @@
-/** Key Protect cannot be connected to, or only for a moment. Numbers are those of the fault matrix. */
+/** Key Protect cannot be reached, or only for a moment. Numbers are rows of the fault matrix. */
 import dns from "node:dns";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -21,7 +21,7 @@ describe.each<[string, () => Promise<BlackHole>]>([
       await using hole = await start();
       await using trust = await createAuthorityFile();
       await using gateway = await startTestGateway(trust.gatewayOptions(hole.port));
-      // The token is there then.
+      // This call makes the gateway get its token first.
       await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(1_000));
       const startedAt = performance.now();
       const failure = await gateway.failure(gateway.clients.keys, "countKeys", {}, inMs(400));
@@ -43,7 +43,7 @@ describe.each<[string, () => Promise<BlackHole>]>([
     const { keys } = gateway.clients;
     const startedAt = performance.now();
     const failure = await gateway.failure(keys, "createKey", createKeyRequest(), inMs(20_000));
-    // Each attempt is given up after 900 ms.
+    // Each attempt ends after 900 ms.
     expect(performance.now() - startedAt).toBeGreaterThan(3 * 850);
     expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE" });
     expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "3", mayHaveExecuted: "false" });
@@ -79,7 +79,8 @@ test("35: a request that is abandoned during a hanging handshake is not sent whe
 
 test("38: a thousand reads over connections that the server closes succeed", async () => {
   let turn = 0;
-  // At once, and up to twenty milliseconds later: when the next request comes, or while it is on its way.
+  // The connection closes at once or up to 20 ms later: when the next request arrives, or while it
+  // is on its way.
   await using service = await startEmptyService({ closeAfterMs: () => (turn += 1) % 20 });
   await using gateway = await startTestGateway({
     env: { KP_SERVICE_URL: `http://127.0.0.1:${service.port}` },
@@ -93,7 +94,7 @@ test("38: a thousand reads over connections that the server closes succeed", asy
   });
   await Promise.all(callers);
   expect(service.asked.length).toBeGreaterThanOrEqual(1_000);
-  // Connections were used again, or nothing of this would have been tried.
+  // Without reused connections this test would have tested nothing.
   expect(service.connections).toBeLessThan(service.asked.length);
 }, 60_000);
 
@@ -108,7 +109,7 @@ test("44: calls to a host without an address fail and can all be retried", async
   expect(failure.message).not.toContain("invalid");
 }, 60_000);
 
-/** Makes a name resolve to what `addressOf` gives. Everything else resolves as it does. */
+/** Makes a name resolve to the result of `addressOf`. All other names resolve as usual. */
 function resolveAs(name: string, addressOf: () => string): Disposable {
   const real = dns.lookup;
   const redirected: unknown = (asked: string, ...rest: readonly unknown[]): unknown =>
@@ -131,12 +132,12 @@ test("44: requests go to a new address of the host after five minutes at the lat
     },
   });
   const { keys } = gateway.clients;
-  // Not CountKeys: undici closes the connection after each HEAD.
+  // The test does not use CountKeys, because undici closes the connection after each HEAD.
   const list = { pageSize: 1, pageToken: "", skip: 0 };
   await gateway.call(keys, "listKeys", list, inMs(10_000));
   address = "127.0.0.2";
   await gateway.call(keys, "listKeys", list, inMs(10_000));
-  // The connection that there was.
+  // The second request used the existing connection.
   expect([before.asked.length, after.asked.length]).toEqual([2, 0]);
   shiftMs = 300_000;
   await gateway.call(keys, "listKeys", list, inMs(10_000));

@@ -1,4 +1,7 @@
-/** Key Protect fails: what is repeated, when the circuit opens, and how it closes. Numbers are those of the fault matrix. */
+/**
+ * Key Protect fails: which requests are retried, when the circuit opens and how it closes. Numbers
+ * are rows of the fault matrix.
+ */
 import { Metadata, status, type ClientUnaryCall } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -16,12 +19,12 @@ import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 const answer = (httpStatus: number) => ({ kind: "respond", status: httpStatus }) as const;
 
-/** Exchanges that have to be seen before a circuit opens. */
+/** Number of exchanges that a circuit must see before it can open. */
 const volume = 20;
-/** The shortest time that a circuit of the data plane stays open at first: 5 s less a fifth. */
+/** Shortest time for which a data-plane circuit stays open at first: 5 s less one fifth. */
 const firstResetMs = 4_000;
 
-/** Lets unwraps fail until the circuit opens. Gives the failures before that. */
+/** Makes unwraps fail until the circuit opens. Returns the failures before that. */
 async function openCircuit(gateway: WarmGateway): Promise<readonly Failure[]> {
   const failures: Failure[] = [];
   for (let calls = 0; calls < volume; calls++) {
@@ -32,7 +35,7 @@ async function openCircuit(gateway: WarmGateway): Promise<readonly Failure[]> {
   throw new Error("the circuit did not open");
 }
 
-/** Waits until the circuit lets a probe through, as it says itself. */
+/** Waits until the circuit reports that it is half open. */
 async function untilHalfOpen(gateway: WarmGateway): Promise<void> {
   const failure = await gateway.failedUnwrap();
   expect(failure.reason).toBe("CIRCUIT_OPEN");
@@ -41,7 +44,7 @@ async function untilHalfOpen(gateway: WarmGateway): Promise<void> {
   });
 }
 
-/** Opens the circuit, and waits until it lets a probe through to a Key Protect that is well again. */
+/** Opens the circuit and waits until it lets a probe through. Key Protect works again by then. */
 async function openAndWait(gateway: WarmGateway): Promise<void> {
   gateway.fault(answer(500));
   await openCircuit(gateway);
@@ -84,7 +87,7 @@ test("25, 26: a service that always fails gets three requests per call, and soon
     expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe("false");
     expect(Number(failure.errorInfo?.metadata["attempts"])).toBeLessThanOrEqual(3);
   }
-  // Key and ciphertext were made before, one of them on this circuit.
+  // The key and the ciphertext were created before. One of these two requests used this circuit.
   expect(gateway.asked().length).toBeGreaterThanOrEqual(volume - 2);
   expect(gateway.asked().length).toBeLessThanOrEqual(volume);
   expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(1);
@@ -99,7 +102,7 @@ test("25, 26: a service that always fails gets three requests per call, and soon
   }
   expect(gateway.asked()).toHaveLength(before);
 
-  // Management is another circuit, which has seen no failure.
+  // Management requests have their own circuit, which has seen no failure.
   gateway.emulator.faults.clear();
   await gateway.call(gateway.clients.keys, "createKey", createKeyRequest());
   expect(gateway.log().filter(({ msg }) => String(msg).startsWith("the circuit is open"))).toEqual([
@@ -125,9 +128,9 @@ test(
       "UNAVAILABLE UPSTREAM_INTERNAL",
     ]);
     expect(counts["UNAVAILABLE CIRCUIT_OPEN"]).toBeGreaterThan(calls / 2);
-    // Those under way when it opened come on top.
+    // Requests that were active when the circuit opened are added to its volume.
     expect(gateway.asked().length).toBeLessThanOrEqual(volume + 5);
-    // As long as the queue would have lasted at this rate.
+    // The queue would have lasted this long at this rate.
     expect(tookMs).toBeLessThan((calls / 50) * 1_000);
     expect(await metricOf(gateway, "keyprotect_gateway_queued")).toBe(0);
   },
@@ -142,7 +145,8 @@ test(
     });
     const inFlight = 32;
     gateway.fault({ ...answer(503), headers: { "Retry-After": "30" } }, { delayMs: 1_000 });
-    // These have no time for another attempt, the others have time to wait for as long as Key Protect asks.
+    // These calls have no time for another attempt. The others have time to wait for as long as Key
+    // Protect asks.
     const failing = Array.from({ length: inFlight }, () => gateway.failedUnwrap(inMs(15_000)));
     await eventually(() => gateway.asked().length === inFlight);
     const waiting = Array.from({ length: 20 }, () => gateway.failedUnwrap(inMs(55_000)));
@@ -166,7 +170,7 @@ test(
   async () => {
     await using gateway = await startWarmGateway();
     await openAndWait(gateway);
-    // Long enough that all others come while the probe is under way.
+    // The latency is long enough that all other calls arrive during the probe.
     gateway.emulator.setLatency(1_000);
     gateway.emulator.requests.clear();
     const outcomes = await Promise.all(
@@ -183,7 +187,8 @@ test(
     gateway.emulator.setLatency(0);
     await gateway.unwrap();
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
-    // One failure more is not one too many: those of the outage are forgotten.
+    // One further failure does not open the circuit, because it has forgotten the failures of the
+    // outage.
     gateway.fault(answer(500), { times: 1 });
     await gateway.unwrap();
   },
@@ -199,11 +204,12 @@ test(
     gateway.emulator.requests.clear();
     const failure = await gateway.failedUnwrap(inMs(20_000));
     expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_TIMEOUT" });
-    // Its repeats met the circuit that it had opened itself.
+    // The retries met the circuit that the call itself had opened.
     expect(gateway.asked()).toHaveLength(1);
     const refused = await gateway.failedUnwrap();
     expect(refused.reason).toBe("CIRCUIT_OPEN");
-    // The probe had failed for one second when its caller was told, of eight that the circuit stays open.
+    // The circuit stays open for eight seconds after the failed probe. The caller of the probe got
+    // its failure one second into them.
     expect(pushbackOf(refused)).toBeGreaterThan(firstResetMs);
     expect(pushbackOf(refused)).toBeLessThanOrEqual(2 * firstResetMs);
     expect(gateway.asked()).toHaveLength(1);
@@ -271,7 +277,7 @@ test(
     await eventually(
       async () => (await metricOf(gateway, "keyprotect_gateway_circuits_open")) === 0,
     );
-    // It was answered, not cut off.
+    // The request was answered and not aborted.
     expect(gateway.asked()).toMatchObject([{ operation: "unwrapKey", status: expect.any(Number) }]);
     gateway.emulator.setLatency(0);
     await gateway.unwrap();

@@ -1,4 +1,7 @@
-/** The quota as it is kept over seconds: used up, changed, refused altogether. Numbers are those of the fault matrix. */
+/**
+ * Behaviour of a quota over seconds: it is used up, it changes, or it rejects everything. Numbers
+ * are rows of the fault matrix.
+ */
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { densestSecond, pass, requestsSince, startLoad, stateOf } from "./load.ts";
@@ -17,7 +20,7 @@ test("6: fifty 429 answers of one event lower the rate once", onBusyMachine, asy
   await using gateway = await startWarmGateway(
     paced(4_000, { GATEWAY_UPSTREAM_CONNECTIONS: "100", GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100" }),
   );
-  // All are sent before the first is answered.
+  // All requests are sent before the first response.
   gateway.fault({ kind: "respond", status: 429 }, { times: 50, delayMs: 1_500 });
   await Promise.all(Array.from({ length: 50 }, () => gateway.unwrap(inMs(30_000))));
   expect(requestsSince(gateway, 0)).toEqual({ all: 100, throttled: 50 });
@@ -46,12 +49,12 @@ test(
     expect(held).toBeGreaterThanOrEqual(0.9 * 30);
     expect(held).toBeLessThanOrEqual(30);
     await first.stop();
-    // Who was refused by Key Protect waited for another turn, and got one.
+    // A call that Key Protect rejected waited for another permit and got one.
     expect(Object.keys(first.counts)).toEqual(["OK"]);
 
     gateway.emulator.quota.set({ ratePerSecond: 60, burst: 15 });
     const grownAt = Date.now();
-    // The hold after such a cut is over.
+    // The hold after such a decrease has ended.
     shiftMs = 20_000;
     await using second = startLoad(gateway, 25);
     await expect
@@ -73,7 +76,8 @@ test(
     gateway.fault({ kind: "respond", status: 429 });
     const startedAt = Date.now();
     await pass(5_000);
-    // What was under way and what it takes to be certain, then the pokes.
+    // The bound covers the active requests, the requests that confirm the lockout, and the recovery
+    // probes.
     expect(requestsSince(gateway, startedAt).all).toBeLessThan(35);
     expect(requestsSince(gateway, Date.now() - 3_000).all).toBeLessThanOrEqual(3 * 4 + 2);
     expect(requestsSince(gateway, Date.now() - 3_000).all).toBeGreaterThanOrEqual(6);
@@ -86,7 +90,7 @@ test(
     expect(rate.perSecond).toBeGreaterThan(50 * margin ** 3);
     expect(requestsSince(gateway, Date.now() - 1_000).all).toBeGreaterThan(30);
     await load.stop();
-    // Told by Key Protect, or by a queue that is short at four a second.
+    // Key Protect rejected the call, or the queue did, which is short at four per second.
     for (const code of Object.keys(load.counts)) {
       expect(["OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]).toContain(code);
     }
@@ -103,7 +107,8 @@ test("10: a known quota is fully used and not exceeded in any second", onBusyMac
   const { all } = requestsSince(gateway, from);
   const seconds = (Date.now() - from) / 1_000;
   await load.stop();
-  // 98.5 % on a machine of its own; here gateway, Key Protect and callers share one event loop with each other.
+  // The rate is 98.5 % on a separate machine. Here gateway, Key Protect and callers share one event
+  // loop.
   expect(all / seconds).toBeGreaterThan(0.85 * 40);
   expect(requestsSince(gateway, 0).throttled).toBe(0);
   expect(densestSecond(gateway)).toBeLessThanOrEqual(40);

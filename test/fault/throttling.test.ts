@@ -1,4 +1,7 @@
-/** The quota of an instance is used up, and calls queue for it. Numbers are those of the fault matrix. */
+/**
+ * The quota of an instance is used up, and calls queue for it. Numbers are rows of the fault
+ * matrix.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +42,10 @@ const queued = (gateway: WarmGateway): Promise<number> =>
 const rate = (gateway: WarmGateway): Promise<number> =>
   metricOf(gateway, "keyprotect_gateway_rate_per_second");
 
-/** Makes Key Protect ask for two seconds' silence. `first`: the call that it told so, which has the first turn after them. */
+/**
+ * Makes Key Protect ask for a pause of two seconds. `first` is the call that received this
+ * response; it is the first to be sent afterwards.
+ */
 async function startPause(gateway: WarmGateway): Promise<{ readonly first: Promise<void> }> {
   gateway.fault(throttled("2"), { times: 1 });
   const first = gateway.unwrap(inMs(30_000));
@@ -67,7 +73,7 @@ describe.each([
     expect(failure.quotaFailure?.violations[0]?.subject).toBe("instance:default");
     expect(pushbackOf(failure)).toBeGreaterThan(0);
     expect(gateway.asked().length).toBeLessThanOrEqual(3);
-    // However often: a quota is no outage.
+    // The circuit stays closed after any number of 429s, because an exhausted quota is no outage.
     await Promise.all(Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(1_000))));
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
   });
@@ -164,7 +170,7 @@ test(
     );
     await eventually(async () => (await queued(gateway)) > 50);
     await Promise.all(Array.from({ length: 10 }, () => gateway.unwrap(inMs(30_000))));
-    // Of seventeen turns sixteen are for unwrapping.
+    // Of 17 permits, 16 go to unwraps.
     expect(await queued(gateway)).toBeGreaterThan(20);
     await Promise.all(lists);
     expect(countsOf(gateway.asked().map(({ operation }) => operation))).toEqual({
@@ -192,7 +198,7 @@ test("15: a full queue rejects new calls immediately, and waiting calls are serv
   );
   const counts = countsOf(outcomes);
   expect(Object.keys(counts).toSorted()).toEqual(["OK", "UNAVAILABLE OVERLOADED"]);
-  // Two seconds' worth wait, and few more had their turn while the others came.
+  // The queue holds the calls of two seconds, and few more were sent while the others arrived.
   expect(counts["OK"]).toBeGreaterThanOrEqual(19);
   expect(counts["UNAVAILABLE OVERLOADED"]).toBeGreaterThan(0);
   expect(gateway.asked()).toHaveLength(counts["OK"] ?? 0);

@@ -1,4 +1,4 @@
-/** Key Protect's side of TLS is not what it should be. Numbers are those of the fault matrix. */
+/** Key Protect's side of TLS is misconfigured. Numbers are rows of the fault matrix. */
 import type { ServerOptions } from "node:https";
 import { describe, expect, test } from "vitest";
 import { createCertificateAuthority, type CertificateAuthority } from "../support/certificates.ts";

@@ -1,4 +1,7 @@
-/** Tokens that come late, live strangely, or are refused late; clocks that are wrong. Numbers are those of the fault matrix. */
+/**
+ * Tokens that arrive late, have unusual lifetimes or are rejected late, and clocks that are wrong.
+ * Numbers are rows of the fault matrix.
+ */
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import { eventually } from "../support/eventually.ts";
@@ -33,7 +36,7 @@ test(
 
 test("52: a late rejection of an old token does not discard the newer one", async () => {
   await using gateway = await startWarmGateway();
-  // The first of two requests is answered when the second has long been repeated with a new token.
+  // The first of two requests is answered long after the second was retried with a new token.
   gateway.fault({ kind: "respond", status: 401 }, { times: 1, delayMs: 1_500 });
   gateway.fault({ kind: "respond", status: 401 }, { times: 1 });
   const late = gateway.unwrap(inMs(20_000));
@@ -58,7 +61,7 @@ describe.each([
     const clock = { ...systemClock, wallNow: (): number => systemClock.wallNow() + offMs };
     await using gateway = await startTestGateway({ deps: { clock } });
     const { keys } = gateway.clients;
-    // Without deadlines: a caller's is a time of the wall clock for grpc-js.
+    // The calls have no deadlines, because grpc-js computes a deadline from the wall clock.
     for (let calls = 0; calls < 10; calls++) await gateway.call(keys, "countKeys", {});
     expect(iamRequests(gateway)).toBe(1);
     expect(upstreamCount(gateway)).toBe(10);
@@ -83,7 +86,8 @@ test("53: a wall clock that is set while a token is in use causes at most one ne
   offMs = -hourMs;
   for (let calls = 0; calls < 5; calls++) await gateway.call(keys, "countKeys", {});
   expect(iamRequests(gateway)).toBe(1);
-  // It cannot be told from an hour of sleep, after which the token would be worthless.
+  // The gateway cannot distinguish this jump from an hour of sleep, after which the token would be
+  // expired.
   offMs = hourMs;
   for (let calls = 0; calls < 5; calls++) await gateway.call(keys, "countKeys", {});
   expect(iamRequests(gateway)).toBe(2);
@@ -122,7 +126,7 @@ test.each([
       expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "IAM_UNAVAILABLE" });
       expect(pushbackOf(failure)).toBeGreaterThanOrEqual(0);
     }
-    // Three quarters of a second, then of two: as long as IAM is left alone.
+    // The gateway does not ask IAM again for three quarters of a second, and then of two seconds.
     const seconds = (performance.now() - startedAt) / 1_000;
     expect(iamRequests(gateway)).toBeLessThanOrEqual(1 + Math.ceil(seconds / 0.75));
     expect(upstreamCount(gateway)).toBe(0);

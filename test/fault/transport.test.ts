@@ -1,4 +1,4 @@
-/** Connections that break, and answers that are none. Numbers are those of the fault matrix. */
+/** Connections that break, and invalid responses. Numbers are rows of the fault matrix. */
 import { Metadata, status, type ClientUnaryCall } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { onBusyMachine } from "../support/on-busy-machine.ts";
 /** More failures than a circuit needs to open. */
 const manyCalls = 30;
 
-/** Resolves when Key Protect's side of every exchange is over. */
+/** Resolves when every exchange has ended on Key Protect's side. */
 const untilAllEnded = (gateway: WarmGateway): Promise<void> =>
   eventually(() => gateway.asked().every(({ durationMs }) => durationMs !== undefined));
 
@@ -186,7 +186,7 @@ test("63: correlation IDs stay with their calls through queue and retries", asyn
   const ids = Array.from({ length: 1_000 }, () => randomUUID());
   const waiting = ids.values();
   const wrong: string[] = [];
-  // So many at a time that they queue, and fewer than one caller may have waiting.
+  // A hundred callers fill the queue and stay below the number of calls that one caller may queue.
   const callers = Array.from({ length: 100 }, async () => {
     for (const id of waiting) {
       const { trailers } = await gateway.outcome(
@@ -217,7 +217,7 @@ test("63: correlation IDs stay with their calls through queue and retries", asyn
   expect(wrong).toEqual([]);
   expect(new Set(logged.map(({ correlationId }) => correlationId))).toEqual(known);
   expect(logged).toHaveLength(known.size);
-  // Some were repeated, or this would be about less than it says.
+  // Some requests were retried. Otherwise the test would show less than its title says.
   expect(emulator.requests.count({ service: "keyprotect" })).toBeGreaterThan(known.size);
   expect(Math.max(...timesAsked.values())).toBeLessThanOrEqual(3);
 }, 60_000);

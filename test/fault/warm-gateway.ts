@@ -1,4 +1,7 @@
-/** A gateway that has its token, a root key and a ciphertext, so that what a test counts is what the fault brought about. */
+/**
+ * A gateway that already has a token, a root key and a ciphertext. A test then counts only the
+ * requests that its fault causes.
+ */
 import type { Fault, FaultAction } from "../../src/emulator/control/faults.ts";
 import type { LoggedRequest } from "../../src/emulator/control/request-log.ts";
 import { createKeyId, unwrapKeyRequest, wrapKeyRequest } from "../support/requests.ts";
@@ -10,29 +13,32 @@ import {
   type TestGatewayOptions,
 } from "../support/start-gateway.ts";
 
-/** A test gateway, and the call that most faults are shown by. */
+/** A test gateway, and the call with which most tests show a fault. */
 export interface WarmGateway extends TestGateway {
   readonly keyId: string;
-  /** Unwraps; rejects unless the plaintext comes back. */
+  /** Unwraps the ciphertext. Rejects unless the result is the plaintext. */
   readonly unwrap: (settings?: CallSettings) => Promise<void>;
   readonly failedUnwrap: (settings?: CallSettings) => Promise<Failure>;
   /** Requests that reached Key Protect since the gateway was warm. */
   readonly asked: () => readonly LoggedRequest[];
-  /** Adds a fault of Key Protect, not of IAM. */
+  /** Adds a fault to Key Protect, not to IAM. */
   readonly fault: (action: FaultAction, more?: Omit<Fault, "action">) => void;
 }
 
-/** Waits drawn at random are the shortest there are, lest a test take longer than it has to. */
+/** Every random wait takes its minimum, so that tests take no longer than necessary. */
 const random = (): number => 0;
 
-/** The same call many times over is many requests, and the one caller may have the whole queue. */
+/** Identical calls become separate requests, and one caller may fill the whole queue. */
 const eachOnItsOwn = {
   GATEWAY_QUEUE_MAX_CALLER_PERCENT: "100",
   GATEWAY_COALESCE_UNWRAPS: "false",
   GATEWAY_COALESCE_READS: "false",
 } as const;
 
-/** Starts it. `deps` add to, and win over, randomness that is none. Use with `await using`. */
+/**
+ * Starts the gateway. `deps` are added to the fixed randomness and override it. Use it with `await
+ * using`.
+ */
 export async function startWarmGateway(options: TestGatewayOptions = {}): Promise<WarmGateway> {
   const gateway = await startTestGateway({
     ...options,
@@ -64,21 +70,21 @@ export async function startWarmGateway(options: TestGatewayOptions = {}): Promis
   });
 }
 
-/** A deadline that many milliseconds from now. */
+/** Returns a deadline that many milliseconds from now. */
 export const inMs = (ms: number): { readonly deadline: number } => ({ deadline: Date.now() + ms });
 
-/** `grpc-retry-pushback-ms`, as a number; NaN if there is none. */
+/** Returns `grpc-retry-pushback-ms` as a number; NaN if it is absent. */
 export const pushbackOf = ({ error }: Failure): number =>
   Number(error.metadata.get("grpc-retry-pushback-ms")[0]?.toString() ?? Number.NaN);
 
-/** How many there are of each. */
+/** Counts how often each value occurs. */
 export function countsOf(values: readonly string[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
   return counts;
 }
 
-/** Value of a metric, the sum of its series if it has labels; NaN if it is not there. */
+/** Returns the value of a metric: the sum over its series if it has labels, NaN if it is absent. */
 export async function metricOf(gateway: TestGateway, name: string): Promise<number> {
   const values = (await gateway.metrics())
     .split("\n")

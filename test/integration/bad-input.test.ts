@@ -1,4 +1,6 @@
-/** Requests that break a rule: the answer names all violations, and nothing reaches Key Protect. */
+/**
+ * Requests that break a rule: the response names all violations, and nothing reaches Key Protect.
+ */
 import type { Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -31,8 +33,8 @@ function gatewayOf(dialect: Dialect): TestGateway {
 }
 
 /**
- * Makes a call that has to fail without a request to Key Protect, and checks that the next call is
- * served.
+ * Makes a call that must fail without a request to Key Protect, and checks that the next call
+ * succeeds.
  */
 async function refusal(
   { path, message }: WireRequest,

@@ -1,4 +1,4 @@
-/** Identical reads that are under way at the same time share one request. */
+/** Identical reads that are active at the same time share one request. */
 import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import {
@@ -14,7 +14,7 @@ const calls = 1_000;
 const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
-/** Holds up the answers of Key Protect, so that calls meet. */
+/** Delays the responses of Key Protect, so that calls overlap. */
 const delay = (gateway: TestGateway, delayMs: number): void =>
   void gateway.emulator.faults.add({ match: { service: "keyprotect" }, delayMs });
 
@@ -37,7 +37,7 @@ test("1,000 identical reads share one request, and each call keeps its own corre
   const [sentAs] = asked(gateway).map(({ headers }) => headers["correlation-id"]);
   const lines = gateway.log().filter(({ method }) => String(method).endsWith("/GetKey"));
   expect(lines.map(({ correlationId }) => String(correlationId)).toSorted()).toEqual(ids);
-  // The shared request is found in Key Protect's logs from the line of any of the calls.
+  // The line of each call names the ID under which Key Protect's logs hold the shared request.
   expect(lines.filter((line) => line["upstreamCorrelationId"] === sentAs)).toHaveLength(calls - 1);
 }, 60_000);
 
@@ -66,7 +66,7 @@ test("identical unwraps share a request, and every caller gets the whole plainte
   ]);
   expect(unwrapped.filter((answer) => answer.plaintext.equals(plaintext))).toHaveLength(100);
   expect(asked(gateway)).toHaveLength(2);
-  // Nothing is kept beyond the answer.
+  // The gateway caches no response.
   await gateway.call(clients.actions, "unwrapKey", unwrapKeyRequest(keyId, ciphertext));
   expect(asked(gateway)).toHaveLength(3);
 }, 60_000);
@@ -95,7 +95,7 @@ test("a caller that deleted a key does not join a read from before the deletion"
   const { clients, emulator } = gateway;
   const keyId = await createKeyId(gateway);
   emulator.requests.clear();
-  // The first read is under way from before the deletion until after it.
+  // The first read starts before the deletion and ends after it.
   emulator.faults.add({
     match: { service: "keyprotect", method: "GET" },
     times: 1,

@@ -1,4 +1,4 @@
-/** One ID per call, and the same one everywhere: at Key Protect, in the answer and in the log. */
+/** Each call has one ID. Key Protect, the response and the log show the same one. */
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -28,7 +28,7 @@ interface Planned {
   ) => ReturnType<TestGateway["outcome"]>;
 }
 
-/** Calls of all endings: answered, failed upstream, and refused before anything was sent. */
+/** Calls of all endings: answered, failed upstream, and rejected before anything was sent. */
 function plan(keyId: string, ciphertext: Buffer): readonly Planned[] {
   return [
     {
@@ -94,7 +94,7 @@ function plan(keyId: string, ciphertext: Buffer): readonly Planned[] {
 }
 
 test("each of 1,000 interleaved calls has its own ID upstream, in the answer and in the log", async () => {
-  // It is about IDs: a busy machine must not make it about time.
+  // The test is about IDs, so it must not fail for time on a busy machine.
   await using gateway = await startTestGateway({
     env: {
       GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "60000",
@@ -111,7 +111,7 @@ test("each of 1,000 interleaved calls has its own ID upstream, in the answer and
   );
   emulator.requests.clear();
   const linesBefore = gateway.log().length;
-  // Answers in another order than questions.
+  // The responses arrive in another order than the requests.
   emulator.faults.add({ match: { service: "keyprotect" }, probability: 0.3, delayMs: 15 });
 
   const kinds = plan(keyId, ciphertext);
@@ -244,7 +244,8 @@ test("all upstream requests of a call carry its correlation ID", async () => {
     { metadata: { "x-correlation-id": id } },
   );
   const sent = gateway.emulator.requests.list({ correlationId: id, service: "keyprotect" });
-  // Refused for its token, repeated with a new one, and the read of what has become of the key.
+  // The requests are the one whose token was rejected, its retry with a new token, and a read of
+  // the key's state.
   expect(sent.map(({ operation, status }) => `${operation} ${status}`)).toEqual([
     "rotateKey 401",
     "rotateKey 204",

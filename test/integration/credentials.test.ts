@@ -1,4 +1,7 @@
-/** Whose token goes to Key Protect, how often IAM is asked for one, and what happens when it is not accepted. */
+/**
+ * Which token goes to Key Protect, how often the gateway asks IAM for one, and the handling of a
+ * rejected token.
+ */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
@@ -47,7 +50,7 @@ async function startWithFile(
   gateway.secrets.markText(first);
   const dispose = gateway[Symbol.asyncDispose].bind(gateway);
   return Object.assign(gateway, {
-    // As a mounted secret is replaced: the new file takes the place of the old one at once.
+    // The file is replaced by a rename, as for a mounted secret.
     replaceKey: async (text: string): Promise<void> => {
       gateway.secrets.markText(text);
       await writeFile(`${path}.new`, text);
@@ -71,12 +74,12 @@ const creatorOf = async (gateway: TestGateway): Promise<string> => {
 
 describe("with the gateway's own credential", () => {
   test("500 calls at the start share one token exchange", async () => {
-    // It is about tokens: 500 calls at once on a busy machine must not make it about time.
+    // The test is about tokens, so 500 calls at once must not fail for time on a busy machine.
     await using gateway = await startTestGateway({
       env: { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "60000", GATEWAY_COALESCE_READS: "false" },
     });
     const patient = { deadline: Date.now() + 60_000 };
-    // Slow enough that all calls find no token yet.
+    // IAM is slow enough that all calls start without a token.
     gateway.emulator.faults.add({ match: { service: "iam" }, delayMs: 300 });
     const answers = await Promise.all(
       Array.from({ length: 500 }, () =>
@@ -128,7 +131,8 @@ describe("with the gateway's own credential", () => {
     }
     expect(upstreamCount(gateway)).toBeLessThanOrEqual(2 * calls);
     expect(iamRequests(gateway)).toBe(1);
-    // The fresh token is not replaced again: it has been seen to be refused.
+    // The gateway does not replace the new token again, because it knows that Key Protect rejected
+    // it.
     await gateway.failure(gateway.clients.keys, "countKeys", {});
     expect(iamRequests(gateway)).toBe(1);
     gateway.emulator.faults.clear();
@@ -149,7 +153,7 @@ describe("with the gateway's own credential", () => {
   });
 
   test("a call without a first token from IAM fails with IAM_UNAVAILABLE, and nothing reaches Key Protect", async () => {
-    // Nobody listens there.
+    // No server listens at this port.
     await using gateway = await startTestGateway({ env: { IAM_AUTH_URL: "http://127.0.0.1:1" } });
     const failure = await gateway.failure(gateway.clients.keys, "countKeys", {});
     expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "IAM_UNAVAILABLE" });
@@ -254,7 +258,7 @@ describe("with the callers' tokens", () => {
       const before = upstreamCount(gateway);
       const failures = [
         await gateway.failure(keys, "getKey", { keyId: "orders" }, { metadata }),
-        // Asks with HEAD, the answer to which cannot say what is wrong.
+        // This RPC uses HEAD, whose response has no body that could name the problem.
         await gateway.failure(keys, "countKeys", {}, { metadata }),
       ];
       for (const failure of failures) {

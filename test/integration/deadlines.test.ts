@@ -1,4 +1,7 @@
-/** Time: that callers get a typed answer before theirs is over, and what is given up when they go away. */
+/**
+ * Deadlines and cancellation: callers get a typed response before their deadline, and abandoned
+ * work is aborted.
+ */
 import { Metadata, status, type ClientUnaryCall } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { KeyType } from "../../src/gen/keyprotect/v1/key.ts";
@@ -14,24 +17,25 @@ import {
 import { startTestGateway, type Failure, type TestGateway } from "../support/start-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-/** Longer than every deadline here, so that it is the deadline that ends a call. */
+/** This time limit is longer than every deadline here, so the deadline ends the calls. */
 const patient = { GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "20000" };
 const keyId = "77777777-7777-4777-8777-777777777777";
 const inMs = (ms: number): { deadline: number } => ({ deadline: Date.now() + ms });
 
-/** Lines that the log has about ended calls. */
+/** Returns the log lines of ended calls. */
 const callLines = (gateway: TestGateway): readonly Readonly<Record<string, unknown>>[] =>
   gateway.log().filter(({ msg }) => msg === "call");
 
 describe("a service that hangs", () => {
-  // Gateway and caller share an event loop here: a machine that stops for longer than the margin makes the caller's timer win.
+  // Gateway and caller share an event loop here. If the machine stops for longer than the margin,
+  // the caller's timer fires first.
   test(
     "the gateway answers before the caller's deadline if Key Protect hangs",
     onBusyMachine,
     async () => {
       await using gateway = await startTestGateway({ env: patient });
       const { keys, actions } = gateway.clients;
-      // The first token is there, so that it is the service that hangs.
+      // This call makes the gateway get its token, so that only the service hangs later.
       await gateway.call(keys, "countKeys", {});
       gateway.emulator.faults.add({ match: { service: "keyprotect" }, action: { kind: "hang" } });
       const plaintext = gateway.secrets.bytes(32);
@@ -50,7 +54,7 @@ describe("a service that hangs", () => {
       );
       for (const failure of failures) {
         expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_UPSTREAM" });
-        // The library's own answer would have no trailers.
+        // A response made by the library would have no trailers.
         expect(failure.correlationId).toMatch(/^[0-9a-f-]{36}$/);
         expect(failure.requestInfo?.requestId).toBe(failure.correlationId);
         expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe(failure.mayHaveExecuted);
@@ -140,7 +144,7 @@ describe("a caller that cancels", () => {
       upstreamAttempts: 1,
       correlationId: asked()[0]?.correlationId,
     });
-    // The way is free for others.
+    // The connection is free for other calls.
     expect(await gateway.call(clients.keys, "countKeys", {})).toEqual({ totalSize: 0 });
   }, 60_000);
 
@@ -186,7 +190,7 @@ test("300 calls that time out do not affect a long call on the same connection",
   expect(expired.filter(({ error }) => error === null)).toEqual([]);
   expect(await long).toMatch(/^[0-9a-f-]{36}$/);
   expect(await gateway.call(clients.keys, "countKeys", {})).toEqual({ totalSize: 1 });
-  // One peer address, port included, means one connection.
+  // One peer address with its port means one connection.
   expect(new Set(callLines(gateway).map(({ peer }) => peer)).size).toBe(1);
 }, 60_000);
 
@@ -230,7 +234,7 @@ describe("a connection that breaks in mid-call", () => {
       expect(failure.retryInfo).toBeDefined();
     }
     gateway.emulator.faults.remove(fault);
-    // It had happened, once.
+    // The creation was executed once.
     expect(await gateway.call(keys, "countKeys", {})).toEqual({ totalSize: 2 });
   }, 60_000);
 

@@ -1,6 +1,6 @@
 /**
- * The table of statuses, row by row, over sockets: an answer of Key Protect, and the status that
- * the caller gets.
+ * The status table, row by row over sockets: a response of Key Protect and the status that the
+ * caller gets.
  */
 import { randomUUID } from "node:crypto";
 import { createServer as createTlsServer } from "node:https";
@@ -31,15 +31,15 @@ import {
 } from "../support/start-gateway.ts";
 
 /**
- * Short time-outs for rows in which Key Protect does not answer. Others must not fail on a busy
- * machine.
+ * Short time-outs for rows in which Key Protect does not respond. The other rows must not fail on a
+ * busy machine.
  */
 const impatient = {
   GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS: "1000",
   GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS: "1000",
 };
 
-/** Calls once, with Key Protect behaving as the row says, and checks the status. */
+/** Makes one call with Key Protect behaving as in the row, and checks the status. */
 async function expectRow({ rpc, action, expected, dialect, times }: ErrorRow): Promise<void> {
   await using gateway = await startTestGateway({
     dialect: dialect ?? "current",
@@ -65,7 +65,7 @@ async function expectRow({ rpc, action, expected, dialect, times }: ErrorRow): P
     correlationId,
     attempts: asked.length,
   });
-  // A change that may have happened is requested once.
+  // A change that may have been executed is requested once.
   if (expected.mayHaveExecuted === true) expect(asked).toHaveLength(1);
 }
 
@@ -99,7 +99,9 @@ test.each([404, 410])("DeleteKey with allow_missing succeeds for HTTP %d", async
   expect(deleted.key?.id).toBe(absentKeyId);
 });
 
-/** Calls a gateway once and checks the status. `attempts`: requests begun to Key Protect. */
+/**
+ * Makes one call and checks the status. `attempts` is the number of requests begun to Key Protect.
+ */
 async function expectFailure(
   gateway: TestGateway,
   { path, message }: WireRequest,
@@ -113,7 +115,7 @@ async function expectFailure(
   expectStatus(failure, expected, { method: path.slice(1), correlationId, attempts });
 }
 
-/** The same with a gateway of its own. No request reaches the emulator. */
+/** Does the same with its own gateway. No request reaches the emulator. */
 async function expectOwn(
   options: TestGatewayOptions,
   request: WireRequest,
@@ -404,7 +406,7 @@ test("a gateway that shuts down reports SHUTTING_DOWN, or OUTCOME_UNKNOWN for a 
   const text = await gateway.metrics();
   await gateway.gateway.drain();
   await Promise.all([wrapping, creating]);
-  // The gateway is gone; its disposal would ask for metrics.
+  // The gateway has already stopped, and disposing of it would read its metrics.
   for (const client of Object.values(gateway.clients)) client.close();
   await gateway.emulator[Symbol.asyncDispose]();
   expect(gateway.secrets.tracesIn(`${text}${JSON.stringify(gateway.log())}`)).toEqual([]);

@@ -1,4 +1,7 @@
-/** What no gRPC library would send: each ends its own call, with a status where one can be given, and nothing else. */
+/**
+ * Frames that no gRPC library sends. Each ends its own call and no other, with a status where one
+ * can be sent.
+ */
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { once } from "node:events";
 import http2 from "node:http2";
@@ -20,7 +23,7 @@ afterAll(() => gateway[Symbol.asyncDispose](), 60_000);
 
 const connect = (): Promise<RawGrpc> => connectRaw(Number(gateway.address.split(":").at(-1)));
 
-/** A client that shares its connection with no other. */
+/** Creates a client that shares its connection with no other client. */
 function ownClient(address: string): Disposable & { readonly client: Client } {
   const client = new Client(address, credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,
@@ -48,7 +51,10 @@ async function counts(): Promise<Counts> {
   };
 }
 
-/** Who counts a call: the gateway that answered it, the watch for what grpc-js answers itself, or nobody, as it has no method. */
+/**
+ * The counter of a call: the gateway if it answered, the interceptor for calls that grpc-js answers
+ * itself, or none for a call without a method.
+ */
 type CountedBy = "gateway" | "library" | "nobody";
 
 async function expectCounted(before: Counts, by: CountedBy): Promise<void> {
@@ -67,7 +73,9 @@ beforeEach(() => {
   process.on("uncaughtException", onAccident);
 });
 
-/** After each of them the process lives, Key Protect knows nothing, and the next call is served. */
+/**
+ * After each test the process lives, Key Protect has received nothing, and the next call succeeds.
+ */
 afterEach(async () => {
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", onAccident);
@@ -86,7 +94,7 @@ const { message: misnamed } = golden.WrapKey({ keyId: "../x" });
 const bad = frame(misnamed);
 const gzip = { "grpc-encoding": "gzip" };
 
-/** Groups within groups: what a decoder skips by recursion. */
+/** Nested groups, which a decoder skips by recursion. */
 const nested = (depth: number): Buffer =>
   Buffer.concat([Buffer.alloc(depth, (15 << 3) | 3), Buffer.alloc(depth, (15 << 3) | 4)]);
 
@@ -159,7 +167,7 @@ test("a call whose body never ends is ended at its deadline", async () => {
   session.destroy();
 });
 
-/** What grpc-js takes in good part reaches the validation of the gateway, here of a request that is not good. */
+/** Requests that grpc-js accepts reach the gateway's validation. The request here is invalid. */
 describe("requests that grpc-js accepts", () => {
   test.each<[string, { headers?: Record<string, string>; body: Buffer }]>([
     ["a good gzip frame", { headers: gzip, body: frame(gzipSync(misnamed), true) }],
@@ -215,7 +223,7 @@ describe("headers", () => {
     const before = await counts();
     await using raw = await connect();
     const answer = await raw.call(wrapKey, { headers: { "grpc-timeout": timeout }, body: good });
-    // The library's own timer may be first: it fires within a millisecond.
+    // The library's own timer may fire up to a millisecond earlier.
     expect(answer.headers["grpc-status"]).toBe("4");
     await expect
       .poll(async () => (await counts()).handled, { timeout: 10_000 })
@@ -244,7 +252,7 @@ describe("headers", () => {
 
   test("a request with 200 KB of headers fails alone", async () => {
     const { address, clients, emulator } = gateway;
-    // On a connection of its own, for that is what it costs.
+    // The sender has its own connection, because the frame breaks it.
     using sender = ownClient(address);
     const heavy = wireClient(sender.client, wrapKey, (metadata) => {
       for (let at = 0; at < 10; at += 1) metadata.set(`x-large-${at}`, "x".repeat(20_000));

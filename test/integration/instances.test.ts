@@ -1,4 +1,4 @@
-/** Several instances behind one gateway, who may use them, and the ways in. */
+/** Several instances behind one gateway, their allowed callers, and the addresses to connect to. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -27,7 +27,7 @@ const instanceIds = [
   "e0a1b2c3-0000-4000-8000-00000000000a",
   "e0a1b2c3-0000-4000-8000-00000000000b",
 ] as const;
-/** Each can reach one instance only, so that a call with the other's token would fail. */
+/** Each user can reach one instance only, so a call with the other user's token would fail. */
 const users: readonly User[] = [
   {
     apiKey: "api-key-of-the-first-instance",
@@ -46,12 +46,15 @@ const onFirst = { metadata: { "x-kp-instance": "first" } };
 const onSecond = { metadata: { "x-kp-instance": "second" } };
 
 interface Settings {
-  /** Appended to the YAML file. */
+  /** Text appended to the YAML file. */
   readonly yaml?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A gateway with a current instance `first` and one of 2019, `second`, configured by a file. */
+/**
+ * Starts a gateway, configured by a file, with the instance `first` of the current dialect and
+ * `second` of 2019.
+ */
 async function startTwo({ yaml = "", env = {} }: Settings = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), "gateway-instances-"));
   const paths = [join(folder, "first-key"), join(folder, "second-key")] as const;
@@ -218,7 +221,8 @@ policy:
       await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId), onSecond),
       await gateway.failure(keys, "getKeyMaterial", { keyId }, onSecond),
       await gateway.failure(actions, "wrapKey", wrapKeyRequest(keyId, Buffer.from("x")), onSecond),
-      // A request that is invalid as well: who may not call learns nothing about requests either.
+      // The request is also invalid. A caller without permission learns nothing about its request
+      // either.
       await gateway.failure(keys, "getKeyMaterial", { keyId: "" }, onFirst),
     ];
     for (const failure of denied) {

@@ -1,4 +1,6 @@
-/** Pages over the key list of a real service by offset, while others create and delete keys. */
+/**
+ * Pages over the key list, which the service reads by offset, while others create and delete keys.
+ */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Emulator } from "../../src/emulator/emulator.ts";
@@ -17,7 +19,7 @@ const request = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => (
   ...overrides,
 });
 
-/** The service itself, past the gateway: what other clients of the instance do. */
+/** Calls the service directly and not through the gateway, like other clients of the instance. */
 async function createDirectly(emulator: Emulator): Promise<{
   create: (count: number) => Promise<string[]>;
   remove: (keyId: string) => Promise<void>;
@@ -45,7 +47,7 @@ async function createDirectly(emulator: Emulator): Promise<{
       for (let at = 0; at < count; at += 1) {
         ids.push(await createOne());
       }
-      // Lists are in the order of IDs.
+      // Lists are ordered by ID.
       return ids.toSorted();
     },
     remove: async (keyId) => {
@@ -54,7 +56,7 @@ async function createDirectly(emulator: Emulator): Promise<{
   };
 }
 
-/** All pages from the first on, with what happens after each. */
+/** Reads all pages from the first on, and runs a step after each. */
 async function readAll(
   gateway: TestGateway,
   pageSize: number,
@@ -87,7 +89,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect((await readAll(gateway, 1)).flat()).toEqual(ids);
     expect(await readAll(gateway, 11)).toEqual([ids]);
     expect(await readAll(gateway, 0)).toEqual([ids]);
-    // More than a page may hold is a page of the largest size.
+    // A page size above the maximum gives pages of the maximum size.
     expect(await readAll(gateway, 2_000_000_000)).toEqual([ids]);
     expect(gateway.upstreamRequests().at(-1)).toBe("GET /api/v2/keys?limit=1001&offset=0");
   });
@@ -211,7 +213,7 @@ test("a key that stays is listed exactly once despite changes between pages, or 
     ),
     { numRuns: 25, seed: 20_190_714, endOnFailure: true },
   );
-  // The law would hold for a gateway that always gives up.
+  // A gateway that always gave up would pass the checks above.
   expect(ended.complete).toBeGreaterThan(ended.changed);
 }, 60_000);
 

@@ -1,4 +1,4 @@
-/** Every RPC with its options, in both dialects, all the way to Key Protect and back. */
+/** Every RPC with its options, in both dialects, from the client to the emulator and back. */
 import { describe, expect, test } from "vitest";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
 import { KeyState, KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -29,7 +29,7 @@ const variants: readonly Variant[] = [
 ];
 
 const hourMs = 3_600_000;
-/** Longer than any test moves the clock, so that no token expires on the way. */
+/** Longer than any test moves the clock, so that no token expires during a test. */
 const tokenLifetimeSeconds = 6 * 3_600;
 const representation = { returnPreference: ReturnPreference.REPRESENTATION };
 const unknownId = "99999999-9999-4999-8999-999999999999";
@@ -622,7 +622,7 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
         });
         return answer.status;
       };
-      // The gateway's own user is the first: its authorization does not count twice.
+      // The first user is the gateway's own, so its second authorization does not count.
       expect(await authorize(emulator.users[0])).toBe(204);
       const twice = await gateway.failure(keys, "deleteKey", deleteKeyRequest(keyId));
       expect(twice.reason).toBe("DUAL_AUTH_REQUIRED");

@@ -1,4 +1,4 @@
-/** Request IDs after failures: the answer to a retry, and that it never creates a second key. */
+/** Request IDs after failures: the response to a retry, which never creates a second key. */
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { FaultAction } from "../../src/emulator/control/faults.ts";
@@ -43,7 +43,7 @@ test.each<[string, FaultAction]>([
 });
 
 test("a creation that outlives its call is found by a retry", async () => {
-  // The gateway's own limit ends the calls, so that the client's library never answers first.
+  // The gateway's own limit ends the calls, so the client's library never answers first.
   await using gateway = await startKeepingIds({ env: { GATEWAY_MAX_DEADLINE_MS: "1500" } });
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
@@ -57,10 +57,10 @@ test("a creation that outlives its call is found by a retry", async () => {
   expect(await first).toMatchObject(ended);
   const failure = await joined;
   expect(failure).toMatchObject(ended);
-  // The call sent nothing itself, and the change may still happen.
+  // The call itself sent nothing, and the change of the first call may still happen.
   expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "0", mayHaveExecuted: "true" });
 
-  // The exchange goes on, and a retry waits for its end.
+  // The exchange continues, and a retry waits for its end.
   let keyId = "";
   await eventually(async () => {
     const { response } = await gateway.outcome(keys, "createKey", request);

@@ -1,4 +1,4 @@
-/** The promise of `request_id`, end to end: requests with the same ID are executed once. */
+/** The guarantee of `request_id` end to end: requests with the same ID are executed once. */
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
@@ -57,7 +57,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       key: { id: keyId, name: "" },
     });
     expect(executed(gateway, "rotateKey")).toBe(1);
-    // The return preference is a field like any other.
+    // The fingerprint of a request includes the return preference.
     const whole = { ...minimal, returnPreference: ReturnPreference.REPRESENTATION };
     expect((await gateway.failure(actions, "rotateKey", whole)).reason).toBe("REQUEST_ID_REUSED");
     gateway.emulator.clock.advance(2 * 3_600_000);
@@ -144,7 +144,7 @@ describe("with the callers' tokens", () => {
     expect(other.key?.id).not.toBe(first.key?.id);
     expect(executed(gateway, "createKey")).toBe(2);
 
-    // A forged token of Alice gets nothing that Key Protect would not give to that token.
+    // A forged token with Alice's name gets nothing that Key Protect would not give to that token.
     const forged = emulator.tokens.issue(alice).accessToken;
     emulator.tokens.revoke(forged);
     const metadata = { authorization: `Bearer ${forged}` };

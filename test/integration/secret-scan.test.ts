@@ -1,4 +1,7 @@
-/** Nothing secret gets out, whatever is called and however it fails; and proof that this test would notice. */
+/**
+ * No secret leaves the gateway, whatever the call and its failure. Planted leaks show that this
+ * test would find one.
+ */
 import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import { Metadata } from "@grpc/grpc-js";
@@ -67,7 +70,7 @@ describe("the scanner", () => {
   ];
 
   test.each(hidden)("the scanner finds a secret %s", (_name, hide) => {
-    // Many, so that no lucky byte hides a gap.
+    // Many rounds, so that lucky bytes cannot hide a gap.
     for (let at = 0; at < 200; at += 1) {
       const secrets = createSecretLedger();
       const secret = secrets.bytes(32);
@@ -115,7 +118,7 @@ describe("the scanner", () => {
   test("the scanner makes a test fail that discloses a secret", async () => {
     const gateway = await startTestGateway();
     const logged = gateway.secrets.mark(Buffer.from(gateway.emulator.instanceId));
-    // The correlation ID is logged, as it should be; declared a secret, it is a leak.
+    // The log contains the correlation ID, as it should. Declared a secret, it counts as a leak.
     await gateway.call(
       gateway.clients.keys,
       "countKeys",
@@ -128,7 +131,7 @@ describe("the scanner", () => {
   });
 });
 
-/** What Key Protect's side may do to a request; `echo` is a text with secrets in it. */
+/** Faults of Key Protect. `echo` is a text with secrets in it. */
 const misbehaviours = (echo: string): readonly FaultAction[] => [
   {
     kind: "respond",
@@ -173,7 +176,7 @@ const misbehaviours = (echo: string): readonly FaultAction[] => [
   { kind: "truncate" },
   { kind: "garble" },
   { kind: "oversize", bytes: 6_000_000 },
-  // Plaintexts and material where none is expected, and in shapes that nobody expects.
+  // Plaintexts and key material where none is expected, and in unexpected shapes.
   {
     kind: "rewrite",
     patch: (body) =>
@@ -214,14 +217,17 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   test("no successful or failed RPC discloses a secret", async () => {
     await using gateway = await startTestGateway({
       dialect,
-      // The refusals of one fault must not make the next wait for a pause.
+      // The rejections of one fault must not pause the calls of the next.
       env: { GATEWAY_RATE_MODE: "off", GATEWAY_BREAKER: "false" },
     });
     const { clients, emulator, secrets } = gateway;
     const shown: string[] = [];
     const tried = new Map<string, { ok: number; failed: number }>();
 
-    /** Every byte string of an answer is a secret here, but for what is made to be stored and shown. */
+    /**
+     * Makes a call and marks every byte string of its response as a secret, except those that are
+     * meant to be stored or shown.
+     */
     async function attempt<C extends object, M extends MethodOf<C>>(
       client: C,
       method: M,
@@ -250,7 +256,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       return response;
     }
 
-    /** A round of all RPCs, each with fresh secrets. */
+    /** Calls all RPCs once, each with fresh secrets. */
     async function round(settings: () => CallSettings = () => ({})): Promise<void> {
       const { keys, actions, policies, lockers } = clients;
       const representation = { returnPreference: ReturnPreference.REPRESENTATION };
@@ -363,19 +369,20 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     ].join(" ");
     for (const action of misbehaviours(echo)) {
       const fault = emulator.faults.add({ match: { service: "keyprotect" }, action });
-      // Nothing ends a silence or a pause but time: not much of it, for seventeen calls one after the other.
+      // Only time ends a hang or a pause, and seventeen calls run one after the other, so their
+      // deadlines are short.
       const isSlow =
         action.kind === "stall" || (action.kind === "respond" && action.status === 429);
       await round(() => (isSlow ? { deadline: Date.now() + 300 } : {}));
       emulator.faults.remove(fault);
     }
 
-    // The caller's time is over, in whatever state the call is.
+    // The caller's deadline passes in every state of the call.
     emulator.setLatency(30);
     await round(() => ({ deadline: Date.now() + 40 }));
     emulator.setLatency(0);
 
-    // Tokens are refused; then IAM is, with an answer that quotes the API key.
+    // Key Protect rejects tokens. Then IAM rejects, with a body that quotes the API key.
     emulator.faults.add({
       match: { service: "keyprotect" },
       action: { kind: "respond", status: 401 },
@@ -440,7 +447,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       { metadata: { authorization: `Basic ${stray}`, cookie: stray } },
     );
 
-    // And the service is gone.
+    // Finally the service stops.
     await emulator[Symbol.asyncDispose]();
     await round();
 

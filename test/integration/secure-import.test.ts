@@ -1,4 +1,4 @@
-/** Secure import with material that is really encrypted, and proof that the key really is that material. */
+/** Secure import with encrypted key material, and proof that the key has exactly that material. */
 import { describe, expect, test } from "vitest";
 import type { EncryptedKeyMaterial } from "../../src/gen/keyprotect/v1/key.ts";
 import type { RetrieveLockerResponse } from "../../src/gen/keyprotect/v1/lockers_service.ts";
@@ -16,7 +16,9 @@ import { startTestGateway, type TestGateway } from "../support/start-gateway.ts"
 
 const minuteMs = 60_000;
 
-/** A locker of ten minutes, as the caller sees it; what opens it is marked as secret. */
+/**
+ * Creates a locker of ten minutes, as the caller sees it. Its private key is marked as a secret.
+ */
 async function newLocker(gateway: TestGateway): Promise<RetrieveLockerResponse> {
   const { lockers } = gateway.clients;
   const { locker } = await gateway.call(lockers, "createLocker", {
@@ -29,7 +31,7 @@ async function newLocker(gateway: TestGateway): Promise<RetrieveLockerResponse> 
   return retrieved;
 }
 
-/** Whether both keys unwrap what the first wraps, which takes the same material in both. */
+/** Whether both keys unwrap the first one's ciphertexts, which needs the same material in both. */
 async function haveTheSameMaterial(
   gateway: TestGateway,
   wrapping: string,
@@ -98,7 +100,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     );
     expect(await haveTheSameMaterial(gateway, keyId, twinOfSecond)).toBe(true);
     expect(await haveTheSameMaterial(gateway, keyId, twinOfFirst)).toBe(false);
-    // The version before is still there to unwrap.
+    // The previous version still unwraps.
     expect(await haveTheSameMaterial(gateway, twinOfFirst, keyId)).toBe(true);
   });
 
@@ -169,7 +171,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const { lockers } = gateway.clients;
     const create = { ttl: undefined, maxAllowedRetrievals: 5 };
     const older = await gateway.call(lockers, "createLocker", create);
-    // The moment of creation tells import tokens apart, and it is given in seconds.
+    // Import tokens are distinguished by their creation time, which is given in seconds.
     gateway.emulator.clock.advance(1_000);
     const newer = await gateway.call(lockers, "createLocker", create);
     expect(newer.locker?.id).not.toBe(older.locker?.id);

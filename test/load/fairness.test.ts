@@ -1,4 +1,4 @@
-/** Who shares a quota with somebody greedy. */
+/** Callers that share a quota with a caller that asks for far more. */
 import { expect, test } from "vitest";
 import { fairnessQuota, measureFairness, modestPerSecond } from "../../bench/load/fairness.ts";
 import { jain, okMsOf, percentile } from "../../bench/load/figures.ts";
@@ -16,7 +16,7 @@ test(
     const [lister] = together.streams.filter(({ caller }) => caller === "lister");
 
     for (const { ok, failures } of modest) {
-      // What it asks for is far below its part. One call may have been under way at the end.
+      // The caller asks for far less than its fair part. One call may have been active at the end.
       expect(ok).toBeGreaterThanOrEqual(0.95 * modestPerSecond * together.seconds - 1);
       expect(failures).toEqual({});
     }
@@ -25,14 +25,15 @@ test(
     const p99 = percentile(okMsOf(modest), 0.99);
     const twiceAlone = 2 * percentile(okMsOf(alone.streams), 0.99);
     const twoTurnsMs = 2 * (1_000 / fairnessQuota);
-    // Of some eighty calls the p99 is the slowest: whatever kept the caller's or the upstream's process from working is part of it.
+    // With about 80 calls the p99 is the slowest one. It includes every moment for which the
+    // process of the callers or of the upstream did not run.
     const lateMs = Math.max(...modest.map((stream) => stream.lateMs)) + together.lateMs;
     expect(p99).toBeLessThan(twiceAlone + twoTurnsMs + lateMs);
-    // It waits at the head of its own queue, not behind the greedy one's.
+    // The caller waits at the head of its own queue and not behind the queue of the greedy caller.
     expect(p99).toBeLessThan(percentile(okMsOf(greedy), 0.5));
 
     expect(greedy[0]?.ok).toBeGreaterThan(0);
-    // A list has one turn of twenty-one, and is not starved.
+    // Lists get one permit of 21 and are not starved.
     expect(lister?.ok).toBeGreaterThan(0.5 * (fairnessQuota / 21) * together.seconds);
     expect(together.throttled).toBe(0);
   },

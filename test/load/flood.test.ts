@@ -1,4 +1,4 @@
-/** A hundred thousand calls at once. */
+/** A flood of 100,000 calls at once. */
 import { expect, test } from "vitest";
 import { createIdentities } from "../../bench/load/identities.ts";
 import type { FloodQuestions } from "../../bench/load/flood-worker.ts";
@@ -26,7 +26,8 @@ test(
     const { address } = gateway;
     const { callers } = identities;
     const { keyId } = upstream;
-    // What is made once, such as compiled code, is there before it counts.
+    // A warm-up creates everything that exists once, such as compiled code, before the count
+    // starts.
     await load.ask("flood", { address, callers, keyId, calls: 4_000 });
     const before = await gateway.holdings();
 
@@ -37,10 +38,11 @@ test(
 
     const total = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
     expect(total).toBe(calls);
-    // Whatever it is, the gateway said it, and why.
+    // Each failure is an answer of the gateway with a reason.
     const unsaid = /untyped|WRONG/;
     expect(Object.keys(outcomes).filter((outcome) => unsaid.test(outcome))).toEqual([]);
-    // All of the quota where nothing else runs; what is left of it if timers and answers wait for refusals is a tenth.
+    // On an idle machine all of the quota is used. If timers and responses waited behind
+    // rejections, only a tenth would be.
     expect(outcomes["OK"]).toBeGreaterThan(0.4 * perSecond * seconds);
     expect(after.mostResidentBytes).toBeLessThan(512 * 1_024 * 1_024);
     expect(after.heapBytes / before.heapBytes).toBeLessThan(1.05);

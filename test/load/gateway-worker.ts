@@ -1,4 +1,7 @@
-/** The gateway in a process of its own that can be asked what it holds. Started with `--expose-gc`. */
+/**
+ * A gateway in its own process that reports the memory and timers it holds. Start it with
+ * `--expose-gc`.
+ */
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
@@ -7,17 +10,17 @@ import { startGateway } from "../../src/gateway/start-gateway.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
 import { cpuMicroseconds, serveWorker } from "../../bench/load/serve-worker.ts";
 
-/** What is held once garbage has been collected. */
+/** Memory and timers that remain after garbage collection. */
 export interface Holdings {
   readonly heapBytes: number;
-  /** The most memory that the process ever had resident, in bytes. */
+  /** Peak resident memory of the process, in bytes. */
   readonly mostResidentBytes: number;
   /** Timers set through the gateway's clock that have neither fired nor been cancelled. */
   readonly timers: number;
 }
 
 export type GatewayQuestions = {
-  /** Given the environment; answers where gRPC is served. */
+  /** Starts the gateway with the environment. Returns the address at which it serves gRPC. */
   readonly start: { given: Readonly<Record<string, string>>; answer: string };
   readonly cpu: { given: null; answer: number };
   readonly holdings: { given: null; answer: Holdings };
@@ -44,7 +47,7 @@ const countingClock: Clock = {
 serveWorker<GatewayQuestions>({
   async start(env) {
     const config = loadConfig({ env, readFile: (path) => readFileSync(path, "utf8") });
-    // Written like any log, and read by nobody.
+    // The log is written as usual, but its output is not read.
     const logger = createLogger({ level: config.logLevel, destination: { write: () => {} } });
     const gateway = await startGateway(config, { logger, clock: countingClock });
     const [address] = gateway.addresses;
@@ -53,7 +56,8 @@ serveWorker<GatewayQuestions>({
   },
   cpu: () => cpuMicroseconds(),
   async holdings() {
-    // Twice, with a turn of the event loop between: what is freed by a finalizer goes with the second.
+    // Two collections with an event-loop turn between them: the second one frees the objects that
+    // finalizers released.
     for (let round = 0; round < 2; round++) {
       globalThis.gc?.();
       await new Promise((resolve) => void setImmediate(resolve));

@@ -1,11 +1,11 @@
-/** A quota that the gateway was told, under more load than it allows. */
+/** A configured quota under more load than it allows. */
 import { expect, test } from "vitest";
 import { throttledShare } from "../../bench/load/figures.ts";
 import { measureKnownQuota } from "../../bench/load/known-quota.ts";
 import { startSourceGateway } from "./source-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-// The bench measures 98 % and more; the bounds here leave room for a machine that does other things meanwhile.
+// The bench measures 98 % and more. The bounds here leave room for a machine with other work.
 test.each(["bucket", "sliding", "fixed"] as const)(
   "a quota judged by a %s is used up and not exceeded",
   onBusyMachine,

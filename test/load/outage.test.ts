@@ -1,4 +1,4 @@
-/** Key Protect goes away for some seconds while everybody wants something. */
+/** Key Protect fails for some seconds under full load. */
 import { expect, test } from "vitest";
 import { createArena, type Arena, type Period } from "../../bench/load/arena.ts";
 import { failuresOf, percentile } from "../../bench/load/figures.ts";
@@ -37,14 +37,16 @@ test(
     await arena.upstream.ask("setDead", false);
     const recovering = await seconds(arena, 16);
 
-    // The circuit opens within the first seconds; from then on a probe in a second at most, and each may be repeated once.
+    // The circuit opens within the first seconds. Then it sends at most one probe per second, and
+    // each may be retried once.
     const open = dead.slice(3);
     expect(open.reduce((sum, { lost }) => sum + lost, 0)).toBeLessThanOrEqual(9);
     expect(open.reduce((sum, { served }) => sum + served, 0)).toBe(0);
     const streams = open.flatMap((period) => period.streams);
     const failedMs = streams.flatMap((stream) => stream.failedMs).toSorted((a, b) => a - b);
     expect(failedMs.length).toBeGreaterThan(100);
-    // Milliseconds on a quiet machine; a failure that waited for Key Protect would take a second or more.
+    // The median is milliseconds on an idle machine. A failure that waited for Key Protect would
+    // take a second or more.
     expect(percentile(failedMs, 0.5)).toBeLessThan(250);
     expect(Object.keys(failuresOf(streams))).toContain("UNAVAILABLE CIRCUIT_OPEN");
 

@@ -1,6 +1,7 @@
 /**
- * Four gateways share a quota through a real Redis. On a machine with nothing else to do `npm run bench:goodput -- --only replicas`
- * measures what these tests are about; the bounds here leave room for one that does other things meanwhile.
+ * Four gateways share a quota through a real Redis. On an idle machine `npm run bench:goodput --
+ * --only replicas` measures the same properties. The bounds here leave room for a machine with
+ * other work.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AsyncDisposables } from "../../src/platform/disposable-stack.ts";
@@ -21,10 +22,13 @@ import { startRedisServer, type RedisServer } from "../support/redis-server.ts";
 import { startSourceGateway } from "./source-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
-/** The last lease holds for three seconds; the rest of the time is spent without any. */
+/**
+ * The last lease is valid for three seconds. The replicas spend the rest of the time without a
+ * lease.
+ */
 const awayMs = 7_000;
 const saturation = replicaLoad(replicaSaturation);
-/** Six tenths of the quota: less than what is left to each without Redis. */
+/** Six tenths of the quota. Each replica asks for less than its part without Redis. */
 const light = replicaLoad({ perSecond: 15 });
 
 const started = new AsyncDisposables();
@@ -38,7 +42,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => started[Symbol.asyncDispose]());
 
-/** Starts from a Redis that answers, whatever the test before left behind. */
+/** Starts from a Redis that answers, in whatever state the previous test left it. */
 async function restart(streams: readonly LoadStream[]): Promise<void> {
   redis.resume();
   if (!redis.isRunning) await redis.restart();
@@ -66,13 +70,13 @@ test(
 test("what an idle replica does not use is used by the others", onBusyMachine, async () => {
   await restart(replicaLoad(replicaSaturation, [0]));
   const period = await arena.measure(8_000);
-  // Equal parts would leave it at 0.74.
+  // With equal parts the share would be 0.74.
   expect(servedShare(period)).toBeGreaterThan(0.93);
   expect(busiestShare(period)).toBeLessThanOrEqual(1.05);
   expect(spread(replicaRates(period))).toBeLessThan(0.08);
   expect(lost(period)).toEqual({});
 
-  // It has a small lease then, and is asked for as much as the others in one moment.
+  // The replica has a small lease at this point. It then gets the same load as the others at once.
   await arena.load.ask("stop", null);
   await arena.load.ask("start", saturation);
   const busy = await arena.measure(3_000);
@@ -99,7 +103,7 @@ test(
       expect(busiestShare(period)).toBeLessThanOrEqual(1.1);
       expect(lost(period)).toEqual({});
     }
-    // A lease for three seconds, then nine tenths of an equal part.
+    // Each replica uses its lease for three seconds, and then nine tenths of an equal part.
     for (const period of [hanging, gone]) expect(servedShare(period)).toBeGreaterThan(0.85);
     expect(servedShare(back)).toBeGreaterThan(0.93);
   },
@@ -123,8 +127,8 @@ test(
       const latencies = okMsOf(period.streams);
       expect(lost(period)).toEqual({});
       expect(latencies.length / period.seconds).toBeGreaterThan(0.9 * 8 * 15);
-      // A call that waited for Redis would wait for its time limit, and all of a replica would. What kept the callers' process from working
-      // is part of every latency.
+      // A call that waited for Redis would take its time limit, and so would all calls of the
+      // replica. Each latency includes every moment for which the callers' process did not run.
       const lateMs = Math.max(...period.streams.map((stream) => stream.lateMs));
       expect(percentile(latencies, 0.5)).toBeLessThan(2 * percentile(usual, 0.5) + 30);
       expect(percentile(latencies, 0.99)).toBeLessThan(2 * percentile(usual, 0.99) + 50 + lateMs);

@@ -3,13 +3,13 @@ import { nodeFlags } from "../../bench/node-flags.ts";
 import { startWorker } from "../../bench/load/worker.ts";
 import type { GatewayQuestions, Holdings } from "./gateway-worker.ts";
 
-/** A gateway from its sources, in a process of its own. */
+/** A gateway that runs from the sources in its own process. */
 export interface SourceGateway extends GatewayProcess {
-  /** Collects garbage and says what is left. */
+  /** Collects garbage and reports the remaining memory and timers. */
   holdings(): Promise<Holdings>;
 }
 
-/** Starts one in front of an upstream. Resolves when it serves. */
+/** Starts a gateway in front of an upstream. Resolves when it serves. */
 export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, changes) => {
   const worker = startWorker<GatewayQuestions>(new URL("gateway-worker.ts", import.meta.url), {
     nodeArguments: [...nodeFlags(), "--expose-gc"],

@@ -36,7 +36,7 @@ vi.mock(
         const bounded = original.createConcurrencyLimit(permits, most, clock);
         const counted: typeof bounded = {
           ...bounded,
-          // Getters, because a spread would copy their present values.
+          // These are getters, because a spread would copy the values of this moment.
           get rate() {
             return bounded.rate;
           },
@@ -90,11 +90,11 @@ function checkCall(run: CallRun): void {
   // A caller that learns that nothing was executed may repeat the call.
   if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
   expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);
-  // Three attempts, two more after 429s, and one with a new token.
+  // The limit is three attempts, two more after 429s, and one with a new token.
   expect(call.attemptLog.attempts, tell(run)).toBeLessThanOrEqual(6);
 }
 
-/** Whether permits, places and queue add up at the end. */
+/** Checks at the end that permits, places and queue add up. */
 function checkAccount({ network, upstream }: ScheduleRun, plan: Schedule): void {
   const { rateLimit } = upstream;
   if (rateLimit === undefined) return;

@@ -74,7 +74,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** What the calls themselves know, to be compared with what the scheduler says. */
+/** The counts that the calls keep themselves, for comparison with the scheduler's reports. */
 interface Account {
   readonly calls: QueuedCall[];
   granted: number;
@@ -110,8 +110,8 @@ async function take(queue: Queue, account: Account, taken: Step): Promise<void> 
     }
     case "comeBack": {
       const granted = calls.filter(
-        ({ outcome, admissions, call }) =>
-          outcome === "granted" && admissions < 3 && queue.clock.now() < call.deadline,
+        ({ outcome, arrivals, call }) =>
+          outcome === "granted" && arrivals < 3 && queue.clock.now() < call.deadline,
       );
       const call = granted[taken.pick % Math.max(1, granted.length)];
       if (call !== undefined && !account.ended.has(call)) queue.comeBack(call);
@@ -162,7 +162,7 @@ test("no schedule makes a call settle twice or late, or spend a permit that it d
         const account: Account = { calls: [], granted: 0, refunded: 0, ended: new Map() };
         for (const taken of steps) {
           await take(queue, account, taken);
-          // Promises settle by microtasks; time stands still.
+          // Promises settle in microtasks, without advancing the clock.
           for (let turn = 0; turn < 3; turn++) await Promise.resolve();
           compare(queue, account);
         }
@@ -180,13 +180,13 @@ test("no schedule makes a call settle twice or late, or spend a permit that it d
           if (call.outcome === "granted") {
             expect(call.settledAt).toBeLessThanOrEqual(call.call.deadline - 5);
           }
-          expect(call.grants + call.refusals).toBe(call.admissions);
+          expect(call.grants + call.refusals).toBe(call.arrivals);
           expect(call.refusals).toBeLessThanOrEqual(1);
           account.granted += call.grants;
           seen.set(call.outcome, (seen.get(call.outcome) ?? 0) + 1);
         }
         expect(queue.permits.spent).toBe(account.granted - account.refunded);
-        // Whoever counts what the scheduler tells counts every admission, once.
+        // The scheduler reports every arrival exactly once.
         const refused = account.calls.reduce((sum, { refusals }) => sum + refusals, 0);
         expect([queue.granted.length, queue.shed.length]).toEqual([account.granted, refused]);
         for (const { reason } of queue.shed) told.set(reason, (told.get(reason) ?? 0) + 1);

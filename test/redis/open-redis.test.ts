@@ -1,4 +1,4 @@
-/** The password file of Redis: what it may contain. */
+/** The allowed contents of Redis' password file. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -10,7 +10,7 @@ import { connectRedis, type RedisSettings } from "../../src/redis/connect-redis.
 export interface Member extends AsyncDisposable {
   readonly id: string;
   readonly share: QuotaShare;
-  /** Its present rate. */
+  /** Its current rate. */
   readonly perSecond: number;
   wants: number;
 }

@@ -3,7 +3,7 @@ import { createConcurrencyLimit } from "../../../../../src/upstream/rate-limit/p
 import { createDrivenClock } from "../../../../support/driven-clock.ts";
 import { createDrivenPermits } from "./driven-permits.ts";
 
-/** What comes free can be used in the same turn. */
+/** Runs a callback at once, so that a released permit can be used in the same turn. */
 const immediate = (callback: () => void): void => callback();
 
 test("the estimated wait includes the wait for a connection while all are busy", async () => {
@@ -16,7 +16,7 @@ test("the estimated wait includes the wait for a connection while all are busy",
   );
   expect(permits.delayMs(100)).toBe(0);
   for (let taken = 0; taken < 4; taken++) permits.tryTake();
-  // Nothing is known yet.
+  // The limit has measured nothing yet.
   expect(permits.delayMs(100)).toBe(0);
   for (let exchange = 0; exchange < 400; exchange++) {
     await clock.advance(25);
@@ -29,7 +29,7 @@ test("the estimated wait includes the wait for a connection while all are busy",
   permits.release();
   expect(permits.delayMs(8)).toBe(0);
 
-  // Time in which a connection is free says nothing.
+  // Time in which a connection is free gives no measurement.
   await clock.advance(60_000);
   permits.tryTake();
   expect(permits.delayMs(8)).toBeCloseTo(200);
@@ -56,7 +56,7 @@ test("connections that come free together do not raise the estimated wait", asyn
     waits.push(permits.delayMs(8));
     for (let place = 0; place < 8; place++) permits.release();
   }
-  // Eight come free in 100 ms.
+  // Eight permits are released in 100 ms.
   expect(Math.max(...waits)).toBeLessThanOrEqual(100);
   expect(waits.at(-1)).toBeGreaterThan(50);
 });

@@ -1,8 +1,8 @@
-/** What tests do to permits: spend them all, and see how dense that was. */
+/** Helpers that spend all permits and measure how many were spent within a second. */
 import { systemClock } from "../../../../../src/platform/clock.ts";
 import type { Permits } from "../../../../../src/upstream/rate-limit/permits/permits.ts";
 
-/** Spends every permit as soon as it is there, and notes when. */
+/** Spends each permit as soon as it is available. Returns the times. */
 export function spendAll(permits: Permits): number[] {
   const times: number[] = [];
   const spend = (): void => {
@@ -13,7 +13,7 @@ export function spendAll(permits: Permits): number[] {
   return times;
 }
 
-/** The most sends within any second. */
+/** The largest number of sends within one second. */
 export function densestSecond(times: readonly number[]): number {
   let densest = 0;
   let first = 0;

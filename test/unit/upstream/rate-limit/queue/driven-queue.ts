@@ -11,10 +11,10 @@ import {
 import { createDrivenClock, type DrivenClock } from "../../../../support/driven-clock.ts";
 import { createDrivenPermits, type DrivenPermits } from "../permits/driven-permits.ts";
 
-/** A call in front of the scheduler, and what became of it. */
+/** A call in front of the scheduler, and its outcome. */
 export interface QueuedCall {
   readonly call: UpstreamCall;
-  /** The call's own, of the kind that tells who listens. */
+  /** The call's own signal, of a kind that reveals its listeners. */
   readonly signal: AbortSignal;
   readonly caller: string;
   readonly priority: PriorityClass;
@@ -22,8 +22,8 @@ export interface QueuedCall {
   outcome: string;
   error: UpstreamError | undefined;
   settledAt: number | undefined;
-  /** How often it came, was granted, and was refused. */
-  admissions: number;
+  /** Number of times that the call arrived at the scheduler. */
+  arrivals: number;
   grants: number;
   refusals: number;
   end(how: CallEnd): void;
@@ -34,13 +34,13 @@ export interface Queue {
   readonly clock: DrivenClock;
   readonly permits: DrivenPermits;
   readonly scheduler: Scheduler;
-  /** What was told of permits that calls got: after how many milliseconds. */
+  /** Reported grants of permits, each with its wait in milliseconds. */
   readonly granted: { readonly priority: PriorityClass; readonly waitMs: number }[];
-  /** What was told of calls that got none. */
+  /** Reported sheds. */
   readonly shed: { readonly reason: ShedReason; readonly priority: PriorityClass }[];
   /** Brings a call to the scheduler. Its signal fires at its deadline. */
   arrive(wanted?: { caller?: string; priority?: PriorityClass; withinMs?: number }): QueuedCall;
-  /** Brings a call back that was granted before. */
+  /** Brings a call back that had a permit before. */
   comeBack(call: QueuedCall): void;
 }
 
@@ -61,8 +61,8 @@ export function createQueue(
     ...options,
   });
 
-  const follow = (queued: QueuedCall, admission: Promise<void> | undefined): void => {
-    queued.admissions += 1;
+  const follow = (queued: QueuedCall, permit: Promise<void> | undefined): void => {
+    queued.arrivals += 1;
     const settle = (outcome: string, error?: UpstreamError): void => {
       queued.outcome = outcome;
       queued.error = error;
@@ -70,11 +70,11 @@ export function createQueue(
       if (error === undefined) queued.grants += 1;
       else queued.refusals += 1;
     };
-    if (admission === undefined) {
+    if (permit === undefined) {
       settle("granted");
       return;
     }
-    admission.then(
+    permit.then(
       () => settle("granted"),
       (error: unknown) => {
         if (!(error instanceof UpstreamError)) throw error;
@@ -109,7 +109,7 @@ export function createQueue(
         outcome: "waiting",
         error: undefined,
         settledAt: undefined,
-        admissions: 0,
+        arrivals: 0,
         grants: 0,
         refusals: 0,
         end(how) {
@@ -128,15 +128,15 @@ export function createQueue(
   };
 }
 
-/** How many of some calls have an outcome. */
+/** Returns how many of some calls have an outcome. */
 export const countOf = (calls: readonly QueuedCall[], outcome: string): number =>
   calls.filter((call) => call.outcome === outcome).length;
 
-/** Spends the permits that are there, so that the next call waits. */
+/** Spends all available permits, so that the next call waits. */
 export const exhaust = ({ permits }: Queue): void => {
   while (permits.tryTake());
 };
 
-/** So many of what `make` makes. */
+/** Makes that many items with `make`. */
 export const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
