@@ -63,6 +63,15 @@ describe("a configuration that cannot be used", () => {
     expect(ended.stderr).toMatch(/^ {2}listen\[0\]: /m);
   });
 
+  test("a file whose policy has lost its rules ends the process with 78", async () => {
+    const file = join(built.folder, "no-rules.yaml");
+    await writeFile(file, "policy:\n  # rules:\n  #   - { callers: unix, methods: '*' }\n");
+    const { env } = await gatewayEnv(upstream, { GATEWAY_CONFIG: file });
+    const ended = await run(["--check-config"], env);
+    expect(ended.code).toBe(78);
+    expect(ended.stderr).toMatch(/^ {2}policy: /m);
+  });
+
   test("a variable that does not exist is reported with the most similar one", async () => {
     const { env } = await gatewayEnv(upstream, { GATEWAY_LISTNE: "127.0.0.1:1" });
     const ended = await run([], env);

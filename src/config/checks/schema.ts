@@ -1,6 +1,7 @@
 /** Checks the tree against the schema. The texts about problems contain no values. */
 import type { z } from "zod";
 import { nearestName, suggest } from "../sources/environment.ts";
+import { isOpenIfAbsent } from "../schema/open-if-absent.ts";
 import { namesBelow, type Path, settingAt } from "../schema/setting-list.ts";
 import { type Settings, settings } from "../schema/settings.ts";
 import { replaceAt, type Tree, valueAt } from "../sources/yaml.ts";
@@ -38,6 +39,10 @@ export function checkSchema(tree: Tree): SchemaCheck {
 
 function toFindings(issue: z.core.$ZodIssue, tree: Tree): SettingFinding[] {
   const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
+  if (valueAt(tree, path) === null && isOpenIfAbsent(path)) {
+    const what = "has no value, and doing without it opens something; set it or remove its name";
+    return [{ path, what }];
+  }
   const setting = settingAt(path);
   if (setting !== undefined) {
     const isMissing = setting.path.length === path.length && valueAt(tree, path) === undefined;

@@ -1,19 +1,25 @@
 /** The YAML file as a source of the configuration, and access to its tree. */
 import { LineCounter, parseDocument } from "yaml";
 import type { ConfigProblem } from "../config-error.ts";
+import { isOpenIfAbsent } from "../schema/open-if-absent.ts";
 import type { Path } from "../schema/setting-list.ts";
 
-/** Removes names without a value (`name:`): they are not set. */
-const withoutNulls = (tree: Tree): Tree =>
+/**
+ * Removes names without a value (`name:`): they are not set. Where that would open something, the
+ * name stays, and the schema refuses its `null`.
+ */
+const withoutNulls = (tree: Tree, path: Path = []): Tree =>
   Object.fromEntries(
     Object.entries(tree)
-      .filter(([, child]) => child !== null)
-      .map(([key, child]) => [key, childWithoutNulls(child)]),
+      .filter(([key, child]) => child !== null || isOpenIfAbsent([...path, key]))
+      .map(([key, child]) => [key, childWithoutNulls(child, [...path, key])]),
   );
 
-const childWithoutNulls = (child: unknown): unknown => {
-  if (Array.isArray(child)) return child.map(childWithoutNulls);
-  return isTree(child) ? withoutNulls(child) : child;
+const childWithoutNulls = (child: unknown, path: Path): unknown => {
+  if (Array.isArray(child)) {
+    return child.map((item: unknown, at) => childWithoutNulls(item, [...path, at]));
+  }
+  return isTree(child) ? withoutNulls(child, path) : child;
 };
 
 /**
@@ -46,8 +52,9 @@ export function readYamlTree(
       problems.push({ at, what: `line ${line}, column ${col}: not valid YAML (${code})` });
     }
     if (faults.length > 0) return undefined;
-    const tree: unknown = document.toJS({ maxAliasCount: 20 }) ?? {};
+    const tree: unknown = document.toJS({ maxAliasCount: 20 });
     if (isTree(tree)) return withoutNulls(tree);
+    // With every line commented out, the policy has gone as well.
     problems.push({ at, what: "the file has to be a mapping of settings" });
   } catch {
     // Aliases that multiply or contain themselves, and unlimited nesting.

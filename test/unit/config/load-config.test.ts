@@ -4,6 +4,7 @@ import type { Config } from "../../../src/config/config.ts";
 import { ConfigError, type ConfigProblem } from "../../../src/config/config-error.ts";
 import { describeConfig } from "../../../src/config/describe-config.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
+import { openIfAbsent } from "../../../src/config/schema/open-if-absent.ts";
 import { settingList } from "../../../src/config/schema/setting-list.ts";
 
 type Env = Record<string, string>;
@@ -253,6 +254,52 @@ describe("the file", () => {
     const [env, files] = withYaml("limits:\nlogLevel:\ntls:\n", minimal);
     expect(load(env, files)).toEqual(load(minimal));
   });
+
+  test.each([
+    ["policy:", "policy"],
+    ["policy: ~", "policy"],
+    ["policy:\n  # rules:\n  #   - { callers: unix, methods: '*' }\nlogLevel: warn", "policy"],
+    ["policy:\n  rules:", "policy.rules"],
+    ["policy: {rules: [{callers: unix, methods: '*', instances: }]}", "policy.rules[0].instances"],
+    ["tls: {certFile: /pem, keyFile: /pem, clientCaFile: }", "tls.clientCaFile"],
+    ["tls: {certFile: /pem, keyFile: /pem, trustDomains: }", "tls.trustDomains"],
+    ["upstream: {caFile: }", "upstream.caFile"],
+    ["redis: {url: 'rediss://redis.internal', caFile: }", "redis.caFile"],
+    ["instances:", "instances"],
+  ])("the file %j is rejected: the absence of its setting would open something", (yaml, at) => {
+    const [env, files] = withYaml(yaml, minimal);
+    const problems = problemsOf(env, { ...files, "/pem": "pem" });
+    expect(problems).toContainEqual({
+      at,
+      what: "has no value, and doing without it opens something; set it or remove its name",
+    });
+  });
+
+  test.each(["", "# policy:\n#   rules: []\n", "~", "---\n"])(
+    "the file %j, which sets nothing, is rejected: its policy may have been commented out",
+    (yaml) => {
+      expect(places(...withYaml(yaml, minimal))).toEqual(["GATEWAY_CONFIG"]);
+    },
+  );
+
+  test("an instance with `credentials` without a value is rejected", () => {
+    const yaml = twoInstances.replace("credentials: caller", "credentials:");
+    const [env, files] = withYaml(yaml);
+    expect(places(env, { ...files, "/eu-key": "key" })).toEqual(["instances[1].credentials"]);
+  });
+
+  test("a variable does not stand in for a policy without a value", () => {
+    const [env, files] = withYaml("policy:", { ...minimal, GATEWAY_LISTEN: "127.0.0.1:0" });
+    expect(places(env, files)).toEqual(["policy"]);
+  });
+
+  test.each(openIfAbsent.map((path) => [path.join(".")]))(
+    "%s, whose absence opens something, is a place of the schema",
+    (name) => {
+      const isPlace = settingList.some(({ path }) => `${path.join(".")}.`.startsWith(`${name}.`));
+      expect(isPlace).toBe(true);
+    },
+  );
 
   test.each([
     ["limits: 5", ["limits"]],
