@@ -17,8 +17,8 @@ interface ResolvedSettings {
   readonly tls: TlsConfig | undefined;
   /** At least one; aliases are unique. */
   readonly instances: readonly InstanceConfig[];
-  /** Alias of the instance for calls that name none; always one of `instances`. */
-  readonly defaultInstance: string;
+  /** Alias of the instance for calls that name none. Absent: several, and none is the default. */
+  readonly defaultInstance: string | undefined;
   /** Absent: nothing uses Redis. */
   readonly redis: RedisConfig | undefined;
 }

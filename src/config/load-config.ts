@@ -71,6 +71,7 @@ const withoutRepetition = (problems: readonly ConfigProblem[]): ConfigProblem[] 
 function toConfig(settings: Settings): Config {
   const { tls, redis, reflection, listen } = settings;
   const instances = checked(settings.instances).map(toInstance);
+  const only = instances.length === 1 ? instances[0] : undefined;
   return {
     ...settings,
     reflection: reflection === "auto" ? listen.every(isLocalAddress) : reflection === "on",
@@ -81,7 +82,7 @@ function toConfig(settings: Settings): Config {
       trustDomains: tls.trustDomains ?? [],
     },
     instances,
-    defaultInstance: settings.defaultInstance ?? checked(instances[0]).alias,
+    defaultInstance: settings.defaultInstance ?? only?.alias,
     redis: redis.url === undefined ? undefined : { ...redis, url: redis.url },
   };
 }

@@ -13,6 +13,7 @@ import { KeyType } from "../../src/gen/keyprotect/v1/key.ts";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
 import { eventually } from "../support/eventually.ts";
+import { connectRaw, frame } from "../support/raw-grpc.ts";
 import {
   createKeyId,
   createKeyRequest,
@@ -166,19 +167,35 @@ describe("two instances", () => {
     expect(await gateway.call(keys, "countKeys", {}, onSecond)).toEqual({ totalSize: 0 });
   });
 
-  test("the default instance is the first one or the configured one", async () => {
-    await using byOrder = await startTwo();
-    await using byName = await startTwo({ yaml: "defaultInstance: second\n" });
-    for (const [gateway, instanceId] of [
-      [byOrder, instanceIds[0]],
-      [byName, instanceIds[1]],
-    ] as const) {
-      await gateway.call(gateway.clients.keys, "countKeys", {});
-      expect(gateway.emulator.requests.list({ service: "keyprotect" })).toMatchObject([
-        { instanceId },
-      ]);
-    }
+  test("a call without x-kp-instance goes to the configured default instance", async () => {
+    await using gateway = await startTwo({ yaml: "defaultInstance: second\n" });
+    await gateway.call(gateway.clients.keys, "countKeys", {});
+    expect(gateway.emulator.requests.list({ service: "keyprotect" })).toMatchObject([
+      { instanceId: instanceIds[1] },
+    ]);
   });
+
+  test("a call without x-kp-instance gets INSTANCE_UNKNOWN if no default is configured", async () => {
+    await using gateway = await startTwo();
+    const failure = await gateway.failure(gateway.clients.keys, "createKey", createKeyRequest());
+    expect(failure).toMatchObject({ code: "INVALID_ARGUMENT", reason: "INSTANCE_UNKNOWN" });
+    expect(gateway.upstreamRequests()).toEqual([]);
+  });
+
+  test.each(["second ", " second", "second\t", "\u00e9", ""])(
+    "a call whose x-kp-instance is %j on the wire runs on no instance",
+    async (alias) => {
+      await using gateway = await startTwo();
+      const port = Number(gateway.address.split(":").at(-1));
+      await using raw = await connectRaw(port);
+      const answer = await raw.call("/keyprotect.v1.KeysService/CountKeys", {
+        headers: { "x-kp-instance": alias },
+        body: frame(Buffer.alloc(0)),
+      });
+      expect(answer.headers["grpc-status"]).toBe("3");
+      expect(gateway.upstreamRequests()).toEqual([]);
+    },
+  );
 
   test("an unknown instance alias gets INSTANCE_UNKNOWN, and nothing is sent", async () => {
     await using gateway = await startTwo();
@@ -245,6 +262,7 @@ policy:
   rules:
     - { callers: [unix], methods: ["*", KeysService/GetKeyMaterial] }
     - { callers: [anonymous], methods: [KeysService/CountKeys] }
+defaultInstance: first
 `,
         env: { GATEWAY_LISTEN: `unix:${join(folder, "gateway.sock")},127.0.0.1:0` },
       });

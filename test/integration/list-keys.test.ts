@@ -232,6 +232,7 @@ test("a page token is valid only unchanged, and only for its instance and list",
 instances:
   - { alias: one, serviceUrl: "${emulator.url}", instanceId: ${defaultInstanceId} }
   - { alias: two, serviceUrl: "${emulator.url}", instanceId: ${other} }
+defaultInstance: one
 `,
     }),
   });

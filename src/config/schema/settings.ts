@@ -136,7 +136,8 @@ export const settings = z.strictObject({
   instances: z.array(instance).min(1).optional(),
   defaultInstance: optionalSetting(kinds.alias, {
     env: "GATEWAY_DEFAULT_INSTANCE",
-    meaning: "Alias of the instance for calls that name none. Default: the first instance.",
+    meaning:
+      "Alias of the instance for calls that name none. If it is not set and there are several instances, such calls are refused.",
   }),
   limits: group({
     // The largest valid request has 145 KiB: a ciphertext of 16,384 bytes, and 126 strings of 255

@@ -10,24 +10,34 @@ export const instanceHeader = "x-kp-instance";
 export interface SelectInstanceOptions {
   /** Aliases of the configured instances. */
   readonly aliases: readonly string[];
-  /** The alias for calls that name no instance. */
-  readonly defaultAlias: string;
+  /** The alias for calls that name no instance; `undefined`: they are rejected. */
+  readonly defaultAlias: string | undefined;
 }
 
 /**
  * Creates the interceptor that writes `instance` into the context: the alias in `x-kp-instance`, or
- * the default. Rejects with `INVALID_ARGUMENT` if the alias is not configured or the metadata holds
- * several.
+ * the default. Rejects with `INVALID_ARGUMENT` if the alias is not configured, the metadata holds
+ * several, or it holds none and there is no default. HTTP/2 implementations drop a header whose
+ * value they consider malformed, such as one with a blank at an end, so the caller of a call
+ * without the header may have named an instance.
  */
 export function createSelectInstance(options: SelectInstanceOptions): Interceptor {
   const aliases = new Set(options.aliases);
-  if (!aliases.has(options.defaultAlias)) {
-    throw new Error(`the default instance ${options.defaultAlias} is not among the instances`);
+  const { defaultAlias } = options;
+  if (defaultAlias !== undefined && !aliases.has(defaultAlias)) {
+    throw new Error(`the default instance ${defaultAlias} is not among the instances`);
   }
 
   return (next) => (request, context) => {
     const values = context.metadata.get(instanceHeader);
-    const alias = values.length === 0 ? options.defaultAlias : values[0];
+    const alias = values.length === 0 ? defaultAlias : values[0];
+    if (values.length === 0 && alias === undefined) {
+      return Promise.reject(
+        unknownInstance(
+          `the metadata ${instanceHeader} is missing, or was dropped as malformed; there are several instances and none is the default`,
+        ),
+      );
+    }
     if (values.length > 1) {
       return Promise.reject(unknownInstance(`the metadata holds ${instanceHeader} more than once`));
     }

@@ -231,6 +231,19 @@ describe("the file", () => {
     ]);
   });
 
+  test("several instances have no default unless it is set, a single one is its own", () => {
+    const files = { "/eu-key": "key" };
+    const [env, several] = withYaml(twoInstances, {});
+    expect(load(env, { ...several, ...files }).defaultInstance).toBeUndefined();
+    const chosen = { ...env, GATEWAY_DEFAULT_INSTANCE: "eu" };
+    expect(load(chosen, { ...several, ...files }).defaultInstance).toBe("eu");
+    const [one, single] = withYaml(
+      twoInstances.slice(0, twoInstances.indexOf("  - alias: us")),
+      {},
+    );
+    expect(load(one, { ...single, ...files }).defaultInstance).toBe("eu");
+  });
+
   test("an instance in the file without a credential uses that of the variables", () => {
     const [env, files] = withYaml(twoInstances.replace("    apiKeyFile: /eu-key\n", ""), {
       IBMCLOUD_API_KEY: "shared",

@@ -80,8 +80,9 @@ export const ErrorReason = {
    */
   PAYLOAD_TOO_LARGE: 7,
   /**
-   * INSTANCE_UNKNOWN - The metadata `x-kp-instance` names no configured alias. INVALID_ARGUMENT. Use an alias that the
-   * operator configured, or leave the header out for the default instance.
+   * INSTANCE_UNKNOWN - The metadata `x-kp-instance` names no configured alias, or is missing (some libraries drop a
+   * value with a blank at an end) and there is no default instance. INVALID_ARGUMENT. Use an alias
+   * that the operator configured.
    */
   INSTANCE_UNKNOWN: 8,
   /**

@@ -935,8 +935,9 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
  * To use keys, call `KeyActionsService`: it wraps, unwraps and rotates.
  *
  * Request metadata of every RPC of this package, all optional. `x-kp-instance` is the alias of a
- * configured instance; absent, the default instance is used; an alias that is not configured is
- * INVALID_ARGUMENT (INSTANCE_UNKNOWN). `x-correlation-id` (or `correlation-id`) is a UUID that
+ * configured instance; absent, the only or the default instance is used. An alias that is not
+ * configured is INVALID_ARGUMENT (INSTANCE_UNKNOWN), and so is its absence if there are several
+ * instances and none is the default. `x-correlation-id` (or `correlation-id`) is a UUID that
  * identifies the call in the gateway's log and at Key Protect; any other value is replaced by a
  * fresh UUID. `authorization` is `Bearer` and a token. It is used by deployments that pass the
  * caller's IAM token through.

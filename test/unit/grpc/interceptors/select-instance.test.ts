@@ -52,6 +52,17 @@ test("a call with two aliases is rejected, even if they are equal", async () => 
   });
 });
 
+test("a call that names no instance is rejected if there is no default", async () => {
+  const strict = createSelectInstance({ aliases: ["test", "production"], defaultAlias: undefined });
+  const handler = strict((_request: undefined, context) => Promise.resolve(context.instance));
+  const context = callContext("GetKey", { metadata: new Metadata(), instance: "" });
+  await expect(handler(undefined, context)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: "INSTANCE_UNKNOWN",
+    message: expect.stringContaining("the metadata x-kp-instance is missing"),
+  });
+});
+
 test("a default alias that is not among the instances is rejected", () => {
   expect(() => createSelectInstance({ aliases: ["eu"], defaultAlias: "us" })).toThrow(
     /default instance us/,
