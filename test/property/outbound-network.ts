@@ -38,12 +38,7 @@ export interface NetworkOptions {
 const success: PlannedExchange = { kind: "answer", status: 200, afterMs: 1 };
 
 /** Exchanges after which the request was, or may have been, executed. */
-const isExecutedBy = (status: number, retryAfter: string | undefined): boolean =>
-  status === 200 ||
-  status === 500 ||
-  status === 502 ||
-  status === 504 ||
-  (status === 503 && retryAfter === undefined);
+const isExecutedBy = (status: number): boolean => [200, 500, 502, 503, 504].includes(status);
 
 const broken = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -138,7 +133,7 @@ export function createNetwork(options: NetworkOptions): Network {
       case "answer": {
         if (!write()) return;
         const { status, retryAfter } = plan;
-        if (isExecutedBy(status, retryAfter)) asked.executed += 1;
+        if (isExecutedBy(status)) asked.executed += 1;
         const headers = retryAfter === undefined ? {} : { "retry-after": retryAfter };
         setTimeout(() => answer(status, headers), plan.afterMs);
       }

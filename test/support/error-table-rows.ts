@@ -287,7 +287,8 @@ const troubleRows: readonly ErrorRow[] = [
   ]),
   ...unsafeRpcs.flatMap((rpc) => [
     ...[408, 500, 502, 503, 504].map((status) => row(rpc, status, undefined, unknown, ambiguous)),
-    row(rpc, 503, undefined, unavailable, { retryAfter: "4", retryDelayMs: 4_000 }),
+    row(rpc, 503, undefined, unknown, { retryAfter: "4", ...ambiguous }),
+    row(rpc, 503, undefined, unknown, { retryAfter: "0", ...ambiguous }),
   ]),
   row("WrapKey", 503, undefined, unavailable, { retryAfter: "4", retryDelayMs: 4_000 }),
   row("DeleteKey", 500, "KEY_NOT_FOUND_ERR", internal),
@@ -406,8 +407,8 @@ const pageRows: readonly ErrorRow[] = (
     `503 and Retry-After with ${what}`,
     "CreateKey",
     { kind: "respond", status: 503, body, headers: { ...headers, "Retry-After": "4" } },
-    unavailable,
-    { httpStatus: "503", retryDelayMs: 4_000 },
+    unknown,
+    { httpStatus: "503", ...ambiguous },
   ),
   act(`502 with ${what}`, "CreateKey", { kind: "respond", status: 502, body, headers }, unknown, {
     httpStatus: "502",

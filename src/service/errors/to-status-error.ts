@@ -124,8 +124,7 @@ const byStatus: Readonly<Record<number, Failure>> = {
   429: upstream.rateLimited,
   501: request.notOffered,
   502: upstream.upstreamUnavailable,
-  503: (f) =>
-    f.retryAfterMs === undefined ? upstream.upstreamUnavailable(f) : upstream.upstreamRefuses(f),
+  503: upstream.upstreamUnavailable,
   504: upstream.upstreamTimeout,
 };
 

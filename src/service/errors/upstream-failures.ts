@@ -28,9 +28,8 @@ import {
 const quotaRetryMs = 2_000;
 
 /**
- * An unsafe RPC was sent, and its answer leaves the outcome open: 408, 500, 502, 503 without
- * `Retry-After`, 504 and every other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`,
- * or `SHUTDOWN` of the gateway.
+ * An unsafe RPC was sent, and its answer leaves the outcome open: 408, 500, 502, 503, 504 and every
+ * other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`, or `SHUTDOWN` of the gateway.
  */
 export const outcomeUnknown: Failure = (f) =>
   fail(
@@ -89,13 +88,10 @@ export const upstreamInternal: Failure = unlessAmbiguous(
   retryable("UPSTREAM_INTERNAL", "Key Protect reports an internal error; try again later"),
 );
 
-/** 503 with `Retry-After`: the upstream says that it did not take the request. */
-export const upstreamRefuses: Failure = retryable(
-  "UPSTREAM_UNAVAILABLE",
-  "Key Protect is not available and asks to repeat the request later",
-);
-
-/** 502, or 503 without `Retry-After`. */
+/**
+ * 502 or 503. `Retry-After` changes the delay only: a proxy adds it to its 503 whatever became of
+ * the request.
+ */
 export const upstreamUnavailable: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "Key Protect is not available; try again later"),
 );

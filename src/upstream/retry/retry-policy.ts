@@ -45,15 +45,13 @@ const rejections: ReadonlySet<UpstreamErrorCode> = new Set([
 export const isRejection = ({ error }: AttemptOutcome): boolean =>
   error instanceof UpstreamError && !error.sent && rejections.has(error.code);
 
-/** Whether the upstream did not execute the request: a 429, or a 503 with `Retry-After`. */
-const isDeclined = ({ status, headers }: UpstreamResponse): boolean =>
-  status === 429 || (status === 503 && headers["retry-after"] !== undefined);
-
-/** Whether the upstream may have executed the request without reporting the result. */
+/**
+ * Whether the upstream may have executed the request without reporting the result. A `Retry-After`
+ * proves nothing: a proxy adds it to its 503 whatever became of the request behind it. A 429 is the
+ * one answer of these that declines the request.
+ */
 export function mayHaveExecuted({ response, error }: AttemptOutcome): boolean {
-  if (response !== undefined) {
-    return transientStatuses.has(response.status) && !isDeclined(response);
-  }
+  if (response !== undefined) return transientStatuses.has(response.status);
   return error instanceof UpstreamError && error.sent;
 }
 

@@ -452,7 +452,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "503 with Retry-After, create",
     "CreateKey",
     rejected(503, undefined, { retryAfterMs: 4_000 }),
-    ["UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "RI", false, { retryDelayMs: 4_000 }],
+    ["UNKNOWN", "OUTCOME_UNKNOWN", "never", true],
   ],
   ["502, create", "CreateKey", rejected(502), ["UNKNOWN", "OUTCOME_UNKNOWN", "never", true]],
   ["503, rotate", "RotateKey", rejected(503), ["UNKNOWN", "OUTCOME_UNKNOWN", "never", true]],

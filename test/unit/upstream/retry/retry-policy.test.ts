@@ -89,7 +89,7 @@ describe("the retry policy", () => {
 test.each([
   ["500", answered(500), true],
   ["503", answered(503), true],
-  ["503 with Retry-After", answered(503, { "retry-after": "2" }), false],
+  ["503 with Retry-After", answered(503, { "retry-after": "2" }), true],
   ["504", answered(504), true],
   ["408", answered(408), true],
   ["429", answered(429), false],

@@ -276,7 +276,7 @@ describe("results", () => {
       [failed("RESET", true), true],
       [answered(504), true],
       [failed("UNREACHABLE", false), undefined],
-      [answered(503, { "retry-after": "0" }), undefined],
+      [answered(503, { "retry-after": "0" }), true],
       [answered(429), undefined],
     ] as const) {
       const made = script([first, answered(404)]);
