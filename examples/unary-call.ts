@@ -49,7 +49,7 @@ export function unaryCall<C extends object, M extends MethodOf<C>>(
     let headers = new Metadata();
     let trailers = new Metadata();
     let answer: { error: ServiceError | null; response: ResponseOf<C, M> | undefined };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compiler cannot tell an overload of `C[M]` from its name
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- overloads of a name
     const invoke = client[method] as UnaryMethod<RequestOf<C, M>, ResponseOf<C, M>>;
     const call = invoke.call(client, request, metadata, options, (error, response) => {
       answer = { error, response: error === null ? response : undefined };

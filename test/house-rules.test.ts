@@ -1,4 +1,4 @@
-/** The rules of the house hold, and each finds a planted violation. */
+/** The sources keep the repository's rules, and each rule finds a planted violation. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,12 +6,19 @@ import { rpcTable } from "../src/rpc-table.ts";
 import * as rules from "./support/house-rules.ts";
 
 const root = join(import.meta.dirname, "..");
-const paths = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-  .map((path) => join("src", path).replaceAll("\\", "/"))
-  .filter((path) => path.endsWith(".ts") && !path.startsWith("src/gen/"));
-const sources: rules.Sources = new Map(
-  paths.map((path) => [path, readFileSync(join(root, path), "utf8")]),
-);
+function readFolder(folder: string): readonly (readonly [path: string, text: string])[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((path) => join(folder, path).replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts") && !path.startsWith("src/gen/"))
+    .map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
+}
+
+const sources: rules.Sources = new Map(readFolder("src"));
+const otherFolders = ["test", "bench", "scripts", "examples"] as const;
+const allFiles: rules.Sources = new Map([...sources, ...otherFolders.flatMap(readFolder)]);
+
+/** The rules of comments apply to the other folders too. */
+const commentRules = new Set<rules.Rule>([rules.noRiddles, rules.wrappedComments]);
 
 const loose: Readonly<Record<string, string>> = { "src/main.ts": "", "src/rpc-table.ts": "" };
 const lines = (count: number): string => "const a = 1;\n".repeat(count);
@@ -135,7 +142,16 @@ describe("the rules of the house", () => {
   });
 
   test.each(table)("%s", (_, rule) => {
-    expect(rule(sources)).toEqual([]);
+    expect(rule(commentRules.has(rule) ? allFiles : sources)).toEqual([]);
+  });
+
+  test.each(otherFolders)("the rules of comments are applied to the folder %s", (folder) => {
+    const paths = [...allFiles.keys()].filter((path) => path.startsWith(`${folder}/`));
+    expect(paths.length).toBeGreaterThan(0);
+    const at = `${folder}/folder/a.ts`;
+    const planted = new Map([...allFiles, [at, `// Whoever calls.\n// ${"a".repeat(98)}\n`]]);
+    expect(rules.noRiddles(planted)).toEqual([`${at}:1`]);
+    expect(rules.wrappedComments(planted)).toEqual([`${at}:2: 101 columns`]);
   });
 
   test.each(table)("a violation is found: %s", (_, rule, planted, violation) => {

@@ -1,4 +1,4 @@
-/** The wire client must not count failures as answers: then the bench would favour fast failures. */
+/** The wire client must not count failures as answers, which would favour fast failures. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { Server, ServerCredentials, status, type handleUnaryCall } from "@grpc/grpc-js";

@@ -7,8 +7,8 @@ const folder = join("proto", "keyprotect", "v1");
 const contract = readdirSync(folder).map((file) => readText(join(folder, file)));
 
 /**
- * Comments by the name of the declaration that follows them. `pattern` finds the declaration, and its
- * first group is the name. Each comment is joined to one line.
+ * Comments by the name of the declaration that follows them. `pattern` finds the declaration, and
+ * its first group is the name. Each comment is joined to one line.
  */
 const commentsBefore = (pattern: string): ReadonlyMap<string, string> =>
   new Map(

@@ -1,4 +1,4 @@
-/** The documents list the layers of both pipelines; the code decides which they are, in what order. */
+/** The documents list the layers of both pipelines in the order that the code defines. */
 import { expect, test } from "vitest";
 import { inboundInterceptors } from "../../src/grpc/interceptors/interceptor.ts";
 import { outboundLayers } from "../../src/upstream/pipeline.ts";

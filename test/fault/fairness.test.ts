@@ -107,8 +107,8 @@ test(
       Array.from({ length: 30 }, () => gateway.failedUnwrap(inMs(900))),
     );
     expect(countsOf(failures.map(({ code }) => code))).toEqual({ DEADLINE_EXCEEDED: 30 });
-    const told = failures.filter(({ errorInfo }) => errorInfo !== undefined);
-    for (const failure of told) expect(failure.reason).toBe("DEADLINE_UPSTREAM");
+    const answered = failures.filter(({ errorInfo }) => errorInfo !== undefined);
+    for (const failure of answered) expect(failure.reason).toBe("DEADLINE_UPSTREAM");
     expect(await metricOf(gateway, "keyprotect_gateway_circuits_open")).toBe(0);
     gateway.emulator.faults.clear();
     await gateway.unwrap(inMs(10_000));

@@ -24,7 +24,7 @@ export interface InstanceReading {
 export async function stateOf(gateway: WarmGateway): Promise<InstanceReading> {
   const { host, port } = gateway.gateway.admin;
   const answer = await fetch(`http://${host}:${port}/state`);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the shape of what this gateway writes
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the gateway's own format
   const state = (await answer.json()) as { instances: { default: InstanceReading } };
   return state.instances.default;
 }

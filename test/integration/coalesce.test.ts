@@ -37,7 +37,7 @@ test("1,000 identical reads share one request, and each call keeps its own corre
   const [sentAs] = asked(gateway).map(({ headers }) => headers["correlation-id"]);
   const lines = gateway.log().filter(({ method }) => String(method).endsWith("/GetKey"));
   expect(lines.map(({ correlationId }) => String(correlationId)).toSorted()).toEqual(ids);
-  // The line of each call names the ID under which Key Protect's logs hold the shared request.
+  // The line of each joined call names the ID of the shared request in Key Protect's logs.
   expect(lines.filter((line) => line["upstreamCorrelationId"] === sentAs)).toHaveLength(calls - 1);
 }, 60_000);
 

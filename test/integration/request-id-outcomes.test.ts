@@ -5,7 +5,7 @@ import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import { eventually } from "../support/eventually.ts";
 import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
 
-test("a rejection by Key Protect leaves the request ID free", async () => {
+test("a request ID can be used again after Key Protect rejected its request", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());
@@ -42,7 +42,7 @@ test.each<[string, FaultAction]>([
   expect(asked(gateway, "createKey")).toBe(1);
 });
 
-test("a creation that outlives its call is found by a retry", async () => {
+test("a retry with the same request ID finds a creation that ended after its call", async () => {
   // The gateway's own limit ends the calls, so the client's library never answers first.
   await using gateway = await startKeepingIds({ env: { GATEWAY_MAX_DEADLINE_MS: "1500" } });
   const { keys } = gateway.clients;
@@ -74,7 +74,7 @@ test("a creation that outlives its call is found by a retry", async () => {
   expect(gateway.log().map(({ msg }) => msg)).toContain("succeeded after it was answered");
 }, 60_000);
 
-test("a replay has the ID alone while Key Protect cannot be read", async () => {
+test("the replay of a request ID contains only the key ID while Key Protect cannot be read", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = withId(randomUUID());

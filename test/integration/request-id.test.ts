@@ -15,7 +15,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   const startHere = (): Promise<TestGateway> =>
     startKeepingIds({ dialect, emulator: { profile: dialect } });
 
-  test("a repeated creation is answered with the key as it is now", async () => {
+  test("a key creation with a repeated request ID returns the key in its current state", async () => {
     await using gateway = await startHere();
     const { keys, actions } = gateway.clients;
     const request = withId(randomUUID());
@@ -29,7 +29,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(executed(gateway, "createKey")).toBe(1);
   });
 
-  test("a repeated creation of a key that was deleted since fails with KEY_DELETED", async () => {
+  test("a key creation with a repeated request ID fails with KEY_DELETED if the key was deleted since", async () => {
     await using gateway = await startHere();
     const { keys } = gateway.clients;
     const request = withId(randomUUID());
@@ -44,7 +44,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(executed(gateway, "createKey")).toBe(1);
   });
 
-  test("a repeated rotation makes no second version", async () => {
+  test("a rotation with a repeated request ID creates no second version", async () => {
     await using gateway = await startHere();
     const { keys, actions } = gateway.clients;
     const { key } = await gateway.call(keys, "createKey", createKeyRequest());
@@ -69,7 +69,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   });
 });
 
-test("a request ID belongs to the fields of its request, including imported material", async () => {
+test("a request ID is rejected for a request with other fields or other imported material", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const requestId = randomUUID();
@@ -93,7 +93,7 @@ test("a request ID belongs to the fields of its request, including imported mate
   expect(asked(gateway, "createKey")).toBe(1);
 });
 
-test("a replay never has material", async () => {
+test("the replay of a request ID never contains key material", async () => {
   await using gateway = await startKeepingIds();
   const { keys } = gateway.clients;
   const request = createKeyRequest({
@@ -126,7 +126,7 @@ const startPassingThrough = (): Promise<TestGateway> =>
   });
 
 describe("with the callers' tokens", () => {
-  test("a request ID belongs to the subject of the caller's token, also after a renewal", async () => {
+  test("a request ID belongs to the subject of the caller's token, even after the token is renewed", async () => {
     await using gateway = await startPassingThrough();
     const { emulator } = gateway;
     const { keys } = gateway.clients;

@@ -6,7 +6,7 @@ import { startSourceGateway } from "./source-gateway.ts";
 import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 test(
-  "a caller is served as if the one that asks for a hundred times as much were not there",
+  "a caller that asks for little is served in full and promptly beside one that asks for 100 times as much",
   onBusyMachine,
   async () => {
     const run = { startGateway: startSourceGateway, seconds: 10 };

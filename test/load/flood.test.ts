@@ -11,7 +11,7 @@ const perSecond = 100;
 const calls = 100_000;
 
 test(
-  "each gets a typed answer, memory is bounded, and nothing is left of them",
+  "100,000 calls at once each get a typed answer, in bounded memory that is freed afterwards",
   { timeout: 300_000 },
   async () => {
     await using upstream = await startQuotaUpstream({ shape: "bucket", perSecond });

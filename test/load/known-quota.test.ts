@@ -7,7 +7,7 @@ import { onBusyMachine } from "../support/on-busy-machine.ts";
 
 // The bench measures 98 % and more. The bounds here leave room for a machine with other work.
 test.each(["bucket", "sliding", "fixed"] as const)(
-  "a quota judged by a %s is used up and not exceeded",
+  "the gateway uses up a quota of shape %s and does not exceed it",
   onBusyMachine,
   async (shape) => {
     const run = { startGateway: startSourceGateway, seconds: 10 };

@@ -15,7 +15,7 @@ async function seconds(arena: Arena, count: number): Promise<Period[]> {
 }
 
 test(
-  "callers fail fast, Key Protect is left alone, and the full load returns without a burst",
+  "during an outage calls fail fast and Key Protect gets few requests; the full load returns without a burst",
   onBusyMachine,
   async () => {
     const callers = createNames("caller", 4);

@@ -54,7 +54,7 @@ async function restart(streams: readonly LoadStream[]): Promise<void> {
 const lost = ({ streams }: Period) => failuresOf(streams);
 
 test(
-  "equal replicas use the quota up in equal parts and never exceed it",
+  "equal replicas use up the quota in equal parts and never exceed it",
   onBusyMachine,
   async () => {
     await restart(saturation);
@@ -67,7 +67,7 @@ test(
   },
 );
 
-test("what an idle replica does not use is used by the others", onBusyMachine, async () => {
+test("the other replicas use the part of an idle replica", onBusyMachine, async () => {
   await restart(replicaLoad(replicaSaturation, [0]));
   const period = await arena.measure(8_000);
   // With equal parts the share would be 0.74.
@@ -85,7 +85,7 @@ test("what an idle replica does not use is used by the others", onBusyMachine, a
 });
 
 test(
-  "without Redis the quota is kept, and with it again it is used up",
+  "replicas do not exceed the quota without Redis, and use it up when Redis is back",
   onBusyMachine,
   async () => {
     await restart(saturation);
@@ -110,7 +110,7 @@ test(
 );
 
 test(
-  "no call waits for Redis or fails for it, whether it hangs, comes back or is gone",
+  "no call waits for Redis or fails because of it while Redis hangs, is gone or comes back",
   onBusyMachine,
   async () => {
     await restart(light);

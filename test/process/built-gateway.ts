@@ -1,6 +1,6 @@
 /**
- * The compiled gateway, laid out as in the container image: dist, dependencies, package.json; no
- * sources.
+ * The compiled gateway, laid out as in the container image: dist, dependencies and package.json,
+ * without sources.
  */
 import { execFile } from "node:child_process";
 import { copyFile, mkdtemp, rm, symlink } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 const root = join(import.meta.dirname, "..", "..");
 const execute = promisify(execFile);
 
-/** A folder with a gateway that plain node can run. */
+/** A folder with a gateway that runs under plain node. */
 export interface BuiltGateway extends AsyncDisposable {
   readonly folder: string;
   /** The compiled `main.ts`. */
@@ -26,7 +26,7 @@ export async function buildGateway(): Promise<BuiltGateway> {
     const compiler = join(root, "node_modules", ".bin", "tsc");
     const project = join(root, "tsconfig.build.json");
     const out = join(folder, "dist");
-    // Types are checked by `npm run typecheck`; here they would only take time.
+    // `npm run typecheck` checks the types. Here the check would only take time.
     await execute(compiler, ["-p", project, "--noCheck", "--outDir", out], { cwd: root });
     await symlink(join(root, "node_modules"), join(folder, "node_modules"));
     await copyFile(join(root, "package.json"), join(folder, "package.json"));

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** How a process ended. */
+/** The end of a process. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -15,11 +15,11 @@ export interface ChildProcess extends AsyncDisposable {
   readonly log: () => readonly Readonly<Record<string, unknown>>[];
   /**
    * Resolves as soon as `find` returns a value. Rejects with the output of the program if it ends
-   * before.
+   * before that.
    */
   until<T>(find: () => T | undefined): Promise<T>;
   send(signal: NodeJS.Signals): void;
-  /** Resolves when it has ended and its output is complete. */
+  /** Resolves when the process has ended and its output is complete. */
   readonly exit: Promise<Exit>;
 }
 

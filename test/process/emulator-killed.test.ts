@@ -1,4 +1,6 @@
-/** Gateway and emulator as processes: what callers see when Key Protect suddenly dies. */
+/**
+ * Gateway and emulator as processes: the failures that callers get when Key Protect suddenly dies.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
@@ -61,7 +63,7 @@ test("if Key Protect dies during a call, a safe call may be retried and another 
   emulator.send("SIGKILL");
 
   expect(await unsafe).toMatchObject({ code: "UNKNOWN", reason: "OUTCOME_UNKNOWN" });
-  // It was retried, but no server listened.
+  // The gateway retried the call, but no server listened.
   expect(await safe).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_UNREACHABLE" });
   expect(await gateway.call(gateway.keys, "createKey", newKey)).toMatchObject({
     code: "UNAVAILABLE",

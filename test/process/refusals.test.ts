@@ -1,4 +1,4 @@
-/** How the compiled process ends, and with which message, when it cannot serve. */
+/** Exit code and message of the compiled process when it cannot serve. */
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";

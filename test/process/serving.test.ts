@@ -1,4 +1,4 @@
-/** The compiled process under plain node: start, serving, end. */
+/** The compiled process under plain node: its start, its service and its end. */
 import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,7 +101,7 @@ describe("serving", () => {
 describe("readiness", () => {
   test("the process is not ready until IAM has issued a token", async () => {
     await using emulator = await startEmulator();
-    // Held back until the test has seen that the process is not ready.
+    // The fault holds the token back until the test has seen that the process is not ready.
     emulator.faults.add({ match: { service: "iam" }, action: { kind: "respond", status: 503 } });
     const settings = await gatewayEnv(emulator);
     await using gateway = await serveGateway(built.main, settings);

@@ -13,7 +13,7 @@ import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { statusDetails } from "../support/status-details.ts";
 import { startNode, type ChildProcess } from "./child-process.ts";
 
-/** How a call ended, in words. */
+/** The outcome of a call in words. */
 export interface Ended<Res> {
   /** Name of the status, such as `OK`. */
   readonly code: string;

@@ -116,7 +116,7 @@ const often =
   `200 429 500 503 CANCELLED DEADLINE DEADLINE_IN_QUEUE DEADLINE_TOO_SHORT ATTEMPT_TIMEOUT RESET
   UNREACHABLE BAD_RESPONSE CIRCUIT_OPEN IAM_UNAVAILABLE openings`.split(/\s+/);
 
-test("every call settles once and in time, uses its permits once, and no request is executed more often than allowed", async () => {
+test("every outbound call settles once and in time, uses each permit once, and is not executed more often than allowed", async () => {
   const seen = new Map<string, number>();
   const count = (what: string, more = 1): void => {
     seen.set(what, (seen.get(what) ?? 0) + more);

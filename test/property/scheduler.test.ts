@@ -132,13 +132,13 @@ async function take(queue: Queue, account: Account, taken: Step): Promise<void> 
 /** Compares the scheduler's counters with the calls that have no outcome yet. */
 function compare({ scheduler, permits }: Queue, account: Account): void {
   const open = waiting(account);
-  const told = {
+  const reported = {
     queued: scheduler.queued,
     callers: scheduler.callers,
     byClass: classes.map((priority) => scheduler.queuedBy(priority)),
     isAwaited: permits.isAwaited,
   };
-  expect(told).toEqual({
+  expect(reported).toEqual({
     queued: open.length,
     callers: new Set(open.map(({ caller }) => caller)).size,
     byClass: classes.map((priority) => open.filter((call) => call.priority === priority).length),
@@ -146,9 +146,9 @@ function compare({ scheduler, permits }: Queue, account: Account): void {
   });
 }
 
-test("no schedule makes a call settle twice or late, or spend a permit that it did not get", async () => {
+test("a call in the scheduler settles once and in time, and spends no permit that it did not get, in every schedule", async () => {
   const seen = new Map<string, number>();
-  const told = new Map<string, number>();
+  const reportedSheds = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(5, 20, 100),
@@ -189,7 +189,8 @@ test("no schedule makes a call settle twice or late, or spend a permit that it d
         // The scheduler reports every arrival exactly once.
         const refused = account.calls.reduce((sum, { refusals }) => sum + refusals, 0);
         expect([queue.granted.length, queue.shed.length]).toEqual([account.granted, refused]);
-        for (const { reason } of queue.shed) told.set(reason, (told.get(reason) ?? 0) + 1);
+        for (const { reason } of queue.shed)
+          reportedSheds.set(reason, (reportedSheds.get(reason) ?? 0) + 1);
         queue.permits.close();
         await queue.clock.advance(0);
         expect(queue.clock.pending).toBe(0);
@@ -200,5 +201,5 @@ test("no schedule makes a call settle twice or late, or spend a permit that it d
   // Only the thorough suite tries enough schedules to reach every way out of the queue often.
   if (schedules < 10_000) return;
   for (const outcome of outcomes) expect(seen.get(outcome) ?? 0, outcome).toBeGreaterThan(100);
-  for (const reason of reasons) expect(told.get(reason) ?? 0, reason).toBeGreaterThan(100);
+  for (const reason of reasons) expect(reportedSheds.get(reason) ?? 0, reason).toBeGreaterThan(100);
 }, 120_000);

@@ -45,7 +45,7 @@ function open(settings: RedisSettings): Connection {
   };
 }
 
-test("if the configured database does not exist, nothing is written into another one", async () => {
+test("the gateway writes into no other Redis database if the configured one does not exist", async () => {
   await using server = await startRedisServer();
   await using connection = open(settingsOf(server, { url: `${server.url}/10000` }));
   await eventually(() => connection.faults.length >= 2);
@@ -75,7 +75,7 @@ const settingsOf = (server: RedisServer, more: Partial<RedisSettings> = {}): Red
 });
 
 describe("a user with a password", () => {
-  test("a user with a password reaches the keys with the prefix and no others", async () => {
+  test("a Redis user with a password reaches the keys with the prefix and no others", async () => {
     await using server = await startRedisServer({ acl });
     const own = { username: "gateway", password: () => password };
     await using connection = open(settingsOf(server, own));
@@ -90,7 +90,7 @@ describe("a user with a password", () => {
     expect(stranger.said()).not.toContain(password);
   });
 
-  test("a user with a wrong password is rejected, and connects once it is corrected; no password is logged", async () => {
+  test("a Redis user with a wrong password is rejected, and connects once it is corrected; no password is logged", async () => {
     await using server = await startRedisServer({ acl });
     const wrong = "another-password-nobody-may-see";
     let given = wrong;
@@ -106,7 +106,7 @@ describe("a user with a password", () => {
     expect(connection.said()).not.toContain(password);
   });
 
-  test("a password that could not be read is read again for the next connection", async () => {
+  test("a Redis password that could not be read is read again for the next connection", async () => {
     await using server = await startRedisServer({
       acl: ["user default on >secret-of-all ~* +@all"],
     });
@@ -121,7 +121,7 @@ describe("a user with a password", () => {
     expect(connection.faults.map(({ reason }) => reason)).toContain("PASSWORD_UNREADABLE");
   });
 
-  test("a password is not printed by ioredis' debug output", async () => {
+  test("ioredis' debug output contains no Redis password", async () => {
     await using server = await startRedisServer({ acl });
     const program = `
       import { connectRedis } from "./src/redis/connect-redis.ts";
@@ -150,14 +150,14 @@ describe("a user with a password", () => {
 });
 
 describe("TLS", () => {
-  test("TLS connects to a server whose certificate the given authority signed", async () => {
+  test("the Redis client connects over TLS to a server whose certificate the given authority signed", async () => {
     await using server = await startRedisServer({ tls: true });
     await using connection = open(settingsOf(server, { ca: server.ca }));
     await ready(connection);
     expect(await connection.redis.eval(keepIt, ["key"], ["x"])).toBe("x");
   });
 
-  test("TLS rejects a server whose certificate another authority signed", async () => {
+  test("the Redis client rejects a TLS server whose certificate another authority signed", async () => {
     await using server = await startRedisServer({ tls: true });
     await using connection = open(settingsOf(server, { ca: createCertificateAuthority().cert }));
     await eventually(() => connection.faults.length > 0);
@@ -167,7 +167,7 @@ describe("TLS", () => {
 });
 
 describe("failures", () => {
-  test("a command without a connection fails immediately and is not sent", async () => {
+  test("a Redis command without a connection fails immediately and is not sent", async () => {
     await using server = await startRedisServer();
     await server.kill();
     await using connection = open(settingsOf(server));
@@ -185,7 +185,7 @@ describe("failures", () => {
     expect(connection.faults).toEqual([]);
   });
 
-  test("the error of a script contains neither its arguments nor its text", async () => {
+  test("the error of a Redis script contains neither its arguments nor its text", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -195,7 +195,7 @@ describe("failures", () => {
     expect(inspect(error, { showHidden: true }) + connection.said()).not.toContain(password);
   });
 
-  test("if Redis hangs, a command fails after its time limit and the connection is replaced", async () => {
+  test("a command to a hanging Redis fails after its time limit, and the connection is replaced", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -211,7 +211,7 @@ describe("failures", () => {
     expect(await connection.redis.eval(keepIt, ["key"], [3])).toBe("3");
   });
 
-  test("after a restart of Redis the connection is set up again", async () => {
+  test("the gateway connects again after a restart of Redis", async () => {
     await using server = await startRedisServer();
     await using connection = open(settingsOf(server));
     await ready(connection);
@@ -223,7 +223,7 @@ describe("failures", () => {
   });
 });
 
-test("a closed connection does not reconnect, whatever it was doing", async () => {
+test("a Redis connection that the gateway closed does not reconnect, whatever its state was", async () => {
   await using server = await startRedisServer();
   const connected = open(settingsOf(server));
   await ready(connected);

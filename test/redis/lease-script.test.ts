@@ -75,7 +75,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: "wait" as const }) },
 );
 
-test("the script agrees with its model and never grants more than the quota in total", async () => {
+test("the lease script agrees with its model and never grants more than the quota in total", async () => {
   await fc.assert(
     fc.asyncProperty(
       known,
@@ -147,7 +147,7 @@ test("the script agrees with its model and never grants more than the quota in t
   );
 }, 60_000);
 
-test("a member whose lease has ended is forgotten", async () => {
+test("the lease script forgets a member whose lease has ended", async () => {
   const key = newKey();
   await ask(key, asking("gone", 500), 50);
   await ask(key, asking("here", 500), 50);
@@ -158,7 +158,7 @@ test("a member whose lease has ended is forgotten", async () => {
   expect(lease?.ratePerSecond).toBeCloseTo(98.5, 6);
 });
 
-test("a group without leases grants no member more than it has", async () => {
+test("the lease script grants no member of a group without leases more than it has", async () => {
   const key = newKey();
   const names = ["a", "b", "c", "d"];
   for (const name of names) await ask(key, { ...asking(name, 30), hasPerSecond: 20 }, 50);
@@ -171,7 +171,7 @@ test("a group without leases grants no member more than it has", async () => {
   }
 });
 
-test("a group is kept for ten minutes after its last renewal", async () => {
+test("the lease script keeps a group for ten minutes after its last renewal", async () => {
   const key = newKey();
   await ask(key, asking("a", 1), leaseMs);
   const left = Number(server.cli("PTTL", key));
@@ -179,7 +179,7 @@ test("a group is kept for ten minutes after its last renewal", async () => {
   expect(left).toBeLessThanOrEqual(600_000);
 });
 
-test("a group has at most 256 members", async () => {
+test("the lease script limits a group to 256 members", async () => {
   const key = newKey();
   for (let at = 0; at < 256; at += 1) await ask(key, asking(`m${at}`, 1), 60_000);
   await expect(ask(key, asking("one-more", 1), 60_000)).rejects.toMatchObject({ code: "FAILED" });
@@ -187,7 +187,7 @@ test("a group has at most 256 members", async () => {
 });
 
 test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9".repeat(400), ""])(
-  "the script never grants more than the quota though every field was overwritten with %j",
+  "the lease script never grants more than the quota after every field was overwritten with %j",
   async (junk) => {
     const key = newKey();
     await ask(key, asking("a", 500), leaseMs);
@@ -218,7 +218,7 @@ test.each(["nan", "-nan", "inf", "-1", "0", "1e12", "1e308", "0x10", "junk", "9"
   },
 );
 
-test("entries from a clock that was ahead do not count", async () => {
+test("the lease script ignores entries from a clock that was ahead", async () => {
   const key = newKey();
   const { now } = await ask(key, asking("a", 500), leaseMs);
   const future = now + 3_600_000;

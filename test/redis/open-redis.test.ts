@@ -42,16 +42,19 @@ function open(passwordFile: string) {
   return { redis, said: () => lines.join("") };
 }
 
-test.each(["", "\n", "\r\n"])("a password file may end in %j", async (end) => {
-  const path = join(folder, "password");
-  writeFileSync(path, password + end);
-  const { redis, said } = open(path);
-  await eventually(() => redis.isReady);
-  await redis.close();
-  expect(said()).not.toContain(password);
-});
+test.each(["", "\n", "\r\n"])(
+  "a Redis password is read from a file that ends in %j",
+  async (end) => {
+    const path = join(folder, "password");
+    writeFileSync(path, password + end);
+    const { redis, said } = open(path);
+    await eventually(() => redis.isReady);
+    await redis.close();
+    expect(said()).not.toContain(password);
+  },
+);
 
-test("a pipe or a file above the size limit is not read as a password file", async () => {
+test("the Redis password is not read from a pipe or from a file above the size limit", async () => {
   const large = join(folder, "large");
   writeFileSync(large, "x".repeat(65_537));
   const pipe = join(folder, "pipe");

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe("a group that Redis serves", idle, () => {
-  test("a late member gets its equal part within five seconds, and the total never exceeds the quota", async () => {
+  test("a late member of a quota group gets its equal part within five seconds, and the total never exceeds the quota", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c");
     await eventually(isShared);
@@ -41,7 +41,7 @@ describe("a group that Redis serves", idle, () => {
     expect(members.map(({ share }) => share.state.members)).toEqual([4, 4, 4, 4]);
   });
 
-  test("a part that one member does not want goes to the others", async () => {
+  test("the part that one member of a quota group does not want goes to the others", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     const [first] = members;
@@ -52,7 +52,7 @@ describe("a group that Redis serves", idle, () => {
     expect(first.perSecond).toBeGreaterThanOrEqual(4.9);
   });
 
-  test("the part of a member that leaves goes to the others at once", async () => {
+  test("the part of a member that leaves its quota group goes to the others at once", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     await eventually(isShared);
@@ -63,7 +63,7 @@ describe("a group that Redis serves", idle, () => {
   });
 
   test.each(["FLUSHALL", "SCRIPT FLUSH"])(
-    "a group recovers from %s without exceeding the quota",
+    "a quota group recovers from %s without exceeding the quota",
     async (command) => {
       await using redis = await startRedisServer();
       join(redis.url, "a", "b", "c", "d");
@@ -76,7 +76,7 @@ describe("a group that Redis serves", idle, () => {
     },
   );
 
-  test("refusals of several members lower the quota once", async () => {
+  test("429s of several members lower the quota of their group once", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     await eventually(isShared);
@@ -91,7 +91,7 @@ describe("a group that Redis serves", idle, () => {
 });
 
 describe("a group without Redis", idle, () => {
-  test("members start without Redis at their equal parts and rise to leases when Redis comes", async () => {
+  test("members of a quota group start without Redis at their equal parts and rise to leases when Redis comes", async () => {
     await using redis = await startRedisServer();
     await redis.kill();
     join(redis.url, "a", "b", "c", "d");
@@ -103,7 +103,7 @@ describe("a group without Redis", idle, () => {
     expect(isShared()).toBe(true);
   });
 
-  test("members keep their leases without Redis, fall back to equal parts, and return with Redis", async () => {
+  test("members of a quota group keep their leases without Redis, fall back to equal parts, and return with Redis", async () => {
     await using redis = await startRedisServer();
     join(redis.url, "a", "b", "c", "d");
     for (const [at, member] of members.entries()) member.wants = at === 0 ? greedy : 5;
@@ -123,7 +123,7 @@ describe("a group without Redis", idle, () => {
     expect(isShared()).toBe(true);
   });
 
-  test("members never wait for a Redis that hangs, and use leases again when it resumes", async () => {
+  test("members of a quota group never wait for a Redis that hangs, and use leases again when it resumes", async () => {
     await using redis = await startRedisServer();
     const { logger, lines } = createLogSink();
     for (const id of ["a", "b", "c", "d"]) {

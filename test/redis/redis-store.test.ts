@@ -32,7 +32,7 @@ const identityOf = (id: string, field = "orders") =>
   newStore().identify({ scope: ["default", id], fields: [field], material: undefined });
 const remainingMs = (name: string): number => Number(server.cli("pttl", `kp:request:${name}`));
 
-test("a request is begun once, by one owner, and a completed one gives its key to every store", async () => {
+test("the Redis store lets one owner begin a request, and returns the key of a completed one to every store", async () => {
   const identity = await identityOf("once");
   const [one, other] = [newStore(), newStore()];
   expect(await one.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
@@ -46,7 +46,7 @@ test("a request is begun once, by one owner, and a completed one gives its key t
   expect(remainingMs(identity.name)).toBeLessThanOrEqual(keepMs);
 });
 
-test("a record has the fields and values that other versions of the gateway read", async () => {
+test("a record in Redis has the fields and values that other versions of the gateway read", async () => {
   const identity = await identityOf("format");
   const store = newStore();
   await store.begin(identity, "one", leaseMs);
@@ -59,7 +59,7 @@ test("a record has the fields and values that other versions of the gateway read
   expect([value("s"), value("k")]).toEqual(["done", "k"]);
 });
 
-test("a request with other fields under the same ID is a reuse until the ID is free", async () => {
+test("the Redis store reports a request with other fields under the same ID as a reuse until the ID is free", async () => {
   const [identity, other] = [await identityOf("reuse"), await identityOf("reuse", "invoices")];
   const store = newStore();
   expect(other.name).toBe(identity.name);
@@ -69,7 +69,7 @@ test("a request with other fields under the same ID is a reuse until the ID is f
   expect(await store.begin(other, "two", leaseMs)).toEqual({ kind: "begun" });
 });
 
-test("a request whose lease is over reads as unknown, and can still be completed", async () => {
+test("the Redis store reads a request whose lease has ended as unknown, and still completes it", async () => {
   const identity = await identityOf("lease");
   const store = newStore();
   await store.begin(identity, "one", 0);
@@ -78,7 +78,7 @@ test("a request whose lease is over reads as unknown, and can still be completed
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
 });
 
-test("an unknown outcome stays unknown, and a lost record is written anew", async () => {
+test("the Redis store keeps an unknown outcome as unknown, and writes a lost record anew", async () => {
   const identity = await identityOf("lost");
   const store = newStore();
   await store.begin(identity, "one", leaseMs);

@@ -12,17 +12,17 @@ export type Found = readonly [field: string, reason: string];
 /** Returns fresh bytes that must not appear outside of messages. */
 export type SecretBytes = (length: number) => Buffer;
 
-/** A bad request. `secret` makes its confidential fields. */
+/** A bad request. `secret` creates its confidential fields. */
 export interface BadInput {
   readonly title: string;
   readonly request: (secret: SecretBytes) => WireRequest;
-  /** All violations, in the order of the answer. */
+  /** All violations, in the order of the response. */
   readonly found: readonly Found[];
   /** The dialect, if the answer depends on it. */
   readonly dialect?: "2019" | "current";
 }
 
-/** Texts that never name a key, however they are decoded, joined to a path or compared. */
+/** Texts that never name a key, even after decoding, joining to a path or comparison. */
 export const badKeyIds: readonly (readonly [id: string | Buffer, reason: string])[] = [
   ["", "REQUIRED"],
   ...[
@@ -137,7 +137,7 @@ const ofToday = (secret: SecretBytes): EncryptedKeyMaterial => ({
 
 type Material = (secret: SecretBytes) => EncryptedKeyMaterial;
 
-/** Both RPCs that import, with the same encrypted material. */
+/** Requests of both RPCs that import, with the same encrypted material. */
 const encrypted = (
   title: string,
   dialect: "2019" | "current" | undefined,
@@ -605,7 +605,7 @@ const severalAtOnce: readonly BadInput[] = [
   ),
 ];
 
-/** All cases, except for those of IDs. */
+/** All cases except those of IDs. */
 export const badInputs: readonly BadInput[] = [
   ...createKey,
   ...material,

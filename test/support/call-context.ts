@@ -3,7 +3,7 @@ import { pino } from "pino";
 import type { CallContext } from "../../src/grpc/call/call-context.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 
-/** A context as the inbound side creates it, for tests of what comes after it. */
+/** Creates a context like the inbound side's, for tests of later steps. */
 export function callContext(method: string, overrides: Partial<CallContext> = {}): CallContext {
   const rpc = rpcTable.find((row) => row.method === method);
   if (rpc === undefined) throw new Error(`no such RPC: ${method}`);

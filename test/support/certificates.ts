@@ -1,12 +1,13 @@
 /**
- * Certificates for tests. Node can check X.509 certificates but not issue them, and the tests need nothing installed but
- * Node and npm; so here is as much of DER (X.690) and RFC 5280 as a small certificate authority takes. EC P-256 only.
+ * Certificates for tests. Node can check X.509 certificates but not issue them, and the tests need
+ * no program except Node and npm. This file implements the part of DER (X.690) and RFC 5280 that a
+ * small certificate authority needs, for EC P-256 only.
  */
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { isIPv4, isIPv6 } from "node:net";
 
-/** What a certificate is to say. */
+/** The contents of a requested certificate. */
 export interface CertificateRequest {
   /** Common name of the subject. Default: the first name in the certificate, else `leaf`. */
   readonly commonName?: string;
@@ -14,9 +15,9 @@ export interface CertificateRequest {
   readonly ipAddresses?: readonly string[];
   /** URI SANs, such as a SPIFFE ID. */
   readonly uris?: readonly string[];
-  /** Default: an hour ago. */
+  /** Default: one hour ago. */
   readonly notBefore?: Date;
-  /** Default: in a day. */
+  /** Default: in one day. */
   readonly notAfter?: Date;
   /** Extended key usages. Default: both. */
   readonly usages?: readonly ("server" | "client")[];
@@ -29,9 +30,9 @@ export interface IssuedCertificate {
   readonly key: string;
 }
 
-/** A self-signed root and what it signs. */
+/** A self-signed root that issues certificates. */
 export interface CertificateAuthority extends IssuedCertificate {
-  /** A leaf certificate signed by this authority, with a key pair of its own. */
+  /** Issues a leaf certificate with a new key pair, signed by this authority. */
   issue(request?: CertificateRequest): IssuedCertificate;
 }
 
@@ -91,7 +92,9 @@ const pem = (label: string, content: Buffer): string =>
 
 const spkiOf = (publicKey: KeyObject): Buffer => publicKey.export({ type: "spki", format: "der" });
 const pkcs8Of = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString();
-/** A key identifier need only be unique per key: RFC 5280 section 4.2.1.2 leaves the method open. */
+/**
+ * A key identifier must only be unique per key. RFC 5280 section 4.2.1.2 leaves the method open.
+ */
 const keyId = (spki: Buffer): Buffer => createHash("sha256").update(spki).digest().subarray(0, 20);
 
 interface ToBeSigned {
@@ -107,7 +110,7 @@ interface ToBeSigned {
 
 function certify(wanted: ToBeSigned): string {
   const serial = randomBytes(16);
-  // Positive and without a leading zero byte, as DER wants integers.
+  // DER requires a positive integer without a leading zero byte.
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
   const tbs = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
@@ -149,7 +152,9 @@ function leafExtensions(request: CertificateRequest): Buffer[] {
   ];
 }
 
-/** A new certificate authority, valid from a week ago until in ten years, that nobody else trusts. */
+/**
+ * Creates a certificate authority that is valid from a week ago for ten years. No system trusts it.
+ */
 export function createCertificateAuthority(commonName = "test authority"): CertificateAuthority {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = spkiOf(publicKey);

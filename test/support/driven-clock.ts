@@ -1,20 +1,20 @@
 import type { Clock, Timer } from "../../src/platform/clock.ts";
 import { nextTurn } from "./next-turn.ts";
 
-/** A clock that stands still until it is told to move. */
+/** A clock that moves only when a test advances it. */
 export interface DrivenClock extends Clock {
   /**
-   * Moves time on by `ms`, firing timers in order of their time. Pending microtasks and one round of the event loop run
-   * after each firing, so that what a timer sets off can set timers of its own.
+   * Advances the time by `ms` and fires timers in the order of their times. Pending microtasks and
+   * one event-loop round run after each timer, so a callback can set further timers.
    */
   advance(ms: number): Promise<void>;
-  /** Timers that are set and have not fired. */
+  /** Number of timers that are set and have not fired. */
   readonly pending: number;
-  /** Moves the wall clock alone, as a clock correction does. */
+  /** Moves only the wall clock, like a clock correction. */
   shiftWall(ms: number): void;
 }
 
-/** A clock at monotonic time 0 and the given wall time. */
+/** Creates a clock at monotonic time 0 and the given wall time. */
 export function createDrivenClock(wallStart: number = Date.UTC(2026, 0, 2, 3, 4, 5)): DrivenClock {
   let now = 0;
   let wallOffset = wallStart;

@@ -5,16 +5,16 @@ import { expect } from "vitest";
 import { upstreamText, type ExpectedStatus } from "./error-table-rows.ts";
 import type { Failure } from "./start-gateway.ts";
 
-/** Facts of the call that its status has to agree with. */
+/** Facts of the call with which its status must agree. */
 export interface CallFacts {
-  /** Such as `keyprotect.v1.KeysService/GetKey`. */
+  /** RPC, for example `keyprotect.v1.KeysService/GetKey`. */
   readonly method: string;
   readonly correlationId: string;
-  /** Requests that reached Key Protect, or at least were begun. */
+  /** Number of requests to Key Protect that were begun. */
   readonly attempts: number;
 }
 
-/** Largest size of a status in trailers, as base64. */
+/** Maximum size of a status in trailers, as base64. */
 const maxTrailerBytes = 4_096;
 const maxMessageBytes = 512;
 
@@ -31,7 +31,7 @@ const detailsOf = (failure: Failure, pushback: string | undefined): string =>
     .filter((name) => name !== "")
     .join(" ");
 
-/** Fails unless the status is the expected one and has the parts that every status has. */
+/** Fails unless the status is the expected one and has the parts that every status must have. */
 export function expectStatus(failure: Failure, expected: ExpectedStatus, facts: CallFacts): void {
   const pushbacks = failure.error.metadata.get("grpc-retry-pushback-ms");
   expect(pushbacks.length).toBeLessThanOrEqual(1);

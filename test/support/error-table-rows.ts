@@ -1,34 +1,35 @@
 /**
- * The golden table of the error mapping: answers of Key Protect, and the status that callers get.
+ * The golden table of the error mapping: responses of Key Protect and the status that callers get.
  */
 import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import type { RpcName } from "./golden-requests.ts";
 
-/** The status that the caller has to get. */
+/** The status that the caller must get. */
 export interface ExpectedStatus {
-  /** Such as `NOT_FOUND`. */
+  /** Name of the status, for example `NOT_FOUND`. */
   readonly code: string;
   readonly reason: string;
   /**
-   * The details beside ErrorInfo and RequestInfo: BR BadRequest, H Help, PF PreconditionFailure, QF
-   * QuotaFailure, RI RetryInfo, RS ResourceInfo; `never` for the pushback that forbids repeating.
+   * The details besides ErrorInfo and RequestInfo: BR BadRequest, H Help, PF PreconditionFailure,
+   * QF QuotaFailure, RI RetryInfo, RS ResourceInfo; `never` stands for the pushback that forbids a
+   * retry.
    */
   readonly details: string;
   /** Default `false`. */
   readonly mayHaveExecuted?: boolean;
   readonly httpStatus?: string;
   readonly upstreamReason?: string;
-  /** The exact delay, in milliseconds. Absent: any delay. */
+  /** The exact delay in milliseconds. Default: any delay. */
   readonly retryDelayMs?: number;
   /** Fields that BadRequest names. */
   readonly fields?: readonly string[];
   /** Types of the violations in PreconditionFailure. */
   readonly preconditions?: readonly string[];
-  /** More of `ErrorInfo.metadata`. */
+  /** Further entries of `ErrorInfo.metadata`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** One row: an RPC, the action of Key Protect, and the status that follows. */
+/** One row: an RPC, the behaviour of Key Protect, and the resulting status. */
 export interface ErrorRow {
   readonly title: string;
   readonly rpc: RpcName;
@@ -45,7 +46,7 @@ export const upstreamText = "canary in the text of the upstream";
 const target = (name: string | undefined) =>
   name === undefined ? {} : { target: { type: "field", name } };
 
-/** An error body as Key Protect writes it today. */
+/** An error body of the current dialect. */
 export const reasonBody = (status: number, code: string, field?: string) => ({
   metadata: { collectionType: "application/vnd.ibm.kms.error+json", collectionTotal: 1 },
   resources: [
@@ -64,13 +65,13 @@ export const reasonBody = (status: number, code: string, field?: string) => ({
   ],
 });
 
-/** An error body as Key Protect wrote it in 2019. */
+/** An error body of the 2019 dialect. */
 export const bodyOf2019 = {
   metadata: { collectionType: "application/vnd.ibm.kms.error+json", collectionTotal: 1 },
   resources: [{ errorMsg: upstreamText }],
 };
 
-/** Answers with a status, and with the reason code if one is given. */
+/** Responds with a status, and with the reason code if one is given. */
 export const answering = (
   status: number,
   code?: string,
@@ -128,7 +129,7 @@ const ambiguous = { mayHaveExecuted: true } as const;
 const unsafeRpcs = ["CreateKey", "RotateKey", "CreateLocker", "RetrieveLocker"] as const;
 const safeRpcs = ["GetKey", "WrapKey", "UnwrapKey", "GetKeyPolicies", "DeleteKey"] as const;
 
-/** Answers about the request. */
+/** Responses about the request. */
 const requestRows: readonly ErrorRow[] = [
   row("CreateKey", 400, "BAD_BODY_ERR", invalid, { field: "name", fields: ["name"] }),
   row("CreateKey", 400, "INVALID_FIELD_ERR", invalid, {
@@ -196,7 +197,7 @@ const requestRows: readonly ErrorRow[] = [
   row("UnwrapKey", 422, undefined, ciphertext, { fields: ["ciphertext"] }),
 ];
 
-/** Answers about access and state. */
+/** Responses about access and state. */
 const stateRows: readonly ErrorRow[] = [
   row("GetKey", 401, "UNAUTHORIZED_ERR", denied, { metadata: { principal: "gateway" } }),
   row("CreateKey", 401, undefined, denied, { metadata: { principal: "gateway" } }),
@@ -321,7 +322,7 @@ const keyCollection = (...resources: readonly object[]) => ({
   resources,
 });
 
-/** Broken connections and unusable answers. */
+/** Broken connections and unusable responses. */
 const brokenRows: readonly ErrorRow[] = [
   ...(["before-processing", "after-processing"] as const).flatMap((when) => [
     ...safeRpcs.map((rpc) => act(`a reset ${when}`, rpc, { kind: "reset", when }, unavailable)),
@@ -393,7 +394,7 @@ const brokenRows: readonly ErrorRow[] = [
   ),
 ];
 
-/** Error pages of proxies, which cannot be parsed: the HTTP status decides. */
+/** Error pages of proxies. They cannot be parsed, so the HTTP status decides. */
 const pageRows: readonly ErrorRow[] = (
   [
     ["more than is read", "x".repeat(100_000), {}],
@@ -419,7 +420,7 @@ const pageRows: readonly ErrorRow[] = (
   }),
 ]);
 
-/** All rows of the table that an answer, or its absence, can cause. */
+/** All rows of the table that a response, or its absence, can cause. */
 export const errorRows: readonly ErrorRow[] = [
   ...requestRows,
   ...stateRows,
@@ -495,7 +496,7 @@ export const bodyRows: readonly ErrorRow[] = [
   })),
   ...(
     [
-      // No value of the request is sent, so none can be wrong.
+      // The request sends no value of the caller, so no value can be wrong.
       [400, ...ourDefect],
       [401, ...denied],
       [403, ...denied],

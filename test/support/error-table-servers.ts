@@ -1,11 +1,11 @@
-/** Servers in the place of Key Protect or IAM. */
+/** Servers that take the place of Key Protect or IAM. */
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 
 /** A server on a free port of the loopback interface. */
 export interface Listening extends AsyncDisposable {
   readonly origin: string;
-  /** Such as `GET /api/v2/keys`. */
+  /** Received requests, for example `GET /api/v2/keys`. */
   readonly requests: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export async function listening(scheme: "http" | "https", server: Server): Promi
   };
 }
 
-/** Starts a server that gives every request the same answer. */
+/** Starts a server that answers every request with the same response. */
 export const startAnswering = (
   status: number,
   headers: Record<string, string> = {},

@@ -1,4 +1,7 @@
-/** Resolves when `fact` holds. Rejects if it does not come true within fifteen seconds, which is long on any machine. */
+/**
+ * Resolves when `fact` holds. Rejects if it does not hold within 15 seconds, which is long on any
+ * machine.
+ */
 export async function eventually(fact: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 15_000;
   while (!(await fact())) {

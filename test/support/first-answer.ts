@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 /**
- * Asks every 20 ms until there is an answer, since a clock cannot drive another process. The time
- * limit of the test ends it.
+ * Asks every 20 ms until there is an answer, because a test cannot drive the clock of another
+ * process. The test's time limit ends the loop.
  */
 export async function firstAnswer<T>(
   ask: () => T | undefined | Promise<T | undefined>,

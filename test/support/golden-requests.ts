@@ -1,6 +1,7 @@
 /**
- * A good request of each RPC as the bytes that go over the wire, and how to spoil it: with other fields, or with bytes that no
- * generated client would send. Fields that come later in a message win, so that what is appended replaces what is there.
+ * A valid request of each RPC as the bytes on the wire, and means to make it invalid: other fields,
+ * or bytes that no generated client would send. Fields that come later in a message win, so
+ * appended fields replace earlier ones.
  */
 import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } from "@grpc/grpc-js";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
@@ -29,19 +30,21 @@ import {
   ReplaceKeyPoliciesRequest,
 } from "../../src/gen/keyprotect/v1/policies_service.ts";
 
-/** A request as it goes over the wire. */
+/** A request as the bytes on the wire. */
 export interface WireRequest {
-  /** Such as `/keyprotect.v1.KeysService/CreateKey`. */
+  /** Path of the RPC, for example `/keyprotect.v1.KeysService/CreateKey`. */
   readonly path: string;
   readonly message: Buffer;
 }
 
-/** Makes requests of one RPC: the good one, with the given fields in place of its own and bytes added at its end. */
+/**
+ * Creates requests of one RPC: the valid one, with the given fields replaced and bytes appended.
+ */
 export type Golden<Req> = (change?: Partial<Req>, appended?: Buffer) => WireRequest;
 
-/** A key that no instance has. */
+/** ID of a key that exists in no instance. */
 export const absentKeyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";
-/** A locker that no instance has. */
+/** ID of a locker that exists in no instance. */
 export const absentLockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
 
 const golden =
@@ -61,7 +64,7 @@ const policies = "/keyprotect.v1.PoliciesService";
 const lockers = "/keyprotect.v1.LockersService";
 const keyId = absentKeyId;
 
-/** One maker for each RPC of the contract. */
+/** One function per RPC of the contract. */
 export const goldenRequests = {
   CreateKey: golden<CreateKeyRequest>(`${keys}/CreateKey`, CreateKeyRequest, {
     name: "golden key",
@@ -151,9 +154,9 @@ export type RpcName = keyof typeof goldenRequests;
 
 const delimited = 2;
 
-/** A field as it stands on the wire. */
+/** Encodes single fields. */
 export const wireField = {
-  /** An enum value or integer; negative ones take ten bytes, as protobuf has it. */
+  /** An enum value or integer. A negative one takes ten bytes, as protobuf requires. */
   number: (field: number, value: number | bigint): Buffer =>
     Buffer.from(
       new BinaryWriter()
@@ -173,7 +176,7 @@ export const wireField = {
 
 const asItIs = (bytes: Buffer): Buffer => bytes;
 
-/** A client of one RPC whose messages are bytes, to be called through the test gateway. */
+/** Creates a client of one RPC whose messages are bytes, for calls through the test gateway. */
 export function wireClient(
   client: Client,
   path: string,

@@ -1,13 +1,13 @@
 /**
- * The rules of the house as functions from the sources to violations (docs/decisions/0016). A test
- * applies each to the real sources and to sources with a planted violation.
+ * The repository's rules as functions from source files to violations (docs/decisions/0016). A test
+ * applies each rule to the real files and to files with a planted violation.
  */
 import { dirname, join, normalize } from "node:path/posix";
 
-/** Texts of the sources below `src/`, by path such as `src/upstream/layer.ts`; no generated code. */
+/** Source files by path, such as `src/upstream/layer.ts`, without generated code. */
 export type Sources = ReadonlyMap<string, string>;
 
-/** Finds violations; each names a file or folder and what is wrong there. */
+/** Finds violations. Each names a file or folder and the fault. */
 export type Rule = (sources: Sources) => string[];
 
 const folderOf = dirname;
@@ -22,19 +22,19 @@ function grouped(paths: Iterable<string>): Map<string, string[]> {
   return folders;
 }
 
-/** Relative imports of a file, as paths below the repository. Comments do not count. */
+/** Relative imports of a file, as paths from the repository's root. Comments do not count. */
 export function importsOf(path: string, text: string): string[] {
   const found = [...text.matchAll(/^\s*(?:import|export)\b[^;]*?from "(\.[^"]+)";/gm)];
   return found.map(([, target = ""]) => normalize(join(folderOf(path), target)));
 }
 
-/** Imports from packages. */
+/** Names of the imported packages. */
 const packagesOf = (text: string): string[] =>
   [...text.matchAll(/^\s*(?:import|export)\b[^;]*?from "([^."][^"]*)";/gm)].map(
     ([, name = ""]) => name,
   );
 
-/** Folders whose files are one RPC or one group of routes each; they may hold as many as there are. */
+/** Folders with one file per RPC or group of routes. Their number of files is not limited. */
 const isOpenEnded = (folder: string): boolean =>
   /^src\/service\/(?:keys|key-actions|policies|lockers)$/.test(folder);
 
@@ -67,7 +67,7 @@ export const twoFilesInSource: Rule = (sources) => {
   return loose.join(" ") === "src/main.ts src/rpc-table.ts" ? [] : loose;
 };
 
-/** Cycles of a graph, each as its nodes in order; every node is reported in one cycle at most. */
+/** Cycles of a graph, each as its nodes in order. A node is reported in at most one cycle. */
 function cyclesOf(graph: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   const done = new Set<string>();
   const cycles: string[] = [];
@@ -85,7 +85,7 @@ function cyclesOf(graph: ReadonlyMap<string, ReadonlySet<string>>): string[] {
   return cycles;
 }
 
-/** The graph of imports between what `groupOf` makes of files; `undefined` leaves a file out. */
+/** The graph of imports between the groups of files. `undefined` leaves a file out. */
 function importGraph(
   sources: Sources,
   groupOf: (path: string) => string | undefined,
@@ -104,7 +104,10 @@ function importGraph(
   return graph;
 }
 
-/** `src/upstream/retry/retry.ts` is of the room `upstream`; a loose file is a room of its own. */
+/**
+ * `src/upstream/retry/retry.ts` belongs to the room `upstream`. A file directly in `src` is its own
+ * room.
+ */
 const roomOf = (path: string): string => path.split("/").slice(1, 2).join();
 
 export const noCycleOfRooms: Rule = (sources) => cyclesOf(importGraph(sources, roomOf));
@@ -140,7 +143,7 @@ export const librariesInOneFile: Rule = (sources) => {
   return calls.length > 1 ? [...packages, `ServerInterceptingCall: ${calls.join(", ")}`] : packages;
 };
 
-/** Where failures may become statuses. */
+/** Files and folders in which failures may become statuses. */
 const statusPlaces =
   /^src\/(?:service\/errors\/|grpc\/status\/|grpc\/interceptors\/|service\/validation\/|service\/idempotency\/errors\.ts)/;
 
@@ -170,7 +173,7 @@ export const oneRoomPerExport: Rule = (sources) => {
   );
 };
 
-/** Words of the private dialect that the field's terms replaced (docs/glossary.md). */
+/** Words of the former private dialect. The terms in docs/glossary.md replaced them. */
 const oldWords = new Set(
   `gather peek pace unpaced mint press course ramp ease tally evidence lifeline transact
   flight landing entrance entrant wipe verdict situation surroundings around haste owed ticket
@@ -207,7 +210,9 @@ export const noRiddles: Rule = (sources) =>
       ),
   );
 
-/** Long strings and regular expressions cannot be wrapped; comments can. */
+/**
+ * Reports long comment lines. Long strings and regular expressions cannot be wrapped; comments can.
+ */
 export const wrappedComments: Rule = (sources) =>
   [...sources].flatMap(([path, text]) =>
     text
@@ -219,7 +224,7 @@ export const wrappedComments: Rule = (sources) =>
       ),
   );
 
-/** Exported symbols without a docstring right above them. */
+/** Exported symbols without a docstring directly above them. */
 export const documentedExports: Rule = (sources) =>
   [...sources].flatMap(([path, text]) => {
     const lines = text.split("\n");

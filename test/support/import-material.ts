@@ -1,4 +1,7 @@
-/** The caller's half of a secure import: key material encrypted for a retrieved locker, as Key Protect wants it. */
+/**
+ * The caller's part of a secure import: key material encrypted for a retrieved locker, in Key
+ * Protect's format.
+ */
 import {
   constants,
   createCipheriv,
@@ -19,7 +22,7 @@ const cipherOf: Readonly<Record<number, CipherGCMTypes>> = {
   32: "aes-256-gcm",
 };
 
-/** Encrypts the material for the locker, and the locker's nonce, if it has one, with the material. */
+/** Encrypts the material for the locker, and with the material the locker's nonce if it has one. */
 export function encryptForLocker(
   locker: Pick<RetrieveLockerResponse, "publicKey" | "importToken" | "nonce">,
   material: Buffer,

@@ -1,4 +1,4 @@
-/** Tests that may need more than one try in one run. */
+/** Maximum number of tests in one run that may need more than one try. */
 export const retryBudget = 3;
 
 /** Reports the tests that needed more than one try, and whether the run may pass with them. */

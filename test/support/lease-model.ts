@@ -1,4 +1,4 @@
-/** The lease script written a second time, in TypeScript, for comparison with the real one. */
+/** The lease script written again in TypeScript, for comparison with the real one. */
 import type { LeaseRequest } from "../../src/quota-share/lease.ts";
 import { groupConstants, rateConstants } from "../../src/upstream/rate-limit/adaptive/constants.ts";
 import { isSevere } from "../../src/upstream/rate-limit/adaptive/response-counter.ts";

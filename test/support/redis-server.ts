@@ -1,4 +1,7 @@
-/** A real Redis for tests, from the PATH, on a free port of this machine and without anything on disk that lasts. */
+/**
+ * A real Redis for tests. It runs from the PATH on a free loopback port and stores nothing lasting
+ * on disk.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +12,7 @@ import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { tcpConnects } from "./tcp-connects.ts";
 
-/** How the server is to be. */
+/** Options of the server. */
 export interface RedisServerOptions {
   /** Whether it speaks TLS, with a certificate for 127.0.0.1. */
   readonly tls?: boolean;
@@ -17,27 +20,27 @@ export interface RedisServerOptions {
   readonly acl?: readonly string[];
 }
 
-/** A Redis that runs. Disposing of it kills it. */
+/** A running Redis. Disposing of it kills it. */
 export interface RedisServer extends AsyncDisposable {
   /** `redis://127.0.0.1:port`, or `rediss://…`. */
   readonly url: string;
   readonly port: number;
-  /** PEM of the authority that signed its certificate; empty without TLS. */
+  /** PEM of the authority that signed its certificate. Empty without TLS. */
   readonly ca: string;
-  /** Runs a command with redis-cli, as the default user, and gives what it prints. */
+  /** Runs a command with redis-cli as the default user and returns its output. */
   cli(...args: readonly string[]): string;
-  /** Kills it at once. Nothing that it held is left. */
+  /** Kills the server at once. All its data is lost. */
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
   restart(): Promise<void>;
-  /** Whether it has been started and not been killed since. */
+  /** Whether the server runs: it was started and not killed since. */
   readonly isRunning: boolean;
-  /** Stops it as a machine that hangs does: connections stay, nothing is answered. */
+  /** Suspends the server like a hanging machine: connections stay open and get no response. */
   suspend(): void;
   resume(): void;
 }
 
-/** Starts a server and waits until it takes connections. */
+/** Starts a server and waits until it accepts connections. */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "gateway-redis-"));
   const port = await freePort();
@@ -111,7 +114,7 @@ function writeConfiguration(
 
 async function spawnServer(args: readonly string[], port: number) {
   const child = spawn("redis-server", args, { stdio: "ignore" });
-  // Without it a server would outlive a test run that is killed.
+  // Without this handler a server would keep running after its test run was killed.
   const stop = (): void => void child.kill("SIGKILL");
   process.once("exit", stop);
   child.once("exit", () => process.removeListener("exit", stop));

@@ -1,20 +1,22 @@
-/** Tests that need a Redis server run where there is one; where there is none, the run says what it left out. */
+/**
+ * Tests that need a Redis server are skipped on a machine without one, and the run then says so.
+ */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where they are. */
+/** Pattern of the test files that need Redis. */
 export const redisTests = "test/redis/**";
-/** Those under load. */
+/** Pattern of the load tests that need Redis. */
 export const redisLoadTests = "test/load/replicas*.test.ts";
 
-/** Whether there is a redis-server, with its redis-cli, on the PATH. */
+/** Whether redis-server and redis-cli are on the PATH. */
 export const hasRedisServer = (): boolean =>
   ["redis-server", "redis-cli"].every(
     (program) => spawnSync(program, ["--version"], { stdio: "ignore" }).status === 0,
   );
 
-/** Says so before the first test. */
+/** Reports skipped tests before the first test. */
 export default function setup(): void {
   if (hasRedisServer()) return;
   const files = readdirSync(join(import.meta.dirname, "..", "redis")).filter((name) =>

@@ -6,14 +6,14 @@ import { startTestGateway, type TestGateway, type TestGatewayOptions } from "./s
 export const startKeepingIds = (options: TestGatewayOptions = {}): Promise<TestGateway> =>
   startTestGateway({ ...options, env: { GATEWAY_REQUEST_ID_STORE: "memory", ...options.env } });
 
-/** How often the emulator executed an operation. */
+/** Returns how often the emulator executed an operation. */
 export const executed = ({ emulator }: TestGateway, operation: string): number =>
   emulator.requests.list({ service: "keyprotect", operation }).filter((one) => one.isExecuted)
     .length;
 
-/** How often the emulator was asked for an operation. */
+/** Returns how often the emulator received a request for an operation. */
 export const asked = ({ emulator }: TestGateway, operation: string): number =>
   emulator.requests.list({ service: "keyprotect", operation }).length;
 
-/** A request for a key with a request ID. */
+/** Returns a key creation with a request ID. */
 export const withId = (requestId: string) => createKeyRequest({ requestId });

@@ -1,4 +1,4 @@
-/** Request messages with what a test does not care about filled in. */
+/** Request messages with defaults for the fields that a test does not set. */
 import {
   KeyType,
   ReturnPreference,
@@ -17,7 +17,7 @@ import type {
 import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
 import type { TestGateway } from "./start-gateway.ts";
 
-/** Asks for a root key of generated material. */
+/** Requests a root key of generated material. */
 export const createKeyRequest = (overrides: Partial<CreateKeyRequest> = {}): CreateKeyRequest => ({
   name: "orders",
   type: KeyType.ROOT,
@@ -74,7 +74,7 @@ export const unwrapKeyRequest = (
   additionalAuthenticatedData: string[] = [],
 ): UnwrapKeyRequest => ({ keyId, ciphertext, additionalAuthenticatedData });
 
-/** Asks for a rotation to generated material. */
+/** Requests a rotation to generated material. */
 export const rotateKeyRequest = (
   keyId: string,
   overrides: Partial<RotateKeyRequest> = {},
@@ -104,7 +104,7 @@ export const dualAuthPolicy = (enabled: boolean): KeyPolicy => ({
   kind: { $case: "dualAuthDelete", value: { enabled } },
 });
 
-/** Creates a key and gives its ID. */
+/** Creates a key and returns its ID. */
 export async function createKeyId(
   gateway: TestGateway,
   overrides: Partial<CreateKeyRequest> = {},

@@ -1,6 +1,6 @@
 /**
- * Counts the tests that passed only at a second or third try. A retry is honest where a test
- * measures shares of time on a shared machine, but it must not hide a test that fails often.
+ * Counts the tests that passed only at the second or third try. A retry is acceptable for a test
+ * that measures time on a shared machine, but it must not hide a test that fails often.
  */
 import type { Reporter, TestCase } from "vitest/node";
 import { judgeRetries } from "./judge-retries.ts";

@@ -1,37 +1,43 @@
-/** Remembers every secret of a test and finds any trace of one in what the gateway let out. */
+/** Records every secret of a test and finds each trace of one in the output of the gateway. */
 import { randomBytes } from "node:crypto";
 
 /** The secrets of one test. */
 export interface SecretLedger {
-  /** Fresh random bytes that must never be seen outside of messages. At least 12, so that no trace of them is chance. */
+  /**
+   * Returns random bytes that must never appear outside of messages. `length` is at least 12, so
+   * that no match is a coincidence.
+   */
   bytes(length: number): Buffer;
-  /** Marks bytes that came from elsewhere, such as a generated data key. Gives them back. */
+  /** Marks bytes of another source, such as a generated data key. Returns them. */
   mark(secret: Buffer): Buffer;
-  /** Marks a text, such as an API key or a token. Gives it back. */
+  /** Marks a text, such as an API key or a token. Returns it. */
   markText(secret: string): string;
-  /** The forms of marked secrets that occur in the text. Empty is good. */
+  /** Returns the forms of marked secrets that occur in the text. An empty list means no leak. */
   tracesIn(text: string): readonly string[];
   readonly size: number;
 }
 
-/** The parts of a base64 text that do not depend on what stands before and after the bytes: one for each alignment. */
+/**
+ * Returns the parts of a base64 text that do not depend on the bytes before and after it: one per
+ * alignment.
+ */
 function base64Cores(bytes: Buffer): string[] {
   return [0, 1, 2].map((shift) => {
     const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString("base64");
-    // The first characters mix with what stands before, the last with what stands behind.
+    // The first characters mix with the preceding bytes, the last with the following ones.
     const first = Math.ceil((shift * 8) / 6);
     const last = Math.floor(((shift + bytes.length) * 8) / 6);
     return text.slice(first, last);
   });
 }
 
-/** As it is, and as a string in JSON, such as a log line. */
+/** Returns the text itself and its form in a JSON string, such as in a log line. */
 const textForms = (text: string): readonly string[] => [text, JSON.stringify(text).slice(1, -1)];
 
 function formsOf(bytes: Buffer): string[] {
   const base64 = base64Cores(bytes);
   const hex = bytes.toString("hex");
-  // Characters that a cut went through are others in a longer text.
+  // A longer text has other characters where a cut went through a character.
   const readable = bytes.toString("utf8").replaceAll(/^\uFFFD+|\uFFFD+$/g, "");
   return [
     ...base64,
@@ -39,9 +45,10 @@ function formsOf(bytes: Buffer): string[] {
     hex,
     hex.toUpperCase(),
     ...textForms(bytes.toString("latin1")),
-    // As a careless `String(bytes)` shows them, which is less than there is; too little is not told from chance.
+    // The form of a careless `String(bytes)`, which loses bytes. A short one could match by
+    // coincidence.
     ...(readable.replaceAll("\uFFFD", "").length < 8 ? [] : textForms(readable)),
-    // As `console.log` and JSON show a Buffer.
+    // The forms in which `console.log` and JSON show a Buffer.
     [...bytes].join(","),
     hex.replaceAll(/(..)(?=.)/g, "$1 "),
   ];
@@ -49,11 +56,14 @@ function formsOf(bytes: Buffer): string[] {
 
 const endBytes = 16;
 
-/** Who quotes only the beginning or the end of a secret gives it away too; and whoever quotes all of it quotes both. */
+/**
+ * Returns the beginning and the end of a secret, because a quote of either also discloses it. A
+ * full quote contains both.
+ */
 const endsOf = (secret: Buffer): readonly Buffer[] =>
   secret.length < endBytes ? [secret] : [secret.subarray(0, endBytes), secret.subarray(-endBytes)];
 
-/** Starts an empty ledger. */
+/** Creates an empty ledger. */
 export function createSecretLedger(): SecretLedger {
   const forms = new Map<string, string>();
   let size = 0;
@@ -64,7 +74,7 @@ export function createSecretLedger(): SecretLedger {
     }
   };
   const mark = (secret: Buffer): Buffer => {
-    // Too short to be told from chance.
+    // A shorter secret could match by coincidence.
     if (secret.length >= 12) remember(endsOf(secret));
     return secret;
   };
@@ -72,7 +82,7 @@ export function createSecretLedger(): SecretLedger {
     bytes: (length) => mark(randomBytes(length)),
     mark,
     markText(secret) {
-      // As a whole: the beginning of a token is the same for all of them.
+      // A text is recorded whole, because all tokens begin with the same characters.
       remember([Buffer.from(secret)]);
       forms.set(secret, `secret ${size} as text`);
       return secret;

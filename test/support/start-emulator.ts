@@ -1,4 +1,6 @@
-/** Emulators for tests: quick to start, because all of a test run share one RSA pair. */
+/**
+ * Emulators for tests. They start quickly, because all emulators of a test run share one RSA pair.
+ */
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { inject } from "vitest";
 import { startEmulator as start } from "../../src/emulator/emulator.ts";

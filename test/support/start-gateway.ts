@@ -1,6 +1,7 @@
 /**
- * The whole way for integration tests: generated grpc-js clients → gateway → emulator, over sockets. Everything that the gateway
- * lets out (log lines at level trace, metrics, statuses, metadata) is kept and searched for secrets when the test ends.
+ * The complete path for integration tests: generated grpc-js clients → gateway → emulator, over
+ * sockets. All output of the gateway (log lines at level trace, metrics, statuses, metadata) is
+ * kept and searched for secrets when the test ends.
  */
 import { credentials, Metadata, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "vitest";
@@ -33,7 +34,7 @@ export interface Clients {
   readonly lockers: LockersServiceClient;
 }
 
-/** How a call failed. */
+/** The failure of a call. */
 export interface Failure extends StatusDetailsSeen {
   /** Name of the status, such as `NOT_FOUND`. */
   readonly code: string;
@@ -55,9 +56,9 @@ type Files = Readonly<Record<string, string>>;
 export interface TestGatewayOptions {
   readonly dialect?: "2019" | "current";
   readonly emulator?: EmulatorOptions;
-  /** Further environment variables; an empty text takes one away. */
+  /** Further environment variables. An empty text removes a variable. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Files that the configuration names, by path; what has to name the emulator's address can wait for it. */
+  /** Files that the configuration names, by path. A function can use the emulator's address. */
   readonly files?: Files | ((emulator: Emulator) => Files);
   readonly deps?: Omit<GatewayDeps, "logger">;
 }
@@ -70,34 +71,34 @@ export interface TestGateway extends AsyncDisposable {
   readonly secrets: SecretLedger;
   /** Log lines so far, parsed. */
   readonly log: () => readonly Readonly<Record<string, unknown>>[];
-  /** `/metrics` of this moment. */
+  /** Returns `/metrics` of this moment. */
   readonly metrics: () => Promise<string>;
-  /** Makes a call and says how it ended. */
+  /** Makes a call and returns its outcome. */
   outcome<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
     request: RequestOf<C, M>,
     settings?: CallSettings,
   ): Promise<Outcome<ResponseOf<C, M>>>;
-  /** Makes a call that has to succeed. */
+  /** Makes a call that must succeed. */
   call<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
     request: RequestOf<C, M>,
     settings?: CallSettings,
   ): Promise<ResponseOf<C, M>>;
-  /** Makes a call that has to fail. */
+  /** Makes a call that must fail. */
   failure<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
     request: RequestOf<C, M>,
     settings?: CallSettings,
   ): Promise<Failure>;
-  /** Requests that reached Key Protect (not IAM), as `GET /api/v2/keys` texts. */
+  /** Requests that reached Key Protect (not IAM), in the form `GET /api/v2/keys`. */
   readonly upstreamRequests: () => readonly string[];
 }
 
-/** Everything in metadata, as one text. */
+/** Returns all metadata as one text. */
 const textOf = (metadata: Metadata): string =>
   Object.entries(metadata.toHttp2Headers())
     .map(([key, values]) => `${key}: ${String(values)}`)
@@ -111,7 +112,7 @@ const toMetadata = (entries: Readonly<Record<string, string>>): Metadata => {
   return metadata;
 };
 
-/** Starts emulator, gateway and clients. Use with `await using`. */
+/** Starts an emulator, a gateway and clients. Use it with `await using`. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const secrets = createSecretLedger();
   const lines: string[] = [];
@@ -225,7 +226,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       await gateway.drain();
       await emulator[Symbol.asyncDispose]();
       const out = [...lines, ...seen, measured].join("\n");
-      // The one assertion that every integration test makes: whatever it was about, nothing secret came out.
+      // Every integration test asserts that the output contains no secret.
       expect(secrets.tracesIn(out)).toEqual([]);
     },
   };

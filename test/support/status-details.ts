@@ -23,7 +23,7 @@ export interface StatusDetailsSeen {
   readonly help: Help | undefined;
 }
 
-/** Decodes `grpc-status-details-bin`; everything is `undefined` if there is none. */
+/** Decodes `grpc-status-details-bin`. Everything is `undefined` if there is none. */
 export function statusDetails(error: ServiceError): StatusDetailsSeen {
   const encoded = error.metadata.get("grpc-status-details-bin")[0];
   const details = Buffer.isBuffer(encoded) ? Status.decode(encoded).details : [];

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** Whether somebody takes connections on a port of loopback. */
+/** Whether a server accepts connections on a loopback port. */
 export function tcpConnects(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");

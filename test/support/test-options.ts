@@ -3,14 +3,14 @@ import type { ViteUserConfig } from "vitest/config";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Schedules that a property test tries. */
+    /** Number of schedules that a property test tries. */
     schedules: number;
   }
 }
 
 type TestOptions = NonNullable<ViteUserConfig["test"]>;
 
-/** A JSON report is written if `TEST_REPORT` names a file; `.ci/run` reads it. */
+/** If `TEST_REPORT` names a file, the run writes a JSON report to it. `.ci/run` reads it. */
 const reportFile = process.env["TEST_REPORT"];
 const jsonReport: NonNullable<TestOptions["reporters"]> =
   reportFile === undefined ? [] : [["json", { outputFile: reportFile }]];

@@ -17,7 +17,7 @@ import { startServer } from "../../src/grpc/server/server.ts";
 import type { GatewayServer, StartServerOptions } from "../../src/grpc/server/server.ts";
 import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 
-/** A server that implements only `CountKeys`, with what tests read. */
+/** A server that implements only `CountKeys`, with records for tests. */
 export interface TestServer extends AsyncDisposable {
   readonly server: GatewayServer;
   readonly activeCalls: ActiveCalls;
@@ -116,7 +116,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-/** An address as the target of a gRPC client. */
+/** Returns an address as the target of a gRPC client. */
 export function targetOf(address: ListenAddress | undefined): string {
   if (address === undefined) throw new Error("no such address");
   return address.kind === "unix" ? `unix:${address.path}` : `${address.host}:${address.port}`;

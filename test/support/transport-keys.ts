@@ -1,6 +1,6 @@
 /**
- * Makes the one RSA-4096 pair that the emulators of a test run share, before any test runs: making one takes seconds on a busy
- * machine, which is longer than some calls have.
+ * Creates the RSA-4096 pair that the emulators of a test run share, before the first test. Creating
+ * one takes seconds on a busy machine, which is longer than the deadline of some calls.
  */
 import type { TestProject } from "vitest/node";
 import { generateTransportKeys } from "../../src/emulator/lockers/transport-key.ts";

@@ -181,7 +181,7 @@ export function call<Req, Res>(
   });
 }
 
-/** `call` by the definition of a method. */
+/** Does the same as `call`, with the definition of a method. */
 export const callRpc = <Req, Res>(
   client: grpc.Client,
   { path, requestSerialize, responseDeserialize }: grpc.MethodDefinition<Req, Res>,

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { createActiveCalls, type ActiveCall } from "../../../../src/grpc/call/active-calls.ts";
 
 setFlagsFromString("--expose-gc");
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the function that --expose-gc adds
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- added by --expose-gc
 const collect = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void;
 
 /** Number of 8-byte words that each call holds. */

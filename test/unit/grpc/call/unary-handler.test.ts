@@ -107,7 +107,7 @@ test.each([
       throw new Error("db.internal:5432 password=hunter2");
     },
   ],
-  // oxlint-disable-next-line prefer-promise-reject-errors -- the test needs a rejection with a value that is not an Error
+  // oxlint-disable-next-line prefer-promise-reject-errors -- the test rejects with no Error
   ["rejects with nothing", () => Promise.reject(undefined)],
 ])("a handler that %s with a foreign error is answered with a fixed text", async (_, countKeys) => {
   await using server = await startUnaryServer({ countKeys });

@@ -210,7 +210,7 @@ test("calls with a diverted deadline share one function", () => {
   const watched = [createLibraryCall(), createLibraryCall()] as const;
   const own = watched.map(({ sendStatus }) => sendStatus);
   for (const call of watched) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- before a call starts, only these two members are used
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only these members are used
     watch(KeysServiceService.countKeys, call as unknown as grpc.ServerInterceptingCallInterface);
   }
   expect(watched[0].sendStatus).not.toBe(own[0]);

@@ -82,7 +82,7 @@ test.each([...services, "grpc.health.v1.Health", "keyprotect.v1.KeysService.Crea
     const { fileDescriptorResponse } = await open(fixture).ask({ fileContainingSymbol: symbol });
 
     const files = fileDescriptorResponse?.fileDescriptorProto ?? [];
-    // Field 1 of a FileDescriptorSet, length-delimited: the files with their imports, as in grpcurl.
+    // Field 1 of a FileDescriptorSet, length-delimited: the files and their imports, as in grpcurl.
     const set = Buffer.concat(
       files.flatMap((file) => [Buffer.from([0x0a]), varint(file.length), file]),
     );

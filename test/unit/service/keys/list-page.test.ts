@@ -106,7 +106,8 @@ describe("a list that changes between pages", () => {
   test("a list with a few insertions before the page continues without a second read", async () => {
     const { next, model } = await after((list) => list.insert(...items(0, 5)));
     const page = await next;
-    // The read holds five items behind the end of the previous page, and one that shows that more follow.
+    // The read holds five items behind the end of the previous page, and one that shows that more
+    // follow.
     expect(idsOf(page)).toEqual(items(100_010, 100_015));
     expect(page.next).toEqual({ offset: 20, anchor: idOf(100_014) });
     expect(model.windows).toHaveLength(1);
