@@ -276,6 +276,27 @@ const stateRows: readonly ErrorRow[] = [
 const troubleRows: readonly ErrorRow[] = [
   row("WrapKey", 429, undefined, limited),
   row("CreateKey", 429, undefined, limited, { retryAfter: "2", retryDelayMs: 2_000 }),
+  ...(["CreateKey", "WrapKey"] as const).map((rpc) =>
+    row(rpc, 429, undefined, limited, { retryAfter: "0", retryDelayMs: 2_000 }),
+  ),
+  row("WrapKey", 503, undefined, unavailable, { retryAfter: "0", retryDelayMs: 1_000 }),
+  row(
+    "DeleteKey",
+    409,
+    "REQ_TOO_EARLY_ERR",
+    ["FAILED_PRECONDITION", "KEY_CHANGED_RECENTLY", "RI"],
+    {
+      retryAfter: "0",
+      retryDelayMs: 30_000,
+    },
+  ),
+  row(
+    "RotateKey",
+    409,
+    "KEY_ROTATION_NOT_PERMITTED",
+    ["FAILED_PRECONDITION", "KEY_ROTATED_RECENTLY", "PF RI"],
+    { retryAfter: "0", retryDelayMs: 3_600_000 },
+  ),
   row("GetKey", 500, "INCOMPLETE_METADATA_ERR", ["DATA_LOSS", "UPSTREAM_DATA_CORRUPT", "H RS"]),
   row("UnwrapKey", 422, "INVALID_SIG_EXP_ERR", ["INTERNAL", "UPSTREAM_INTERNAL", "H"]),
   row("GetKey", 501, undefined, ["UNIMPLEMENTED", "UPSTREAM_REQUEST_REJECTED", ""]),

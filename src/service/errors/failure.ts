@@ -163,10 +163,20 @@ export const violation = (
   description: string,
 ): StatusDetails["violations"] => [{ field, reason, description }];
 
+/**
+ * The delay before a retry: the hint, but after an answer of Key Protect never less than
+ * `estimateMs`. IBM's edge sends `Retry-After: 0` for an instance without quota, and "at once" would
+ * make the trouble worse. A hint of the gateway's own state is its estimate already.
+ */
+export const retryDelay = (f: FailureContext, estimateMs: number): number =>
+  f.cause instanceof KeyProtectError
+    ? Math.max(f.retryAfterMs ?? 0, estimateMs)
+    : (f.retryAfterMs ?? estimateMs);
+
 /** UNAVAILABLE with a retry delay: the same call may be repeated after it. */
 export const retryable =
   (reason: Reason, message: string): Failure =>
   (f) =>
     fail(f, status.UNAVAILABLE, reason, message, {
-      retryDelayMs: f.retryAfterMs ?? transientRetryMs,
+      retryDelayMs: retryDelay(f, transientRetryMs),
     });

@@ -1,7 +1,15 @@
 /** Failures of state: a key, locker, instance or list is not in the state that the call needs. */
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../../grpc/status/status-error.ts";
-import { apiHelp, fail, named, precondition, resource, type Failure } from "./failure.ts";
+import {
+  apiHelp,
+  fail,
+  named,
+  precondition,
+  resource,
+  retryDelay,
+  type Failure,
+} from "./failure.ts";
 
 /** Key Protect allows one rotation per key and hour. */
 const rotationIntervalMs = 3_600_000;
@@ -160,7 +168,7 @@ export const importTokenExpired: Failure = (f) =>
     { preconditions: precondition(f, "IMPORT_TOKEN_EXPIRED", "a new locker is needed") },
   );
 
-/** `KEY_ROTATION_NOT_PERMITTED`. Retry delay: `Retry-After`, else one hour. */
+/** `KEY_ROTATION_NOT_PERMITTED`. Retry delay: one hour, more than any `Retry-After`. */
 export const rotatedRecently: Failure = (f) =>
   fail(
     f,
@@ -169,18 +177,18 @@ export const rotatedRecently: Failure = (f) =>
     `${named(f)} was rotated within the last hour; Key Protect allows one rotation an hour`,
     {
       preconditions: precondition(f, "KEY_ROTATION_INTERVAL", "one rotation an hour"),
-      retryDelayMs: f.retryAfterMs ?? rotationIntervalMs,
+      retryDelayMs: retryDelay(f, rotationIntervalMs),
     },
   );
 
-/** `REQ_TOO_EARLY_ERR`. Retry delay: `Retry-After`, else 30 s. */
+/** `REQ_TOO_EARLY_ERR`. Retry delay: `Retry-After`, but at least 30 s. */
 export const changedRecently: Failure = (f) =>
   fail(
     f,
     status.FAILED_PRECONDITION,
     "KEY_CHANGED_RECENTLY",
     `${named(f)} was changed a moment ago; Key Protect needs about 30 seconds between changes`,
-    { retryDelayMs: f.retryAfterMs ?? keyCooldownMs },
+    { retryDelayMs: retryDelay(f, keyCooldownMs) },
   );
 
 /** CreateKey: 409 without a known reason. Every RPC: `KEY_ALIAS_NOT_UNIQUE_ERR`. */

@@ -19,12 +19,13 @@ import {
   named,
   resource,
   retryable,
+  retryDelay,
   transientRetryMs,
   type FailureContext,
   type Failure,
 } from "./failure.ts";
 
-/** Retry delay of a 429 without `Retry-After`, in milliseconds: longer than that of an outage. */
+/** Least retry delay of a 429, in milliseconds: longer than that of an outage. */
 const quotaRetryMs = 2_000;
 
 /**
@@ -46,7 +47,7 @@ const unlessAmbiguous =
   (f) =>
     isUnsafe(f) && f.sent ? outcomeUnknown(f) : whenSafe(f);
 
-/** 429, with any reason code. Retry delay: `Retry-After`, else 2 s. */
+/** 429, with any reason code. Retry delay: `Retry-After`, but at least 2 s. */
 export const rateLimited: Failure = (f) =>
   fail(
     f,
@@ -54,7 +55,7 @@ export const rateLimited: Failure = (f) =>
     "UPSTREAM_RATE_LIMITED",
     `the request quota of instance "${f.context.instance}" is used up; send fewer requests`,
     {
-      retryDelayMs: f.retryAfterMs ?? quotaRetryMs,
+      retryDelayMs: retryDelay(f, quotaRetryMs),
       quota: {
         subject: `instance:${f.context.instance}`,
         description: "requests of all callers to this Key Protect instance",
@@ -192,7 +193,7 @@ export const callerRateLimited: Failure = (f) =>
     "CALLER_RATE_LIMITED",
     "this caller has more waiting calls than its share of the queue; call less often",
     {
-      retryDelayMs: f.retryAfterMs ?? transientRetryMs,
+      retryDelayMs: retryDelay(f, transientRetryMs),
       quota: { subject: `caller:${f.context.caller}`, description: "calls of one caller" },
     },
   );
