@@ -165,8 +165,8 @@ export const violation = (
 
 /**
  * The delay before a retry: the hint, but after an answer of Key Protect never less than
- * `estimateMs`. IBM's edge sends `Retry-After: 0` for an instance without quota, and "at once" would
- * make the trouble worse. A hint of the gateway's own state is its estimate already.
+ * `estimateMs`. IBM's edge sends `Retry-After: 0` for an instance without quota, and "at once"
+ * would make the trouble worse. A hint of the gateway's own state is its estimate already.
  */
 export const retryDelay = (f: FailureContext, estimateMs: number): number =>
   f.cause instanceof KeyProtectError
