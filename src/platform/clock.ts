@@ -14,12 +14,15 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Node keeps the times of timers in 32 bits. A longer one, such as 30 days, would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallNow: () => Date.now(),
   after: (ms, callback) => {
-    const timeout = setTimeout(callback, ms).unref();
+    const timeout = setTimeout(callback, Math.min(ms, longestTimerMs)).unref();
     return { cancel: () => clearTimeout(timeout) };
   },
 };

@@ -13,6 +13,7 @@ import { bindService, type HandlersOf } from "../../src/grpc/call/bind-service.t
 import type { CallOutcome } from "../../src/grpc/call/call-observer.ts";
 import { createActiveCalls, type ActiveCalls } from "../../src/grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
+import { capTimeouts } from "../../src/grpc/server/grpc-js.ts";
 import { createRawCallInterceptor } from "../../src/grpc/server/raw-call-interceptor.ts";
 import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
 import { eventually } from "./eventually.ts";
@@ -81,6 +82,7 @@ export async function startUnaryServer(
     ],
     ...serverOptions,
   });
+  capTimeouts(server);
   const all: KeysHandlers = {
     createKey: absent,
     listKeys: absent,

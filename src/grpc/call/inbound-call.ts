@@ -85,7 +85,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
       this.#answer(
         activeCalls.isRefusing
           ? shuttingDownStatus()
-          : deadlineTooShortStatus(this.#remainingMs, deadlines.leastMarginMs),
+          : deadlineTooShortStatus(deadlines.leastMarginMs),
       );
       return;
     }

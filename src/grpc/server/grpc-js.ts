@@ -4,10 +4,12 @@
  */
 import {
   logVerbosity,
+  type Server,
   setLogVerbosity,
   status,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
+import type { IncomingHttpHeaders } from "node:http2";
 import { createRequire } from "node:module";
 
 /** Oldest safe release. In older ones, one request with an invalid gzip frame ends the process. */
@@ -66,6 +68,50 @@ export function sessionOf(call: object): object | undefined {
     inner = Reflect.get(inner, "nextCall");
   }
   return undefined;
+}
+
+/** Longest duration of a timer, in milliseconds, and of a timeout in grpc-js. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** The longest `grpc-timeout` that grpc-js keeps: 24.8 days. */
+const longestTimeout = `${Math.floor(longestTimeoutMs / 1_000)}S`;
+
+/** Milliseconds of the units of `grpc-timeout` in which a timeout can be too long. */
+const longUnitMs = new Map([
+  ["H", 3_600_000],
+  ["M", 60_000],
+  ["S", 1_000],
+]);
+
+/**
+ * Returns the `grpc-timeout` that grpc-js shall see. It keeps timeouts in 32 bits, so that one of
+ * 25 days is over before it begins, and one of 49.7 days has a second. Clients send these for "no
+ * deadline".
+ */
+export function cappedTimeout(header: string): string {
+  // The library's own pattern, which is not anchored.
+  const [, digits, unit] = /(\d{1,8})\s*([HMSmun])/.exec(header) ?? [];
+  const unitMs = longUnitMs.get(unit ?? "") ?? 0;
+  return Number(digits) * unitMs > longestTimeoutMs ? longestTimeout : header;
+}
+
+/**
+ * Caps the timeouts of all calls of a server. grpc-js reads the header in the constructor of a call
+ * and removes it, so it is replaced in the handler of streams, before there is a call. To be called
+ * before the server binds an address.
+ */
+export function capTimeouts(server: Server): void {
+  // The second one is used with channelz.
+  for (const name of ["_streamHandler", "_channelzHandler"]) {
+    const handle: unknown = Reflect.get(server, name);
+    if (typeof handle !== "function") throw new Error(`grpc-js has no ${name} to wrap`);
+    const capped = (calls: unknown, stream: unknown, headers: IncomingHttpHeaders): void => {
+      const timeout = headers["grpc-timeout"];
+      if (typeof timeout === "string") headers["grpc-timeout"] = cappedTimeout(timeout);
+      Reflect.apply(handle, server, [calls, stream, headers]);
+    };
+    Reflect.set(server, name, capped);
+  }
 }
 
 type SendStatus = ServerInterceptingCallInterface["sendStatus"];

@@ -9,7 +9,7 @@ import { startCertificates } from "./certificate-reload.ts";
 import type { Certificates } from "./certificate-reload.ts";
 import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
-import { assertGrpcVersion, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
+import { assertGrpcVersion, capTimeouts, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -77,6 +77,7 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   const health = createHealth({ names: healthNames(options.healthServices) });
   const reflection = options.reflection && createReflection(options.reflection.descriptorSetBase64);
   const server = new Server(serverOptions(options.limits, options.interceptors ?? []));
+  capTimeouts(server);
   for (const { definition, implementation } of [
     ...options.services,
     health,

@@ -23,17 +23,14 @@ export const shuttingDownStatus = (details?: StatusDetails): StatusError =>
   );
 
 /**
- * `DEADLINE_TOO_SHORT`: `remainingMs` leaves no time for a response; more than `leastMs` are
- * needed. grpc-js keeps timeouts in 32 bits, so a timeout of 25 days or more arrives as a time long
- * past. A remaining time below -60 s can only come from that overflow.
+ * `DEADLINE_TOO_SHORT`: there is no time left for a response; more than `leastMs` are
+ * needed.
  */
-export const deadlineTooShortStatus = (remainingMs: number, leastMs: number): StatusError =>
+export const deadlineTooShortStatus = (leastMs: number): StatusError =>
   new StatusError(
     status.DEADLINE_EXCEEDED,
     "DEADLINE_TOO_SHORT",
-    remainingMs < -60_000
-      ? "the deadline is too far away to be represented; use one of less than 24 days"
-      : `too little time is left before the deadline: more than ${leastMs} ms are needed; nothing was sent`,
+    `too little time is left before the deadline: more than ${leastMs} ms are needed; nothing was sent`,
     { metadata: { minimumMs: String(leastMs + 1) } },
   );
 

@@ -4,6 +4,8 @@ import http2 from "node:http2";
 import { describe, expect, test } from "vitest";
 import {
   assertGrpcVersion,
+  cappedTimeout,
+  capTimeouts,
   divertDeadline,
   installedGrpcVersion,
   sendOriginal,
@@ -31,6 +33,27 @@ describe("assertGrpcVersion", () => {
       expect(() => assertGrpcVersion(version)).toThrow("at least 1.14.4 is needed");
     },
   );
+});
+
+test.each([
+  ["2147483S", "2147483S"],
+  ["2147484S", "2147483S"],
+  ["35791M", "35791M"],
+  ["35792M", "2147483S"],
+  ["596H", "596H"],
+  ["597 H", "2147483S"],
+  ["99999999m", "99999999m"],
+  ["99999999n", "99999999n"],
+  ["99999999S, 1S", "2147483S"],
+  ["soon", "soon"],
+])("cappedTimeout turns %j into %j", (header, capped) => {
+  expect(cappedTimeout(header)).toBe(capped);
+});
+
+test("capTimeouts throws if a release of grpc-js has no handler of streams to wrap", () => {
+  const server = new grpc.Server();
+  Reflect.set(server, "_streamHandler", undefined);
+  expect(() => capTimeouts(server)).toThrow("no _streamHandler");
 });
 
 test("sessionOf finds the HTTP/2 session of a real call, the same for all calls of a connection", async () => {
