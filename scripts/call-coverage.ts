@@ -20,7 +20,7 @@ interface Ran {
 const session = new Session();
 session.connect();
 await session.post("Profiler.enable");
-// Before the sources are loaded, or V8 could not count their functions.
+// The profiler starts before the sources are loaded. Otherwise V8 could not count their functions.
 await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
 
 const { startEmulator } = await import("../src/emulator/emulator.ts");
@@ -49,7 +49,7 @@ const config = loadConfig({
     throw new Error(`nothing is read from ${path}`);
   },
 });
-// The access log goes to standard output as in service, so that its way is counted as well.
+// The access log goes to standard output as in service, so that its code is counted as well.
 await using gateway = await startGateway(config);
 const [address] = gateway.addresses;
 if (address === undefined) throw new Error("the gateway listens nowhere");
@@ -80,7 +80,7 @@ const wrap = async (): Promise<void> => {
 for (let call = 0; call < 5; call++) await wrap();
 // Log lines and metrics of those calls are written by now.
 await setTimeout(500);
-// Reading starts the counts anew.
+// Reading the coverage resets the counts.
 await session.post("Profiler.takePreciseCoverage");
 await wrap();
 const { result } = await session.post("Profiler.takePreciseCoverage");
@@ -91,7 +91,7 @@ const ran: Ran[] = result.flatMap(({ url, functions }) => {
   if (!/^src[\\/](?!gen[\\/]|emulator[\\/])/.test(file)) return [];
   return functions.flatMap(({ functionName: name, ranges }) => {
     const calls = ranges[0]?.count ?? 0;
-    // esbuild's helper that names functions is no code of ours.
+    // esbuild's helper that names functions is not code of this project.
     return calls > 0 && name !== "__name"
       ? [{ file, name: name === "" ? "(anonymous)" : name, calls }]
       : [];

@@ -95,7 +95,7 @@ const table: readonly (readonly [string, rules.Rule, Readonly<Record<string, str
       "ServerInterceptingCall: src/grpc/a.ts, src/grpc/b.ts",
     ],
     [
-      "failures become statuses in few places",
+      "a failure becomes a status only in the files for it",
       rules.statusErrorsInTheirPlaces,
       { "src/service/keys/a.ts": "throw new StatusError(1);\n" },
       "src/service/keys/a.ts",
@@ -122,7 +122,7 @@ const table: readonly (readonly [string, rules.Rule, Readonly<Record<string, str
       "src/iam/a.ts: two",
     ],
     [
-      "no comment opens like a riddle",
+      "no comment opens with What, Who, Whoever, Nobody, Such or So many",
       rules.noRiddles,
       { "src/iam/a.ts": "/** Whoever calls. */\n" },
       "src/iam/a.ts:1",

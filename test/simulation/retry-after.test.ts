@@ -26,7 +26,7 @@ test("a Retry-After of ten seconds is kept, and a single request follows it", ()
   const pauses = restarts(run, 9_000);
   expect(pauses.length).toBeGreaterThan(0);
   for (const { at, after } of pauses) {
-    // Up to a tenth more than asked for, and the time of the requests under way.
+    // The pause may be a tenth longer than asked for, plus the time of the active requests.
     expect(after).toBeGreaterThanOrEqual(10_000);
     expect(after).toBeLessThan(11_200);
     expect(run.sends.filter((sent) => sent >= at && sent < at + 5)).toHaveLength(1);

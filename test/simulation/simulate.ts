@@ -22,7 +22,7 @@ export interface Scenario {
   readonly network: Network;
   /** Default: an endless demand. */
   readonly demand?: Demand;
-  /** Most requests under way. Default: no bound. */
+  /** Maximum number of active requests. Default: no bound. */
   readonly connections?: number;
   /** `Retry-After` of a refusal, in milliseconds. Default: none. */
   readonly retryAfterMs?: (now: number) => number | undefined;

@@ -143,8 +143,8 @@ describe("a usable token", () => {
       expect(s.source.get(call())).toBe(first);
     }
     // Three attempts per refresh; at the end one refresh every 22.5 s.
-    const flights = s.asked.filter((at, n) => n === 0 || at - (s.asked[n - 1] ?? 0) > 500);
-    const gaps = flights.slice(-3).map((at, n, all) => at - (all[n - 1] ?? at));
+    const refreshes = s.asked.filter((at, n) => n === 0 || at - (s.asked[n - 1] ?? 0) > 500);
+    const gaps = refreshes.slice(-3).map((at, n, all) => at - (all[n - 1] ?? at));
     expect(gaps.slice(1).every((gap) => gap > 22_500 && gap < 23_500)).toBe(true);
     await s.clock.advance(1_000);
     expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");

@@ -35,28 +35,28 @@ describe("the signal of a call", () => {
   test("a listener that is an object gets handleEvent called on it, once", () => {
     const lifetime = new CallLifetime();
     const listener = {
-      told: 0,
+      called: 0,
       handleEvent() {
-        this.told += 1;
+        this.called += 1;
       },
     };
     lifetime.addEventListener("abort", listener);
     lifetime.end(end);
     lifetime.end(end);
-    expect(listener.told).toBe(1);
+    expect(listener.called).toBe(1);
   });
 
   test("a listener that throws does not keep the next ones from being called, and its error goes to onFault", () => {
     const lifetime = new CallLifetime();
-    const told: string[] = [];
+    const called: string[] = [];
     const faults: unknown[] = [];
     const fault = new Error("broken");
     lifetime.addEventListener("abort", () => {
       throw fault;
     });
-    lifetime.addEventListener("abort", () => told.push("after"));
+    lifetime.addEventListener("abort", () => called.push("after"));
     lifetime.end(end, (error) => faults.push(error));
-    expect(told).toEqual(["after"]);
+    expect(called).toEqual(["after"]);
     expect(faults).toEqual([fault]);
   });
 
@@ -93,9 +93,9 @@ function follow(
   signal: CallSignal,
   endIt: (reason: unknown) => void,
   steps: readonly Step[],
-  whenTold: readonly (readonly Step[])[],
+  whenCalled: readonly (readonly Step[])[],
 ): readonly string[] {
-  const told: string[] = [];
+  const called: string[] = [];
   const take = ({ kind, listener }: Step): void => {
     const who = listeners[listener];
     if (who === undefined) return;
@@ -103,40 +103,40 @@ function follow(
     else if (kind === "add") signal.addEventListener("abort", who, { once: true });
     else signal.removeEventListener("abort", who);
   };
-  const listeners = whenTold.map((own, n): CallSignalListener => {
+  const listeners = whenCalled.map((own, n): CallSignalListener => {
     const listener = (): void => {
-      told.push(`${n} for ${String(signal.reason)}`);
+      called.push(`${n} for ${String(signal.reason)}`);
       for (const step of own) take(step);
     };
     return n % 2 === 0 ? listener : { handleEvent: listener };
   });
   for (const step of steps) take(step);
-  return [...told, `${signal.aborted} ${String(signal.reason)}`];
+  return [...called, `${signal.aborted} ${String(signal.reason)}`];
 }
 
 test("a listener that is added while others are called is not called", () => {
   const lifetime = new CallLifetime();
-  const told: string[] = [];
-  const late = (): void => void told.push("late");
+  const called: string[] = [];
+  const late = (): void => void called.push("late");
   lifetime.addEventListener("abort", () => {
-    told.push("first");
+    called.push("first");
     lifetime.addEventListener("abort", late);
   });
   lifetime.end(end);
   lifetime.addEventListener("abort", late);
-  expect(told).toEqual(["first"]);
+  expect(called).toEqual(["first"]);
 });
 
 test("a CallLifetime calls the same listeners as an AbortSignal, in any order of adding, removing and ending", () => {
   const steps = fc.array(stepOf("add", "add", "remove", "end"), { maxLength: 12 });
   // Called listeners add none: Node calls such listeners too, which the DOM standard does not
   // specify.
-  const whenTold = fc.array(fc.array(stepOf("remove", "end"), { maxLength: 3 }), {
+  const whenCalled = fc.array(fc.array(stepOf("remove", "end"), { maxLength: 3 }), {
     minLength: listenerCount,
     maxLength: listenerCount,
   });
   fc.assert(
-    fc.property(steps, whenTold, (outer, inner) => {
+    fc.property(steps, whenCalled, (outer, inner) => {
       const lifetime = new CallLifetime();
       const controller = new AbortController();
       const ours = follow(lifetime, (reason) => lifetime.end(reason), outer, inner);

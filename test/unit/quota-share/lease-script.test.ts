@@ -21,7 +21,9 @@ const tickMs = 10;
 /** Requests per second of each member while nothing is known. */
 const demandPerMember = 400;
 
-/** Runs four saturated members; each renews once a second, and at once when it is refused. */
+/**
+ * Runs four saturated members. Each renews its lease once a second, and at once after a rejection.
+ */
 function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
   const group = createModelGroup();
   const members = ["a", "b", "c", "d"].map((memberId, at) => ({

@@ -24,7 +24,7 @@ const requestOf = (operations: OperationClass) =>
     },
   });
 
-/** Fails as often as it takes to open a circuit. */
+/** Makes requests fail until a circuit opens. */
 async function trip(host: UpstreamHost, operations: OperationClass): Promise<void> {
   const send = host.circuitBreakers?.layer(dead);
   for (let asked = 0; asked < 20; asked++) {

@@ -1,6 +1,6 @@
 /**
- * The law of request IDs: in every order of events, a change is made again only if it was certainly
- * not made.
+ * The invariant of request IDs: in every order of events, a change is made again only if it was
+ * certainly not made.
  */
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -208,10 +208,10 @@ test("in every interleaving a change is made again only if it was certainly not 
           const own = executions.filter((execution) => execution.id === id);
           // All executions but the last certainly did not happen.
           expect(own.slice(0, -1).filter(({ mayHaveHappened }) => mayHaveHappened)).toEqual([]);
-          const told = ended.filter((one) => one.id === id && one.kind !== "failed");
-          expect(new Set(told.map(({ keyId }) => keyId)).size).toBeLessThanOrEqual(1);
-          expect(told.filter(({ kind }) => kind === "made").length).toBeLessThanOrEqual(1);
-          replays += told.filter(({ kind }) => kind === "replay").length;
+          const results = ended.filter((one) => one.id === id && one.kind !== "failed");
+          expect(new Set(results.map(({ keyId }) => keyId)).size).toBeLessThanOrEqual(1);
+          expect(results.filter(({ kind }) => kind === "made").length).toBeLessThanOrEqual(1);
+          replays += results.filter(({ kind }) => kind === "replay").length;
           repeats += Math.max(own.length - 1, 0);
         }
       },

@@ -21,7 +21,7 @@ export const settings: CircuitSettings = {
   probeMs: 2_000,
 };
 
-/** An answer of the given status. */
+/** Returns a response with the given status. */
 export const answer = (status: number): UpstreamResponse => ({
   status,
   headers: {},
@@ -46,11 +46,11 @@ export interface Fixture {
   upstream: Send;
   /** Requests that reached the upstream. */
   readonly arrivals: number;
-  /** Sends one safe request and gives the status or the error's code. */
+  /** Sends one safe request and returns the status or the code of the error. */
   ask(): Promise<number | string>;
-  /** Fails as often as it takes to open the circuit. */
+  /** Makes requests fail until the circuit opens. */
   trip(): Promise<void>;
-  /** From now on, exchanges end when the test says so. */
+  /** From now on, the test ends each exchange. */
   hold(): PendingExchange[];
 }
 
@@ -95,12 +95,12 @@ export function fixture(
   return made;
 }
 
-/** The status of an answer or the code of an error. */
+/** Returns the status of a response or the code of an error. */
 export const resultOf = (sent: Promise<UpstreamResponse>): Promise<number | string> =>
   sent.then(
     (response) => response.status,
     (error: unknown) => (error instanceof UpstreamError ? error.code : String(error)),
   );
 
-/** Moves time, timers and pending microtasks on. */
+/** Advances the time, timers and pending microtasks. */
 export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);

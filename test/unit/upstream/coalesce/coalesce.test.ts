@@ -22,7 +22,7 @@ interface Exchange {
   readonly reject: (error: unknown) => void;
 }
 
-/** The layer before an upstream whose exchanges end by the test, or with their call. */
+/** Creates the layer before an upstream whose exchanges end by the test or with their call. */
 function held(options: Partial<CoalesceOptions> = {}) {
   const exchanges: Exchange[] = [];
   const send = createCoalesce({ methods, scope: "instance", ...options })(
@@ -67,7 +67,7 @@ describe("identical requests", () => {
       expect(status).toBe(200);
       expect(headers["etag"]).toBe("1");
       expect(body.toString()).toBe("answer");
-      // As the reader of key material does. The other responses must stay intact.
+      // The reader of key material zeroes its body like this. The other responses must stay intact.
       body.fill(0);
     }
     expect(joined).toHaveLength(999);

@@ -10,16 +10,17 @@ import { openRequest, upstreamErrorOf } from "../requests.ts";
 /** A rate limit without a quota, so that only connections and deadlines hold calls up. */
 function unlimited(connections = 2) {
   const clock = createDrivenClock();
-  const told: string[] = [];
+  const reported: string[] = [];
   const rateLimit = createRateLimit({
     connections,
     clock,
     random: () => 0,
     nextTurn: queueMicrotask,
     emit(event) {
-      if (event.kind === "attemptGranted") told.push(`granted ${event.priority} ${event.waitMs}`);
-      if (event.kind === "attemptShed") told.push(`shed ${event.reason} ${event.priority}`);
-      if (event.kind === "attemptEnded") told.push(`${event.operation} ${event.outcome}`);
+      if (event.kind === "attemptGranted")
+        reported.push(`granted ${event.priority} ${event.waitMs}`);
+      if (event.kind === "attemptShed") reported.push(`shed ${event.reason} ${event.priority}`);
+      if (event.kind === "attemptEnded") reported.push(`${event.operation} ${event.outcome}`);
     },
   });
   const after =
@@ -33,7 +34,7 @@ function unlimited(connections = 2) {
       });
   const ask = (send: Send, call: Partial<UpstreamCall> = {}) =>
     rateLimit.layer(send)(openRequest({ call }));
-  return { clock, told, after, ask };
+  return { clock, reported, after, ask };
 }
 
 describe("the metrics of attempts", () => {
@@ -43,46 +44,46 @@ describe("the metrics of attempts", () => {
     [429, "429"],
     [503, "5xx"],
   ])("an attempt answered with %d is counted as %s", async (status, outcome) => {
-    const { told, clock, after, ask } = unlimited();
+    const { reported, clock, after, ask } = unlimited();
     const answer = ask(after(5, { status }));
     await clock.advance(5);
     await answer;
 
-    expect(told).toEqual(["granted interactive 0", `GetKey ${outcome}`]);
+    expect(reported).toEqual(["granted interactive 0", `GetKey ${outcome}`]);
   });
 
   test("an attempt that failed is counted by the code of its error", async () => {
-    const { told, clock, after, ask } = unlimited();
+    const { reported, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(5, { code: "RESET", sent: true })));
     await clock.advance(5);
     await error;
 
-    expect(told).toEqual(["granted interactive 0", "GetKey RESET"]);
+    expect(reported).toEqual(["granted interactive 0", "GetKey RESET"]);
   });
 
   test("an attempt that the open circuit rejected is not counted", async () => {
-    const { told, clock, after, ask } = unlimited();
+    const { reported, clock, after, ask } = unlimited();
     const error = upstreamErrorOf(ask(after(0, { code: "CIRCUIT_OPEN", sent: false })));
     await clock.advance(1);
     await error;
 
-    expect(told).toEqual(["granted interactive 0"]);
+    expect(reported).toEqual(["granted interactive 0"]);
   });
 
   test("an attempt that waits for a connection reports the wait", async () => {
-    const { told, clock, after, ask } = unlimited(1);
+    const { reported, clock, after, ask } = unlimited(1);
     const answers = [ask(after(30, { status: 200 })), ask(after(30, { status: 200 }))];
     await clock.advance(30);
     await clock.advance(40);
     await Promise.all(answers);
 
-    expect(told[0]).toBe("granted interactive 0");
-    const waited = told.find((text) => /^granted interactive [1-9]/.test(text));
+    expect(reported[0]).toBe("granted interactive 0");
+    const waited = reported.find((text) => /^granted interactive [1-9]/.test(text));
     expect(Number(waited?.split(" ")[2])).toBeGreaterThanOrEqual(30);
   });
 });
 
-/** Asks for an answer within 300 ms after 60 exchanges that ended as `send` says. */
+/** Asks for a response within 300 ms after 60 exchanges that ended as `send` determines. */
 const afterSixty = async (send: (fixture: ReturnType<typeof unlimited>) => Send) => {
   const fixture = unlimited(64);
   const answers = Array.from({ length: 60 }, () =>
@@ -154,7 +155,7 @@ describe("the time that exchanges take", () => {
           ({ status }) => String(status),
           (error: unknown) => (error instanceof UpstreamError ? error.code : "a defect"),
         );
-    // One after the other, so that both the exchanges and the turns are known.
+    // The requests run one after another, so that both the exchanges and the permits are known.
     const known = Array.from({ length: 30 }, () => ask(60_000));
     await fixture.clock.advance(3_100);
     await Promise.all(known);

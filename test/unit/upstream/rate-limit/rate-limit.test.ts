@@ -39,10 +39,13 @@ interface Fixture {
   ask(call?: Partial<UpstreamCall>): Sent;
 }
 
-/** Lets what is settled run on; no time passes. */
+/** Runs everything that is settled, without advancing the time. */
 const settle = async (): Promise<void> => void (await vi.advanceTimersByTimeAsync(0));
 
-/** 100 per second are known (98.5 are used), 5 may come at once; nothing is spread at random. */
+/**
+ * Creates a limit with a known quota of 100 per second (98.5 are used) and a burst of 5, without
+ * random spreading.
+ */
 function limited(options: Partial<RateLimitOptions> = {}): Fixture {
   const rateLimit = createRateLimit({
     quota: { mode: "fixed", ceilingPerSecond: 100 },
@@ -92,7 +95,7 @@ const newest = ({ exchanges }: Fixture): Exchange => {
   if (exchange === undefined) throw new Error("nothing was sent");
   return exchange;
 };
-/** A token that says which one it is. */
+/** Returns a token whose text contains its generation. */
 const token = (generation: number): Token => ({
   authorization: new Secret(`Bearer ${generation}`),
   generation,
@@ -192,7 +195,7 @@ describe("the rate limit", () => {
     await newest(fixture).answer(200);
     await vi.advanceTimersByTimeAsync(60);
     expect(waiting).toMatchObject({ outcome: "CANCELLED", error: { sent: false } });
-    // The error is not the queue's: the call had its permit.
+    // The error does not come from the queue, because the call had its permit.
     expect(waiting.error).toMatchObject({ message: "the call ended before the answer came" });
     expect(fixture.exchanges).toHaveLength(2);
     expect(newest(fixture).request).toBe(following.request);
@@ -212,7 +215,8 @@ describe("the rate limit", () => {
     let asked = 0;
     const send = rateLimit.layer(async () => {
       asked += 1;
-      // The first find nothing compiled; those after the two hundredth find no connection.
+      // The first requests wait for compilation; those after the two hundredth wait for a
+      // connection.
       const waits = asked > 200 && asked <= 210 ? 60 : 0;
       await new Promise((resolve) => setTimeout(resolve, waits));
       const sentAt = systemClock.now();
@@ -466,7 +470,8 @@ describe("the rate limit", () => {
           expect(fixture.rateLimit.scheduler.queued).toBe(0);
           if (most === connections) bounded += 1;
 
-          // A place lost would be missing here, one made up would show as one too many.
+          // A leaked place would be missing here, and an invented one would give one exchange too
+          // many.
           for (let asked = 0; asked <= connections; asked++) fixture.ask();
           await vi.advanceTimersByTimeAsync(5_000);
           expect(fixture.exchanges).toHaveLength(connections);

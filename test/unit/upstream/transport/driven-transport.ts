@@ -5,7 +5,7 @@ import type { Send } from "../../../../src/upstream/layer.ts";
 import { createDrivenClock } from "../../../support/driven-clock.ts";
 import type { DrivenClock } from "../../../support/driven-clock.ts";
 
-/** The transport under test, on a pool of one connection, so that requests can be made to wait. */
+/** The transport under test, on a pool of one connection so that requests can wait for it. */
 export interface Way extends AsyncDisposable {
   readonly send: Send;
   readonly pool: Pool;

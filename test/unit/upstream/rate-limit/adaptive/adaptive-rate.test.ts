@@ -23,7 +23,7 @@ function serve(controller: AdaptiveRate, from: number, to: number, use = 1): num
   return to;
 }
 
-/** Refuses `count` requests, one per millisecond. */
+/** Rejects `count` requests, one per millisecond. */
 function refuse(
   controller: AdaptiveRate,
   from: number,
@@ -35,7 +35,7 @@ function refuse(
   return from + count;
 }
 
-/** Refuses at intervals until that time. */
+/** Rejects requests at intervals until that time. */
 function refuseUntil(controller: AdaptiveRate, from: number, to: number, everyMs = 10): number {
   for (let now = from; now <= to; now += everyMs) {
     controller.onThrottled(now, undefined);
@@ -64,7 +64,7 @@ function held(): AdaptiveRate {
   return controller;
 }
 
-/** At 30 × 0.985 since 2,790 ms: what a window accepted. */
+/** The rate is 30 × 0.985 since 2,790 ms, which is what one window accepted. */
 const found = (): AdaptiveRate => {
   const controller = create(known);
   refuseUntil(controller, serve(controller, 0, 2_000) + 10, 2_210);
@@ -277,7 +277,7 @@ describe("a severe drop", () => {
     let now = serve(controller, 0, 2_000);
     now = overload(controller, now, 640, 1);
     const measured = controller.safeRate;
-    // Late refusals of the old rate.
+    // These are late rejections of the old rate.
     refuse(controller, now + 10, 20);
     now = serve(controller, now + 10, now + 310);
     refuse(controller, now + 1, 1);

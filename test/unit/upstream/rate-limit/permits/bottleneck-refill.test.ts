@@ -7,7 +7,7 @@ import { densestSecond, spendAll } from "./spend-all.ts";
 
 const now = (): number => systemClock.now();
 
-// Bottleneck has its own timers: faked ones drive it, a driven clock would not.
+// Bottleneck has its own timers. Faked timers drive it; a driven clock would not.
 describe("the refill by Bottleneck", () => {
   beforeEach(() => {
     vi.useFakeTimers();

@@ -13,7 +13,7 @@ interface Bounded {
   readonly permits: ConcurrencyLimit;
 }
 
-/** Bounded permits, 10 per second and 5 at once, unless told otherwise. */
+/** Creates bounded permits. Default: 10 per second and 5 at once. */
 function bounded(most: number, rate = 10, burst = 5): Bounded {
   const clock = createDrivenClock();
   const inner = createDrivenPermits(clock, rate, burst);
@@ -226,7 +226,7 @@ test("no sequence breaks the bound, loses or adds a permit, or leaves a waiter b
           expect(permits.inFlight).toBeLessThanOrEqual(most);
           expect(inner.spent).toBe(spent);
           if (isWaiting && mine < most && inner.delayMs(1) === 0) {
-            // A millisecond for what the timer of a fraction is late.
+            // The timer of a fraction may be up to a millisecond late.
             await clock.advance(1);
             expect(isWaiting).toBe(false);
             freed += 1;
@@ -236,7 +236,7 @@ test("no sequence breaks the bound, loses or adds a permit, or leaves a waiter b
     ),
     { numRuns: 200 },
   );
-  // The law was put to the test, not only kept.
+  // The runs really tested the invariant.
   expect(freed).toBeGreaterThan(20);
 }, 60_000);
 

@@ -3,7 +3,7 @@ import type { Permits } from "../../../../../src/upstream/rate-limit/permits/per
 
 /** Permits on a driven clock at an exact rate. They count the permits that were spent. */
 export interface DrivenPermits extends Permits {
-  /** Permits taken and not given back. */
+  /** Number of permits taken and not returned. */
   readonly spent: number;
   /** Whether a waiter is registered. */
   readonly isAwaited: boolean;
@@ -30,8 +30,8 @@ export function createDrivenPermits(clock: Clock, startRate: number, burst = 1):
     fill();
     const missing = count - level;
     // A millionth of a permit stands for the rounding of fractions.
-    const mintMs = missing > 1e-6 ? (missing * 1_000) / rate : 0;
-    return Math.max(0, pausedUntil - clock.now()) + mintMs;
+    const refillMs = missing > 1e-6 ? (missing * 1_000) / rate : 0;
+    return Math.max(0, pausedUntil - clock.now()) + refillMs;
   };
   const call = (): void => {
     const callback = waiter;

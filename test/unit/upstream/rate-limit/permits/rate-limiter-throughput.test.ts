@@ -5,14 +5,14 @@ import type { Permits } from "../../../../../src/upstream/rate-limit/permits/per
 import { densestSecond, spendAll } from "./spend-all.ts";
 
 /**
- * Makes every timer of at least `fromMs` late by up to `mostMs`, as in a process that has to wait
- * for its turn.
+ * Makes every timer of at least `fromMs` late by up to `mostMs`, as in a process that must wait for
+ * the processor.
  */
 function delayTimers(mostMs: number, fromMs = 0): void {
   const { setTimeout } = globalThis;
   let turn = 0;
   vi.stubGlobal("setTimeout", (callback: () => void, ms = 0) => {
-    // Spread evenly, and the same in each run.
+    // The delays are spread evenly and are the same in each run.
     turn = (turn + 0.618) % 1;
     return setTimeout(callback, ms < fromMs ? ms : ms + turn * mostMs);
   });
@@ -40,7 +40,7 @@ describe("the throughput of the rate limiter", () => {
       // The window holds back a rate that is not the 98.5 % of a whole number.
       const least = Math.min(rate, Math.max(1, Math.round(rate / 0.985)) / 1.012);
       expect(times.length).toBeGreaterThan(least * seconds - 1);
-      // The burst of the start comes on top.
+      // The burst of the start is added.
       expect(times.length).toBeLessThanOrEqual(rate * seconds + 11);
       expect(densestSecond(times)).toBeLessThanOrEqual(Math.max(1, Math.round(rate / 0.985)));
     },
@@ -61,8 +61,8 @@ describe("the throughput of the rate limiter", () => {
       const before = times.length;
       await vi.advanceTimersByTimeAsync(20_000);
       permits.close();
-      // Each place in the window is used anew when a timer says so: what that is late, less 3 ms,
-      // lengthens the lap.
+      // A timer frees each place in the window for the next request. Its delay beyond 3 ms
+      // lengthens the cycle.
       expect((times.length - before) / (20 * rate)).toBeGreaterThan(share);
       expect((times.length - before) / (20 * rate)).toBeLessThan(1.005);
       expect(densestSecond(times)).toBeLessThanOrEqual(Math.round(rate / 0.985));

@@ -84,7 +84,7 @@ describe("the rate limiter", () => {
     permits.setRate(4, 100);
     const before = times.length;
     await vi.advanceTimersByTimeAsync(600);
-    // With the window of four per second, none of what was sent before would have left room.
+    // With a window of four per second, the earlier requests would have left no room.
     expect(times.length - before).toBeGreaterThanOrEqual(2);
     permits.setRate(4);
     const narrowed = times.length;
@@ -108,12 +108,12 @@ describe("the rate limiter", () => {
   test("requests that are all late by the same time are not counted twice", async () => {
     const permits = limiter(100);
     const times = spendAll(permits);
-    let told = 0;
+    let reported = 0;
     for (let ms = 0; ms < 6_000; ms += 5) {
       await vi.advanceTimersByTimeAsync(5);
       const now = systemClock.now();
-      for (; (times[told] ?? Infinity) <= now - 25; told++)
-        permits.recordSentAt(times[told] ?? 0, now);
+      for (; (times[reported] ?? Infinity) <= now - 25; reported++)
+        permits.recordSentAt(times[reported] ?? 0, now);
     }
     permits.close();
     expect(times.filter((at) => at - (times[0] ?? 0) > 1_000).length).toBeGreaterThan(485);

@@ -99,7 +99,7 @@ describe("the sliding window", () => {
             if (kind === "giveBack") {
               if (sent.length === 0) continue;
               const pick = picks.next().value ?? 0;
-              // Only what was just taken is given back: not older than a span.
+              // Only a recent request is given back: one that is younger than a second.
               const young = sent.filter(({ at }) => now - at < 1_000);
               const gone = young[pick % Math.max(1, young.length)];
               if (gone === undefined) continue;
@@ -137,7 +137,8 @@ describe("the sliding window", () => {
           let now = 0;
           for (const { gap, heldUp, part } of steps) {
             now += gap;
-            // Of what is remembered: older ones do not matter any more.
+            // The moved request is one that the window still remembers. Older ones no longer
+            // matter.
             const late = heldUp === null ? undefined : sent.at(-1 - (heldUp % quota));
             if (late !== undefined) {
               const from = late + (now - late) * part;

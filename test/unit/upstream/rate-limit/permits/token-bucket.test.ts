@@ -10,7 +10,7 @@ const catchUpFactor = 1.003;
 
 const bucketOf = (rate: number): TokenBucket => createTokenBucket({ now: 0, rate, catchUpFactor });
 
-/** Takes all that may be spent at a time, and tells how many those were. */
+/** Takes all available tokens and returns their number. */
 function takeAll(bucket: TokenBucket, now: number): number {
   let taken = 0;
   while (bucket.tryTake(now)) taken += 1;
@@ -80,14 +80,14 @@ describe("the token bucket", () => {
     const bucket = bucketOf(1_000);
     bucket.setAwaited(0, true);
     takeAll(bucket, 0);
-    // 200 fell due; 150 are the deficit.
+    // 200 tokens fell due, of which 150 are the deficit.
     expect(takeAll(bucket, 200)).toBe(50);
     let taken = 0;
     for (let now = 201; now <= 10_200; now++) taken += takeAll(bucket, now);
     expect(taken).toBeGreaterThanOrEqual(10_029);
     expect(taken).toBeLessThanOrEqual(10_031);
     for (let now = 10_201; now <= 60_200; now++) taken += takeAll(bucket, now);
-    // All is paid, and nothing beyond.
+    // The bucket has paid the whole deficit and nothing beyond it.
     expect(taken).toBeGreaterThanOrEqual(60_149);
     expect(taken).toBeLessThanOrEqual(60_151);
   });
@@ -128,7 +128,7 @@ describe("the token bucket", () => {
     expect(takeAll(bucket, 0)).toBe(1);
     bucket.setRate(0, 200);
     expect(takeAll(bucket, 0)).toBe(0);
-    // Half a permit was left.
+    // Half a token was left.
     expect(bucket.waitMs(0)).toBeCloseTo(2.5);
   });
 
@@ -180,7 +180,7 @@ describe("the token bucket", () => {
           const { catchUp } = bucketSizeFor(rate);
           const bucket = bucketOf(rate);
           let now = 0;
-          // A bucket of an upstream that refills at the hastened rate never runs dry.
+          // A bucket of an upstream that refills at the catch-up rate never runs empty.
           let left = catchUp;
           for (const [ms, isAwaited] of steps) {
             bucket.setAwaited(now, isAwaited);

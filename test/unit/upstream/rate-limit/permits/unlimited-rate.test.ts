@@ -5,7 +5,7 @@ import { createRateLimiter } from "../../../../../src/upstream/rate-limit/permit
 import { createDrivenClock } from "../../../../support/driven-clock.ts";
 import { densestSecond, spendAll } from "./spend-all.ts";
 
-/** With a waiter that counts how often it is called. */
+/** Creates permits with a waiter that counts how often it is called. */
 function create() {
   const clock = createDrivenClock();
   const permits = createRateLimiter({ clock, rate: Number.POSITIVE_INFINITY });
@@ -127,7 +127,7 @@ test("a closed limiter gives no permit, calls no waiter and leaves no timer, als
 
 const unknown = Number.POSITIVE_INFINITY;
 
-// Bottleneck has its own timers: faked ones drive it, a driven clock would not.
+// Bottleneck has its own timers. Faked timers drive it; a driven clock would not.
 describe("a change between an unlimited and a finite rate", () => {
   let permits: Permits;
   beforeEach(() => {

@@ -38,7 +38,7 @@ describe("the grant of permits", () => {
     const first = queue.arrive();
     const timers = queue.clock.pending;
     const second = queue.arrive();
-    // The other timer is that of the call's own deadline.
+    // The other timer belongs to the call's own deadline.
     expect(queue.clock.pending).toBe(timers + 1);
     first.end("cancelled");
     expect(queue.permits.isAwaited).toBe(true);
@@ -120,7 +120,7 @@ describe("fairness", () => {
     const steady = ["a", "b", "c", "d"].flatMap((caller) =>
       times(8, () => queue.arrive({ caller })),
     );
-    // Everybody has had a turn by then.
+    // By then every caller has been served once.
     await queue.clock.advance(45);
     expect(countOf(steady, "granted")).toBe(4);
     const rare = queue.arrive({ caller: "rare" });
@@ -130,7 +130,7 @@ describe("fairness", () => {
     await queue.clock.advance(10);
     expect(other.outcome).toBe("granted");
     expect(countOf(steady, "granted")).toBe(4);
-    // Once per round.
+    // A caller is served once per round.
     const again = queue.arrive({ caller: "rare" });
     await queue.clock.advance(40);
     expect(again.outcome).toBe("waiting");
@@ -250,7 +250,8 @@ describe("the bounds of the queue", () => {
     await queue.clock.advance(0);
     expect(countOf(calls, "waiting")).toBe(100);
     expect(calls[100]?.outcome).toBe("OVERLOADED");
-    // A second until it is there, two for a hundred calls, and the exchange.
+    // The wait consists of one second until the rate is reached, two for a hundred calls, and the
+    // exchange.
     expect(calls[100]?.error?.retryAfterMs).toBeGreaterThan(2_000);
     queue.scheduler.close();
   });
