@@ -7,8 +7,10 @@
  * - `THROTTLED`: status 429.
  * - `FAILED`: status 408 or 5xx.
  * - `BAD_RESPONSE`: the response makes no sense, or the token has no lifetime. Includes 404 and
- *   405, which mean a wrong address.
- * - `REJECTED`: 400, 401, 403 and other 4xx. The same request cannot succeed later.
+ *   405, which mean a wrong address, and any other 4xx without IAM's own error code, because a
+ *   proxy may have sent it.
+ * - `REJECTED`: 400, 401, 403 and other 4xx with an error code `BXNIM…` of IAM. The same request
+ *   cannot succeed later.
  * - `API_KEY_UNREADABLE`: the API key could not be read; nothing was sent.
  */
 export type TokenExchangeErrorCode =

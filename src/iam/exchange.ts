@@ -94,8 +94,13 @@ function rejectWith(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
   if (status === 429)
     throw new TokenExchangeError("THROTTLED", "IAM rejects the request as too many", facts);
   if (status === 408 || status >= 500) throw new TokenExchangeError("FAILED", "IAM failed", facts);
-  if (status < 400 || status === 404 || status === 405) {
-    throw new TokenExchangeError("BAD_RESPONSE", "IAM sent an unexpected status", facts);
+  const hasIamCode = status >= 400 && facts.iamCode?.startsWith("BXNIM") === true;
+  if (!hasIamCode || status === 404 || status === 405) {
+    // Without the `Retry-After` of whoever sent it: one stray page must not silence IAM.
+    throw new TokenExchangeError("BAD_RESPONSE", "IAM sent an unexpected response", {
+      ...facts,
+      retryAfterMs: undefined,
+    });
   }
   throw new TokenExchangeError("REJECTED", "IAM does not accept the credential", facts);
 }

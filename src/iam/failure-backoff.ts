@@ -18,11 +18,13 @@ const permanentMs = 60_000;
 /** Bounds of the wait after other failures, in milliseconds. */
 const shortestMs = 1_000;
 const longestMs = 30_000;
+/** Longest `Retry-After` that is believed: one response must not silence IAM, in milliseconds. */
+const longestHintMs = 60_000;
 
 /**
  * Computes the backoff after the `failures`-th failed refresh in a row: 60 s if IAM rejected the
- * credential; else IAM's `Retry-After`, at least 1 s; else a time that doubles from 1 to 30 s, half
- * of it random.
+ * credential; else IAM's `Retry-After`, 1 to 60 s; else a time that doubles from 1 to 30 s, half of
+ * it random.
  */
 export function backOff(
   cause: TokenExchangeError,
@@ -36,7 +38,9 @@ export function backOff(
   }
   const backoffMs = (0.5 + 0.5 * random()) * Math.min(longestMs, shortestMs * 2 ** (failures - 1));
   const waitMs =
-    cause.retryAfterMs === undefined ? backoffMs : Math.max(shortestMs, cause.retryAfterMs);
+    cause.retryAfterMs === undefined
+      ? backoffMs
+      : Math.min(longestHintMs, Math.max(shortestMs, cause.retryAfterMs));
   return { isPermanent: false, isCredentialAtFault, retryAt: now + waitMs, cause };
 }
 

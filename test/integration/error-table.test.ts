@@ -302,8 +302,10 @@ describe("tokens from IAM", () => {
     ["429", 429, { "Retry-After": "9" }, unavailable],
     ["a redirect", 302, { Location: "http://127.0.0.1:1/" }, unavailable],
     ["200 without a token", 200, {}, unavailable],
-    ["400", 400, {}, rejected],
-    ["401", 401, {}, rejected],
+    ["400 without IAM's code", 400, {}, unavailable],
+    ["401 without IAM's code", 401, {}, unavailable],
+    ["403 without IAM's code", 403, {}, unavailable],
+    ["407 without IAM's code", 407, {}, unavailable],
   ])("an answer of IAM has its status: %s", async (_, status, headers, expected) => {
     await using iam = await startAnswering(status, headers);
     for (const request of [golden.WrapKey(), golden.CreateKey()]) {

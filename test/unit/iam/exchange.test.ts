@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import pino from "pino";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { createApiKeyExchange, type TokenExchange } from "../../../src/iam/exchange.ts";
 import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
 import { createIamConnection } from "../../../src/iam/iam-http.ts";
+import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
+import { createDrivenClock } from "../../support/driven-clock.ts";
 import { createCertificateAuthority } from "../../support/certificates.ts";
 
 const cleanUps: (() => unknown)[] = [];
@@ -142,12 +145,20 @@ describe("an answer", () => {
     [200, { access_token: "", expires_in: 60 }, "BAD_RESPONSE"],
     [201, { access_token: "t", expires_in: 60 }, "BAD_RESPONSE"],
     [302, "", "BAD_RESPONSE"],
-    [400, {}, "REJECTED"],
-    [401, {}, "REJECTED"],
-    [403, "<html>", "REJECTED"],
+    [400, { errorCode: "BXNIM0415E" }, "REJECTED"],
+    [401, { errorCode: "BXNIM0410E" }, "REJECTED"],
+    [403, { errorCode: "BXNIM0513E" }, "REJECTED"],
+    [400, {}, "BAD_RESPONSE"],
+    [400, { errorCode: "BXNOT0001E" }, "BAD_RESPONSE"],
+    [401, {}, "BAD_RESPONSE"],
+    [403, "<html>", "BAD_RESPONSE"],
+    [403, "<html>BXNIM0415E", "BAD_RESPONSE"],
+    [407, "<html>", "BAD_RESPONSE"],
+    [302, { errorCode: "BXNIM0415E" }, "BAD_RESPONSE"],
     [404, "", "BAD_RESPONSE"],
     [405, "", "BAD_RESPONSE"],
-    [418, "", "REJECTED"],
+    [418, "", "BAD_RESPONSE"],
+    [451, "<html>", "BAD_RESPONSE"],
     [408, "", "FAILED"],
     [429, "", "THROTTLED"],
     [500, "", "FAILED"],
@@ -171,6 +182,12 @@ describe("an answer", () => {
   test("an error has the wait of Retry-After", async () => {
     const { exchange } = await startIam(json(429, "", { "retry-after": "7" }));
     expect((await errorOf(exchange(signal()))).retryAfterMs).toBe(7_000);
+  });
+
+  test("a page without IAM's code keeps no Retry-After", async () => {
+    const { exchange } = await startIam(json(403, "<html>", { "retry-after": "3600" }));
+    const error = await errorOf(exchange(signal()));
+    expect(error).toMatchObject({ code: "BAD_RESPONSE", httpStatus: 403, retryAfterMs: undefined });
   });
 
   test("a grant says how far IAM's clock is ahead", async () => {
@@ -199,6 +216,31 @@ describe("an answer", () => {
     },
   );
 });
+
+test.each([
+  [403, "<html>"],
+  [407, "<html>"],
+  [401, "{}"],
+])(
+  "after one page with status %d and body %j IAM is asked again within a second",
+  async (status, body) => {
+    let isPage = true;
+    const { exchange, asked } = await startIam((response) => {
+      const answer = isPage ? json(status, body) : json(200, { access_token: "t", expires_in: 60 });
+      isPage = false;
+      answer(response);
+    });
+    const clock = createDrivenClock();
+    const logger = pino({ enabled: false });
+    const source = createTokenSource({ exchange, clock, random: () => 0.999, logger });
+    cleanUps.push(() => source.close());
+    const call = { signal: signal() };
+    await expect(source.get(call)).rejects.toMatchObject({ code: "IAM_UNAVAILABLE" });
+    await clock.advance(1_000);
+    await expect(source.get(call)).resolves.toMatchObject({ generation: 1 });
+    expect(asked).toHaveLength(2);
+  },
+);
 
 test("a refused connection is the error UNREACHABLE", async () => {
   const server = createTcpServer();

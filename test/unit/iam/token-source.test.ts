@@ -298,6 +298,17 @@ describe("without a token", () => {
   });
 });
 
+test("a Retry-After of IAM silences IAM for 60 s at most", async () => {
+  const s = script(async () => {
+    throw new TokenExchangeError("FAILED", "IAM failed", { retryAfterMs: 86_400_000 });
+  });
+  expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
+  s.iam = async () => grant();
+  await s.clock.advance(60_000);
+  await s.source.get(call());
+  expect(s.asked).toEqual([0, 60_000]);
+});
+
 describe("a refused credential", () => {
   test("a rejected credential is tried once a minute and logged as an error once a minute", async () => {
     const s = script(fails("REJECTED"));
