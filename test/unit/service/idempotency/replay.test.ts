@@ -34,7 +34,7 @@ test("a replay reads with an RPC that is safe to repeat and leaves time for the 
   const context = callContext("CreateKey", { deadline: 5_000 });
   const { deps } = fakeKeyProtect({
     getKey: async (call) => {
-      expect(call.rpc).toMatchObject({ method: "CreateKey", repeat: "safe", resource: "key" });
+      expect(call.rpc).toMatchObject({ method: "CreateKey", retry: "safe", resource: "key" });
       expect(call.deadline).toBe(4_950);
       return keyResource();
     },
