@@ -29,16 +29,20 @@ const parseLine = (line: string): Readonly<Record<string, unknown>>[] => {
   return [fields];
 };
 
-/** Starts node with exactly this environment, without the variables of the test process. */
+/**
+ * Starts node with exactly this environment, without the variables of the test process. `stdoutFd`
+ * is a descriptor that becomes its standard output, instead of the pipe that is read here.
+ */
 export function startNode(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   cwd?: string,
+  stdoutFd?: number,
 ): ChildProcess {
   const child = spawn(process.execPath, args, {
     cwd,
     env: { PATH: process.env["PATH"] ?? "", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdoutFd ?? "pipe", "pipe"],
   });
   let stdout = "";
   let stderr = "";
@@ -46,11 +50,11 @@ export function startNode(
   const changed = (): void => {
     for (const watcher of watchers) watcher();
   };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
     changed();
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
     changed();
   });

@@ -1,8 +1,8 @@
 /** The gateway's logger: pino, with redaction, ISO time and buffered output. */
-import { destination, pino } from "pino";
+import { pino } from "pino";
 import type { DestinationStream, LevelWithSilent, Logger } from "pino";
-import { createLineBuffer } from "./line-buffer.ts";
 import { redactSecrets } from "./redact.ts";
+import { openStandardOutput } from "./standard-output.ts";
 
 /** Settings of the logger. */
 export interface LoggerOptions {
@@ -12,14 +12,6 @@ export interface LoggerOptions {
    * the buffer.
    */
   readonly destination?: DestinationStream | undefined;
-}
-
-/** Buffered, so that no call waits for a system call per line. Flushed at exit. */
-function standardOutput(): DestinationStream {
-  const sink = destination({ dest: 1, sync: false });
-  const lines = createLineBuffer(sink, { mostLength: 12_288, longestMs: 200 });
-  process.once("exit", () => lines.flushSync());
-  return lines;
 }
 
 /**
@@ -72,7 +64,7 @@ export function createLogger({ level, destination: sink }: LoggerOptions): Logge
         },
       },
     },
-    sink ?? standardOutput(),
+    sink ?? openStandardOutput(),
   );
   // pino applies no formatter to the bindings of a child logger.
   // oxlint-disable-next-line typescript/unbound-method -- called with its `this` below

@@ -213,4 +213,10 @@ export const metricDefinitions = {
     help: "Seconds until a server certificate expires; negative after that. Absent without TLS.",
     labels: [],
   },
+  logLinesDropped: {
+    name: "keyprotect_gateway_log_lines_dropped_total",
+    type: "counter",
+    help: "Log lines that standard output did not take: it was full, closed or not read.",
+    labels: [],
+  },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

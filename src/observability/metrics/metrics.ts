@@ -1,5 +1,6 @@
 /** All metrics of a gateway, and their exposition. */
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { droppedLogLines } from "../logging/standard-output.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
@@ -36,7 +37,7 @@ export interface Metrics extends CallMetrics, UpstreamMetrics {
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
-/** Creates a gauge over several readings, absent while none of them gives a value. */
+/** Creates a gauge or counter over several readings, absent while none of them gives a value. */
 function createReadGauge(
   definition: MetricDefinition,
   totalOf: (values: readonly number[]) => number,
@@ -68,8 +69,10 @@ export function createMetrics(
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
   const circuits = createReadGauge(definitions.circuitsOpen, sum);
+  const dropped = createReadGauge(definitions.logLinesDropped, sum);
+  dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
-  const own = [...callFamilies, ...upstreamFamilies, gauges, circuits, tokenAge, expiry];
+  const own = [...callFamilies, ...upstreamFamilies, gauges, circuits, tokenAge, expiry, dropped];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });

@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createLogger } from "../../../../src/observability/logging/logger.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
@@ -122,5 +125,48 @@ describe("the logger", () => {
 
     expect(run.stdout).toContain('"msg":"last words"');
     expect(run.status).toBe(3);
+  });
+});
+
+/** Runs a program with these commands of a shell before it. */
+const runInShell = (before: string, after: string, program: string) =>
+  spawnSync(
+    "sh",
+    ["-c", `${before}; exec "$0" --import tsx --input-type=module --eval "$1" ${after}`].concat(
+      process.execPath,
+      program,
+    ),
+    { encoding: "utf8" },
+  );
+
+describe.runIf(process.platform === "linux")("a log file that cannot grow", () => {
+  test("is reported once, and written again when it has room", () => {
+    const folder = mkdtempSync(join(tmpdir(), "keyprotect-log-"));
+    const path = join(folder, "log");
+    try {
+      const run = runInShell(
+        "ulimit -f 8",
+        `>> "${path}"`,
+        `
+          const { truncateSync } = await import("node:fs");
+          const { setTimeout: sleep } = await import("node:timers/promises");
+          const { createLogger } = await import("./src/observability/logging/logger.ts");
+          const { droppedLogLines } = await import("./src/observability/logging/standard-output.ts");
+          const logger = createLogger({ level: "info" });
+          for (let n = 0; n < 1000; n += 1) logger.info("too many words");
+          await new Promise((resolve) => logger.flush(resolve));
+          truncateSync(${JSON.stringify(path)}, 0);
+          logger.info("last words");
+          await new Promise((resolve) => logger.flush(resolve));
+          process.stderr.write(droppedLogLines() > 0 ? "counted" : "not counted");
+        `,
+      );
+      expect(run.stderr).toBe("log lines are dropped: standard output takes none (EFBIG)\ncounted");
+      expect(run.status).toBe(0);
+      const last = readFileSync(path, "utf8").trim();
+      expect(JSON.parse(last)).toMatchObject({ msg: "last words" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
