@@ -49,15 +49,29 @@ const firstSignal = (): Promise<NodeJS.Signals> =>
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
   });
 
+/**
+ * Makes `process.exit` end the process even if a thread of libuv hangs: in the log's file, in DNS,
+ * on a file system that does not answer. The exit would wait for that thread for ever.
+ */
+function endDespiteThreads(): void {
+  process.once("exit", () => {
+    const work = process.getActiveResourcesInfo();
+    if (work.some((name) => /^(?:FSReq|FileHandle|GetAddrInfo|GetNameInfo)/.test(name))) {
+      process.kill(process.pid, "SIGKILL");
+    }
+  });
+}
+
 /** Serves until a signal and returns the exit code: 0, or 1 if the gateway cannot serve. */
 async function serve(config: Config): Promise<number> {
   const logger = createLogger({ level: config.logLevel });
+  endDespiteThreads();
   const signalled = firstSignal();
   try {
     const gateway = await startGateway(config, { logger });
     const signal = await signalled;
     logger.info({ signal }, "draining; a second signal ends the process immediately");
-    void firstSignal().then(() => process.exit(1));
+    void firstSignal().then(() => logger.flush(() => process.exit(1)));
     await gateway.drain();
     logger.info("stopped");
     return 0;
