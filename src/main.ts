@@ -1,5 +1,4 @@
 /** The process: reads the configuration, starts the gateway, waits for a signal, drains. */
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ConfigError, configExitCode } from "./config/config-error.ts";
 import type { Config } from "./config/config.ts";
@@ -7,6 +6,7 @@ import { describeConfig } from "./config/describe-config.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
+import { readSmallFileSync } from "./platform/files/small-file.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
 
@@ -35,7 +35,7 @@ function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
 /** Loads the configuration; if that fails, prints the problems and returns `undefined`. */
 function readConfig(): Config | undefined {
   try {
-    return loadConfig({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+    return loadConfig({ env: process.env, readFile: (path) => readSmallFileSync(path).toString() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -1,6 +1,6 @@
 /** The connection to Redis, if the configuration needs one. */
-import { readFileSync, statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
+import { readSmallFileSync } from "../platform/files/small-file.ts";
 import { connectRedis, type RedisDeps } from "../redis/connect-redis.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 
@@ -20,22 +20,15 @@ export function openRedis(
       // Read for each connection: the file may have been replaced.
       password: () =>
         passwordFile === undefined ? password?.reveal() : readPassword(passwordFile),
-      ca: caFile === undefined ? undefined : readFileSync(caFile, "utf8"),
+      ca: caFile === undefined ? undefined : readSmallFileSync(caFile).toString(),
       keyPrefix,
     },
     deps,
   );
 }
 
-/** Limit of a password file, in bytes. */
-const maxFileBytes = 65_536;
-
-/**
- * Reads a password file. Throws for anything else, such as a pipe: reading it could block the
- * process.
- */
-function readPassword(path: string): string {
-  const facts = statSync(path);
-  if (!facts.isFile() || facts.size > maxFileBytes) throw new Error("not a password file");
-  return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-}
+/** Reads a password file. Throws for anything but a small regular file. */
+const readPassword = (path: string): string =>
+  readSmallFileSync(path)
+    .toString()
+    .replace(/\r?\n$/, "");

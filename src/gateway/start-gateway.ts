@@ -1,8 +1,8 @@
 /** The composition root: the only file that knows all rooms. It builds their parts in order. */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { compilePolicy, defaultPolicy } from "../access/policy.ts";
+import { readSmallFileSync } from "../platform/files/small-file.ts";
 import { AsyncDisposables } from "../platform/disposable-stack.ts";
 import { bindContract } from "./bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
@@ -65,7 +65,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
   const startedAt = clock.now();
   const { caFile } = config.upstream;
-  const ca = caFile === undefined ? undefined : readFileSync(caFile, "utf8");
+  const ca = caFile === undefined ? undefined : readSmallFileSync(caFile).toString();
   // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
 

@@ -1,6 +1,7 @@
 /** Reads the API key from a file that can be replaced while the gateway runs. */
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { z } from "zod";
+import { openSmallFile } from "../platform/files/small-file.ts";
 import { Secret } from "../platform/secret.ts";
 import { TokenExchangeError } from "./exchange-error.ts";
 
@@ -57,9 +58,8 @@ async function readFile(path: string): Promise<{ text: string; stamp: string }> 
   try {
     // `stat` and read use one descriptor, so that a swap in between cannot pair the content of one
     // file with the stamp of another.
-    await using file = await open(path, "r");
+    await using file = await openSmallFile(path, maxFileBytes);
     const facts = await file.stat({ bigint: true });
-    if (facts.size > maxFileBytes) throw new Error("too large for a key file");
     return { text: await file.readFile("utf8"), stamp: stampOf(facts) };
   } catch (error) {
     throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file cannot be read", {

@@ -1,7 +1,7 @@
 /** Reads and checks the PEM files of the TCP listeners. */
 import { X509Certificate, createPrivateKey } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
+import { readSmallFile } from "../../platform/files/small-file.ts";
 import { SetupError } from "../../platform/errors.ts";
 
 /** Paths of PEM files. */
@@ -33,9 +33,9 @@ export async function readCertificates(
 ): Promise<CertificateSet> {
   const { certFile, keyFile, clientCaFile } = files;
   const [cert, key, clientCa] = await Promise.all([
-    readFile(certFile),
-    readFile(keyFile),
-    clientCaFile === undefined ? undefined : readFile(clientCaFile, "utf8"),
+    readSmallFile(certFile),
+    readSmallFile(keyFile),
+    clientCaFile === undefined ? undefined : readSmallFile(clientCaFile).then(String),
   ]);
   const certificate = parsed(certFile, "certificate", () => new X509Certificate(cert));
   const privateKey = parsed(keyFile, "private key", () => createPrivateKey(key));
