@@ -95,7 +95,7 @@ export function createCallApi(deps: {
     }
     try {
       if (!request.expected.includes(response.status)) {
-        throw toRejection(response, wallNow(), onAnomaly);
+        throw toRejection(response, request.method, wallNow(), onAnomaly);
       }
       return read(response);
     } finally {

@@ -11,9 +11,10 @@ export interface UpstreamReason {
 /**
  * Why an operation failed.
  *
- * - `REJECTED`: the response has an unexpected 4xx or 5xx status.
- * - `BAD_RESPONSE`: the response has another unexpected status, or its content is not that of the
- *   operation.
+ * - `REJECTED`: the response has an unexpected 4xx or 5xx status. If the status is definite (a 4xx
+ *   other than 408 and 429, or 501), the response has Key Protect's own error body.
+ * - `BAD_RESPONSE`: the response has another unexpected status, a definite one without that body (a
+ *   page of a proxy), or its content is not that of the operation.
  * - `UNSUPPORTED`: the API dialect of the instance has no such operation; nothing was sent.
  */
 export type KeyProtectErrorCode = "REJECTED" | "BAD_RESPONSE" | "UNSUPPORTED";

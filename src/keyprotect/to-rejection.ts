@@ -1,15 +1,9 @@
-import { isUtf8 } from "node:buffer";
-import type { UpstreamResponse } from "../upstream/layer.ts";
+import { errorResources, hasJsonType } from "../upstream/error-body.ts";
+import type { UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
 import type { OnAnomaly } from "./anomaly.ts";
 import { badResponseError, KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./decode/json.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
-
-/**
- * Larger error bodies are not parsed, in bytes. A real one has a few hundred; a larger one is a
- * proxy's page.
- */
-const largestErrorBody = 65_536;
 
 /** Further reasons are dropped. No documented response has as many. */
 const mostReasons = 16;
@@ -21,20 +15,35 @@ const mostReasons = 16;
 const token = /^[A-Za-z0-9_.[\]-]{1,64}$/;
 
 /**
+ * Statuses that proxies send as well as Key Protect and that decide nothing: the request may be
+ * repeated later, or its outcome is unknown. They need no body of Key Protect.
+ */
+const isIndefinite = (status: number): boolean =>
+  status === 408 || status === 429 || (status >= 500 && status !== 501);
+
+/**
  * Creates the error for a response with an unexpected status: `REJECTED` for 4xx and 5xx, with the
- * reasons and `Retry-After` as far as they can be read; `BAD_RESPONSE` for anything else. Works
- * with any body and quotes none of its texts.
+ * reasons and `Retry-After` as far as they can be read; `BAD_RESPONSE` for anything else, and for a
+ * definite status that Key Protect's own error body does not confirm. Works with any body and
+ * quotes none of its texts. `method` is that of the request: the answer to a HEAD has no body.
  */
 export function toRejection(
   response: UpstreamResponse,
+  method: UpstreamRequest["method"],
   wallNowMs: number,
   onAnomaly: OnAnomaly,
 ): KeyProtectError {
-  const { status } = response;
+  const { status, body } = response;
   if (status < 400 || status > 599) return badResponseError(`unexpected status ${status}`, status);
+  const resources = errorResources(body);
+  if (resources === undefined && body.length > 0) onAnomaly("unreadable_rejection");
+  const isOwn = resources !== undefined || (method === "HEAD" && hasJsonType(response));
+  if (!isOwn && !isIndefinite(status)) {
+    return badResponseError(`status ${status} without an error body of Key Protect`, status);
+  }
   return new KeyProtectError("REJECTED", `Key Protect answered with status ${status}`, {
     httpStatus: status,
-    reasons: reasonsOf(response.body, onAnomaly),
+    reasons: (resources ?? []).flatMap(reasonsOfResource).slice(0, mostReasons),
     retryAfterMs: retryAfterMsOf(response, wallNowMs, onAnomaly),
   });
 }
@@ -49,28 +58,6 @@ function retryAfterMsOf(
   const retryAfterMs = parseRetryAfter(value, wallNowMs);
   if (retryAfterMs === undefined) onAnomaly("malformed_retry_after");
   return retryAfterMs;
-}
-
-function reasonsOf(body: Buffer, onAnomaly: OnAnomaly): readonly UpstreamReason[] {
-  // A response to HEAD has no body, and neither have those of some proxies.
-  if (body.length === 0) return [];
-  const resources = resourcesOf(body);
-  if (resources === undefined) {
-    onAnomaly("unreadable_rejection");
-    return [];
-  }
-  return resources.flatMap(reasonsOfResource).slice(0, mostReasons);
-}
-
-function resourcesOf(body: Buffer): readonly unknown[] | undefined {
-  if (body.length > largestErrorBody || !isUtf8(body)) return undefined;
-  try {
-    const envelope: unknown = JSON.parse(body.toString("utf8"));
-    const resources = isObject(envelope) ? own(envelope, "resources") : undefined;
-    return Array.isArray(resources) ? resources : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The 2019 API has no reasons, and its resource may be a plain text. */

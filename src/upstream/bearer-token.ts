@@ -3,6 +3,7 @@
  */
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
+import { errorResources } from "./error-body.ts";
 import { UpstreamError } from "./error.ts";
 import type { Layer, UpstreamRequest } from "./layer.ts";
 
@@ -52,8 +53,11 @@ export const createBearer = (credential: BearerCredential): Layer =>
   credential.kind === "gateway" ? withOwnToken(credential.tokens) : withCallersToken;
 
 /**
- * After a 401 the token is renewed and the request, which was not executed, is sent once more. The
+ * After a 401 the token is renewed and the request, which was not executed, is sent once more; the
  * second response is returned, whatever it is. A 403 says nothing about the token.
+ *
+ * A 401 that is not Key Protect's own does not prove that the request was not executed, so an
+ * unsafe request is not sent again after it.
  */
 const withOwnToken =
   (tokens: TokenSource): Layer =>
@@ -64,6 +68,11 @@ const withOwnToken =
     request.call.attemptLog.credential = "gateway";
     const response = await next(authorized(request, token.authorization.reveal()));
     if (response.status !== 401 || request.call.signal.aborted) return response;
+    if (request.call.rpc.retry === "unsafe" && errorResources(response.body) === undefined) {
+      // The token may be the cause, so later calls get a new one. This call has its answer.
+      await renewedOrNot(tokens, request, token);
+      return response;
+    }
     const newer = await tokens.renew(request.call, token.generation);
     // The same token again: it was renewed within the last 10 s, so access is missing, not a token.
     if (newer.generation === token.generation || request.call.signal.aborted) return response;
@@ -71,6 +80,19 @@ const withOwnToken =
     const again = request.isRequeued === true ? { ...request, isRequeued: false } : request;
     return next(authorized(again, newer.authorization.reveal()));
   };
+
+/** Renews the token. Never rejects. */
+async function renewedOrNot(
+  tokens: TokenSource,
+  { call }: UpstreamRequest,
+  { generation }: Token,
+): Promise<void> {
+  try {
+    await tokens.renew(call, generation);
+  } catch {
+    // The next call gets the failure of IAM if it still holds.
+  }
+}
 
 /** The gateway cannot renew a caller's token, so a 401 goes back to the caller. */
 const withCallersToken: Layer = (next) => async (request) => {

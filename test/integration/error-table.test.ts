@@ -99,6 +99,29 @@ test.each([404, 410])("DeleteKey with allow_missing succeeds for HTTP %d", async
   expect(deleted.key?.id).toBe(absentKeyId);
 });
 
+test.each([
+  [404, "text/html", "default backend - 404"],
+  [404, "application/json", '{"error":"not found"}'],
+  [404, "text/plain", ""],
+  [410, "text/html", "<h1>Gone</h1>"],
+  [410, "text/plain", ""],
+])(
+  "DeleteKey with allow_missing does not succeed for HTTP %d of a proxy (%s, %j)",
+  async (status, contentType, body) => {
+    await using gateway = await startTestGateway();
+    gateway.emulator.faults.add({
+      match: { service: "keyprotect" },
+      action: { kind: "respond", status, contentType, body },
+    });
+    const failure = await gateway.failure(gateway.clients.keys, "deleteKey", {
+      keyId: absentKeyId,
+      returnPreference: ReturnPreference.MINIMAL,
+      allowMissing: true,
+    });
+    expect(failure.reason).toBe("UPSTREAM_BAD_RESPONSE");
+  },
+);
+
 /**
  * Makes one call and checks the status. `attempts` is the number of requests begun to Key Protect.
  */
@@ -347,22 +370,20 @@ describe("wrong service URLs", () => {
       { attempts: 3 },
     ));
 
-  test("a service URL of another server that answers 404 gives UPSTREAM_REQUEST_REJECTED", async () => {
+  test("a service URL of another server that answers 404 gives UPSTREAM_BAD_RESPONSE", async () => {
     await using other = await startAnswering(
       404,
       { "Content-Type": "text/html" },
       "<h1>nginx</h1>",
     );
+    const foreign = { reason: "UPSTREAM_BAD_RESPONSE", httpStatus: "404" } as const;
     for (const rpc of ["CreateKey", "CountKeys", "ListKeys", "CreateLocker"] as const) {
       await expectOwn(
         { env: { KP_SERVICE_URL: other.origin } },
         golden[rpc](),
-        {
-          code: "INTERNAL",
-          reason: "UPSTREAM_REQUEST_REJECTED",
-          details: "",
-          httpStatus: "404",
-        },
+        rpc.startsWith("Create")
+          ? { code: "INTERNAL", ...foreign, details: "", mayHaveExecuted: true }
+          : { code: "UNAVAILABLE", ...foreign, details: "RI" },
         { attempts: 1 },
       );
     }

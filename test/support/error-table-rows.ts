@@ -124,6 +124,7 @@ const timeout = ["UNAVAILABLE", "UPSTREAM_TIMEOUT", "RI"] as const;
 const internal = ["UNAVAILABLE", "UPSTREAM_INTERNAL", "RI"] as const;
 const limited = ["RESOURCE_EXHAUSTED", "UPSTREAM_RATE_LIMITED", "QF RI"] as const;
 const unreadable = ["INTERNAL", "UPSTREAM_BAD_RESPONSE", ""] as const;
+const notItsAnswer = ["UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", "RI"] as const;
 
 const ambiguous = { mayHaveExecuted: true } as const;
 const unsafeRpcs = ["CreateKey", "RotateKey", "CreateLocker", "RetrieveLocker"] as const;
@@ -461,15 +462,7 @@ const notFoundTexts: readonly (readonly [
   ["a code that is not known", answering(404, "NEVER_SEEN_ERR"), "NEVER_SEEN_ERR"],
   ["a code that is a sentence", answering(404, upstreamText), ""],
   ["a code of JavaScript", answering(404, "__proto__"), ""],
-  ["HTML", { kind: "respond", status: 404, body: `<html><h1>${upstreamText}</h1></html>` }, ""],
-  ["nothing", { kind: "respond", status: 404, body: "" }, ""],
-  [
-    "JSON cut short",
-    { kind: "respond", status: 404, body: '{"metadata":{"collectionType":"app' },
-    "",
-  ],
   ["a text as resource", { kind: "respond", status: 404, body: { resources: [upstreamText] } }, ""],
-  ["null as resources", { kind: "respond", status: 404, body: '{"resources":null}' }, ""],
   [
     "reasons that are none",
     {
@@ -477,13 +470,6 @@ const notFoundTexts: readonly (readonly [
       status: 404,
       body: { resources: [{ reasons: [null, 1, "x", { code: 7 }] }] },
     },
-    "",
-  ],
-  ["an array", { kind: "respond", status: 404, body: "[]" }, ""],
-  ["a number", { kind: "respond", status: 404, body: "404" }, ""],
-  [
-    "100 KB",
-    { kind: "respond", status: 404, body: `{"resources":["${"x".repeat(100_000)}"]}` },
     "",
   ],
   [
@@ -501,8 +487,56 @@ const notFoundTexts: readonly (readonly [
   ],
 ];
 
+/** Bodies that are not Key Protect's: pages of proxies, other servers' JSON, and none. */
+const foreignBodies: readonly (readonly [body: string, action: FaultAction])[] = [
+  ["HTML", { kind: "respond", status: 404, body: `<html><h1>${upstreamText}</h1></html>` }],
+  ["nothing", { kind: "respond", status: 404, body: "" }],
+  ["JSON cut short", { kind: "respond", status: 404, body: '{"metadata":{"collectionType":"app' }],
+  ["null as resources", { kind: "respond", status: 404, body: '{"resources":null}' }],
+  ["an array", { kind: "respond", status: 404, body: "[]" }],
+  ["a number", { kind: "respond", status: 404, body: "404" }],
+  ["100 KB", { kind: "respond", status: 404, body: `{"resources":["${"x".repeat(100_000)}"]}` }],
+  ["another server's JSON", { kind: "respond", status: 404, body: { error: upstreamText } }],
+  ["no resource", { kind: "respond", status: 404, body: { resources: [] } }],
+];
+
+const foreignPage = {
+  kind: "respond",
+  body: `<html>${upstreamText}</html>`,
+  contentType: "text/html",
+} as const;
+
+/** Definite statuses that Key Protect's own body does not confirm. */
+const foreignRows: readonly ErrorRow[] = [
+  ...foreignBodies.map(([body, action]) =>
+    act(`404 with ${body}`, "GetKey", action, notItsAnswer, { httpStatus: "404" }),
+  ),
+  ...[400, 401, 403, 404, 407, 409, 410, 412, 413, 422, 451, 501].flatMap((status) =>
+    (
+      [
+        ["a page", { ...foreignPage, status }],
+        ["nothing", { kind: "respond", status, body: "", contentType: "text/plain" }],
+      ] as const
+    ).flatMap(([what, action]) => {
+      const more = { httpStatus: String(status) };
+      return [
+        ...(["WrapKey", "DeleteKey", "CountKeys"] as const).map((rpc) =>
+          act(`${status} with ${what} of a proxy`, rpc, action, notItsAnswer, more),
+        ),
+        ...(["CreateKey", "RotateKey"] as const).map((rpc) =>
+          act(`${status} with ${what} of a proxy`, rpc, action, unreadable, {
+            ...more,
+            ...ambiguous,
+          }),
+        ),
+      ];
+    }),
+  ),
+];
+
 /** The same rejection in every kind of body, with the same status. */
 export const bodyRows: readonly ErrorRow[] = [
+  ...foreignRows,
   ...notFoundTexts.map(([body, action, upstreamReason]) => ({
     title: `404 with ${body} on GetKey`,
     rpc: "GetKey" as const,

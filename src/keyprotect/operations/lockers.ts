@@ -62,18 +62,24 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
           "the current API cannot list import tokens: every read uses up a retrieval",
         );
       }
-      return callApi(
-        call,
-        {
-          method: "GET",
-          path: dialect.listPath,
-          accept: dialect.metadataType,
-          // Without a locker the response is 404, not an empty list.
-          expected: [200, 404],
-          isAnswerSecret: false,
-        },
-        ({ status, body }) => (status === 404 ? [] : [decode(body)]),
-      );
+      try {
+        return await callApi(
+          call,
+          {
+            method: "GET",
+            path: dialect.listPath,
+            accept: dialect.metadataType,
+            expected: [200],
+            isAnswerSecret: false,
+          },
+          ({ body }) => [decode(body)],
+        );
+      } catch (error) {
+        // Without a locker Key Protect rejects with 404 instead of an empty list.
+        const isRejected = error instanceof KeyProtectError && error.code === "REJECTED";
+        if (isRejected && error.httpStatus === 404) return [];
+        throw error;
+      }
     },
 
     retrieveLocker: async (call, lockerId) =>

@@ -127,10 +127,29 @@ const isRedirected = ({ httpStatus = 0 }: FailureContext): boolean =>
   httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
 
 /**
+ * `BAD_RESPONSE` with a 4xx or 501: a page of a proxy, which says nothing about the resource.
+ * Whether the request reached Key Protect is not known.
+ */
+const notKeyProtect: Failure = (f) =>
+  isUnsafe(f) && f.sent
+    ? fail(
+        f,
+        status.INTERNAL,
+        "UPSTREAM_BAD_RESPONSE",
+        `the answer is not Key Protect's; ${f.context.rpc.method} may or may not have happened; check before you repeat it`,
+        { mayHaveExecuted: true },
+      )
+    : retryable(
+        "UPSTREAM_BAD_RESPONSE",
+        "the answer is not Key Protect's, so it decides nothing; try again later",
+      )(f);
+
+/**
  * `BAD_RESPONSE`: a 2xx or unexpected 3xx whose content is not what the operation returns, an
- * answer that is no valid HTTP, or one larger than allowed.
+ * answer that is no valid HTTP, one larger than allowed, or a page in Key Protect's place.
  */
 export const badResponse: Failure = (f) => {
+  if ((f.httpStatus ?? 0) >= 400) return notKeyProtect(f);
   const mayHaveExecuted = isUnsafe(f) && f.sent && !isRedirected(f);
   return fail(
     f,

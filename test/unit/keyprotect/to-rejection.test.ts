@@ -7,9 +7,11 @@ import { toResponse, wallStart, type Answer } from "./fake-upstream.ts";
 
 const upstreamText = "TEXT-OF-THE-UPSTREAM";
 
-function reject(answer: Answer) {
+function reject(answer: Answer, method: "GET" | "HEAD" = "GET") {
   const anomalies: Anomaly[] = [];
-  const error = toRejection(toResponse(answer), wallStart, (anomaly) => anomalies.push(anomaly));
+  const error = toRejection(toResponse(answer), method, wallStart, (anomaly) =>
+    anomalies.push(anomaly),
+  );
   return { error, anomalies };
 }
 
@@ -104,6 +106,35 @@ describe("reasons", () => {
   });
 });
 
+describe("definite statuses", () => {
+  const definite = [400, 401, 403, 404, 407, 409, 410, 413, 422, 501];
+  const foreign = [undefined, "<html>", "{}", { resources: [] }, { resources: null }, "[]"];
+
+  test.each(definite)("a %d without Key Protect's own body is a bad response", (status) => {
+    for (const body of foreign) {
+      expect(reject({ status, body }).error).toMatchObject({
+        code: "BAD_RESPONSE",
+        httpStatus: status,
+        reasons: [],
+      });
+    }
+    expect(reject({ status, body: errors(upstreamText) }).error.code).toBe("REJECTED");
+  });
+
+  test.each([
+    ["application/json", "REJECTED"],
+    ["application/json; charset=utf-8", "REJECTED"],
+    ["application/vnd.ibm.kms.error+json", "REJECTED"],
+    ["text/html", "BAD_RESPONSE"],
+    ["application/json-patch", "BAD_RESPONSE"],
+    [undefined, "BAD_RESPONSE"],
+  ])("the answer to a HEAD is believed by its media type: %s gives %s", (type, code) => {
+    const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+    expect(reject({ status: 403, headers }, "HEAD").error.code).toBe(code);
+    expect(reject({ status: 403, headers }).error.code).toBe("BAD_RESPONSE");
+  });
+});
+
 test("every unexpected status leads to an error, whatever its body and headers", () => {
   fc.assert(
     fc.property(
@@ -115,7 +146,9 @@ test("every unexpected status leads to an error, whatever its body and headers",
       fc.string(),
       (status, body, retryAfter) => {
         const { error } = reject({ status, body, headers: { "retry-after": retryAfter } });
-        expect(error.code).toBe(status >= 400 && status <= 599 ? "REJECTED" : "BAD_RESPONSE");
+        const isIndefinite =
+          status === 408 || status === 429 || (status >= 500 && status <= 599 && status !== 501);
+        expect(error.code).toBe(isIndefinite ? "REJECTED" : "BAD_RESPONSE");
         expect(error.httpStatus).toBe(status);
       },
     ),

@@ -111,6 +111,29 @@ describe("with the gateway's own token", () => {
     expect(g.sent).toHaveLength(33);
   });
 
+  test("an unsafe request is sent again only after a 401 that is Key Protect's own", async () => {
+    const page = Buffer.from("<html>401</html>");
+    const own = Buffer.from('{"resources":[{"errorMsg":"Unauthorized"}]}');
+    for (const [body, count] of [
+      [page, 1],
+      [Buffer.alloc(0), 1],
+      [own, 2],
+    ] as const) {
+      const g = gateway(() => 401);
+      let sent = 0;
+      const send = createBearer({ kind: "gateway", tokens: g.tokens })(async () => {
+        sent += 1;
+        return { status: 401, headers: {}, body };
+      });
+      const asked = request();
+      const { rpc } = asked.call;
+      await send({ ...asked, call: { ...asked.call, rpc: { ...rpc, retry: "unsafe" } } });
+      expect(sent).toBe(count);
+      // Either way later calls get a new token.
+      expect(g.iam.granted).toBe(2);
+    }
+  });
+
   test("a late 401 of an old token leads to an attempt with the current one, without IAM", async () => {
     let late: (() => void) | undefined;
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));

@@ -280,9 +280,10 @@ export const ErrorReason = {
    */
   UPSTREAM_DATA_CORRUPT: 44,
   /**
-   * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its response is invalid. The gateway never guesses about key
-   * material. INTERNAL. If `mayHaveExecuted` is `true`, the change was probably made; report it to
-   * the operator.
+   * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its response is invalid, or the answer is not Key Protect's
+   * own, such as a page of a proxy. The gateway never guesses about key material. INTERNAL, or
+   * UNAVAILABLE with a `RetryInfo` for a page after which repeating is safe. If `mayHaveExecuted` is
+   * `true`, the change was perhaps made; report it to the operator.
    */
   UPSTREAM_BAD_RESPONSE: 45,
   /**

@@ -561,7 +561,7 @@ const table: readonly Row[] = [
     ask: (client) => client.listLockers(call),
     request: "GET /api/v2/lockers",
     accept: lockerMetadataType,
-    answer: { status: 404, body: "<html>" },
+    answer: { status: 404, body: { resources: [{ errorMsg: "Not Found" }] } },
     gives: [],
   },
   {
