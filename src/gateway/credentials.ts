@@ -13,6 +13,8 @@ import type { Metrics } from "../observability/metrics/metrics.ts";
 export interface CredentialDeps {
   /** PEM certificates of authorities that are trusted instead of the system's. */
   readonly ca: string | undefined;
+  /** Connect time-out of the connections to IAM, in milliseconds. */
+  readonly connectTimeoutMs: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -52,9 +54,13 @@ export function createCredentials(deps: CredentialDeps): Credentials {
 
 function createSource(
   credential: Exclude<InstanceCredential, { readonly kind: "caller" }>,
-  { ca, metrics, logger, clock, random }: CredentialDeps,
+  { ca, connectTimeoutMs, metrics, logger, clock, random }: CredentialDeps,
 ): Source {
-  const connection = createIamConnection({ iamUrl: credential.iamUrl, ca });
+  const connection = createIamConnection({
+    iamUrl: credential.iamUrl,
+    ca,
+    connectTimeoutMs,
+  });
   const key =
     credential.kind === "apiKeyFile"
       ? createApiKeyFile(credential.path)

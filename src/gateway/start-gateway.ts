@@ -64,7 +64,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
   const startedAt = clock.now();
-  const { caFile } = config.upstream;
+  const { caFile, connectTimeoutMs } = config.upstream;
   const ca = caFile === undefined ? undefined : readSmallFileSync(caFile).toString();
   // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
@@ -74,7 +74,9 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
 
   // The way to Key Protect: credentials, hosts, instances.
-  const credentials = started.add(createCredentials({ ca, metrics, logger, clock, random }));
+  const credentials = started.add(
+    createCredentials({ ca, connectTimeoutMs, metrics, logger, clock, random }),
+  );
   const hosts = createUpstreamHosts({
     clock,
     random,

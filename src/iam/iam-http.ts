@@ -1,5 +1,6 @@
 /** HTTP connections to IAM. */
 import { Pool } from "undici";
+import { addressAttemptMs } from "../upstream/transport/address-attempt.ts";
 import { isTlsFailure } from "../platform/tls-errors.ts";
 import { TokenExchangeError } from "./exchange-error.ts";
 
@@ -27,7 +28,7 @@ export interface IamConnectionOptions {
   /** URL of IAM; `/identity/token` is added if it has no path. */
   readonly iamUrl: string;
   /** Default 900: undici keeps time-outs above 1,000 ms only to within half a second. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /** PEM authorities trusted instead of the system's. */
   readonly ca?: string | undefined;
 }
@@ -50,6 +51,7 @@ export function createIamConnection({
     pipelining: 1,
     connect: {
       timeout: connectTimeoutMs,
+      autoSelectFamilyAttemptTimeout: addressAttemptMs(connectTimeoutMs),
       minVersion: "TLSv1.2",
       // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off.
       rejectUnauthorized: true,

@@ -197,7 +197,8 @@ export const settings = z.strictObject({
     connectTimeoutMs: setting(kinds.integer(50, 30_000), {
       env: "GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS",
       fallback: 900,
-      meaning: "Connect time-out (TCP and TLS). Cannot be longer than the attempt time-out.",
+      meaning:
+        "Connect time-out (TCP and TLS) to Key Protect and IAM. A name's first address has half of it, so that another can be tried. Cannot be longer than the attempt time-out.",
     }),
     caFile: optionalSetting(kinds.path, {
       env: "GATEWAY_UPSTREAM_CA_FILE",

@@ -2,6 +2,7 @@
 import { Socket } from "node:net";
 import { buildConnector, errors, Pool as UndiciPool } from "undici";
 import type { Dispatcher } from "undici";
+import { addressAttemptMs } from "./address-attempt.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { ignoreEvents, type Emit, type UpstreamEvent } from "../meter.ts";
 
@@ -55,6 +56,7 @@ function createConnect(options: PoolOptions): buildConnector.connector {
   const { ca, clock, emit = ignoreEvents, connectTimeoutMs = 900 } = options;
   const connect = buildConnector({
     timeout: 0,
+    autoSelectFamilyAttemptTimeout: addressAttemptMs(connectTimeoutMs),
     allowH2: false,
     minVersion: "TLSv1.2",
     // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment could turn the default off.
