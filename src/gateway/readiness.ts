@@ -8,7 +8,10 @@ export interface ReadinessOptions {
   /** Token sources by alias; `undefined` if callers send their own tokens. */
   readonly tokens: ReadonlyMap<string, ManagedTokenSource | undefined>;
   readonly logger: Logger;
-  /** Called once, when every source has a token or has failed to get one in time. */
+  /**
+   * Called once, when every source has a token or has failed to get one in time. A credential that
+   * is refused is waited for without limit.
+   */
   readonly onReady: () => void;
 }
 
@@ -27,27 +30,45 @@ export interface ReadinessState {
  */
 const firstTokenMs = 10_000;
 
+/**
+ * Whether the credential cannot work: IAM refuses it, or the file holds none. A replica that has
+ * never had a token then stays not ready, so that a rolling update does not replace good replicas.
+ */
+const isRefused = (source: ManagedTokenSource): boolean => {
+  const { failure } = source.state();
+  return failure === "REJECTED" || failure === "API_KEY_UNREADABLE";
+};
+
 /** Starts waiting for the first token of every source. */
 export function watchReadiness({ tokens, logger, onReady }: ReadinessOptions): ReadinessState {
   const awaited = new Set<string>();
   let isDraining = false;
+  const awaitToken = async (alias: string, source: ManagedTokenSource): Promise<void> => {
+    let hasToken = await source.ready(firstTokenMs);
+    while (!hasToken && isRefused(source)) {
+      hasToken = await source.ready(firstTokenMs);
+    }
+    awaited.delete(alias);
+    if (isDraining) return;
+    if (!hasToken) logger.warn({ instance: alias }, "serving without an IAM token");
+    if (awaited.size === 0) onReady();
+  };
   for (const [alias, source] of tokens) {
     if (source === undefined) continue;
     awaited.add(alias);
-    void source.ready(firstTokenMs).then((hasToken) => {
-      awaited.delete(alias);
-      if (isDraining) return undefined;
-      if (!hasToken) logger.warn({ instance: alias }, "serving without an IAM token");
-      if (awaited.size === 0) onReady();
-      return undefined;
-    });
+    void awaitToken(alias, source);
   }
   if (awaited.size === 0) onReady();
   return {
     current() {
       const reasons = [
         ...(isDraining ? ["draining"] : []),
-        ...[...awaited].map((alias) => `no IAM token yet for instance ${alias}`),
+        ...[...awaited].map((alias) => {
+          const source = tokens.get(alias);
+          return source !== undefined && isRefused(source)
+            ? `the API key of instance ${alias} cannot be used`
+            : `no IAM token yet for instance ${alias}`;
+        }),
       ];
       return { isReady: reasons.length === 0, reasons };
     },

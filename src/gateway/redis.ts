@@ -27,8 +27,8 @@ export function openRedis(
   );
 }
 
-/** Reads a password file. Throws for anything but a small regular file. */
-const readPassword = (path: string): string =>
-  readSmallFileSync(path)
-    .toString()
-    .replace(/\r?\n$/, "");
+/**
+ * Reads a password file. Throws for anything but a small regular file. A byte order mark, blanks
+ * and blank lines around the password are removed: editors and shells add them.
+ */
+const readPassword = (path: string): string => readSmallFileSync(path).toString().trim();

@@ -1,8 +1,8 @@
 /** Reads the API key from a file that can be replaced while the gateway runs. */
 import { stat } from "node:fs/promises";
-import { z } from "zod";
 import { openSmallFile } from "../platform/files/small-file.ts";
 import { Secret } from "../platform/secret.ts";
+import { findApiKey } from "./api-key-text.ts";
 import { TokenExchangeError } from "./exchange-error.ts";
 
 /** A file with an API key that can be replaced while the gateway runs. */
@@ -16,11 +16,9 @@ export interface ApiKeyFile {
 /** Limit of the file size. An API key has 44 characters, the JSON around it a few hundred. */
 const maxFileBytes = 65_536;
 
-const keyFile = z.object({ apikey: z.string().min(1) });
-
 /**
- * Creates a reader of an API key file. The file contains the key alone, with or without a trailing
- * newline, or the JSON that `ibmcloud iam api-key-create --file` writes.
+ * Creates a reader of an API key file. The file contains the key alone, with or without blanks
+ * around it, or the JSON that `ibmcloud iam api-key-create --file` writes.
  */
 export function createApiKeyFile(path: string): ApiKeyFile {
   let lastRead: string | undefined;
@@ -69,15 +67,7 @@ async function readFile(path: string): Promise<{ text: string; stamp: string }> 
 }
 
 function parseKey(text: string): string {
-  const key = text.trimStart().startsWith("{") ? keyOfJson(text) : text.replace(/\r?\n$/, "");
-  if (key !== undefined && key !== "" && !/[\s\p{Cc}]/u.test(key)) return key;
+  const key = findApiKey(text);
+  if (key !== undefined) return key;
   throw new TokenExchangeError("API_KEY_UNREADABLE", "the API key file contains no API key");
-}
-
-function keyOfJson(text: string): string | undefined {
-  try {
-    return keyFile.safeParse(JSON.parse(text)).data?.apikey;
-  } catch {
-    return undefined;
-  }
 }

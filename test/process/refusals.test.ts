@@ -63,6 +63,18 @@ describe("a configuration that cannot be used", () => {
     expect(ended.stderr).toMatch(/^ {2}listen\[0\]: /m);
   });
 
+  test.each(["\n\n", "\uFEFF", '{"name":"no-key"}'])(
+    "an API key file %j, which holds no key, ends the process with 78",
+    async (text) => {
+      const file = join(built.folder, "no-key");
+      await writeFile(file, text);
+      const { env } = await gatewayEnv(upstream);
+      const ended = await run([], { ...env, IBMCLOUD_API_KEY: "", IBMCLOUD_API_KEY_FILE: file });
+      expect(ended.code).toBe(78);
+      expect(ended.stderr).toMatch(/^ {2}IBMCLOUD_API_KEY_FILE: /m);
+    },
+  );
+
   test("a file whose policy has lost its rules ends the process with 78", async () => {
     const file = join(built.folder, "no-rules.yaml");
     await writeFile(file, "policy:\n  # rules:\n  #   - { callers: unix, methods: '*' }\n");

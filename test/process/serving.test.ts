@@ -99,6 +99,20 @@ describe("serving", () => {
 });
 
 describe("readiness", () => {
+  test("a process whose key IAM refuses is not ready after 10 s either", async () => {
+    await using emulator = await startEmulator();
+    const settings = await gatewayEnv(emulator, { IBMCLOUD_API_KEY: "a-key-that-iam-refuses" });
+    await using gateway = await serveGateway(built.main, settings);
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    expect(await probe(`${settings.adminUrl}/readyz`)).toEqual({
+      status: 503,
+      body: { status: "not ready", reasons: ["the API key of instance default cannot be used"] },
+    });
+    expect((await probe(`${settings.adminUrl}/livez`))?.status).toBe(200);
+    gateway.send("SIGTERM");
+    expect((await gateway.exit).code).toBe(0);
+  }, 60_000);
+
   test("the process is not ready until IAM has issued a token", async () => {
     await using emulator = await startEmulator();
     // The fault holds the token back until the test has seen that the process is not ready.

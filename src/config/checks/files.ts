@@ -1,6 +1,7 @@
 import type { SettingFinding } from "./schema.ts";
 import type { Path } from "../schema/setting-list.ts";
 import type { Settings } from "../schema/settings.ts";
+import { findApiKey } from "../../iam/api-key-text.ts";
 import { errorCode } from "../sources/yaml.ts";
 
 /**
@@ -27,7 +28,10 @@ export function checkFiles(
   return named.flatMap(([path, file]) => {
     if (file === undefined) return [];
     try {
-      return readFile(file).trim() === "" ? [{ path, what: "names a file that is empty" }] : [];
+      const text = readFile(file);
+      if (text.trim() === "") return [{ path, what: "names a file that is empty" }];
+      const isKeyless = path.at(-1) === "apiKeyFile" && findApiKey(text) === undefined;
+      return isKeyless ? [{ path, what: "names a file that contains no API key" }] : [];
     } catch (error) {
       return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
     }

@@ -244,6 +244,16 @@ describe("the file", () => {
     expect(load(one, { ...single, ...files }).defaultInstance).toBe("eu");
   });
 
+  test.each(['{"name":"canary"}', "canary canary", "canary\ncanary\n", '{"apikey":""}', "{canary"])(
+    "the key file %j, which contains no key, is rejected without quoting it",
+    (text) => {
+      const env = { ...minimal, IBMCLOUD_API_KEY: "", IBMCLOUD_API_KEY_FILE: "/key" };
+      expect(problemsOf(env, { "/key": text })).toEqual([
+        { at: "IBMCLOUD_API_KEY_FILE", what: "names a file that contains no API key" },
+      ]);
+    },
+  );
+
   test("an instance in the file without a credential uses that of the variables", () => {
     const [env, files] = withYaml(twoInstances.replace("    apiKeyFile: /eu-key\n", ""), {
       IBMCLOUD_API_KEY: "shared",

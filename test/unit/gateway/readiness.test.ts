@@ -1,6 +1,57 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { watchReadiness } from "../../../src/gateway/readiness.ts";
+import type { TokenExchangeErrorCode } from "../../../src/iam/exchange-error.ts";
+import type { ManagedTokenSource } from "../../../src/iam/token.ts";
+import { eventually } from "../../support/eventually.ts";
+
+/** A token source whose waits end when the test says so. */
+function heldSource(failure: TokenExchangeErrorCode) {
+  const waits: ((hasToken: boolean) => void)[] = [];
+  const source: ManagedTokenSource = {
+    get: () => Promise.reject(new Error("unused")),
+    renew: () => Promise.reject(new Error("unused")),
+    ready: () => new Promise((resolve) => waits.push(resolve)),
+    state: () => ({ phase: "none", generation: 0, ageMs: undefined, failure }),
+    close: () => undefined,
+  };
+  return { source, waits };
+}
+
+test.each(["REJECTED", "API_KEY_UNREADABLE"] as const)(
+  "readiness waits for a first token beyond its limit while the credential fails with %s",
+  async (failure) => {
+    const { source, waits } = heldSource(failure);
+    let calls = 0;
+    const readiness = watchReadiness({
+      tokens: new Map([["eu", source]]),
+      logger: pino({ level: "silent" }),
+      onReady: () => (calls += 1),
+    });
+    waits[0]?.(false);
+    await eventually(() => waits.length === 2);
+    expect(readiness.current()).toEqual({
+      isReady: false,
+      reasons: ["the API key of instance eu cannot be used"],
+    });
+    expect(calls).toBe(0);
+    waits[1]?.(true);
+    await eventually(() => readiness.current().isReady);
+    expect(calls).toBe(1);
+  },
+);
+
+test("readiness does not wait longer for an IAM that cannot be reached", async () => {
+  const { source, waits } = heldSource("UNREACHABLE");
+  const readiness = watchReadiness({
+    tokens: new Map([["eu", source]]),
+    logger: pino({ level: "silent" }),
+    onReady: () => undefined,
+  });
+  expect(readiness.current().reasons).toEqual(["no IAM token yet for instance eu"]);
+  waits[0]?.(false);
+  await eventually(() => readiness.current().isReady);
+});
 
 test("readiness is not ready with the reason draining from the drain on", () => {
   const readiness = watchReadiness({

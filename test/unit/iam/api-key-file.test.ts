@@ -16,6 +16,9 @@ test.each([
   ["alone", "abc-DEF_123"],
   ["with a newline", "abc-DEF_123\n"],
   ["with a Windows newline", "abc-DEF_123\r\n"],
+  ["with blank lines around it", "\n\n abc-DEF_123 \t\n\n"],
+  ["with a byte order mark", "\uFEFFabc-DEF_123\r\n"],
+  ["in JSON with a byte order mark", `\uFEFF${JSON.stringify({ apikey: " abc-DEF_123\n" })}`],
   ["in the JSON of the command line tool", JSON.stringify({ name: "x", apikey: "abc-DEF_123" })],
 ])("an API key file may contain the key %s", async (_, text) => {
   await writeFile(path, text);
@@ -25,6 +28,9 @@ test.each([
 test.each([
   ["nothing", ""],
   ["a newline", "\n"],
+  ["two newlines", "\n\n"],
+  ["a byte order mark", "\uFEFF\n"],
+  ["JSON with an empty key", '{"apikey":" "}'],
   ["two lines", "canary\ncanary\n"],
   ["JSON without a key", '{"canary":1}'],
   ["JSON that ends early", '{"apikey":"canary"'],
