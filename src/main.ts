@@ -6,6 +6,7 @@ import { describeConfig } from "./config/describe-config.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
+import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
 import { readSmallFileSync } from "./platform/files/small-file.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
@@ -43,10 +44,10 @@ function readConfig(): Config | undefined {
   }
 }
 
-/** Resolves with the next SIGTERM or SIGINT. */
+/** Resolves with the next signal that asks for a drain. */
 const firstSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+    for (const signal of drainSignals) process.once(signal, resolve);
   });
 
 /**
@@ -85,6 +86,10 @@ async function serve(config: Config): Promise<number> {
 
 /** Runs the process and returns its exit code; 64 (`EX_USAGE`) for an invalid command line. */
 async function main(): Promise<number> {
+  ignoreSignals();
+  for (const warning of disclosingNodeSettings(process.env, process.execArgv)) {
+    process.stderr.write(`WARNING: ${warning}\n`);
+  }
   const flags = readArguments();
   if (flags === undefined) {
     process.stderr.write(usage);
