@@ -27,8 +27,12 @@ export function openRedis(
   );
 }
 
+/** Limit of a password file, in bytes. */
+const maxPasswordBytes = 65_536;
+
 /**
  * Reads a password file. Throws for anything but a small regular file. A byte order mark, blanks
  * and blank lines around the password are removed: editors and shells add them.
  */
-const readPassword = (path: string): string => readSmallFileSync(path).toString().trim();
+const readPassword = (path: string): string =>
+  readSmallFileSync(path, maxPasswordBytes).toString().trim();

@@ -25,20 +25,20 @@ function checkFacts(facts: { isFile(): boolean; size: number | bigint }, limit: 
 }
 
 /**
- * Reads a regular file of at most `maxSmallFileBytes`. Throws for anything else. Blocks only for
- * the time of a local read.
+ * Reads a regular file of at most `limit` bytes. Throws for anything else. Blocks only for the time
+ * of a local read.
  */
-export function readSmallFileSync(path: string): Buffer {
+export function readSmallFileSync(path: string, limit = maxSmallFileBytes): Buffer {
   const file = openSync(path, flags);
   try {
-    checkFacts(fstatSync(file), maxSmallFileBytes);
+    checkFacts(fstatSync(file), limit);
     // Bounded by what is read and not by the size alone: files in /proc have the size 0.
-    const buffer = Buffer.alloc(maxSmallFileBytes + 1);
+    const buffer = Buffer.alloc(limit + 1);
     let length = 0;
     for (;;) {
       const read = readSync(file, buffer, length, buffer.length - length, null);
       length += read;
-      if (length > maxSmallFileBytes) throw new FileRefusedError("FILE_TOO_LARGE");
+      if (length > limit) throw new FileRefusedError("FILE_TOO_LARGE");
       if (read === 0) return Buffer.from(buffer.subarray(0, length));
     }
   } finally {
