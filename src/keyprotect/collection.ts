@@ -10,8 +10,8 @@ export function toCollection(type: string, resources: readonly object[]): object
 
 /**
  * Reads the resources of a collection of `type`, or of the generic type of 2019. Throws
- * `BAD_RESPONSE` for anything else. An empty collection omits `resources`; a truncated one differs
- * from it by a `collectionTotal` other than 0.
+ * `BAD_RESPONSE` for anything else. An empty collection may omit `resources`; a truncated one
+ * differs from it by a `collectionTotal` other than 0.
  */
 export function fromCollection(body: Buffer, type: string): readonly JsonObject[] {
   const envelope = parseObject(body);

@@ -101,10 +101,11 @@ test("a list of keys is paged and filtered and contains no payloads", async () =
   expect(standard["metadata"]).toMatchObject({ collectionTotal: 3 });
 });
 
-test("an empty list of keys has no `resources` field", async () => {
+test("an empty list of keys has an empty list of `resources`", async () => {
   const { result } = await client.getKeys({ bluemixInstance });
   expect(result).toEqual({
     metadata: { collectionType: "application/vnd.ibm.kms.key+json", collectionTotal: 0 },
+    resources: [],
   });
 });
 
@@ -184,7 +185,10 @@ test("key policies can be set and read, together and one by one", async () => {
   const id = await createKey();
   const policyType = "application/vnd.ibm.kms.policy+json";
   const none = await client.getPolicy({ bluemixInstance, id });
-  expect(none.result).toEqual({ metadata: { collectionType: policyType, collectionTotal: 0 } });
+  expect(none.result).toEqual({
+    metadata: { collectionType: policyType, collectionTotal: 0 },
+    resources: [],
+  });
   const put = await client.putPolicy({
     bluemixInstance,
     id,

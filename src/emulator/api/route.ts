@@ -37,14 +37,14 @@ export type Route = (call: Call) => Answer | Promise<Answer>;
 /** The answer 204 without a body. */
 export const noContent: Answer = { status: 204 };
 
-/** Wraps resources in a collection. Like the service, omits `resources` if there are none. */
+/** Wraps resources in a collection. An empty collection has an empty list of resources. */
 export function collection(
   mediaType: string,
   resources: readonly object[],
   metadata: Readonly<Record<string, unknown>> = {},
 ): object {
   const head = { collectionType: mediaType, collectionTotal: resources.length, ...metadata };
-  return resources.length === 0 ? { metadata: head } : { metadata: head, resources };
+  return { metadata: head, resources };
 }
 
 /** Reads the `return` preference of the `Prefer` header (RFC 7240). */
