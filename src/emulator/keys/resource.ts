@@ -74,6 +74,7 @@ export function minimalKeyResource(key: KeyRecord, now: number): object {
     type: keyType,
     id: key.id,
     name: key.name,
+    aliases: key.aliases.length === 0 ? undefined : key.aliases,
     state: stateOf(key, now),
     extractable: key.extractable,
     crn: key.crn,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Emulator } from "../../../src/emulator/emulator.ts";
 import { startEmulator } from "../../support/start-emulator.ts";
-import { createRestClient } from "./rest-client.ts";
+import { collectionOf, createRestClient } from "./rest-client.ts";
 import type { RestClient } from "./rest-client.ts";
 
 let emulator: Emulator;
@@ -23,3 +23,9 @@ test.each(["/keys", "/keys/{id}/policies", "/keys/registrations", "/instance/pol
     expect([body.at("metadata", "collectionTotal"), body.at("resources")]).toEqual([0, []]);
   },
 );
+
+test("creating a key without a Prefer header answers its aliases", async () => {
+  const resource = { name: "named", extractable: false, aliases: ["one", "two"] };
+  const { body } = await client.call("POST", "/keys", collectionOf(resource));
+  expect(body.at("resources", 0, "aliases")).toEqual(["one", "two"]);
+});
