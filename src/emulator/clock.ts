@@ -43,6 +43,12 @@ export function toVendorDate(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
+/** Reads a date with a time, as RFC 3339 defines it. Returns `NaN` for anything else. */
+export function parseDateTime(text: string): number {
+  const isDateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  return isDateTime ? Date.parse(text) : Number.NaN;
+}
+
 /** Pauses in real time. They end early when the emulator closes, so that no timer outlives it. */
 export interface Pauses {
   /** Resolves after `ms` real milliseconds, or when `release` is called. */

@@ -17,6 +17,7 @@ import type { KeyRecord } from "./record.ts";
 import { newRotationPolicy, newDualAuthPolicy, readRotation } from "./policy-record.ts";
 import type { Environment } from "../environment.ts";
 import { invalidField, rejection } from "../api/vendor-error.ts";
+import { parseDateTime } from "../clock.ts";
 
 const forbiddenInTags = /[<>,:&|]/;
 
@@ -120,8 +121,7 @@ function readAliases(fields: JsonObject, instance: Instance): readonly string[] 
 function readExpiration(fields: JsonObject, now: number): number | undefined {
   const text = stringField(fields, "expirationDate");
   if (text === undefined || text === "") return undefined;
-  const isRfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const expiresAt = isRfc3339 ? Date.parse(text) : Number.NaN;
+  const expiresAt = parseDateTime(text);
   if (Number.isNaN(expiresAt)) {
     throw invalidField("expirationDate", "a date and time as RFC 3339 defines them");
   }

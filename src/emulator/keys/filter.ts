@@ -5,6 +5,7 @@
 import type { KeyRecord } from "./record.ts";
 import { stateOf } from "./state.ts";
 import { invalidQuery } from "../api/vendor-error.ts";
+import { parseDateTime } from "../clock.ts";
 
 const dateValues: Readonly<Record<string, (key: KeyRecord) => number | undefined>> = {
   creationDate: (key) => key.createdAt,
@@ -67,14 +68,14 @@ function termFilter(property: string, text: string, now: number): (key: KeyRecor
   const [, operator, quoted] = /^(?:(lte?|gte?):)?(.+)$/.exec(text) ?? [];
   if (quoted === "none" && operator === undefined) return (key) => valueOf(key) === undefined;
   const [, date] = /^"(.+)"$/.exec(quoted ?? "") ?? [];
-  const at = Date.parse(date ?? "");
+  const at = parseDateTime(date ?? "");
   if (Number.isNaN(at)) throw malformed();
   const compare =
     operator === undefined ? (a: number, b: number) => a === b : comparisons[operator];
   if (compare === undefined) throw malformed();
   return (key) => {
     const value = valueOf(key);
-    // Answers contain dates in whole seconds, so the filter compares whole seconds.
-    return value !== undefined && compare(Math.floor(value / 1000), Math.floor(at / 1000));
+    // Answers contain whole seconds. The filter compares the milliseconds that the service stores.
+    return value !== undefined && compare(value, at);
   };
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Emulator } from "../../../src/emulator/emulator.ts";
 import { startEmulator } from "../../support/start-emulator.ts";
-import { collectionOf, createRestClient } from "./rest-client.ts";
+import { collectionOf, createRestClient, rejectionIn } from "./rest-client.ts";
 import type { RestClient } from "./rest-client.ts";
 
 let emulator: Emulator;
@@ -14,6 +14,8 @@ beforeAll(async () => {
 });
 beforeEach(() => emulator.reset());
 afterAll(() => emulator[Symbol.asyncDispose]());
+
+const filter = (term: string): string => `filter=${encodeURIComponent(term)}`;
 
 test.each(["/keys", "/keys/{id}/policies", "/keys/registrations", "/instance/policies"])(
   "an empty collection at %s has an empty list of resources",
@@ -28,4 +30,24 @@ test("creating a key without a Prefer header answers its aliases", async () => {
   const resource = { name: "named", extractable: false, aliases: ["one", "two"] };
   const { body } = await client.call("POST", "/keys", collectionOf(resource));
   expect(body.at("resources", 0, "aliases")).toEqual(["one", "two"]);
+});
+
+test("a filter with a date but no time is rejected with 400", async () => {
+  const refused = await client.call("GET", `/keys?${filter('creationDate=gte:"2026-01-02"')}`);
+  expect(rejectionIn(refused)).toEqual([400, "INVALID_QUERY_PARAM_ERR"]);
+});
+
+test("a filter compares dates in milliseconds", async () => {
+  const createdAt = Date.UTC(2026, 0, 2, 3, 4, 5, 600);
+  await using fixed = await startEmulator({ wallNow: () => createdAt });
+  const fixedClient = createRestClient(fixed);
+  await fixedClient.createKey();
+  const found = async (term: string): Promise<unknown> => {
+    const list = await fixedClient.call("GET", `/keys?${filter(term)}`);
+    return list.body.at("metadata", "collectionTotal");
+  };
+  expect(await found('creationDate=gt:"2026-01-02T03:04:05Z"')).toBe(1);
+  expect(await found('creationDate="2026-01-02T03:04:05Z"')).toBe(0);
+  expect(await found('creationDate="2026-01-02T03:04:05.600Z"')).toBe(1);
+  expect(await found('creationDate=lt:"2026-01-02T03:04:05.601+00:00"')).toBe(1);
 });
