@@ -52,6 +52,6 @@ export const profileOf2019: Profile = {
   showsKeyVersions: false,
   freshKeyHasLastUpdateDate: true,
   isUsableWhenDeactivated: false,
-  algorithm: { type: "AES", mode: "CBC_PAD" },
+  algorithm: { type: "AES", mode: "GCM" },
   usedUpLockerStatus: 404,
 };

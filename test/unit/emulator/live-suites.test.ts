@@ -51,3 +51,14 @@ test("a filter compares dates in milliseconds", async () => {
   expect(await found('creationDate="2026-01-02T03:04:05.600Z"')).toBe(1);
   expect(await found('creationDate=lt:"2026-01-02T03:04:05.601+00:00"')).toBe(1);
 });
+
+test("the profile of 2019 names the mode GCM", async () => {
+  await using old = await startEmulator({ profile: "2019" });
+  const oldClient = createRestClient(old);
+  const { body } = await oldClient.call("GET", `/keys/${await oldClient.createKey()}`);
+  expect(body.at("resources", 0)).toMatchObject({
+    algorithmType: "AES",
+    algorithmMetadata: { bitLength: "256", mode: "GCM" },
+    algorithmMode: "GCM",
+  });
+});
