@@ -590,6 +590,23 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
     });
 
+    test.runIf(isCurrent)(
+      "a changed policy is answered with the policies of other kinds",
+      async () => {
+        await using gateway = await start();
+        const { policies } = gateway.clients;
+        const keyId = await createKeyId(gateway);
+        const replace = async (policy: ReturnType<typeof rotationPolicy>) =>
+          gateway.call(policies, "replaceKeyPolicies", { keyId, policies: [policy] });
+        await replace(rotationPolicy(3));
+        const set = await replace(dualAuthPolicy(true));
+        expect(set.policies.map(({ kind }) => kind?.$case).toSorted()).toEqual([
+          "dualAuthDelete",
+          "rotation",
+        ]);
+      },
+    );
+
     test("a key with a dual authorization policy can be deleted only by two users", async () => {
       await using gateway = await start();
       const { keys, policies } = gateway.clients;

@@ -25,15 +25,18 @@ type PolicyName = (typeof policyNames)[number];
 /** Creates the routes of key policies. */
 export function createPolicyRoutes(): Record<PolicyOperation, Route> {
   return {
-    getPolicy: (call) => policiesAnswer(keyOf(call), requestedPolicy(call.query)),
+    getPolicy: (call) => {
+      const requested = requestedPolicy(call.query);
+      return policiesAnswer(keyOf(call), requested === undefined ? policyNames : [requested]);
+    },
     putPolicy: (call) => {
       const key = keyOf(call);
       if (key.deletion !== undefined) throw rejection("KEY_DELETED_ERR");
       const requested = requestedPolicy(call.query);
-      putPolicies(key, call, requested);
+      const put = putPolicies(key, call, requested);
       key.updatedAt = call.now;
       if (preferenceOf(call.headers) === "minimal") return noContent;
-      return policiesAnswer(key, requested);
+      return policiesAnswer(key, put);
     },
   };
 }
@@ -46,7 +49,12 @@ function requestedPolicy(query: URLSearchParams): PolicyName | undefined {
   return name;
 }
 
-function putPolicies(key: KeyRecord, call: Call, requested: PolicyName | undefined): void {
+/** Sets the policies of a request. Returns their names. */
+function putPolicies(
+  key: KeyRecord,
+  call: Call,
+  requested: PolicyName | undefined,
+): readonly PolicyName[] {
   const resources = resourcesOf(call.body);
   if (requested !== undefined && resources.length > 1)
     throw rejection("NUM_COLLECTION_RESOURCE_ERR");
@@ -55,7 +63,8 @@ function putPolicies(key: KeyRecord, call: Call, requested: PolicyName | undefin
   }
   // Reads all policies before it sets one, so that a rejected request changes nothing.
   const changes = resources.map((fields) => readChange(key, call, fields, requested));
-  for (const change of changes) change();
+  for (const { set } of changes) set();
+  return changes.map(({ name }) => name);
 }
 
 function readChange(
@@ -63,7 +72,7 @@ function readChange(
   call: Call,
   fields: JsonObject,
   requested: PolicyName | undefined,
-): () => void {
+): { readonly name: PolicyName; readonly set: () => void } {
   rejectUnknownFields(fields, ["type", "id", "crn", ...policyNames]);
   const named = policyNames.filter((name) => fieldOf(fields, name) !== undefined);
   const [name] = named;
@@ -75,8 +84,11 @@ function readChange(
 
   if (name === "rotation") {
     const rotation = readRotation(fieldOf(fields, name), key.rotation?.setting, key);
-    return () => {
-      key.rotation = setPolicy(key.rotation, rotation, call);
+    return {
+      name,
+      set: () => {
+        key.rotation = setPolicy(key.rotation, rotation, call);
+      },
     };
   }
   const dualAuth = objectField(fields, name);
@@ -85,14 +97,17 @@ function readChange(
   if (key.dualAuthDelete?.setting === true && !isEnabled) {
     throw invalidField("enabled", "true: dual authorization cannot be turned off for a key");
   }
-  return () => {
-    key.dualAuthDelete = setPolicy(key.dualAuthDelete, isEnabled, call);
+  return {
+    name,
+    set: () => {
+      key.dualAuthDelete = setPolicy(key.dualAuthDelete, isEnabled, call);
+    },
   };
 }
 
-function policiesAnswer(key: KeyRecord, requested: PolicyName | undefined): Answer {
+function policiesAnswer(key: KeyRecord, names: readonly PolicyName[]): Answer {
   const resources: object[] = [];
-  if (key.rotation !== undefined && requested !== "dualAuthDelete") {
+  if (key.rotation !== undefined && names.includes("rotation")) {
     const { isEnabled, intervalMonths } = key.rotation.setting;
     resources.push(
       policyResource(key, key.rotation, {
@@ -100,7 +115,7 @@ function policiesAnswer(key: KeyRecord, requested: PolicyName | undefined): Answ
       }),
     );
   }
-  if (key.dualAuthDelete !== undefined && requested !== "rotation") {
+  if (key.dualAuthDelete !== undefined && names.includes("dualAuthDelete")) {
     const { setting } = key.dualAuthDelete;
     resources.push(
       policyResource(key, key.dualAuthDelete, { dualAuthDelete: { enabled: setting } }),

@@ -27,6 +27,7 @@ export const dialect2019: Dialect = {
     }
     return { type: mediaType.policy, rotation: { interval_month: change.intervalMonths } };
   },
+  policyKinds: ["rotation"],
   policyPreference: "representation",
   lockers: {
     createPath: "/api/v2/lockers",

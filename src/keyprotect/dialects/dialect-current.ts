@@ -35,6 +35,7 @@ export const dialectCurrent: Dialect = {
           rotation: { enabled: true, interval_month: change.intervalMonths },
         }
       : { type: mediaType.policy, dualAuthDelete: { enabled: change.enabled } },
+  policyKinds: ["rotation", "dualAuthDelete"],
   policyPreference: undefined,
   lockers: {
     createPath: "/api/v2/import_token",

@@ -30,6 +30,8 @@ export interface Dialect {
    * have.
    */
   policyResource(change: PolicyChange): object;
+  /** The kinds of policies that this version has. */
+  readonly policyKinds: readonly PolicyChange["kind"][];
   /** The `Prefer` header of a policy update. */
   readonly policyPreference: Preference | undefined;
   readonly lockers: LockerDialect;

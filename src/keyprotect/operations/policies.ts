@@ -21,6 +21,8 @@ export interface PolicyOperations {
   ): Promise<readonly PolicyResource[]>;
 }
 
+const kindOf = ({ kind }: PolicyChange | PolicyResource["kind"]) => kind;
+
 const policiesPath = (keyId: string) => `/api/v2/keys/${pathSegment(keyId)}/policies`;
 
 /** Creates the operations on a key's policies. */
@@ -59,12 +61,16 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
           isAnswerSecret: false,
         },
         ({ status, body }) =>
+          // 204 has no body.
           status === 204
             ? undefined
             : decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly),
       );
-      // 204 has no body, so the policies in force are read.
-      return replaced ?? getKeyPolicies(call, keyId);
+      if (replaced === undefined) return getKeyPolicies(call, keyId);
+      // The response may contain only the policies of the request, so the others are read.
+      const known = new Set([...policies, ...replaced.map(({ kind }) => kind)].map(kindOf));
+      const isComplete = dialect.policyKinds.every((kind) => known.has(kind));
+      return isComplete ? replaced : getKeyPolicies(call, keyId);
     },
   };
 }

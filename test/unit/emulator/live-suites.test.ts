@@ -62,3 +62,20 @@ test("the profile of 2019 names the mode GCM", async () => {
     algorithmMode: "GCM",
   });
 });
+
+test("setting a policy without a policy parameter answers the policies that were put", async () => {
+  const id = await client.createKey();
+  const put = async (...resources: readonly object[]): Promise<unknown> => {
+    const metadata = { collectionType: "policy", collectionTotal: resources.length };
+    return (await client.call("PUT", `/keys/${id}/policies`, { metadata, resources })).body.at(
+      "metadata",
+      "collectionTotal",
+    );
+  };
+  expect(await put({ dualAuthDelete: { enabled: true } })).toBe(1);
+  const rotation = { rotation: { interval_month: 2 } };
+  expect(await put(rotation)).toBe(1);
+  expect(await put(rotation, { dualAuthDelete: { enabled: true } })).toBe(2);
+  const { body } = await client.call("GET", `/keys/${id}/policies`);
+  expect(body.at("metadata", "collectionTotal")).toBe(2);
+});

@@ -118,6 +118,43 @@ test("a policy update with status 204 is followed by a read of the policies", as
 });
 
 test.each([
+  ["2019", ["rotation"], ["PUT"]],
+  ["current", ["rotation"], ["PUT", "GET"]],
+  ["current", ["dualAuthDelete"], ["PUT", "GET"]],
+  ["current", ["rotation", "dualAuthDelete"], ["PUT"]],
+] as const)(
+  "an update of policies in the %s dialect that puts %j sends %j",
+  async (dialect, kinds, methods) => {
+    const rotation = { rotation: { interval_month: 4 } };
+    const dualAuthDelete = { dualAuthDelete: { enabled: true } };
+    const put = kinds.map((kind) => (kind === "rotation" ? rotation : dualAuthDelete));
+    const { client, sent } = createScriptedClient(
+      dialect,
+      { status: 200, body: policies(...put) },
+      { status: 200, body: policies(rotation, dualAuthDelete) },
+    );
+    const replaced = await client.replaceKeyPolicies(
+      call,
+      keyId,
+      kinds.map((kind) =>
+        kind === "rotation" ? { kind, intervalMonths: 4 } : { kind, enabled: true },
+      ),
+    );
+    expect(sent.map(({ method }) => method)).toEqual(methods);
+    expect(replaced).toHaveLength(dialect === "2019" ? 1 : 2);
+  },
+);
+
+test("a policy update whose response has both kinds is not followed by a read", async () => {
+  const both = policies({ rotation: { interval_month: 4 } }, { dualAuthDelete: { enabled: true } });
+  const { client, sent } = createScriptedClient("current", { status: 200, body: both });
+  const replaced = await client.replaceKeyPolicies(call, keyId, [
+    { kind: "rotation", intervalMonths: 4 },
+  ]);
+  expect([replaced.length, sent.length]).toEqual([2, 1]);
+});
+
+test.each([
   ["2019", (client: KeyProtectClient) => client.rotateKey(call, keyId, encrypted("nonce"))],
   ["current", (client: KeyProtectClient) => client.rotateKey(call, keyId, encrypted("token"))],
   [
