@@ -3,7 +3,6 @@ import { collection, noContent } from "../api/route.ts";
 import type { Call, Route } from "../api/route.ts";
 import {
   booleanField,
-  integerField,
   objectField,
   rejectUnknownFields,
   resourcesOf,
@@ -11,6 +10,8 @@ import {
 } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import type { InstancePolicySetting } from "../instance.ts";
+import { checkAttributes, isInstancePolicyName } from "./instance-attributes.ts";
+import type { InstancePolicyName } from "./instance-attributes.ts";
 import { setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
 import { invalidField, invalidQuery, plainRejection, rejection } from "../api/vendor-error.ts";
@@ -24,27 +25,6 @@ type InstancePolicyOperation = Extract<
 const policyType = "application/vnd.ibm.kms.policy+json";
 const allowedIpType = "application/vnd.ibm.kms.allowed_ip_metadata+json";
 const allowedIpPort = 15_008;
-
-const attributeNames = {
-  allowedNetwork: ["allowed_network"],
-  allowedIP: ["allowed_ip"],
-  dualAuthDelete: [],
-  metrics: [],
-  keyCreateImportAccess: [
-    "create_root_key",
-    "create_standard_key",
-    "import_root_key",
-    "import_standard_key",
-    "enforce_token",
-  ],
-  rotation: ["interval_month"],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
-
-type PolicyName = keyof typeof attributeNames;
-
-function isPolicyName(name: string): name is PolicyName {
-  return Object.hasOwn(attributeNames, name);
-}
 
 /** Creates the routes of instance policies. */
 export function createInstancePolicyRoutes(): Record<InstancePolicyOperation, Route> {
@@ -77,10 +57,10 @@ export function createInstancePolicyRoutes(): Record<InstancePolicyOperation, Ro
   };
 }
 
-function requestedPolicy(query: URLSearchParams): PolicyName | undefined {
+function requestedPolicy(query: URLSearchParams): InstancePolicyName | undefined {
   const name = query.get("policy") ?? "";
   if (name === "") return undefined;
-  if (!isPolicyName(name)) throw invalidQuery("policy", "the name of an instance policy");
+  if (!isInstancePolicyName(name)) throw invalidQuery("policy", "the name of an instance policy");
   return name;
 }
 
@@ -99,11 +79,12 @@ function putPolicies(call: Call): void {
 
 function readChange(
   fields: JsonObject,
-  requested: PolicyName | undefined,
-): { readonly name: PolicyName; readonly setting: InstancePolicySetting } {
+  requested: InstancePolicyName | undefined,
+): { readonly name: InstancePolicyName; readonly setting: InstancePolicySetting } {
   rejectUnknownFields(fields, ["policy_type", "policy_data"]);
   const name = stringField(fields, "policy_type") ?? "";
-  if (!isPolicyName(name)) throw invalidField("policy_type", "the name of an instance policy");
+  if (!isInstancePolicyName(name))
+    throw invalidField("policy_type", "the name of an instance policy");
   if (requested !== undefined && requested !== name)
     throw rejection("BODY_QUERY_PARAM_MISMATCH_ERR");
   const content = objectField(fields, "policy_data");
@@ -113,11 +94,6 @@ function readChange(
   }
   rejectUnknownFields(content, ["enabled", "attributes"]);
   const attributes = objectField(content, "attributes");
-  rejectUnknownFields(attributes ?? {}, attributeNames[name]);
-  if (name === "rotation" && isEnabled) {
-    const months = integerField(attributes ?? {}, "interval_month", 1, 12);
-    if (months === undefined)
-      throw rejection("BAD_BODY_ERR", { detail: "interval_month is missing" });
-  }
+  checkAttributes(name, isEnabled, attributes ?? {});
   return { name, setting: { isEnabled, attributes } };
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Emulator } from "../../../src/emulator/emulator.ts";
 import { startEmulator } from "../../support/start-emulator.ts";
 import { collectionOf, createRestClient, rejectionIn } from "./rest-client.ts";
-import type { RestClient } from "./rest-client.ts";
+import type { RestAnswer, RestClient } from "./rest-client.ts";
 
 let emulator: Emulator;
 let client: RestClient;
@@ -79,3 +79,60 @@ test("setting a policy without a policy parameter answers the policies that were
   const { body } = await client.call("GET", `/keys/${id}/policies`);
   expect(body.at("metadata", "collectionTotal")).toBe(2);
 });
+
+const putInstancePolicy = async (
+  type: string,
+  enabled: boolean,
+  attributes?: Readonly<Record<string, unknown>>,
+): Promise<RestAnswer> =>
+  client.call(
+    "PUT",
+    `/instance/policies?policy=${type}`,
+    collectionOf({ policy_type: type, policy_data: { enabled, attributes } }),
+  );
+
+test.each([
+  ["allowedNetwork", true, { allowed_network: "private-only" }],
+  ["allowedNetwork", false, { allowed_network: "public-and-private" }],
+  ["allowedIP", true, { allowed_ip: ["192.0.2.0/24", "2001:db8::/32"] }],
+  ["allowedIP", false, undefined],
+  ["dualAuthDelete", true, undefined],
+  ["metrics", false, {}],
+  ["keyCreateImportAccess", true, { create_root_key: false, enforce_token: true }],
+  ["keyCreateImportAccess", true, undefined],
+  ["keyCreateImportAccess", false, undefined],
+  ["rotation", true, { interval_month: 12 }],
+  ["rotation", false, undefined],
+] as const)(
+  "the instance policy %s with enabled %s and the attributes %j is accepted",
+  async (type, enabled, attributes) => {
+    expect((await putInstancePolicy(type, enabled, attributes)).status).toBe(204);
+  },
+);
+
+test.each([
+  ["allowedNetwork", true, undefined, "BAD_BODY_ERR"],
+  ["allowedNetwork", false, undefined, "BAD_BODY_ERR"],
+  ["allowedNetwork", true, { allowed_network: "public-only" }, "INVALID_FIELD_ERR"],
+  ["allowedNetwork", true, { allowed_network: true }, "BAD_BODY_ERR"],
+  ["allowedIP", true, undefined, "BAD_BODY_ERR"],
+  ["allowedIP", true, { allowed_ip: [] }, "INVALID_FIELD_ERR"],
+  ["allowedIP", true, { allowed_ip: ["192.0.2.1"] }, "INVALID_FIELD_ERR"],
+  ["allowedIP", true, { allowed_ip: ["192.0.2.0/33"] }, "INVALID_FIELD_ERR"],
+  ["allowedIP", true, { allowed_ip: ["example.com/24"] }, "INVALID_FIELD_ERR"],
+  ["allowedIP", true, { allowed_ip: "192.0.2.0/24" }, "BAD_BODY_ERR"],
+  ["allowedIP", false, { allowed_ip: ["192.0.2.0/24"] }, "INVALID_FIELD_ERR"],
+  ["dualAuthDelete", true, { interval_month: 1 }, "BAD_BODY_ERR"],
+  ["keyCreateImportAccess", true, { create_root_key: "no" }, "BAD_BODY_ERR"],
+  ["keyCreateImportAccess", false, { create_root_key: false }, "INVALID_FIELD_ERR"],
+  ["rotation", true, undefined, "BAD_BODY_ERR"],
+  ["rotation", true, { interval_month: 13 }, "INVALID_FIELD_ERR"],
+  ["rotation", false, { interval_month: 0 }, "INVALID_FIELD_ERR"],
+] as const)(
+  "the instance policy %s with enabled %s and the attributes %j is rejected",
+  async (type, enabled, attributes, code) => {
+    expect(rejectionIn(await putInstancePolicy(type, enabled, attributes))).toEqual([400, code]);
+    const { body } = await client.call("GET", "/instance/policies");
+    expect(body.at("metadata", "collectionTotal")).toBe(0);
+  },
+);
