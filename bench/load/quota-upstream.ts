@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { startEmulator } from "../../src/emulator/emulator.ts";
+import { generateTransportKeys } from "../../src/emulator/lockers/transport-key.ts";
 import { createQuotaJudge, type QuotaShape } from "./quota-judge.ts";
 import { createRootKey } from "./root-key.ts";
 import { createBusiestSecond } from "./busiest-second.ts";
@@ -75,7 +76,11 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 /** Starts an upstream on a free port of loopback, with its own emulator. */
 export async function startQuotaUpstream(options: QuotaUpstreamOptions): Promise<QuotaUpstream> {
   const { shape, oneWayMs: [leastMs, mostMs] = [8, 14] } = options;
-  const emulator = await startEmulator({ requestLogCapacity: 1 });
+  const emulator = await startEmulator({
+    requestLogCapacity: 1,
+    // On demand, so that no pair is made during a measurement.
+    transportKeys: generateTransportKeys,
+  });
   const recordings = new Map<string, Promise<Recording>>();
   let judge = createQuotaJudge(shape, options.perSecond, performance.now());
   let isDead = false;

@@ -44,5 +44,6 @@ Faults, clock, quota and request log: curl -s ${emulator.url}/emulator
 `);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => void emulator[Symbol.asyncDispose]());
+  // Exits without waiting for the transport keys that are still to be made ahead.
+  process.once(signal, () => void emulator[Symbol.asyncDispose]().then(() => process.exit(0)));
 }

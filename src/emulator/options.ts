@@ -2,7 +2,7 @@
 import { currentProfile, profileOf2019 } from "./profile.ts";
 import type { Profile } from "./profile.ts";
 import type { QuotaRule } from "./control/quota.ts";
-import { generateTransportKeys } from "./lockers/transport-key.ts";
+import { createTransportKeyStock, generateTransportKeys } from "./lockers/transport-key.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
 import type { User } from "./user.ts";
 
@@ -49,8 +49,8 @@ export interface EmulatorOptions {
   /** Requests per second and instance. Default: unlimited. */
   readonly quota?: QuotaRule;
   /**
-   * Source of the RSA-4096 pairs for lockers and import tokens. Default: a new pair each time,
-   * which can take some seconds.
+   * Source of the RSA-4096 pairs for lockers and import tokens. Default: new pairs. Four of them
+   * are made ahead, from the start of the emulator on. Each takes some seconds of a processor.
    */
   readonly transportKeys?: TransportKeySource;
   /** Number of requests that the log keeps. Default 20,000. */
@@ -80,7 +80,7 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 3600,
     latencyMs: options.latencyMs ?? 0,
     quota: options.quota,
-    transportKeys: options.transportKeys ?? generateTransportKeys,
+    transportKeys: options.transportKeys ?? createTransportKeyStock(generateTransportKeys),
     requestLogCapacity: options.requestLogCapacity ?? 20_000,
     random: options.random ?? Math.random,
     wallNow: options.wallNow ?? Date.now,

@@ -20,6 +20,37 @@ export const generateTransportKeys: TransportKeySource = () =>
     });
   });
 
+/** Number of pairs that a stock keeps ready. */
+const stockedPairs = 4;
+
+/**
+ * Creates a source that makes pairs ahead, one after the other, so that a caller does not wait for
+ * one. A caller waits if it comes sooner than the next pair. A pair that cannot be made is not
+ * stocked; its error reaches a caller that waits for it.
+ */
+export function createTransportKeyStock(make: TransportKeySource): TransportKeySource {
+  const stock: Promise<TransportKeyPair>[] = [];
+  let latest: Promise<unknown> = Promise.resolve();
+  const add = (): void => {
+    const pair = latest.then(make);
+    latest = pair.catch(() => {
+      const at = stock.indexOf(pair);
+      if (at >= 0) stock.splice(at, 1);
+    });
+    stock.push(pair);
+  };
+  const fill = (): void => {
+    while (stock.length < stockedPairs) add();
+  };
+  fill();
+  return () => {
+    fill();
+    const pair = stock.shift();
+    fill();
+    return pair ?? make();
+  };
+}
+
 /**
  * The transport key of an instance. The API of 2019 calls it a locker, the current API an import
  * token. The emulator shows the same key under both names. Times are in emulated milliseconds.
