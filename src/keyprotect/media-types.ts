@@ -1,5 +1,7 @@
 /** Key Protect's media types, used in `Content-Type`, `Accept` and `collectionType`. */
 export const mediaType = {
+  /** The request to create a locker in the 2019 API. */
+  json: "application/json",
   /** A list of keys in the 2019 API. */
   collection: "application/vnd.ibm.collection+json",
   key: "application/vnd.ibm.kms.key+json",

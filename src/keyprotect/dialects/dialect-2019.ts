@@ -31,6 +31,7 @@ export const dialect2019: Dialect = {
   policyPreference: "representation",
   lockers: {
     createPath: "/api/v2/lockers",
+    createType: mediaType.json,
     listPath: "/api/v2/lockers",
     retrievePath: (lockerId) => `/api/v2/lockers/${lockerId}`,
     isRetrievedById: true,

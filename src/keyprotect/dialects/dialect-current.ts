@@ -39,6 +39,7 @@ export const dialectCurrent: Dialect = {
   policyPreference: undefined,
   lockers: {
     createPath: "/api/v2/import_token",
+    createType: mediaType.importToken,
     // Every read of an import token uses up a retrieval.
     listPath: undefined,
     retrievePath: () => "/api/v2/import_token",

@@ -40,6 +40,8 @@ export interface Dialect {
 /** How lockers (2019) or import tokens (current) are requested and decoded. */
 export interface LockerDialect {
   readonly createPath: string;
+  /** Media type of the request to create one. */
+  readonly createType: string;
   /** Absent if listing would use up a retrieval. */
   readonly listPath: string | undefined;
   /** Path of a retrieval. */

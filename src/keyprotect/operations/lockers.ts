@@ -47,7 +47,7 @@ export function createLockerOperations(operations: OperationDeps): LockerOperati
           method: "POST",
           path: dialect.createPath,
           accept: dialect.metadataType,
-          contentType: dialect.metadataType,
+          contentType: dialect.createType,
           body: { expiration: expirationSeconds, maxAllowedRetrievals },
           expected: [200, 201],
           isAnswerSecret: false,

@@ -530,7 +530,7 @@ const table: readonly Row[] = [
     ask: (client) => client.createLocker(call, { expirationSeconds: 600, maxAllowedRetrievals: 2 }),
     request: "POST /api/v2/lockers",
     accept: lockerMetadataType,
-    contentType: lockerMetadataType,
+    contentType: "application/json",
     body: { expiration: 600, maxAllowedRetrievals: 2 },
     answer: { status: 200, body: { id: lockerId, ...lockerMetadata } },
     gives: { id: lockerId, ...decodedLocker },
