@@ -25,9 +25,10 @@ export const dialect2019: Dialect = {
     if (change.kind === "dualAuthDelete") {
       throw new KeyProtectError("UNSUPPORTED", "the 2019 API has rotation policies only");
     }
-    return { type: mediaType.policy, rotation: { interval_month: change.intervalMonths } };
+    return { type: mediaType.key, rotation: { interval_month: change.intervalMonths } };
   },
   policyKinds: ["rotation"],
+  policyType: mediaType.key,
   policyPreference: "representation",
   lockers: {
     createPath: "/api/v2/lockers",

@@ -36,6 +36,7 @@ export const dialectCurrent: Dialect = {
         }
       : { type: mediaType.policy, dualAuthDelete: { enabled: change.enabled } },
   policyKinds: ["rotation", "dualAuthDelete"],
+  policyType: mediaType.policy,
   policyPreference: undefined,
   lockers: {
     createPath: "/api/v2/import_token",

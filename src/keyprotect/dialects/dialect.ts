@@ -32,6 +32,8 @@ export interface Dialect {
   policyResource(change: PolicyChange): object;
   /** The kinds of policies that this version has. */
   readonly policyKinds: readonly PolicyChange["kind"][];
+  /** Media type of a policy update. 2019 has that of keys, also as the type of the resource. */
+  readonly policyType: string;
   /** The `Prefer` header of a policy update. */
   readonly policyPreference: Preference | undefined;
   readonly lockers: LockerDialect;

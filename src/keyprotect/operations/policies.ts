@@ -51,7 +51,7 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
           method: "PUT",
           path: policiesPath(keyId),
           accept: mediaType.policy,
-          contentType: mediaType.policy,
+          contentType: dialect.policyType,
           prefer: dialect.policyPreference,
           body: toCollection(
             mediaType.policy,
