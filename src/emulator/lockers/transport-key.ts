@@ -35,7 +35,7 @@ export function createTransportKeyStock(make: TransportKeySource): TransportKeyS
     const pair = latest.then(make);
     latest = pair.catch(() => {
       const at = stock.indexOf(pair);
-      if (at >= 0) stock.splice(at, 1);
+      if (at >= 0) void stock.splice(at, 1);
     });
     stock.push(pair);
   };
