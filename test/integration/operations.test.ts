@@ -590,9 +590,9 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
     });
 
-    test.runIf(isCurrent)(
-      "a changed policy is answered with the policies of other kinds",
-      async () => {
+    // The dialect of 2019 has rotation policies only.
+    if (isCurrent) {
+      test("a changed policy is answered with the policies of other kinds", async () => {
         await using gateway = await start();
         const { policies } = gateway.clients;
         const keyId = await createKeyId(gateway);
@@ -603,8 +603,8 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
         expect(
           set.policies.map(({ kind }) => kind?.$case ?? "").toSorted((a, b) => (a < b ? -1 : 1)),
         ).toEqual(["dualAuthDelete", "rotation"]);
-      },
-    );
+      });
+    }
 
     test("a key with a dual authorization policy can be deleted only by two users", async () => {
       await using gateway = await start();
