@@ -1,12 +1,14 @@
 /**
  * Makes a release: moves the Unreleased section of the changelog under the new version, sets the
- * version of the package, commits and tags. It pushes nothing.
+ * version of the package, stores the contract that later ones are compared with, commits and tags.
+ * It pushes nothing.
  *
  * Usage: `npm run release -- 0.2.0`. Fails, with nothing changed, if the version is not newer, the
  * section is empty, or the working tree has changes.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeReleasedContract } from "./released-contract.ts";
 import { releaseChangelog, requireNewer } from "./release-changelog.ts";
 import { repositoryRoot, run } from "./run.ts";
 
@@ -35,7 +37,8 @@ const changelog = releaseChangelog(readFileSync(changelogPath, "utf8"), version,
 
 writeFileSync(changelogPath, changelog);
 output("npm", "version", version, "--no-git-tag-version");
-git("add", "CHANGELOG.md", "package.json", "package-lock.json");
+const contractFolder = writeReleasedContract(repositoryRoot, version);
+git("add", "--all", "CHANGELOG.md", "package.json", "package-lock.json", contractFolder);
 git("commit", "--message", `chore: release ${version}`);
 git("tag", "--annotate", `v${version}`, "--message", `v${version}`);
 console.log(`released ${version}; push it with: git push --follow-tags`);
