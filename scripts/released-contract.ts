@@ -13,7 +13,7 @@ const folder = join("proto", "released");
 
 /** The contract of a release. */
 export interface ReleasedContract {
-  /** Such as `v0.1.0`. */
+  /** The tag of the release: `v0.1.0`. */
   readonly version: string;
   /** Path of the image. */
   readonly path: string;
