@@ -6,6 +6,7 @@ import type { ManagedTokenSource } from "../iam/token.ts";
 import { coalescedMethods, toQueueBounds } from "./options.ts";
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../keyprotect/client.ts";
+import { hasErrorBody } from "../keyprotect/error-body.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
@@ -68,7 +69,11 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       scope: tokens === undefined ? "caller" : "instance",
     },
     attemptTimeoutMs: settings.upstream.attemptTimeoutMs,
-    bearer: createBearer(tokens === undefined ? { kind: "caller" } : { kind: "gateway", tokens }),
+    bearer: createBearer(
+      tokens === undefined
+        ? { kind: "caller" }
+        : { kind: "gateway", tokens, isOwnError: hasErrorBody },
+    ),
     emit: metrics.countUpstream,
     logger,
     clock,

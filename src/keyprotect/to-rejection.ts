@@ -1,8 +1,8 @@
-import { errorResources, hasJsonType } from "../upstream/error-body.ts";
 import type { UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
 import type { OnAnomaly } from "./anomaly.ts";
 import { badResponseError, KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./decode/json.ts";
+import { errorResources, hasJsonType } from "./error-body.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 
 /** Further reasons are dropped. No documented response has as many. */

@@ -3,9 +3,8 @@
  */
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
-import { errorResources } from "./error-body.ts";
 import { UpstreamError } from "./error.ts";
-import type { Layer, UpstreamRequest } from "./layer.ts";
+import type { IsOwnError, Layer, UpstreamRequest } from "./layer.ts";
 
 /** An access token in use. */
 export interface Token {
@@ -42,7 +41,12 @@ export interface TokenSource {
 
 /** Whose access token goes upstream: the gateway's own or the caller's. */
 export type BearerCredential =
-  | { readonly kind: "gateway"; readonly tokens: TokenSource }
+  | {
+      readonly kind: "gateway";
+      readonly tokens: TokenSource;
+      /** Tells a 401 of the upstream from a proxy's. Default: none is the upstream's. */
+      readonly isOwnError?: IsOwnError | undefined;
+    }
   | { readonly kind: "caller" };
 
 /**
@@ -50,7 +54,9 @@ export type BearerCredential =
  * the token source does, or with `CALLER_TOKEN_MISSING`.
  */
 export const createBearer = (credential: BearerCredential): Layer =>
-  credential.kind === "gateway" ? withOwnToken(credential.tokens) : withCallersToken;
+  credential.kind === "gateway"
+    ? withOwnToken(credential.tokens, credential.isOwnError ?? (() => false))
+    : withCallersToken;
 
 /**
  * After a 401 the token is renewed and the request, which was not executed, is sent once more; the
@@ -60,7 +66,7 @@ export const createBearer = (credential: BearerCredential): Layer =>
  * unsafe request is not sent again after it.
  */
 const withOwnToken =
-  (tokens: TokenSource): Layer =>
+  (tokens: TokenSource, isOwnError: IsOwnError): Layer =>
   (next) =>
   async (request) => {
     const given = tokens.get(request.call);
@@ -68,7 +74,7 @@ const withOwnToken =
     request.call.attemptLog.credential = "gateway";
     const response = await next(authorized(request, token.authorization.reveal()));
     if (response.status !== 401 || request.call.signal.aborted) return response;
-    if (request.call.rpc.retry === "unsafe" && errorResources(response.body) === undefined) {
+    if (request.call.rpc.retry === "unsafe" && !isOwnError(response)) {
       // The token may be the cause, so later calls get a new one. This call has its answer.
       await renewedOrNot(tokens, request, token);
       return response;

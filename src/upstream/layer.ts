@@ -75,6 +75,12 @@ export interface UpstreamResponse {
  */
 export type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>;
 
+/**
+ * Whether the upstream itself wrote an error response. `false` for the page of a proxy, which may
+ * answer although the upstream has the request.
+ */
+export type IsOwnError = (response: UpstreamResponse) => boolean;
+
 /** The two functions of a promise of `T`. */
 export interface Settle<T> {
   readonly resolve: (value: T) => void;

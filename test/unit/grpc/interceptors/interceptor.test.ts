@@ -1,15 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  chain,
-  inboundInterceptors,
-  inOrder,
-  type Interceptor,
-} from "../../../../src/grpc/interceptors/interceptor.ts";
+import { chain, inOrder, type Interceptor } from "../../../../src/grpc/interceptors/interceptor.ts";
 import { callContext } from "../../../support/call-context.ts";
-
-const root = join(import.meta.dirname, "../../../..");
 
 /** An interceptor that records when it sees a request and its result. */
 const recording =
@@ -46,11 +37,3 @@ test("inOrder sorts interceptors by inboundInterceptors, however they are given"
     }),
   ).toEqual([limitMetadata, authenticate, selectInstance, authorize]);
 });
-
-test.each(["README.md", "docs/architecture.md", "docs/decisions/0003-pipeline-order.md"])(
-  "%s lists the interceptors in the order of the code",
-  (path) => {
-    const text = readFileSync(join(root, path), "utf8");
-    expect(text).toContain(`\`${inboundInterceptors.join(" → ")}\``);
-  },
-);

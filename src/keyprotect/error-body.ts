@@ -1,6 +1,7 @@
 /** Whether an error response is Key Protect's own. A proxy's page has any status. */
 import { isUtf8 } from "node:buffer";
-import type { UpstreamResponse } from "./layer.ts";
+import type { UpstreamResponse } from "../upstream/layer.ts";
+import { isObject, own } from "./decode/json.ts";
 
 /**
  * Larger error bodies are not parsed, in bytes. A real one has a few hundred; a larger one is a
@@ -16,14 +17,16 @@ export function errorResources(body: Buffer): readonly unknown[] | undefined {
   if (body.length === 0 || body.length > largestErrorBody || !isUtf8(body)) return undefined;
   try {
     const envelope: unknown = JSON.parse(body.toString("utf8"));
-    if (typeof envelope !== "object" || envelope === null) return undefined;
-    if (!Object.hasOwn(envelope, "resources") || !("resources" in envelope)) return undefined;
-    const { resources } = envelope;
+    const resources = isObject(envelope) ? own(envelope, "resources") : undefined;
     return Array.isArray(resources) && resources.length > 0 ? resources : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** Whether an error response has Key Protect's error body, so that no proxy wrote it. */
+export const hasErrorBody = ({ body }: UpstreamResponse): boolean =>
+  errorResources(body) !== undefined;
 
 /** `application/json`, and the media types of Key Protect, which end with `+json`. */
 const jsonType = /^application\/(?:[a-z0-9.!#$&^_-]+\+)?json\s*(?:;|$)/i;
