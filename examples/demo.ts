@@ -109,8 +109,10 @@ await call(policies, "replaceKeyPolicies", {
     },
   ],
 });
-const inForce = await call(policies, "getKeyPolicies", { keyId });
-show("policies in force", inForce.policies.map((policy) => policy.kind?.$case).join(", "));
+const set = await call(policies, "getKeyPolicies", { keyId });
+// A policy may be set and disabled.
+const inForce = set.policies.filter(({ kind }) => kind?.value.enabled === true);
+show("policies in force", inForce.map(({ kind }) => kind?.$case).join(", "));
 
 step(
   "4. Secure import",

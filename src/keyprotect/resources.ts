@@ -89,14 +89,25 @@ export interface PolicyResource {
   readonly createdBy: string | undefined;
   readonly updatedBy: string | undefined;
   readonly kind:
-    | { readonly kind: "rotation"; readonly intervalMonths: number }
+    | {
+        readonly kind: "rotation";
+        readonly enabled: boolean;
+        /** Absent only in a disabled policy. */
+        readonly intervalMonths: number | undefined;
+      }
     | { readonly kind: "dualAuthDelete"; readonly enabled: boolean }
     | { readonly kind: "unknown" };
 }
 
 /** A policy to set. */
 export type PolicyChange =
-  | { readonly kind: "rotation"; readonly intervalMonths: number }
+  | {
+      readonly kind: "rotation";
+      /** Default: true. */
+      readonly enabled?: boolean | undefined;
+      /** Absent: the policy keeps its interval. */
+      readonly intervalMonths: number | undefined;
+    }
   | { readonly kind: "dualAuthDelete"; readonly enabled: boolean };
 
 /**

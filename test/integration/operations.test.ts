@@ -29,6 +29,12 @@ const variants: readonly Variant[] = [
 ];
 
 const hourMs = 3_600_000;
+
+/** The kinds of a list with one rotation policy. */
+const shownRotation = (enabled: boolean, intervalMonths: number) => [
+  { $case: "rotation", value: { enabled, intervalMonths } },
+];
+
 /** Longer than any test moves the clock, so that no token expires during a test. */
 const tokenLifetimeSeconds = 6 * 3_600;
 const representation = { returnPreference: ReturnPreference.REPRESENTATION };
@@ -590,8 +596,29 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
     });
 
-    // The dialect of 2019 has rotation policies only.
+    // The dialect of 2019 has rotation policies only, and cannot disable them.
     if (isCurrent) {
+      test("a rotation policy can be disabled, seen as disabled, and enabled again", async () => {
+        await using gateway = await start();
+        const { policies } = gateway.clients;
+        const keyId = await createKeyId(gateway);
+        const replace = async (...policy: Parameters<typeof rotationPolicy>) => {
+          const replaced = [rotationPolicy(...policy)];
+          const set = await gateway.call(policies, "replaceKeyPolicies", {
+            keyId,
+            policies: replaced,
+          });
+          const read = await gateway.call(policies, "getKeyPolicies", { keyId });
+          expect(set).toEqual(read);
+          return read.policies.map(({ kind }) => kind);
+        };
+        expect(await replace(3)).toEqual(shownRotation(true, 3));
+        expect(await replace(0, false)).toEqual(shownRotation(false, 3));
+        expect(await replace(5, false)).toEqual(shownRotation(false, 5));
+        expect(await replace(0, true)).toEqual(shownRotation(true, 5));
+        expect(await replace(2, true)).toEqual(shownRotation(true, 2));
+      });
+
       test("a changed policy is answered with the policies of other kinds", async () => {
         await using gateway = await start();
         const { policies } = gateway.clients;
@@ -603,6 +630,23 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
         expect(
           set.policies.map(({ kind }) => kind?.$case ?? "").toSorted((a, b) => (a < b ? -1 : 1)),
         ).toEqual(["dualAuthDelete", "rotation"]);
+      });
+    }
+
+    if (!isCurrent) {
+      test("the dialect of 2019 refuses to disable a rotation policy, sending nothing", async () => {
+        await using gateway = await start();
+        const { policies } = gateway.clients;
+        const keyId = await createKeyId(gateway);
+        const before = gateway.upstreamRequests().length;
+        for (const policy of [rotationPolicy(0, false), rotationPolicy(3, false)]) {
+          const request = { keyId, policies: [policy] };
+          expect(await gateway.failure(policies, "replaceKeyPolicies", request)).toMatchObject({
+            code: "UNIMPLEMENTED",
+            reason: "OPERATION_UNSUPPORTED",
+          });
+        }
+        expect(requestsSince(gateway, before)).toEqual([]);
       });
     }
 

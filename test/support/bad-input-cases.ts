@@ -116,8 +116,8 @@ const policy = (kind: KeyPolicy["kind"]): KeyPolicy => ({
   updatedBy: "",
   kind,
 });
-const rotation = (intervalMonths: number): KeyPolicy =>
-  policy({ $case: "rotation", value: { intervalMonths } });
+const rotation = (intervalMonths: number, enabled?: boolean): KeyPolicy =>
+  policy({ $case: "rotation", value: { intervalMonths, enabled } });
 const dualAuth = policy({ $case: "dualAuthDelete", value: { enabled: true } });
 
 const of2019 = (secret: SecretBytes): EncryptedKeyMaterial => ({
@@ -493,6 +493,13 @@ const policies: readonly BadInput[] = [
     bad(
       `ReplaceKeyPolicies: rotation every ${months} months`,
       () => golden.ReplaceKeyPolicies({ policies: [rotation(months)] }),
+      ["policies[0].rotation.interval_months", "OUT_OF_RANGE"],
+    ),
+  ),
+  ...[true, false].map((enabled) =>
+    bad(
+      `ReplaceKeyPolicies: rotation every 13 months, enabled ${enabled}`,
+      () => golden.ReplaceKeyPolicies({ policies: [rotation(13, enabled)] }),
       ["policies[0].rotation.interval_months", "OUT_OF_RANGE"],
     ),
   ),

@@ -94,9 +94,9 @@ const noPolicy: Omit<KeyPolicy, "kind"> = {
   updatedBy: "",
 };
 
-export const rotationPolicy = (intervalMonths: number): KeyPolicy => ({
+export const rotationPolicy = (intervalMonths: number, enabled?: boolean): KeyPolicy => ({
   ...noPolicy,
-  kind: { $case: "rotation", value: { intervalMonths } },
+  kind: { $case: "rotation", value: { intervalMonths, enabled } },
 });
 
 export const dualAuthPolicy = (enabled: boolean): KeyPolicy => ({

@@ -13,9 +13,8 @@ import type { PolicyResource } from "../resources.ts";
 import { isSameUuid, isUuid } from "../../platform/uuid.ts";
 
 /**
- * Decodes the policies of the requested key. Throws `BAD_RESPONSE` for a policy of another key. A
- * disabled rotation policy is left out; an unknown kind is kept as `unknown`. The spellings of 2019
- * are accepted.
+ * Decodes the policies of the requested key. Throws `BAD_RESPONSE` for a policy of another key. An
+ * unknown kind is kept as `unknown`. The spellings of 2019 are accepted.
  */
 export function decodePolicies(
   resources: readonly JsonObject[],
@@ -64,10 +63,7 @@ function decodeKinds(resource: JsonObject, onAnomaly: OnAnomaly): PolicyResource
     return [{ kind: "unknown" }];
   }
   const kinds: PolicyResource["kind"][] = [];
-  if (rotation !== undefined) {
-    const intervalMonths = decodeRotation(toObject(rotation, "rotation"));
-    if (intervalMonths !== undefined) kinds.push({ kind: "rotation", intervalMonths });
-  }
+  if (rotation !== undefined) kinds.push(decodeRotation(toObject(rotation, "rotation")));
   if (dualAuthDelete !== undefined) {
     const enabled = optionalBoolean(toObject(dualAuthDelete, "dualAuthDelete"), "enabled");
     if (enabled === undefined) throw badResponseError("dualAuthDelete.enabled is missing");
@@ -76,15 +72,13 @@ function decodeKinds(resource: JsonObject, onAnomaly: OnAnomaly): PolicyResource
   return kinds;
 }
 
-/**
- * Returns the interval of a rotation policy, or `undefined` if it is disabled. 2019 has no
- * `enabled`.
- */
-function decodeRotation(rotation: JsonObject): number | undefined {
-  if (optionalBoolean(rotation, "enabled") === false) return undefined;
-  const intervalMonths = optionalInt32(rotation, "interval_month");
-  if (intervalMonths === undefined || intervalMonths < 1) {
+/** Decodes a rotation policy. 2019 has no `enabled`. A disabled policy may have no interval. */
+function decodeRotation(rotation: JsonObject): PolicyResource["kind"] {
+  const enabled = optionalBoolean(rotation, "enabled") ?? true;
+  const months = optionalInt32(rotation, "interval_month") ?? 0;
+  const intervalMonths = months >= 1 ? months : undefined;
+  if (enabled && intervalMonths === undefined) {
     throw badResponseError("rotation.interval_month is not a number of months");
   }
-  return intervalMonths;
+  return { kind: "rotation", enabled, intervalMonths };
 }

@@ -25,6 +25,12 @@ export const dialect2019: Dialect = {
     if (change.kind === "dualAuthDelete") {
       throw new KeyProtectError("UNSUPPORTED", "the 2019 API has rotation policies only");
     }
+    if (change.enabled === false || change.intervalMonths === undefined) {
+      throw new KeyProtectError(
+        "UNSUPPORTED",
+        "the 2019 API can neither disable a rotation policy nor keep its interval",
+      );
+    }
     return { type: mediaType.key, rotation: { interval_month: change.intervalMonths } };
   },
   policyKinds: ["rotation"],

@@ -32,7 +32,7 @@ export const dialectCurrent: Dialect = {
     change.kind === "rotation"
       ? {
           type: mediaType.policy,
-          rotation: { enabled: true, interval_month: change.intervalMonths },
+          rotation: { enabled: change.enabled ?? true, interval_month: change.intervalMonths },
         }
       : { type: mediaType.policy, dualAuthDelete: { enabled: change.enabled } },
   policyKinds: ["rotation", "dualAuthDelete"],

@@ -26,8 +26,8 @@ export interface Dialect {
    */
   encryptionFields(material: EncryptedMaterial): Readonly<Record<string, string>>;
   /**
-   * Encodes a policy as a resource. Throws `UNSUPPORTED` for a kind that this version does not
-   * have.
+   * Encodes a policy as a resource. Throws `UNSUPPORTED` for a kind, or a change of it, that this
+   * version does not have.
    */
   policyResource(change: PolicyChange): object;
   /** The kinds of policies that this version has. */

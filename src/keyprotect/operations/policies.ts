@@ -12,7 +12,7 @@ export interface PolicyOperations {
   getKeyPolicies(call: UpstreamCall, keyId: string): Promise<readonly PolicyResource[]>;
   /**
    * Replaces the policies and returns those in force, if need be with a second request. Rejects
-   * with `UNSUPPORTED` for a kind of policy that the dialect does not have.
+   * with `UNSUPPORTED` for a kind of policy, or a change of it, that the dialect does not have.
    */
   replaceKeyPolicies(
     call: UpstreamCall,

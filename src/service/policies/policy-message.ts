@@ -4,7 +4,8 @@ import { toInt32, toTime } from "../keys/key-message.ts";
 
 function toKind(kind: PolicyResource["kind"]): KeyPolicy["kind"] {
   if (kind.kind === "rotation") {
-    return { $case: "rotation", value: { intervalMonths: toInt32(kind.intervalMonths) } };
+    const intervalMonths = toInt32(kind.intervalMonths);
+    return { $case: "rotation", value: { intervalMonths, enabled: kind.enabled } };
   }
   if (kind.kind === "dualAuthDelete") {
     return { $case: "dualAuthDelete", value: { enabled: kind.enabled } };
@@ -25,7 +26,9 @@ export const toKeyPolicy = (resource: PolicyResource): KeyPolicy => ({
 /** The change that a policy in a request asks for. `undefined` if no kind is set. */
 export function toPolicyChange({ kind }: KeyPolicy): PolicyChange | undefined {
   if (kind === undefined) return undefined;
-  return kind.$case === "rotation"
-    ? { kind: "rotation", intervalMonths: kind.value.intervalMonths }
-    : { kind: "dualAuthDelete", enabled: kind.value.enabled };
+  if (kind.$case === "dualAuthDelete") {
+    return { kind: "dualAuthDelete", enabled: kind.value.enabled };
+  }
+  const { intervalMonths, enabled } = kind.value;
+  return { kind: "rotation", enabled, intervalMonths: intervalMonths || undefined };
 }

@@ -113,7 +113,9 @@ test("a policy update with status 204 is followed by a read of the policies", as
   const replaced = await client.replaceKeyPolicies(call, keyId, [
     { kind: "rotation", intervalMonths: 4 },
   ]);
-  expect(replaced.map(({ kind }) => kind)).toEqual([{ kind: "rotation", intervalMonths: 4 }]);
+  expect(replaced.map(({ kind }) => kind)).toEqual([
+    { kind: "rotation", enabled: true, intervalMonths: 4 },
+  ]);
   expect(sent.map(({ method }) => method)).toEqual(["PUT", "GET"]);
 });
 
@@ -165,6 +167,20 @@ test.each([
     "2019",
     (client: KeyProtectClient) =>
       client.replaceKeyPolicies(call, keyId, [{ kind: "dualAuthDelete", enabled: true }]),
+  ],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.replaceKeyPolicies(call, keyId, [
+        { kind: "rotation", enabled: false, intervalMonths: 4 },
+      ]),
+  ],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.replaceKeyPolicies(call, keyId, [
+        { kind: "rotation", enabled: true, intervalMonths: undefined },
+      ]),
   ],
   ["current", (client: KeyProtectClient) => client.listLockers(call)],
 ] as const)(

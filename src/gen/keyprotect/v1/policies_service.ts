@@ -257,7 +257,7 @@ export const ReplaceKeyPoliciesResponse: MessageFns<ReplaceKeyPoliciesResponse> 
 export type PoliciesServiceService = typeof PoliciesServiceService;
 export const PoliciesServiceService = {
   /**
-   * Reads all policies of a key.
+   * Reads all policies of a key, also disabled ones.
    *
    * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
    * seconds.
@@ -288,8 +288,8 @@ export const PoliciesServiceService = {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
-   * the 2019 dialect, which has no such policy.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete`, or
+   * `enabled: false` in `rotation`, in the 2019 dialect, which has neither.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */
@@ -308,7 +308,7 @@ export const PoliciesServiceService = {
 
 export interface PoliciesServiceServer extends UntypedServiceImplementation {
   /**
-   * Reads all policies of a key.
+   * Reads all policies of a key, also disabled ones.
    *
    * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
    * seconds.
@@ -329,8 +329,8 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
-   * the 2019 dialect, which has no such policy.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete`, or
+   * `enabled: false` in `rotation`, in the 2019 dialect, which has neither.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */
@@ -339,7 +339,7 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
 
 export interface PoliciesServiceClient extends Client {
   /**
-   * Reads all policies of a key.
+   * Reads all policies of a key, also disabled ones.
    *
    * Safe to repeat. A key without policies gives an empty list. A call without a deadline gets 10
    * seconds.
@@ -374,8 +374,8 @@ export interface PoliciesServiceClient extends Client {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
    * KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED, KEY_STATE_INVALID or
-   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete` in
-   * the 2019 dialect, which has no such policy.
+   * INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED for `dual_auth_delete`, or
+   * `enabled: false` in `rotation`, in the 2019 dialect, which has neither.
    *
    * Upstream: `PUT /api/v2/keys/{id}/policies` in both dialects.
    */

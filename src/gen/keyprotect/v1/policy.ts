@@ -46,11 +46,20 @@ export interface KeyPolicy {
 
 /**
  * Makes Key Protect rotate a generated root key automatically. Imported keys and standard keys
- * cannot have this policy.
+ * cannot have this policy. A disabled policy rotates nothing: read `enabled` before you rely on it.
  */
 export interface RotationPolicy {
-  /** Required. Time until the next rotation, in months of 30 days: 1 to 12. */
+  /**
+   * Required. Time until the next rotation, in months of 30 days: 1 to 12. In a request that sets
+   * `enabled` it may be 0: the policy, which must exist, keeps its interval. In a response it is 0
+   * if Key Protect reports no interval of a disabled policy.
+   */
   intervalMonths: number;
+  /**
+   * Optional. Whether Key Protect rotates the key. Default in a request: `true`. Always set in a
+   * response. The 2019 API cannot disable the policy, and cannot keep an interval.
+   */
+  enabled?: boolean | undefined;
 }
 
 /** Requires the authorization of two different users to delete a key. */
@@ -177,13 +186,16 @@ export const KeyPolicy: MessageFns<KeyPolicy> = {
 };
 
 function createBaseRotationPolicy(): RotationPolicy {
-  return { intervalMonths: 0 };
+  return { intervalMonths: 0, enabled: undefined };
 }
 
 export const RotationPolicy: MessageFns<RotationPolicy> = {
   encode(message: RotationPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.intervalMonths !== 0) {
       writer.uint32(8).int32(message.intervalMonths);
+    }
+    if (message.enabled !== undefined) {
+      writer.uint32(16).bool(message.enabled);
     }
     return writer;
   },
@@ -207,6 +219,14 @@ export const RotationPolicy: MessageFns<RotationPolicy> = {
             }
 
             message.intervalMonths = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.enabled = reader.bool();
             continue;
           }
         }

@@ -153,18 +153,21 @@ test("an expired key is in state 3, where it can unwrap but not wrap", async () 
   expect(restored.body.at("resources", 0, "reasons", 0, "code")).toBe("KEY_EXPIRED_ERR");
 });
 
-test("a rotation policy rotates a key once per elapsed interval", async () => {
+test.each([
+  ["an enabled", "once per elapsed interval", { interval_month: 2 }, 3],
+  ["a disabled", "never", { enabled: false, interval_month: 2 }, 1],
+])("%s rotation policy rotates a key %s", async (_state, _often, rotation, expected) => {
   await using emulator = await startEmulator();
   const client = createRestClient(emulator);
   const id = await client.createKey();
-  const policy = { type: "application/vnd.ibm.kms.policy+json", rotation: { interval_month: 2 } };
+  const policy = { type: "application/vnd.ibm.kms.policy+json", rotation };
   await client.call("PUT", `/keys/${id}/policies`, {
     metadata: { collectionType: "x", collectionTotal: 1 },
     resources: [policy],
   });
   emulator.clock.advance(5 * 30 * day * 1000);
   const versions = await client.call("GET", `/keys/${id}/versions`);
-  expect(versions.body.at("metadata", "collectionTotal")).toBe(3);
+  expect(versions.body.at("metadata", "collectionTotal")).toBe(expected);
 });
 
 test("the first authorization to delete a key expires after seven days", async () => {

@@ -30,7 +30,7 @@ describe("policies", () => {
     expect(found).toEqual([
       {
         crn: `crn:v1:bluemix:public:kms:us-south:a/acct:instance:policy:${otherKeyId}`,
-        kind: { kind: "rotation", intervalMonths: 2 },
+        kind: { kind: "rotation", enabled: true, intervalMonths: 2 },
         createdBy: "IBMid-1",
         creationDate: new Date("2019-04-01T00:00:00Z"),
         updatedBy: "IBMid-2",
@@ -45,12 +45,26 @@ describe("policies", () => {
     expect(await client.getKeyPolicies(call, "demo-alias")).toHaveLength(1);
   });
 
-  test("disabled rotation policies are left out", async () => {
+  test("a disabled rotation policy is shown as disabled, with its interval if it has one", async () => {
     const { found } = await readPolicies(
       { rotation: { enabled: false, interval_month: 2 } },
       { rotation: { enabled: false } },
+      { rotation: { enabled: false, interval_month: 0 } },
     );
-    expect(found).toEqual([]);
+    expect(found.map(({ kind }) => kind)).toEqual([
+      { kind: "rotation", enabled: false, intervalMonths: 2 },
+      { kind: "rotation", enabled: false, intervalMonths: undefined },
+      { kind: "rotation", enabled: false, intervalMonths: undefined },
+    ]);
+  });
+
+  test.each([
+    [{ enabled: true }],
+    [{ enabled: true, interval_month: 0 }],
+    [{ enabled: "no", interval_month: 2 }],
+    [{ enabled: false, interval_month: "2" }],
+  ])("the rotation policy %j is malformed", async (rotation) => {
+    await expect(readPolicies({ rotation })).rejects.toMatchObject({ code: "BAD_RESPONSE" });
   });
 
   test("one resource with two kinds of policies is two policies", async () => {
@@ -59,7 +73,7 @@ describe("policies", () => {
       dualAuthDelete: { enabled: true },
     });
     expect(found.map(({ kind }) => kind)).toEqual([
-      { kind: "rotation", intervalMonths: 2 },
+      { kind: "rotation", enabled: true, intervalMonths: 2 },
       { kind: "dualAuthDelete", enabled: true },
     ]);
   });

@@ -483,7 +483,7 @@ const table: readonly Row[] = [
     gives: [
       {
         crn: `crn:v1:x:key:${keyId}:policy:${otherKeyId}`,
-        kind: { kind: "rotation", intervalMonths: 3 },
+        kind: { kind: "rotation", enabled: true, intervalMonths: 3 },
         createdBy: "IBMid-1",
         creationDate: new Date("2026-01-02T03:04:05Z"),
         updatedBy: "IBMid-2",
@@ -504,7 +504,9 @@ const table: readonly Row[] = [
     prefer: "return=representation",
     body: policyBody({ type: keyType, rotation: { interval_month: 6 } }),
     answer: { status: 200, body: policies({ rotation: { interval_month: 6 } }) },
-    gives: [expect.objectContaining({ kind: { kind: "rotation", intervalMonths: 6 } })],
+    gives: [
+      expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
+    ],
   },
   {
     states: "replaceKeyPolicies sets both kinds at once",
@@ -523,6 +525,40 @@ const table: readonly Row[] = [
     ),
     answer: { status: 200, body: policies({ dualAuthDelete: { enabled: true } }) },
     gives: [expect.objectContaining({ kind: { kind: "dualAuthDelete", enabled: true } })],
+  },
+  {
+    states: "replaceKeyPolicies disables a rotation policy and keeps its interval",
+    dialects: ["current"],
+    ask: (client) =>
+      client.replaceKeyPolicies(call, keyId, [
+        { kind: "rotation", enabled: false, intervalMonths: undefined },
+        { kind: "dualAuthDelete", enabled: true },
+      ]),
+    request: `PUT /api/v2/keys/${keyId}/policies`,
+    accept: policyType,
+    contentType: policyType,
+    body: policyBody({ rotation: { enabled: false } }, { dualAuthDelete: { enabled: true } }),
+    answer: { status: 200, body: policies({ rotation: { enabled: false, interval_month: 6 } }) },
+    gives: [
+      expect.objectContaining({ kind: { kind: "rotation", enabled: false, intervalMonths: 6 } }),
+    ],
+  },
+  {
+    states: "replaceKeyPolicies sends an enabled rotation policy of 2019 without the flag",
+    dialects: ["2019"],
+    ask: (client) =>
+      client.replaceKeyPolicies(call, keyId, [
+        { kind: "rotation", enabled: true, intervalMonths: 6 },
+      ]),
+    request: `PUT /api/v2/keys/${keyId}/policies`,
+    accept: policyType,
+    contentType: keyType,
+    prefer: "return=representation",
+    body: policyBody({ type: keyType, rotation: { interval_month: 6 } }),
+    answer: { status: 200, body: policies({ rotation: { interval_month: 6 } }) },
+    gives: [
+      expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
+    ],
   },
   {
     states: "createLocker creates a locker",

@@ -31,7 +31,9 @@ const dualAuth = (enabled: boolean): KeyPolicy =>
 test("GetKeyPolicies maps every kind and leaves an unknown kind unset", async () => {
   const { deps } = fakeKeyProtect({
     getKeyPolicies: async () => [
-      resource({ kind: "rotation", intervalMonths: 3 }),
+      resource({ kind: "rotation", enabled: true, intervalMonths: 3 }),
+      resource({ kind: "rotation", enabled: false, intervalMonths: 4 }),
+      resource({ kind: "rotation", enabled: false, intervalMonths: undefined }),
       resource({ kind: "dualAuthDelete", enabled: true }),
       resource({ kind: "unknown" }),
     ],
@@ -47,7 +49,9 @@ test("GetKeyPolicies maps every kind and leaves an unknown kind unset", async ()
     createdBy: "IBMid-1",
   };
   expect(answer.policies).toEqual([
-    { ...shared, kind: { $case: "rotation", value: { intervalMonths: 3 } } },
+    { ...shared, kind: { $case: "rotation", value: { intervalMonths: 3, enabled: true } } },
+    { ...shared, kind: { $case: "rotation", value: { intervalMonths: 4, enabled: false } } },
+    { ...shared, kind: { $case: "rotation", value: { intervalMonths: 0, enabled: false } } },
     { ...shared, kind: { $case: "dualAuthDelete", value: { enabled: true } } },
     { ...shared, kind: undefined },
   ]);

@@ -26,8 +26,8 @@ const policy = (kind: KeyPolicy["kind"]): KeyPolicy => ({
   kind,
 });
 
-const rotation = (intervalMonths: number): KeyPolicy =>
-  policy({ $case: "rotation", value: { intervalMonths } });
+const rotation = (intervalMonths: number, enabled?: boolean): KeyPolicy =>
+  policy({ $case: "rotation", value: { intervalMonths, enabled } });
 
 const dualAuth = (enabled: boolean): KeyPolicy =>
   policy({ $case: "dualAuthDelete", value: { enabled } });
@@ -36,7 +36,9 @@ const context = callContext("ReplaceKeyPolicies");
 
 test("ReplaceKeyPolicies sends the given kinds and returns the upstream's answer", async () => {
   const fake = fakeKeyProtect({
-    replaceKeyPolicies: async () => [resource({ kind: "rotation", intervalMonths: 6 })],
+    replaceKeyPolicies: async () => [
+      resource({ kind: "rotation", enabled: true, intervalMonths: 6 }),
+    ],
   });
   const answer = await createPoliciesHandlers(fake.deps).replaceKeyPolicies(
     { keyId, policies: [dualAuth(false), { ...rotation(6), crn: "ignored" }] },
@@ -52,7 +54,7 @@ test("ReplaceKeyPolicies sends the given kinds and returns the upstream's answer
       ],
     ],
   ]);
-  expect(answer.policies.map(({ kind }) => kind)).toEqual([rotation(6).kind]);
+  expect(answer.policies.map(({ kind }) => kind)).toEqual([rotation(6, true).kind]);
   const encoded = ReplaceKeyPoliciesResponse.encode(answer).finish();
   expect(ReplaceKeyPoliciesResponse.decode(encoded)).toEqual(answer);
 });
@@ -73,6 +75,16 @@ test.each<[string, KeyPolicy[], string[]]>([
     ],
   ],
   [
+    "an interval out of range beside `enabled`, and a policy without kind",
+    [rotation(13, false), policy(undefined)],
+    ["policies[0].rotation.interval_months OUT_OF_RANGE", "policies[1].kind REQUIRED"],
+  ],
+  [
+    "a negative interval beside `enabled`",
+    [rotation(-1, true)],
+    ["policies[0].rotation.interval_months OUT_OF_RANGE"],
+  ],
+  [
     "two policies without kind",
     [policy(undefined), policy(undefined)],
     ["policies[0].kind REQUIRED", "policies[1].kind REQUIRED"],
@@ -81,4 +93,28 @@ test.each<[string, KeyPolicy[], string[]]>([
   const { deps } = fakeKeyProtect({});
   const call = createPoliciesHandlers(deps).replaceKeyPolicies({ keyId, policies }, context);
   expect(await violationsOf(call)).toEqual(expected);
+});
+
+test.each([
+  [rotation(0, false), { enabled: false, intervalMonths: undefined }],
+  [rotation(3, false), { enabled: false, intervalMonths: 3 }],
+  [rotation(0, true), { enabled: true, intervalMonths: undefined }],
+  [rotation(3, true), { enabled: true, intervalMonths: 3 }],
+  [rotation(3), { enabled: undefined, intervalMonths: 3 }],
+])("ReplaceKeyPolicies turns %j into the change %j", async (requested, change) => {
+  const fake = fakeKeyProtect({ replaceKeyPolicies: async () => [] }, "current");
+  await createPoliciesHandlers(fake.deps).replaceKeyPolicies(
+    { keyId, policies: [requested] },
+    context,
+  );
+  expect(fake.calls).toEqual([["replaceKeyPolicies", keyId, [{ kind: "rotation", ...change }]]]);
+});
+
+test("the 2019 dialect cannot keep an interval, so that an enabled policy needs one", async () => {
+  const { deps } = fakeKeyProtect({}, "2019");
+  const call = createPoliciesHandlers(deps).replaceKeyPolicies(
+    { keyId, policies: [rotation(0, true)] },
+    context,
+  );
+  expect(await violationsOf(call)).toEqual(["policies[0].rotation.interval_months OUT_OF_RANGE"]);
 });
