@@ -20,3 +20,10 @@ export interface AttemptLog {
    */
   mayHaveBeenExecuted?: boolean;
 }
+
+/**
+ * Whether Key Protect may have executed what the call asks for: through a request of this call, or
+ * through the request of an earlier call that this one waits for.
+ */
+export const mayHaveReached = ({ attempts, mayHaveBeenExecuted }: AttemptLog): boolean =>
+  attempts > 0 || mayHaveBeenExecuted === true;

@@ -124,6 +124,7 @@ const timeout = ["UNAVAILABLE", "UPSTREAM_TIMEOUT", "RI"] as const;
 const internal = ["UNAVAILABLE", "UPSTREAM_INTERNAL", "RI"] as const;
 const limited = ["RESOURCE_EXHAUSTED", "UPSTREAM_RATE_LIMITED", "QF RI"] as const;
 const unreadable = ["INTERNAL", "UPSTREAM_BAD_RESPONSE", ""] as const;
+const unreadableChange = ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "never"] as const;
 const notItsAnswer = ["UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", "RI"] as const;
 
 const ambiguous = { mayHaveExecuted: true } as const;
@@ -360,13 +361,13 @@ const brokenRows: readonly ErrorRow[] = [
   act("silence in the midst of an answer", "ListKeys", { kind: "stall" }, timeout),
   act("silence in the midst of an answer", "CreateKey", { kind: "stall" }, unknown, ambiguous),
   act("JSON that does not parse", "ListKeys", { kind: "garble" }, unreadable),
-  act("JSON that does not parse", "CreateKey", { kind: "garble" }, unreadable, ambiguous),
-  act("JSON that does not parse", "CreateLocker", { kind: "garble" }, unreadable, ambiguous),
+  act("JSON that does not parse", "CreateKey", { kind: "garble" }, unreadableChange, ambiguous),
+  act("JSON that does not parse", "CreateLocker", { kind: "garble" }, unreadableChange, ambiguous),
   act(
     "too large an answer",
     "CreateKey",
     { kind: "oversize", bytes: 1_000_000 },
-    unreadable,
+    unreadableChange,
     ambiguous,
   ),
   act("too large an answer", "ListKeys", { kind: "oversize", bytes: 9_000_000 }, unreadable),
@@ -393,7 +394,7 @@ const brokenRows: readonly ErrorRow[] = [
     unreadable,
   ),
   act("two keys", "GetKey", success(200, keyCollection({ id: "a" }, { id: "b" })), unreadable),
-  act("no key", "CreateKey", success(201, keyCollection()), unreadable, ambiguous),
+  act("no key", "CreateKey", success(201, keyCollection()), unreadableChange, ambiguous),
   act("base64 that is none", "UnwrapKey", success(200, { plaintext: "n*t base64" }), unreadable),
   act("base64 with bits to spare", "UnwrapKey", success(200, { plaintext: "YR==" }), unreadable),
   act("no plaintext", "UnwrapKey", success(200, {}), unreadable),
@@ -524,7 +525,7 @@ const foreignRows: readonly ErrorRow[] = [
           act(`${status} with ${what} of a proxy`, rpc, action, notItsAnswer, more),
         ),
         ...(["CreateKey", "RotateKey"] as const).map((rpc) =>
-          act(`${status} with ${what} of a proxy`, rpc, action, unreadable, {
+          act(`${status} with ${what} of a proxy`, rpc, action, unreadableChange, {
             ...more,
             ...ambiguous,
           }),

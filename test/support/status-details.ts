@@ -24,7 +24,7 @@ export interface StatusDetailsSeen {
 }
 
 /** Decodes `grpc-status-details-bin`. Everything is `undefined` if there is none. */
-export function statusDetails(error: ServiceError): StatusDetailsSeen {
+export function statusDetails(error: Pick<ServiceError, "metadata">): StatusDetailsSeen {
   const encoded = error.metadata.get("grpc-status-details-bin")[0];
   const details = Buffer.isBuffer(encoded) ? Status.decode(encoded).details : [];
   const find = <T>(name: string, decode: (bytes: Buffer) => T): T | undefined => {

@@ -4,6 +4,7 @@
  * once; `service/errors` uses them for the same failures when an upstream request reports them.
  */
 import { status } from "@grpc/grpc-js";
+import { mayHaveReached } from "../../platform/attempt-log.ts";
 import { callEnd, type CallEnd, CallEnded } from "../../platform/call-signal.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext } from "../call/call-context.ts";
@@ -68,29 +69,23 @@ export const responseTooLargeStatus = (bytes: number, maxBytes: number, rpc: Rpc
     { mayHaveExecuted: rpc.retry === "unsafe" },
   );
 
-/**
- * Whether Key Protect may have executed what the call asks for: through a request of this call, or
- * through the request of an earlier call that this one waits for.
- */
-const hasBegun = ({ attemptLog }: CallContext): boolean =>
-  attemptLog.attempts > 0 || attemptLog.mayHaveBeenExecuted === true;
+/** Whether Key Protect may have executed what an RPC that must not be repeated asks for. */
+const isInDoubt = ({ rpc, attemptLog }: CallContext): boolean =>
+  rpc.retry === "unsafe" && mayHaveReached(attemptLog);
 
 const statusByEnd: Readonly<Record<CallEnd, (context: CallContext) => StatusError>> = {
-  cancelled: (context) =>
-    cancelledStatus({
-      mayHaveExecuted: context.rpc.retry === "unsafe" && hasBegun(context),
-    }),
+  cancelled: (context) => cancelledStatus({ mayHaveExecuted: isInDoubt(context) }),
   deadline: (context) =>
-    hasBegun(context)
+    mayHaveReached(context.attemptLog)
       ? deadlineUpstreamStatus({ mayHaveExecuted: context.rpc.retry !== "safe" })
       : deadlineInQueueStatus(),
   shutdown: (context) =>
-    context.rpc.retry === "unsafe" && hasBegun(context)
+    isInDoubt(context)
       ? new StatusError(
           status.UNKNOWN,
           "OUTCOME_UNKNOWN",
           `the gateway shut down before Key Protect answered: ${context.rpc.method} may or may not have happened; look before repeating it`,
-          { neverRetry: true, mayHaveExecuted: true },
+          { mayHaveExecuted: true },
         )
       : shuttingDownStatus(),
 };
@@ -107,8 +102,5 @@ export const callEndedStatus = (context: CallContext): StatusError =>
 export function statusErrorOf(error: unknown, context: CallContext): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof CallEnded && context.signal.aborted) return callEndedStatus(context);
-  return internalStatus({
-    mayHaveExecuted: context.rpc.retry === "unsafe" && context.attemptLog.attempts > 0,
-    cause: error,
-  });
+  return internalStatus({ mayHaveExecuted: isInDoubt(context), cause: error });
 }

@@ -53,8 +53,8 @@ export interface EncodedStatus {
   /** The encoded `google.rpc.Status` of `grpc-status-details-bin`. */
   readonly details: Buffer;
   /**
-   * The value of `grpc-retry-pushback-ms`: a plain integer, because clients treat one that they
-   * cannot parse as "retry now".
+   * The value of `grpc-retry-pushback-ms`: the delay before a retry, or -1 if the change may have
+   * happened. A plain integer, because clients treat one that they cannot parse as "retry now".
    */
   readonly pushback?: string;
 }
@@ -72,9 +72,12 @@ const pack = (name: string, bytes: Uint8Array): Packed => ({
 const described = (text: string): string => statusText(text, maxDescriptionBytes);
 const named = (text: string): string => statusText(text, maxNameBytes);
 
-/** The delay in both retry hints, in whole milliseconds; `undefined` for none. */
-function delayMsOf({ retryDelayMs, neverRetry }: StatusDetails): number | undefined {
-  if (neverRetry === true || retryDelayMs === undefined || Number.isNaN(retryDelayMs)) {
+/**
+ * The delay in both retry hints, in whole milliseconds; `undefined` for none. A call whose change
+ * may have happened has no delay: no time to wait makes its repetition safe.
+ */
+function delayMsOf({ retryDelayMs, mayHaveExecuted }: StatusDetails): number | undefined {
+  if (mayHaveExecuted === true || retryDelayMs === undefined || Number.isNaN(retryDelayMs)) {
     return undefined;
   }
   return Math.min(Math.max(Math.ceil(retryDelayMs), 0), maxDelayMs);
@@ -214,7 +217,8 @@ export function encodeStatus(error: StatusError, facts: StatusFacts): EncodedSta
     bytes = Status.encode({ code, message, details }).finish();
     if (bytes.byteLength <= maxDetailsBytes) break;
   }
-  const pushback = error.details.neverRetry === true ? "-1" : delayMs?.toString();
+  // Derived here and nowhere else, so that no reason can forget it.
+  const pushback = error.details.mayHaveExecuted === true ? "-1" : delayMs?.toString();
   return {
     code,
     message,

@@ -34,13 +34,15 @@ export interface StatusDetails {
     | undefined;
   /** `Help`. */
   readonly help?: readonly { readonly description: string; readonly url: string }[] | undefined;
-  /** `RetryInfo` and `grpc-retry-pushback-ms`: delay before a retry, in milliseconds. */
+  /**
+   * `RetryInfo` and `grpc-retry-pushback-ms`: delay before a retry, in milliseconds. Not sent with
+   * `mayHaveExecuted`.
+   */
   readonly retryDelayMs?: number | undefined;
-  /** `grpc-retry-pushback-ms: -1`: the client library must not retry the call. */
-  readonly neverRetry?: boolean | undefined;
   /**
    * Whether the change that the call asked for may have happened. Always `false` for RPCs that are
-   * safe to retry. Default `false`.
+   * safe to retry. `true` also sends `grpc-retry-pushback-ms: -1`, whatever status and reason are:
+   * the client library must not retry the call. Default `false`.
    */
   readonly mayHaveExecuted?: boolean | undefined;
   /** Further entries of `ErrorInfo.metadata`. Keys that a reason has had are never removed. */

@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import { StatusError, type Reason, type StatusDetails } from "../../grpc/status/status-error.ts";
 import { KeyProtectError } from "../../keyprotect/error.ts";
+import { mayHaveReached } from "../../platform/attempt-log.ts";
 import { UpstreamError } from "../../upstream/error.ts";
 
 /** The key or locker of a request. Both are absent if the request names neither. */
@@ -73,7 +74,7 @@ export function toFailureContext(
   );
   const isSentToKeyProtect =
     ofKeyProtect === undefined
-      ? context.attemptLog.attempts > 0
+      ? mayHaveReached(context.attemptLog)
       : ofKeyProtect.code !== "UNSUPPORTED";
   return {
     context,

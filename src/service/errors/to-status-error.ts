@@ -17,7 +17,13 @@ import * as access from "./access-failures.ts";
 import * as request from "./request-failures.ts";
 import * as state from "./state-failures.ts";
 import * as upstream from "./upstream-failures.ts";
-import { toFailureContext, type Failure, type FailureContext, type Subject } from "./failure.ts";
+import {
+  isUnsafe,
+  toFailureContext,
+  type Failure,
+  type FailureContext,
+  type Subject,
+} from "./failure.ts";
 
 const on = (f: FailureContext, method: string): boolean => f.context.rpc.method === method;
 
@@ -171,8 +177,11 @@ function keyProtectFailure(error: KeyProtectError): Failure {
     const table = (error.httpStatus ?? 0) >= 500 ? by5xxReason : by4xxReason;
     const known = error.reasons.find((reason) => Object.hasOwn(table, reason.code));
     const failure = known === undefined ? undefined : table[known.code];
-    // A 429 is a used-up quota whatever its reason code: the rate limit and the caller must agree.
-    if (failure !== undefined && error.httpStatus !== 429) return failure;
+    // Two statuses decide alone, so that rate limit, retries and caller agree: 429 is a used-up
+    // quota, and 408 leaves open what became of the request.
+    if (failure !== undefined && error.httpStatus !== 429 && error.httpStatus !== 408) {
+      return failure;
+    }
   }
   return byKeyProtectCode[error.code];
 }
@@ -183,9 +192,21 @@ const byCallEnd = {
   shutdown: upstream.shuttingDown,
 } as const;
 
+/**
+ * The failure of a request without a usable answer. If it was sent, the outcome of an unsafe RPC is
+ * open whatever the code is, for example after a TLS error in the middle of the answer.
+ */
+const upstreamFailure =
+  ({ code, sent }: UpstreamError): Failure =>
+  (f) => {
+    const answer = byUpstreamCode[code](f);
+    const isDenied = sent && isUnsafe(f) && answer.details.mayHaveExecuted !== true;
+    return isDenied ? upstream.outcomeUnknown(f) : answer;
+  };
+
 function failureOf(error: unknown): Failure {
   if (error instanceof KeyProtectError) return keyProtectFailure(error);
-  if (error instanceof UpstreamError) return byUpstreamCode[error.code];
+  if (error instanceof UpstreamError) return upstreamFailure(error);
   return error instanceof CallEnded ? byCallEnd[error.end] : upstream.internal;
 }
 

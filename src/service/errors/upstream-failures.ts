@@ -38,7 +38,7 @@ export const outcomeUnknown: Failure = (f) =>
     status.UNKNOWN,
     "OUTCOME_UNKNOWN",
     `the answer of Key Protect was lost; ${f.context.rpc.method} may or may not have happened; check before you repeat it`,
-    { neverRetry: true, mayHaveExecuted: true },
+    { mayHaveExecuted: true },
   );
 
 /** `outcomeUnknown` if the RPC is unsafe and was sent, else `whenSafe`. */
@@ -64,14 +64,14 @@ export const rateLimited: Failure = (f) =>
     },
   );
 
-/** 5xx with `INCOMPLETE_METADATA_ERR`. */
+/** 5xx with `INCOMPLETE_METADATA_ERR`. As after any 5xx, an unsafe RPC may have been executed. */
 export const dataCorrupt: Failure = (f) =>
   fail(
     f,
     status.DATA_LOSS,
     "UPSTREAM_DATA_CORRUPT",
     `Key Protect reports that the metadata of ${named(f)} is incomplete; contact IBM support with the correlation ID`,
-    { resource: resource(f), help: [apiHelp] },
+    { resource: resource(f), help: [apiHelp], mayHaveExecuted: isUnsafe(f) },
   );
 
 /** 4xx with `INVALID_SIG_EXP_ERR`. */
@@ -119,7 +119,7 @@ export const tlsFailure: Failure = (f) =>
     f,
     status.INTERNAL,
     "UPSTREAM_TLS_FAILURE",
-    "the certificate of Key Protect or IAM is not accepted, and nothing was sent to that server; the gateway's operator has to check it",
+    `the certificate of Key Protect or IAM is not accepted${f.sent ? "" : ", and nothing was sent to that server"}; the gateway's operator has to check it`,
   );
 
 /** A redirection other than 303 shows that nothing was executed (RFC 9110, 15.4.4). */

@@ -56,7 +56,7 @@ export const earlierOutcomeUnknown = ({ rpc }: CallContext): StatusError =>
     status.UNKNOWN,
     "OUTCOME_UNKNOWN",
     `an earlier ${rpc.method} with this request_id may or may not have happened; check whether it did, and if not send the request with a new request_id`,
-    { neverRetry: true, mayHaveExecuted: true },
+    { mayHaveExecuted: true },
   );
 
 /**

@@ -17,7 +17,8 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * `httpStatus` and `upstreamReason` (Key Protect's answer, each empty if there was none) and
  * `mayHaveExecuted`. That is `true` if the requested change may have been made although the call
  * failed. For RPCs that are safe to repeat it is `false`, except for `DeleteKey` with
- * DEADLINE_UPSTREAM. Where waiting helps, `RetryInfo` says how long; other details (`BadRequest`,
+ * DEADLINE_UPSTREAM. Every failure with `true` has `grpc-retry-pushback-ms` = -1, which forbids
+ * automatic repetition, and no `RetryInfo`. Where waiting helps, `RetryInfo` says how long; other details (`BadRequest`,
  * `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named at the values that carry
  * them. `RequestInfo` is always present, except in errors whose details were cut to fit into 3 KiB.
  *
@@ -276,7 +277,8 @@ export const ErrorReason = {
   UPSTREAM_INTERNAL: 43,
   /**
    * UPSTREAM_DATA_CORRUPT - Key Protect reports that its stored data of the key is damaged. DATA_LOSS, with a
-   * `ResourceInfo` and a `Help`. Contact IBM support with the correlation ID; do not repeat.
+   * `ResourceInfo` and a `Help`; `mayHaveExecuted` is `true` for creates, rotations and retrievals.
+   * Contact IBM support with the correlation ID; do not repeat.
    */
   UPSTREAM_DATA_CORRUPT: 44,
   /**
@@ -307,9 +309,10 @@ export const ErrorReason = {
   GATEWAY_INTERNAL: 48,
   /**
    * REQUEST_ID_STORE_UNAVAILABLE - The request has a `request_id`, but the store of request IDs is unavailable, so nothing was
-   * sent upstream. `mayHaveExecuted` is `true` if an earlier call with the same ID was running.
-   * UNAVAILABLE, or RESOURCE_EXHAUSTED if the store is full, with a `RetryInfo`. Repeat with the
-   * same `request_id` after the delay.
+   * sent upstream. UNAVAILABLE, or RESOURCE_EXHAUSTED if the store is full, with a `RetryInfo`.
+   * Repeat with the same `request_id` after the delay. If an earlier call with the same ID was
+   * running, `mayHaveExecuted` is `true` and there is no `RetryInfo`: repeat with the same
+   * `request_id` and no other.
    */
   REQUEST_ID_STORE_UNAVAILABLE: 49,
 } as const;

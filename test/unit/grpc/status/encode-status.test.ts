@@ -91,7 +91,6 @@ test("every kind of detail is encoded unchanged", () => {
       quota: { subject: "instance:eu", description: "requests", apiService: "kms.cloud.ibm.com" },
       help: [{ description: "docs", url: "https://cloud.ibm.com" }],
       retryDelayMs: 61_500,
-      mayHaveExecuted: true,
       metadata: { upstreamReason: "KEY_NOT_FOUND_ERR", minimumMs: "50" },
     }).details,
   );
@@ -119,7 +118,7 @@ test("every kind of detail is encoded unchanged", () => {
   expect(details.ErrorInfo?.metadata).toMatchObject({
     upstreamReason: "KEY_NOT_FOUND_ERR",
     minimumMs: "50",
-    mayHaveExecuted: "true",
+    mayHaveExecuted: "false",
   });
 });
 
@@ -152,8 +151,12 @@ test.each<[string, StatusDetails, string | undefined]>([
   ["a negative delay is sent as 0, not as -1", { retryDelayMs: -5 }, "0"],
   ["an infinite delay is sent as the maximum", { retryDelayMs: Infinity }, "2147483647"],
   ["a delay that is NaN is not sent", { retryDelayMs: NaN }, undefined],
-  ["neverRetry is sent as -1", { neverRetry: true }, "-1"],
-  ["neverRetry has precedence over a delay", { neverRetry: true, retryDelayMs: 5 }, "-1"],
+  ["a change that may have happened is sent as -1", { mayHaveExecuted: true }, "-1"],
+  [
+    "a change that may have happened has precedence over a delay",
+    { mayHaveExecuted: true, retryDelayMs: 5 },
+    "-1",
+  ],
 ])("%s", (_, hint, pushback) => {
   const encoded = encode(hint);
   expect(encoded.pushback).toBe(pushback);
@@ -237,7 +240,6 @@ test("any error is encoded within the limits, decodes, and has reason, correlati
     quota: maybe(fc.record({ subject: text, description: text, apiService: text })),
     help: maybe(fc.array(fc.record({ description: text, url: text }), { maxLength: 12 })),
     retryDelayMs: maybe(fc.double()),
-    neverRetry: maybe(fc.boolean()),
     mayHaveExecuted: maybe(fc.boolean()),
     metadata: maybe(
       fc.dictionary(fc.oneof(text, fc.stringMatching(/^[a-z][a-zA-Z0-9]{1,70}$/)), text, {
@@ -261,6 +263,7 @@ test("any error is encoded within the limits, decodes, and has reason, correlati
         expect(Buffer.byteLength(encoded.message)).toBeLessThanOrEqual(maxMessageBytes);
         expect(() => encodeURI(encoded.message)).not.toThrow();
         expect(encoded.pushback ?? "0").toMatch(/^(-1|\d{1,10})$/);
+        expect(encoded.pushback === "-1").toBe(given.mayHaveExecuted === true);
         const decoded = decode(encoded.details);
         expect(decoded.status).toMatchObject({ code, message: encoded.message });
         expect(decoded.names[0]).toBe("ErrorInfo");

@@ -43,7 +43,7 @@ function detailsOf({ details }: StatusError): string {
     details.quota === undefined ? "" : "QF",
     details.retryDelayMs === undefined ? "" : "RI",
     details.resource === undefined ? "" : "RS",
-    details.neverRetry === true ? "never" : "",
+    details.mayHaveExecuted === true ? "never" : "",
   ]
     .filter((name) => name !== "")
     .join(" ");
@@ -537,7 +537,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "client cancelled, create sent",
     "CreateKey",
     upstream("CANCELLED", true),
-    ["CANCELLED", "OUTCOME_UNKNOWN", "", true],
+    ["CANCELLED", "OUTCOME_UNKNOWN", "never", true],
   ],
   [
     "client cancelled, safe",
@@ -561,13 +561,13 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "deadline passed during the exchange, create",
     "CreateKey",
     upstream("DEADLINE", true),
-    ["DEADLINE_EXCEEDED", "DEADLINE_UPSTREAM", "", true],
+    ["DEADLINE_EXCEEDED", "DEADLINE_UPSTREAM", "never", true],
   ],
   [
     "deadline passed during the exchange, delete",
     "DeleteKey",
     upstream("DEADLINE", true),
-    ["DEADLINE_EXCEEDED", "DEADLINE_UPSTREAM", "", true],
+    ["DEADLINE_EXCEEDED", "DEADLINE_UPSTREAM", "never", true],
   ],
   [
     "deadline passed during the exchange, safe",
@@ -580,7 +580,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "malformed 2xx, create",
     "CreateKey",
     badResponse,
-    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", true],
+    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "never", true],
   ],
   [
     "oversized answer, safe",
@@ -604,7 +604,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "303, create",
     "CreateKey",
     new KeyProtectError("BAD_RESPONSE", "", { httpStatus: 303 }),
-    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", true],
+    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "never", true],
   ],
   [
     "operation the dialect does not have",
@@ -634,7 +634,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "anything uncaught, create",
     "CreateKey",
     new TypeError("boom"),
-    ["INTERNAL", "GATEWAY_INTERNAL", "", true],
+    ["INTERNAL", "GATEWAY_INTERNAL", "never", true],
   ],
   ["thrown non-error", "WrapKey", "boom", ["INTERNAL", "GATEWAY_INTERNAL", "", false]],
   [

@@ -117,7 +117,7 @@ describe("after a failure", () => {
     expect(await failure(first)).toMatchObject({ reason, details: { mayHaveExecuted: true } });
     const unknown = {
       reason: "OUTCOME_UNKNOWN",
-      details: { mayHaveExecuted: true, neverRetry: true },
+      details: { mayHaveExecuted: true },
     };
     expect(await failure(second)).toMatchObject(unknown);
     expect(await failure(ask())).toMatchObject(unknown);
