@@ -31,6 +31,16 @@ export type CoalesceClass = "read" | "unwrap" | "never";
 /** The resource in the path of the upstream request; determines how a 404 is read. */
 export type ResourceKind = "key" | "locker" | "none";
 
+/**
+ * How an RPC relates to key rings.
+ *
+ * - `within`: it concerns keys, and the metadata `x-kp-key-ring` limits it to those of one ring.
+ * - `new`: it makes a key in the ring that the metadata or its field `key_ring_id` names.
+ * - `target`: it moves a key to the ring in its field `key_ring_id`.
+ * - `none`: it concerns nothing that lies in a ring; the metadata has no meaning.
+ */
+export type KeyRingUse = "within" | "new" | "target" | "none";
+
 /** One row of the table. */
 export interface Rpc {
   /** Full service name, such as `keyprotect.v1.KeysService`. */
@@ -47,6 +57,7 @@ export interface Rpc {
   readonly attemptTimeoutMs: number;
   readonly resource: ResourceKind;
   readonly coalesce: CoalesceClass;
+  readonly keyRing: KeyRingUse;
   /**
    * Whether the RPC irreversibly destroys or discloses something. A wildcard in an access rule does
    * not include such an RPC; the rule must name it.
@@ -62,6 +73,7 @@ type Row = Pick<
   | "attemptTimeoutMs"
   | "resource"
   | "coalesce"
+  | "keyRing"
   | "sensitive"
 >;
 
@@ -78,6 +90,7 @@ const repeatable = {
   retry: "safe",
   attemptTimeoutMs: 3_000,
   coalesce: "never",
+  keyRing: "within",
   sensitive: false,
 } as const;
 const read = { ...repeatable, priority: "interactive", defaultDeadlineMs: 10_000 } as const;
@@ -96,13 +109,14 @@ const change = {
   defaultDeadlineMs: 30_000,
   attemptTimeoutMs: 8_000,
   coalesce: "never",
+  keyRing: "within",
   sensitive: false,
 } as const;
 
 /** The rows, in the order of the contract. */
 export const rpcTable: readonly Rpc[] = [
   ...rows("keyprotect.v1.KeysService", {
-    CreateKey: { ...change, resource: "none" },
+    CreateKey: { ...change, resource: "none", keyRing: "new" },
     ListKeys: { ...bulk, resource: "none" },
     CountKeys: { ...read, resource: "none", coalesce: "read" },
     GetKey: { ...read, resource: "key", coalesce: "read" },
@@ -120,9 +134,15 @@ export const rpcTable: readonly Rpc[] = [
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key" },
   }),
   ...rows("keyprotect.v1.LockersService", {
-    CreateLocker: { ...change, resource: "none" },
-    ListLockers: { ...bulk, attemptTimeoutMs: 3_000, resource: "none", coalesce: "read" },
-    RetrieveLocker: { ...change, resource: "locker", sensitive: true },
+    CreateLocker: { ...change, resource: "none", keyRing: "none" },
+    ListLockers: {
+      ...bulk,
+      attemptTimeoutMs: 3_000,
+      resource: "none",
+      coalesce: "read",
+      keyRing: "none",
+    },
+    RetrieveLocker: { ...change, resource: "locker", keyRing: "none", sensitive: true },
   }),
 ];
 

@@ -15,10 +15,18 @@ export interface AccessRule {
   readonly methods: readonly string[];
   /** Aliases of instances, or `*`. */
   readonly instances: readonly string[];
+  /**
+   * IDs of key rings, or `*`. A list without `*` allows only calls that name one of these rings.
+   * Default: `*`.
+   */
+  readonly keyRings?: readonly string[] | undefined;
 }
 
-/** Whether a caller may call an RPC on an instance. */
-export type Policy = (caller: string, rpc: Rpc, instance: string) => boolean;
+/**
+ * Whether a caller may call an RPC on an instance, in a key ring. Without a ring the call
+ * names none, so it may concern keys of every ring.
+ */
+export type Policy = (caller: string, rpc: Rpc, instance: string, keyRing?: string) => boolean;
 
 /**
  * The policy if none is configured. Callers on loopback or a Unix socket may use all RPCs. Callers
@@ -28,7 +36,10 @@ export type Policy = (caller: string, rpc: Rpc, instance: string) => boolean;
 export const defaultPolicy = (isLocal: boolean): Policy =>
   isLocal ? () => true : (caller, rpc) => !rpc.sensitive || caller === "unix";
 
-/** Allowed instances by caller: exact ones, and prefixes without their `*`. */
+/**
+ * Allowed scopes by caller: exact callers, and prefixes without their `*`. A scope is an instance
+ * and a key ring.
+ */
 interface Grants {
   readonly exact: Map<string, Set<string>>;
   readonly below: Map<string, Set<string>>;
@@ -42,21 +53,24 @@ export function compilePolicy(rules: readonly AccessRule[]): Policy {
       if (!rule.methods.some((method) => coversRpc(method, rpc))) continue;
       const grants = byPath.get(rpc.path) ?? { exact: new Map(), below: new Map() };
       byPath.set(rpc.path, grants);
-      for (const caller of rule.callers) grant(grants, caller, rule.instances);
+      const scopes = rule.instances.flatMap((instance) =>
+        (rule.keyRings ?? ["*"]).map((keyRing) => scopeOf(instance, keyRing)),
+      );
+      for (const caller of rule.callers) grant(grants, caller, scopes);
     }
   }
 
-  return (caller, rpc, instance) => {
+  return (caller, rpc, instance, keyRing) => {
     const grants = byPath.get(rpc.path);
     if (grants === undefined) return false;
-    if (covers(grants.exact.get(caller), instance)) return true;
+    if (covers(grants.exact.get(caller), instance, keyRing)) return true;
     if (grants.below.size === 0) return false;
-    if (covers(grants.below.get(""), instance)) return true;
+    if (covers(grants.below.get(""), instance, keyRing)) return true;
     // "spiffe://a/b/c" is below "spiffe://a/b/" and "spiffe://a/": one look-up per "/", except a
     // "/" at the end.
     for (let end = caller.indexOf("/"); end !== -1; end = caller.indexOf("/", end + 1)) {
       if (end === caller.length - 1) break;
-      if (covers(grants.below.get(caller.slice(0, end + 1)), instance)) return true;
+      if (covers(grants.below.get(caller.slice(0, end + 1)), instance, keyRing)) return true;
     }
     return false;
   };
@@ -72,14 +86,25 @@ function coversRpc(method: string, rpc: Rpc): boolean {
   return !rpc.sensitive && (method === "*" || method === `${service}/*`);
 }
 
-function grant(grants: Grants, caller: string, instances: readonly string[]): void {
+/** Neither an alias nor the ID of a ring contains a line feed. */
+const scopeOf = (instance: string, keyRing: string): string => `${instance}\n${keyRing}`;
+
+function grant(grants: Grants, caller: string, scopes: readonly string[]): void {
   const isPrefix = caller === "*" || caller.endsWith("/*");
   const map = isPrefix ? grants.below : grants.exact;
   const key = isPrefix ? caller.slice(0, -1) : caller;
   const granted = map.get(key) ?? new Set();
   map.set(key, granted);
-  for (const instance of instances) granted.add(instance);
+  for (const scope of scopes) granted.add(scope);
 }
 
-const covers = (granted: ReadonlySet<string> | undefined, instance: string): boolean =>
-  granted !== undefined && (granted.has("*") || granted.has(instance));
+function covers(
+  granted: ReadonlySet<string> | undefined,
+  instance: string,
+  keyRing: string | undefined,
+): boolean {
+  if (granted === undefined) return false;
+  if (granted.has(scopeOf("*", "*")) || granted.has(scopeOf(instance, "*"))) return true;
+  if (keyRing === undefined) return false;
+  return granted.has(scopeOf("*", keyRing)) || granted.has(scopeOf(instance, keyRing));
+}

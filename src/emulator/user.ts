@@ -9,6 +9,11 @@ export interface User {
   readonly roles: readonly Role[];
   /** IDs of the instances that the user can reach. Default: all. */
   readonly instanceIds?: readonly string[];
+  /**
+   * IDs of the key rings that the user can reach. The user then has to name one of them in every
+   * request that concerns keys, as an IAM policy for a ring demands. Default: all.
+   */
+  readonly keyRingIds?: readonly string[];
 }
 
 const ladder: readonly Role[] = ["Reader", "ReaderPlus", "Writer", "Manager"];

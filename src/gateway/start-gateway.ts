@@ -19,6 +19,7 @@ import { createAuthorize } from "../grpc/interceptors/authorize.ts";
 import { inOrder } from "../grpc/interceptors/interceptor.ts";
 import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
 import { createSelectInstance } from "../grpc/interceptors/select-instance.ts";
+import { selectKeyRing } from "../grpc/interceptors/select-key-ring.ts";
 import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
 import { createAccessLog } from "../grpc/observers/access-log.ts";
 import { createPeerReader } from "../grpc/call/peer.ts";
@@ -125,9 +126,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       }),
       authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
       "select-instance": createSelectInstance({
-        aliases: [...instances.keys()],
+        instances: new Map(
+          config.instances.map(({ alias, instanceId }) => [alias, { instanceId }]),
+        ),
         defaultAlias: config.defaultInstance,
       }),
+      "select-key-ring": selectKeyRing,
       authorize: createAuthorize(
         config.policy === undefined
           ? defaultPolicy(config.listen.every(isLocalAddress))

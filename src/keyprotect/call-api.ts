@@ -15,6 +15,15 @@ export const smallAnswerBytes = 65_536;
 /** Limit of a response body with a page of keys, in bytes. */
 export const listAnswerBytes = 8_388_608;
 
+/** A call as the operations see it. */
+export interface ApiCall extends UpstreamCall {
+  /**
+   * ID of the key ring that the request is limited to. `undefined`: every ring that the credential
+   * may see.
+   */
+  readonly keyRing: string | undefined;
+}
+
 /** One request to Key Protect, without the headers that all requests have. */
 export interface ApiRequest {
   readonly method: UpstreamRequest["method"];
@@ -40,7 +49,7 @@ export interface ApiRequest {
  * unexpected status, with what `read` throws, or with what `send` rejects with.
  */
 export type CallApi = <T>(
-  call: UpstreamCall,
+  call: ApiCall,
   request: ApiRequest,
   read: (response: UpstreamResponse) => T,
 ) => Promise<T>;
@@ -62,10 +71,12 @@ export interface OperationDeps {
 export function createCallApi(deps: {
   readonly send: Send;
   readonly instanceId: string;
+  /** Whether the dialect has key rings. If not, a call that names one is `UNSUPPORTED`. */
+  readonly hasKeyRings: boolean;
   readonly wallNow: () => number;
   readonly onAnomaly: OnAnomaly;
 }): CallApi {
-  const { send, instanceId, wallNow, onAnomaly } = deps;
+  const { send, instanceId, hasKeyRings, wallNow, onAnomaly } = deps;
 
   return async (call, request, read) => {
     const { body: given, contentType, prefer } = request;
@@ -76,10 +87,14 @@ export function createCallApi(deps: {
     };
     if (contentType !== undefined) headers["content-type"] = contentType;
     if (prefer !== undefined) headers["prefer"] = `return=${prefer}`;
+    if (call.keyRing !== undefined) headers["x-kms-key-ring"] = call.keyRing;
     const body =
       given === undefined || Buffer.isBuffer(given) ? given : Buffer.from(JSON.stringify(given));
     let response: UpstreamResponse;
     try {
+      if (call.keyRing !== undefined && !hasKeyRings) {
+        throw new KeyProtectError("UNSUPPORTED", "the 2019 API has no key rings");
+      }
       response = await send({
         method: request.method,
         path: request.path,

@@ -44,9 +44,11 @@ const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
 /** Creates the client of one instance. The client has no state. */
 export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
   const { send, instanceId, onAnomaly = () => {}, wallNow = Date.now } = deps;
+  const dialect = dialects[deps.dialect];
+  const { hasKeyRings } = dialect;
   const operations: OperationDeps = {
-    callApi: createCallApi({ send, instanceId, wallNow, onAnomaly }),
-    dialect: dialects[deps.dialect],
+    callApi: createCallApi({ send, instanceId, hasKeyRings, wallNow, onAnomaly }),
+    dialect,
     instanceId,
     onAnomaly,
   };

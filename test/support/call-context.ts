@@ -16,6 +16,8 @@ export function callContext(method: string, overrides: Partial<CallContext> = {}
     certificateProblem: undefined,
     caller: "anonymous",
     instance: "default",
+    keyRing: undefined,
+    targetKeyRing: undefined,
     callerToken: undefined,
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,

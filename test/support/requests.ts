@@ -13,6 +13,7 @@ import type {
 import type {
   CreateKeyRequest,
   DeleteKeyRequest,
+  ListKeysRequest,
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
 import type { TestGateway } from "./start-gateway.ts";
@@ -27,6 +28,13 @@ export const createKeyRequest = (overrides: Partial<CreateKeyRequest> = {}): Cre
   material: undefined,
   returnPreference: ReturnPreference.UNSPECIFIED,
   requestId: "",
+  ...overrides,
+});
+
+export const listKeysRequest = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
+  pageSize: 0,
+  pageToken: "",
+  skip: 0,
   ...overrides,
 });
 

@@ -74,6 +74,11 @@ const rule = z.strictObject({
     fallback: ["*"],
     meaning: "Instances that they may use: aliases, or `*`.",
   }),
+  keyRings: setting(kinds.keyRings, {
+    fallback: ["*"],
+    meaning:
+      "Key rings that they may use: IDs, or `*`. With IDs the rule allows only calls that name one of these rings in `x-kp-key-ring` (or `key_ring_id`), and so no methods for lockers, key rings and other things that lie in no ring.",
+  }),
 });
 
 /** The schema of the YAML file and, through the variables, of the environment. */

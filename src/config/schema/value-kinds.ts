@@ -6,6 +6,7 @@ import {
   parseTcpAddress,
   type TcpAddress,
 } from "../listen-address.ts";
+import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
@@ -138,6 +139,12 @@ export const kinds = {
   aliases: listOf(
     matching("", /^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
     "one or more aliases of instances, or `*`",
+  ),
+  keyRings: listOf(
+    parsed(`\`*\` or ${keyRingIdForm}`, (text) =>
+      text === "*" || isKeyRingId(text) ? text : undefined,
+    ),
+    "one or more IDs of key rings, or `*`",
   ),
   /**
    * Only a variable or a separate file can contain a secret: a text in YAML is never a `Secret`.

@@ -48,7 +48,13 @@ export function createAuthorize(
     if (check.kind === "rejected" || instance === undefined) throw plainRejection(401);
     const { user } = check;
     const isReachable = user.instanceIds === undefined || user.instanceIds.includes(instance.id);
-    if (!isReachable || !hasRole(user, operations[operation].role)) throw plainRejection(401);
+    const { path, role } = operations[operation];
+    const isRingReachable =
+      !path.startsWith("/keys") || canReachRing(user, headers["x-kms-key-ring"]);
+    if (!isReachable || !isRingReachable || !hasRole(user, role)) throw plainRejection(401);
     return { user, instance };
   };
 }
+
+const canReachRing = ({ keyRingIds }: User, ring: string | string[] | undefined): boolean =>
+  keyRingIds === undefined || (typeof ring === "string" && keyRingIds.includes(ring));

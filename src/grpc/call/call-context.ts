@@ -45,6 +45,16 @@ export interface CallContext {
    */
   readonly instance: string;
   /**
+   * ID of the key ring that the call is limited to; `undefined`: every ring that the credential may
+   * see. Written by the `select-key-ring` interceptor.
+   */
+  readonly keyRing: string | undefined;
+  /**
+   * ID of the key ring that the call moves a key to, if it moves one. Written by the
+   * `select-key-ring` interceptor.
+   */
+  readonly targetKeyRing: string | undefined;
+  /**
    * The bearer token of the caller's `authorization` metadata, if it sent one. Written by the
    * `authenticate` interceptor.
    */
@@ -66,13 +76,15 @@ export interface CallContext {
 }
 
 /**
- * The same context while interceptors run. They write these three fields, each at most once;
+ * The same context while interceptors run. They write these fields, each at most once;
  * handlers and observers read them as part of `CallContext`.
  */
 export interface MutableCallContext extends CallContext {
   caller: string;
   callerToken: Secret | undefined;
   instance: string;
+  keyRing: string | undefined;
+  targetKeyRing: string | undefined;
 }
 
 /** Dependencies of `createCallContext`; the same for all calls. */
@@ -106,6 +118,8 @@ export function createCallContext(
     certificateProblem,
     caller: "anonymous",
     instance: "",
+    keyRing: undefined,
+    targetKeyRing: undefined,
     callerToken: undefined,
     deadline: clock.now() + allowedMs(remaining, rpc.defaultDeadlineMs, deadlines),
     signal,

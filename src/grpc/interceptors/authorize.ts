@@ -5,18 +5,21 @@ import type { Interceptor } from "./interceptor.ts";
 
 /**
  * Creates the interceptor that lets a call through if the policy allows its caller the RPC on its
- * instance, and rejects it with `PERMISSION_DENIED` otherwise. It runs before the request is
- * validated, so its answer does not reveal whether a key exists.
+ * instance, in its key ring and in the one that it moves a key to, and rejects it with
+ * `PERMISSION_DENIED` otherwise. It runs before the request is validated, so its answer does not
+ * reveal whether a key exists.
  */
 export function createAuthorize(isAllowed: Policy): Interceptor {
   return (next) => (request, context) => {
-    const { caller, rpc, instance } = context;
-    if (isAllowed(caller, rpc, instance)) return next(request, context);
+    const { caller, rpc, instance, keyRing, targetKeyRing } = context;
+    const isTargetAllowed =
+      targetKeyRing === undefined || isAllowed(caller, rpc, instance, targetKeyRing);
+    if (isTargetAllowed && isAllowed(caller, rpc, instance, keyRing)) return next(request, context);
     return Promise.reject(
       new StatusError(
         status.PERMISSION_DENIED,
         "CALLER_NOT_AUTHORIZED",
-        `the gateway's policy does not allow this caller ${rpc.method} on this instance`,
+        `the gateway's policy does not allow this caller ${rpc.method} on this instance${keyRing === undefined ? "" : " in this key ring"}`,
         {
           resource: {
             type: "keyprotect-gateway/method",

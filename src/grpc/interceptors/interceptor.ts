@@ -33,13 +33,14 @@ export type Interceptor = <Req, Res>(
 
 /**
  * Names of the gateway's interceptors, the outermost first. The order is part of the design:
- * metadata is limited before anything reads it, and authorization needs the caller and the instance
- * that `authenticate` and `select-instance` write into the context.
+ * metadata is limited before anything reads it, and authorization needs the caller, the instance
+ * and the key ring that the interceptors before it write into the context.
  */
 export const inboundInterceptors = [
   "limit-metadata",
   "authenticate",
   "select-instance",
+  "select-key-ring",
   "authorize",
 ] as const;
 

@@ -2,14 +2,15 @@
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
+import { isCrn, parseKeyCrn, type KeyCrn } from "./key-crn.ts";
 
 /** The metadata key that selects the Key Protect instance. */
 export const instanceHeader = "x-kp-instance";
 
 /** Options of `createSelectInstance`. */
 export interface SelectInstanceOptions {
-  /** Aliases of the configured instances. */
-  readonly aliases: readonly string[];
+  /** Aliases of the configured instances, and their IDs at Key Protect. */
+  readonly instances: ReadonlyMap<string, { readonly instanceId: string }>;
   /** The alias for calls that name no instance; `undefined`: they are rejected. */
   readonly defaultAlias: string | undefined;
 }
@@ -20,41 +21,83 @@ export interface SelectInstanceOptions {
  * several, or it holds none and there is no default. HTTP/2 implementations drop a header whose
  * value they consider malformed, such as one with a blank at an end, so the caller of a call
  * without the header may have named an instance.
+ *
+ * A request may name its key by CRN in `key_id`. The CRN names an instance too: it selects that one
+ * if the metadata names none, and has to agree with the metadata otherwise. The handler gets the
+ * request with the key's ID.
  */
 export function createSelectInstance(options: SelectInstanceOptions): Interceptor {
-  const aliases = new Set(options.aliases);
-  const { defaultAlias } = options;
-  if (defaultAlias !== undefined && !aliases.has(defaultAlias)) {
+  const { instances, defaultAlias } = options;
+  if (defaultAlias !== undefined && !instances.has(defaultAlias)) {
     throw new Error(`the default instance ${defaultAlias} is not among the instances`);
   }
 
-  return (next) => (request, context) => {
-    const values = context.metadata.get(instanceHeader);
-    const alias = values.length === 0 ? defaultAlias : values[0];
-    if (values.length === 0 && alias === undefined) {
-      return Promise.reject(
-        unknownInstance(
-          `the metadata ${instanceHeader} is missing, or was dropped as malformed; there are several instances and none is the default`,
-        ),
-      );
-    }
+  /** The alias that the metadata names; `undefined` if it names none. */
+  function namedAlias(values: readonly unknown[]): string | undefined {
     if (values.length > 1) {
-      return Promise.reject(unknownInstance(`the metadata holds ${instanceHeader} more than once`));
+      throw unknownInstance(`the metadata holds ${instanceHeader} more than once`);
     }
-    if (typeof alias !== "string" || !aliases.has(alias)) {
-      return Promise.reject(
-        unknownInstance(
-          `the metadata ${instanceHeader} names ${shown(alias)}, which is not a configured instance`,
-        ),
+    const [alias] = values;
+    if (alias === undefined || (typeof alias === "string" && instances.has(alias))) return alias;
+    throw unknownInstance(
+      `the metadata ${instanceHeader} names ${shown(alias)}, which is not a configured instance`,
+    );
+  }
+
+  function aliasOfCrn(crn: KeyCrn, named: string | undefined): string {
+    const isOfCrn = (alias: string): boolean =>
+      instances.get(alias)?.instanceId.toLowerCase() === crn.instanceId.toLowerCase();
+    if (named !== undefined) {
+      if (isOfCrn(named)) return named;
+      throw wrongCrn(
+        "INSTANCE_MISMATCH",
+        `names a key of another instance than the metadata ${instanceHeader}`,
       );
     }
-    context.instance = alias;
-    return next(request, context);
+    const [alias, ...others] = [...instances.keys()].filter(isOfCrn);
+    if (alias === undefined) {
+      throw wrongCrn("INSTANCE_UNKNOWN", "names a key of an instance that is not configured");
+    }
+    if (others.length === 0) return alias;
+    if (defaultAlias !== undefined && isOfCrn(defaultAlias)) return defaultAlias;
+    throw wrongCrn(
+      "INSTANCE_AMBIGUOUS",
+      `names a key of an instance with several aliases; name one in the metadata ${instanceHeader}`,
+    );
+  }
+
+  function defaultInstance(): string {
+    if (defaultAlias !== undefined) return defaultAlias;
+    throw unknownInstance(
+      `the metadata ${instanceHeader} is missing, or was dropped as malformed; there are several instances and none is the default`,
+    );
+  }
+
+  return (next) => async (request, context) => {
+    const named = namedAlias(context.metadata.get(instanceHeader));
+    const name = keyIdOf(request);
+    if (!isCrn(name)) {
+      context.instance = named ?? defaultInstance();
+      return next(request, context);
+    }
+    const crn = parseKeyCrn(name);
+    if (crn === undefined) throw wrongCrn("FORMAT_INVALID", "is not the CRN of a key");
+    context.instance = aliasOfCrn(crn, named);
+    return next({ ...request, keyId: crn.keyId }, context);
   };
 }
 
+/** The field `key_id` of a request that has one. */
+const keyIdOf = (request: unknown): unknown =>
+  typeof request === "object" && request !== null && "keyId" in request ? request.keyId : undefined;
+
 const unknownInstance = (message: string): StatusError =>
   new StatusError(status.INVALID_ARGUMENT, "INSTANCE_UNKNOWN", message);
+
+const wrongCrn = (reason: string, description: string): StatusError =>
+  new StatusError(status.INVALID_ARGUMENT, "REQUEST_INVALID", `key_id: ${description}`, {
+    violations: [{ field: "key_id", reason, description }],
+  });
 
 /** An alias as shown in an error text. One with other characters could forge log lines. */
 const shown = (alias: unknown): string =>

@@ -55,6 +55,7 @@ export function createAccessLog(logger: Logger): CallObserver {
           correlationId: context.correlationId,
           caller: context.caller,
           instance: context.instance,
+          keyRing: context.keyRing,
           peer: context.peer,
           upstreamAttempts: attemptLog.attempts,
           upstreamStatus: attemptLog.httpStatus,

@@ -10,6 +10,8 @@ export type EncryptedMaterial = Extract<ImportedMaterial, { kind: "encrypted" }>
 
 /** The differences between the API versions. IDs are passed in encoded as path segments. */
 export interface Dialect {
+  /** Whether keys lie in key rings. */
+  readonly hasKeyRings: boolean;
   /** The `Accept` header for lists of keys. */
   readonly keyListType: string;
   /** Path of an action on a key. */

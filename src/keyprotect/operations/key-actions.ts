@@ -1,6 +1,5 @@
 /** Wrap, unwrap and rotate. */
-import type { UpstreamCall } from "../../upstream/layer.ts";
-import { pathSegment, type ApiRequest, type OperationDeps } from "../call-api.ts";
+import { type ApiCall, pathSegment, type ApiRequest, type OperationDeps } from "../call-api.ts";
 import {
   optionalBytes,
   own,
@@ -25,13 +24,13 @@ export interface KeyActionOperations {
    * `BAD_RESPONSE` without a ciphertext, or if a generated data key does not have 256 bits.
    */
   wrapKey(
-    call: UpstreamCall,
+    call: ApiCall,
     keyId: string,
     body: { plaintext?: Buffer; aad: readonly string[] },
   ): Promise<WrapResult>;
   /** Unwraps `ciphertext`. Rejects with `BAD_RESPONSE` without a plaintext. */
   unwrapKey(
-    call: UpstreamCall,
+    call: ApiCall,
     keyId: string,
     body: { ciphertext: Buffer; aad: readonly string[] },
   ): Promise<UnwrapResult>;
@@ -39,11 +38,7 @@ export interface KeyActionOperations {
    * Rotates the key to `material`, or to generated material. Rejects with `UNSUPPORTED` for
    * encrypted material that the dialect does not have.
    */
-  rotateKey(
-    call: UpstreamCall,
-    keyId: string,
-    material: ImportedMaterial | undefined,
-  ): Promise<void>;
+  rotateKey(call: ApiCall, keyId: string, material: ImportedMaterial | undefined): Promise<void>;
 }
 
 /** Length of a data key that the service generates, in bytes. */

@@ -1,9 +1,14 @@
 /** Create, list, count, read and delete keys. */
-import type { UpstreamCall } from "../../upstream/layer.ts";
 import { badResponseError } from "../error.ts";
 import { fromCollection, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
-import { listAnswerBytes, type ApiRequest, pathSegment, type OperationDeps } from "../call-api.ts";
+import {
+  type ApiCall,
+  listAnswerBytes,
+  type ApiRequest,
+  pathSegment,
+  type OperationDeps,
+} from "../call-api.ts";
 import { own } from "../decode/json.ts";
 import { importedMaterialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
@@ -17,31 +22,24 @@ export interface KeyOperations {
    * Creates or imports a key. Rejects with `UNSUPPORTED` for encrypted material that the dialect
    * does not have, and with `BAD_RESPONSE` if a root key came out as a standard key or the reverse.
    */
-  createKey(call: UpstreamCall, params: CreateKeyParams): Promise<KeyResource>;
+  createKey(call: ApiCall, params: CreateKeyParams): Promise<KeyResource>;
   /** Lists one page of keys. Rejects with `BAD_RESPONSE` for more keys than `limit`. */
-  listKeys(
-    call: UpstreamCall,
-    page: { limit: number; offset: number },
-  ): Promise<readonly KeyResource[]>;
+  listKeys(call: ApiCall, page: { limit: number; offset: number }): Promise<readonly KeyResource[]>;
   /** Counts the keys. Rejects with `BAD_RESPONSE` unless `key-total` is a number of 32 bits. */
-  countKeys(call: UpstreamCall): Promise<number>;
+  countKeys(call: ApiCall): Promise<number>;
   /** Reads a key without its material. */
-  getKey(call: UpstreamCall, keyId: string): Promise<KeyResource>;
+  getKey(call: ApiCall, keyId: string): Promise<KeyResource>;
   /** Reads a key with the material of a standard key. */
-  getKeyMaterial(call: UpstreamCall, keyId: string): Promise<KeyResource>;
+  getKeyMaterial(call: ApiCall, keyId: string): Promise<KeyResource>;
   /** Deletes a key. Returns it if `prefer` asks for that and the response has it. */
-  deleteKey(
-    call: UpstreamCall,
-    keyId: string,
-    prefer: Preference,
-  ): Promise<KeyResource | undefined>;
+  deleteKey(call: ApiCall, keyId: string, prefer: Preference): Promise<KeyResource | undefined>;
 }
 
 /** Creates the operations on keys. */
 export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDeps): KeyOperations {
   /** Reads one key at `path`. */
   const readKey = (
-    call: UpstreamCall,
+    call: ApiCall,
     keyId: string,
     path: string,
     secrecy: { isAnswerSecret: boolean; isMaterialWanted: boolean },

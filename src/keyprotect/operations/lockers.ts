@@ -1,9 +1,8 @@
 /** Create, list and retrieve lockers. */
-import type { UpstreamCall } from "../../upstream/layer.ts";
 import { badResponseError, KeyProtectError } from "../error.ts";
 import { decodeLocker, decodeLockerKey } from "../decode/locker.ts";
 import { parseObject } from "../decode/json.ts";
-import { type OperationDeps, pathSegment } from "../call-api.ts";
+import { type ApiCall, type OperationDeps, pathSegment } from "../call-api.ts";
 import type { LockerKeyResource, LockerResource } from "../resources.ts";
 import { isSameUuid } from "../../platform/uuid.ts";
 
@@ -14,20 +13,20 @@ import { isSameUuid } from "../../platform/uuid.ts";
 export interface LockerOperations {
   /** Creates a locker. In the current API it replaces the import token. */
   createLocker(
-    call: UpstreamCall,
+    call: ApiCall,
     params: { expirationSeconds: number; maxAllowedRetrievals: number },
   ): Promise<LockerResource>;
   /**
    * Lists the lockers. Rejects with `UNSUPPORTED` in the current dialect, where a read uses up a
    * retrieval.
    */
-  listLockers(call: UpstreamCall): Promise<readonly LockerResource[]>;
+  listLockers(call: ApiCall): Promise<readonly LockerResource[]>;
   /**
    * Retrieves a locker with its transport key, which uses up a retrieval. Rejects with `REJECTED`
    * and status 404 if the import token has been replaced, and with `BAD_RESPONSE` without a usable
    * RSA key.
    */
-  retrieveLocker(call: UpstreamCall, lockerId: string): Promise<LockerKeyResource>;
+  retrieveLocker(call: ApiCall, lockerId: string): Promise<LockerKeyResource>;
 }
 
 /** Creates the operations on lockers. */

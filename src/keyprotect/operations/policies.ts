@@ -1,21 +1,20 @@
 /** Read and replace a key's policies. */
-import type { UpstreamCall } from "../../upstream/layer.ts";
 import { fromCollection, toCollection } from "../collection.ts";
 import { decodePolicies } from "../decode/policies.ts";
 import { mediaType } from "../media-types.ts";
-import { type OperationDeps, pathSegment } from "../call-api.ts";
+import { type ApiCall, type OperationDeps, pathSegment } from "../call-api.ts";
 import type { PolicyChange, PolicyResource } from "../resources.ts";
 
 /** The operations on a key's policies. Each rejects as `KeyProtectClient` says. */
 export interface PolicyOperations {
   /** Reads the policies. Rejects with `BAD_RESPONSE` for a policy of another key. */
-  getKeyPolicies(call: UpstreamCall, keyId: string): Promise<readonly PolicyResource[]>;
+  getKeyPolicies(call: ApiCall, keyId: string): Promise<readonly PolicyResource[]>;
   /**
    * Replaces the policies and returns those in force, if need be with a second request. Rejects
    * with `UNSUPPORTED` for a kind of policy, or a change of it, that the dialect does not have.
    */
   replaceKeyPolicies(
-    call: UpstreamCall,
+    call: ApiCall,
     keyId: string,
     policies: readonly PolicyChange[],
   ): Promise<readonly PolicyResource[]>;

@@ -21,7 +21,7 @@ export const listKeys = ({
       check(violations, "skip", request.skip, skip);
     },
     async answer(request, context) {
-      const list = [context.instance, "keys"];
+      const list = [context.instance, "keys", context.keyRing ?? ""];
       const position =
         request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list);
       // No key lies behind the largest offset.

@@ -161,3 +161,29 @@ test("a compiled policy decides the same as checking the rules one by one", () =
     { numRuns: 1_000 },
   );
 });
+
+describe("a rule that lists key rings", () => {
+  const isAllowed = compilePolicy([
+    rule({ methods: ["KeyActionsService/*"], instances: ["eu"], keyRings: ["orders"] }),
+    rule({ methods: ["KeysService/GetKey"], keyRings: ["*"] }),
+    rule({ methods: ["KeysService/ListKeys"], keyRings: ["payments"] }),
+  ]);
+
+  test("a rule with rings allows calls that name one of them, on its instances", () => {
+    expect(isAllowed(api, rpc("WrapKey"), "eu", "orders")).toBe(true);
+    expect(isAllowed(api, rpc("ListKeys"), "us", "payments")).toBe(true);
+    expect(isAllowed(api, rpc("WrapKey"), "us", "orders")).toBe(false);
+  });
+
+  test.each([undefined, "payments", "*", "Orders"])(
+    "a rule with rings denies a call that names the ring %j",
+    (ring) => {
+      expect(isAllowed(api, rpc("WrapKey"), "eu", ring)).toBe(false);
+    },
+  );
+
+  test("a rule with the wildcard allows calls with and without a ring", () => {
+    expect(isAllowed(api, rpc("GetKey"), "eu")).toBe(true);
+    expect(isAllowed(api, rpc("GetKey"), "eu", "anything")).toBe(true);
+  });
+});

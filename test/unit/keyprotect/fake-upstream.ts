@@ -1,7 +1,8 @@
 import { createKeyProtectClient, type KeyProtectClient } from "../../../src/keyprotect/client.ts";
 import type { Anomaly } from "../../../src/keyprotect/anomaly.ts";
 import { KeyProtectError } from "../../../src/keyprotect/error.ts";
-import type { Send, UpstreamCall, UpstreamResponse } from "../../../src/upstream/layer.ts";
+import type { ApiCall } from "../../../src/keyprotect/call-api.ts";
+import type { Send, UpstreamResponse } from "../../../src/upstream/layer.ts";
 import type { ApiDialect } from "../../../src/platform/api-dialect.ts";
 
 export const instanceId = "aa11aa11-0000-4000-8000-00000000aa11";
@@ -12,7 +13,8 @@ export const correlationId = "cccccccc-2222-4333-8444-555555555555";
 export const wallStart = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 /** A call, as operations get it. */
-export const call: UpstreamCall = {
+export const call: ApiCall = {
+  keyRing: undefined,
   rpc: { method: "Any", retry: "safe", priority: "interactive", attemptTimeoutMs: 3_000 },
   correlationId,
   caller: "anonymous",

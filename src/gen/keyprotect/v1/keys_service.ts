@@ -140,8 +140,9 @@ export interface CountKeysResponse {
 /** Asks for the metadata of a key. */
 export interface GetKeyRequest {
   /**
-   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -155,8 +156,9 @@ export interface GetKeyResponse {
 /** Asks for a standard key and its material. */
 export interface GetKeyMaterialRequest {
   /**
-   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -174,8 +176,9 @@ export interface GetKeyMaterialResponse {
 /** Asks to delete a key. */
 export interface DeleteKeyRequest {
   /**
-   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect reserves, such as `metadata` and `policies`. Key Protect documents deletion by ID only,
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Key Protect documents deletion by ID only,
    * so an alias may be answered with NOT_FOUND.
    */
   keyId: string;
@@ -937,10 +940,13 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
  * Request metadata of every RPC of this package, all optional. `x-kp-instance` is the alias of a
  * configured instance; absent, the only or the default instance is used. An alias that is not
  * configured is INVALID_ARGUMENT (INSTANCE_UNKNOWN), and so is its absence if there are several
- * instances and none is the default. `x-correlation-id` (or `correlation-id`) is a UUID that
- * identifies the call in the gateway's log and at Key Protect; any other value is replaced by a
- * fresh UUID. `authorization` is `Bearer` and a token. It is used by deployments that pass the
- * caller's IAM token through.
+ * instances and none is the default. A request that names its key by CRN selects the instance of
+ * the CRN instead. `x-kp-key-ring` is the ID of a key ring: 2 to 100 letters, digits, underscores,
+ * hyphens and inner spaces. The RPC is then limited to keys of that ring; RPCs that concern no keys
+ * ignore it, and instances of the 2019 API answer UNIMPLEMENTED (OPERATION_UNSUPPORTED).
+ * `x-correlation-id` (or `correlation-id`) is a UUID that identifies the call in the gateway's log
+ * and at Key Protect; any other value is replaced by a fresh UUID. `authorization` is `Bearer` and
+ * a token. It is used by deployments that pass the caller's IAM token through.
  *
  * Response metadata: `x-correlation-id` in the initial metadata and in the trailers. A failed call
  * has a `google.rpc.Status` in `grpc-status-details-bin`, as described at `ErrorReason`, and

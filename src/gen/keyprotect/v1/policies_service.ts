@@ -24,8 +24,9 @@ export const protobufFileName = "keyprotect/v1/policies_service.proto";
 /** Asks for the policies of a key. */
 export interface GetKeyPoliciesRequest {
   /**
-   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
 }
@@ -39,8 +40,9 @@ export interface GetKeyPoliciesResponse {
 /** Asks to replace policies of a key. */
 export interface ReplaceKeyPoliciesRequest {
   /**
-   * Required. ID or alias of the key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that Key
-   * Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /** Required. The policies to be set: 1 or 2, at most one of each kind, each with its kind set. */

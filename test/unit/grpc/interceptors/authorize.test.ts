@@ -61,7 +61,7 @@ test("a rejection names the method and the instance, and no part of the request"
 test("authentication is checked before the instance, and the instance before the policy", async () => {
   const whole = chain([
     createAuthenticate({ isTls: true }),
-    createSelectInstance({ aliases: ["eu"], defaultAlias: "eu" }),
+    createSelectInstance({ instances: new Map([["eu", { instanceId: "" }]]), defaultAlias: "eu" }),
     authorize,
   ])(() => Promise.resolve("answered"));
   const context = callContext("GetKey", { peer: "10.0.0.9:1" });
@@ -73,4 +73,25 @@ test("authentication is checked before the instance, and the instance before the
   await expect(whole({}, context)).rejects.toMatchObject({ reason: "INSTANCE_UNKNOWN" });
   context.metadata.set("x-kp-instance", "eu");
   await expect(whole({}, context)).rejects.toMatchObject({ reason: "CALLER_NOT_AUTHORIZED" });
+});
+
+test("a call that moves a key is allowed only if the rules allow both its ring and the target", async () => {
+  const inRings = createAuthorize(
+    compilePolicy([
+      {
+        callers: ["unix"],
+        methods: ["KeysService/*"],
+        instances: ["*"],
+        keyRings: ["orders", "payments"],
+      },
+    ]),
+  )(() => Promise.resolve("answered"));
+  const context = (keyRing: string | undefined, targetKeyRing: string | undefined) =>
+    callContext("GetKey", { caller: "unix", keyRing, targetKeyRing });
+
+  expect(await inRings({}, context("orders", "payments"))).toBe("answered");
+  expect(await inRings({}, context("orders", undefined))).toBe("answered");
+  const denied = { reason: "CALLER_NOT_AUTHORIZED" };
+  await expect(inRings({}, context("orders", "audit"))).rejects.toMatchObject(denied);
+  await expect(inRings({}, context(undefined, "payments"))).rejects.toMatchObject(denied);
 });

@@ -26,14 +26,16 @@ test("the first interceptor of a chain sees a request first and its result last"
 test("inOrder sorts interceptors by inboundInterceptors, however they are given", () => {
   const authorize = recording("authorize", []);
   const selectInstance = recording("select-instance", []);
+  const selectRing = recording("select-key-ring", []);
   const authenticate = recording("authenticate", []);
   const limitMetadata = recording("limit-metadata", []);
   expect(
     inOrder({
       authorize,
+      "select-key-ring": selectRing,
       "select-instance": selectInstance,
       authenticate,
       "limit-metadata": limitMetadata,
     }),
-  ).toEqual([limitMetadata, authenticate, selectInstance, authorize]);
+  ).toEqual([limitMetadata, authenticate, selectInstance, selectRing, authorize]);
 });

@@ -3,7 +3,15 @@ import { expect, test } from "vitest";
 import { createSelectInstance } from "../../../../src/grpc/interceptors/select-instance.ts";
 import { callContext } from "../../../support/call-context.ts";
 
-const route = createSelectInstance({ aliases: ["default", "eu"], defaultAlias: "default" });
+/** Instances with these aliases. The ID of the first one ends with 1, and so on. */
+const configured = (...aliases: readonly string[]) =>
+  new Map(aliases.map((alias, at) => [alias, { instanceId: idOf(at + 1) }]));
+const idOf = (number: number): string => `00000000-0000-4000-8000-00000000000${number}`;
+
+const route = createSelectInstance({
+  instances: configured("default", "eu"),
+  defaultAlias: "default",
+});
 
 function routed(...values: string[]): Promise<string> {
   const metadata = new Metadata();
@@ -53,7 +61,10 @@ test("a call with two aliases is rejected, even if they are equal", async () => 
 });
 
 test("a call that names no instance is rejected if there is no default", async () => {
-  const strict = createSelectInstance({ aliases: ["test", "production"], defaultAlias: undefined });
+  const strict = createSelectInstance({
+    instances: configured("test", "production"),
+    defaultAlias: undefined,
+  });
   const handler = strict((_request: undefined, context) => Promise.resolve(context.instance));
   const context = callContext("GetKey", { metadata: new Metadata(), instance: "" });
   await expect(handler(undefined, context)).rejects.toMatchObject({
@@ -64,7 +75,64 @@ test("a call that names no instance is rejected if there is no default", async (
 });
 
 test("a default alias that is not among the instances is rejected", () => {
-  expect(() => createSelectInstance({ aliases: ["eu"], defaultAlias: "us" })).toThrow(
+  expect(() => createSelectInstance({ instances: configured("eu"), defaultAlias: "us" })).toThrow(
     /default instance us/,
   );
+});
+
+const keyId = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+const crnOf = (instance: number): string =>
+  `crn:v1:bluemix:public:kms:eu-de:a/0123456789abcdef0123456789abcdef:${idOf(instance)}:key:${keyId}`;
+
+/** Instance and key ID that a handler sees. */
+function routedByCrn(
+  name: string,
+  header: string | undefined,
+  options: Parameters<typeof createSelectInstance>[0],
+): Promise<readonly string[]> {
+  const metadata = new Metadata();
+  if (header !== undefined) metadata.set("x-kp-instance", header);
+  const handler = createSelectInstance(options)((request: { keyId: string }, context) =>
+    Promise.resolve([context.instance, request.keyId]),
+  );
+  return handler({ keyId: name }, callContext("GetKey", { metadata, instance: "" }));
+}
+const two = { instances: configured("default", "eu"), defaultAlias: "default" };
+
+test("a CRN selects its instance if the metadata names none, and the handler sees the key's ID", async () => {
+  expect(await routedByCrn(crnOf(2), undefined, two)).toEqual(["eu", keyId]);
+});
+
+test("a CRN of the instance in the metadata is accepted in any case of its letters", async () => {
+  const upper = crnOf(2).replace(keyId, keyId.toUpperCase());
+  expect(await routedByCrn(upper, "eu", two)).toEqual(["eu", keyId.toUpperCase()]);
+});
+
+test.each<[string, string, string | undefined, string]>([
+  ["of another instance than the metadata", crnOf(1), "eu", "INSTANCE_MISMATCH"],
+  ["of an instance that is not configured", crnOf(3), undefined, "INSTANCE_UNKNOWN"],
+  ["of an instance", crnOf(1).replace(/key:.*$/, "::"), undefined, "FORMAT_INVALID"],
+  ["of another service", crnOf(1).replace(":kms:", ":cos:"), undefined, "FORMAT_INVALID"],
+  ["with a path behind it", `${crnOf(1)}/../x`, undefined, "FORMAT_INVALID"],
+])("a CRN %s is rejected as a violation of key_id", async (_what, name, header, reason) => {
+  await expect(routedByCrn(name, header, two)).rejects.toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: "REQUEST_INVALID",
+    details: { violations: [{ field: "key_id", reason }] },
+  });
+});
+
+test("a CRN of an instance with two aliases is rejected unless one of them is the default or named", async () => {
+  const instances = new Map([...configured("a"), ["b", { instanceId: idOf(1) }] as const]);
+  await expect(
+    routedByCrn(crnOf(1), undefined, { instances, defaultAlias: undefined }),
+  ).rejects.toMatchObject({ details: { violations: [{ reason: "INSTANCE_AMBIGUOUS" }] } });
+  expect(await routedByCrn(crnOf(1), undefined, { instances, defaultAlias: "b" })).toEqual([
+    "b",
+    keyId,
+  ]);
+  expect(await routedByCrn(crnOf(1), "a", { instances, defaultAlias: undefined })).toEqual([
+    "a",
+    keyId,
+  ]);
 });

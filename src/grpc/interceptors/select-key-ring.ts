@@ -1,0 +1,55 @@
+import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
+import { status } from "@grpc/grpc-js";
+import { StatusError } from "../status/status-error.ts";
+import type { Interceptor } from "./interceptor.ts";
+
+/** The metadata key that names the key ring of a call. */
+export const keyRingHeader = "x-kp-key-ring";
+
+/**
+ * The interceptor that writes `keyRing` and `targetKeyRing` into the context of RPCs that work
+ * within a key ring: the ring in `x-kp-key-ring`, and the ring that the request puts a key into. A
+ * new key has no ring before, so `key_ring_id` of CreateKey is both. Rejects with
+ * `INVALID_ARGUMENT` if the header is not the ID of a ring, is there more than once, or disagrees
+ * with a request for a new key. For all other RPCs the header has no meaning and is not read.
+ */
+export const selectKeyRing: Interceptor = (next) => (request, context) => {
+  const { keyRing: use } = context.rpc;
+  if (use === "none") return next(request, context);
+  const values = context.metadata.get(keyRingHeader);
+  const [named] = values;
+  if (values.length > 1) return wrong("MORE_THAN_ONCE", "given more than once");
+  if (named !== undefined && (typeof named !== "string" || !isKeyRingId(named))) {
+    return wrong("FORMAT_INVALID", keyRingIdForm);
+  }
+  context.keyRing = named;
+  const target = keyRingIdOf(request);
+  if (use === "target" && target !== "") {
+    context.targetKeyRing = target;
+  } else if (use === "new" && target !== "") {
+    if (named !== undefined && named !== target) {
+      return wrong("CONTRADICTORY", "differs from key_ring_id");
+    }
+    context.keyRing = target;
+  }
+  return next(request, context);
+};
+
+/** The field `key_ring_id` of a request; empty if it has none. */
+const keyRingIdOf = (request: unknown): string =>
+  typeof request === "object" &&
+  request !== null &&
+  "keyRingId" in request &&
+  typeof request.keyRingId === "string"
+    ? request.keyRingId
+    : "";
+
+const wrong = (reason: string, description: string): Promise<never> =>
+  Promise.reject(
+    new StatusError(
+      status.INVALID_ARGUMENT,
+      "REQUEST_INVALID",
+      `the metadata ${keyRingHeader}: ${description}`,
+      { violations: [{ field: keyRingHeader, reason, description }] },
+    ),
+  );
