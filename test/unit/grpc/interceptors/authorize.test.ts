@@ -75,6 +75,9 @@ test("authentication is checked before the instance, and the instance before the
   await expect(whole({}, context)).rejects.toMatchObject({ reason: "CALLER_NOT_AUTHORIZED" });
 });
 
+const inKeyRings = (keyRing: string | undefined, targetKeyRing: string | undefined) =>
+  callContext("GetKey", { caller: "unix", keyRing, targetKeyRing });
+
 test("a call that moves a key is allowed only if the rules allow both its ring and the target", async () => {
   const inRings = createAuthorize(
     compilePolicy([
@@ -86,12 +89,10 @@ test("a call that moves a key is allowed only if the rules allow both its ring a
       },
     ]),
   )(() => Promise.resolve("answered"));
-  const context = (keyRing: string | undefined, targetKeyRing: string | undefined) =>
-    callContext("GetKey", { caller: "unix", keyRing, targetKeyRing });
 
-  expect(await inRings({}, context("orders", "payments"))).toBe("answered");
-  expect(await inRings({}, context("orders", undefined))).toBe("answered");
+  expect(await inRings({}, inKeyRings("orders", "payments"))).toBe("answered");
+  expect(await inRings({}, inKeyRings("orders", undefined))).toBe("answered");
   const denied = { reason: "CALLER_NOT_AUTHORIZED" };
-  await expect(inRings({}, context("orders", "audit"))).rejects.toMatchObject(denied);
-  await expect(inRings({}, context(undefined, "payments"))).rejects.toMatchObject(denied);
+  await expect(inRings({}, inKeyRings("orders", "audit"))).rejects.toMatchObject(denied);
+  await expect(inRings({}, inKeyRings(undefined, "payments"))).rejects.toMatchObject(denied);
 });
