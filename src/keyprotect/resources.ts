@@ -110,6 +110,14 @@ export type PolicyChange =
     }
   | { readonly kind: "dualAuthDelete"; readonly enabled: boolean };
 
+/** The answer to a replacement of policies. */
+export interface ReplacedPolicies {
+  /** The policies of the response, which may be only some of those in force. */
+  readonly policies: readonly PolicyResource[];
+  /** Whether these are certainly all policies in force that the dialect has. */
+  readonly isComplete: boolean;
+}
+
 /**
  * A locker (2019) or import token (current). Import tokens have no ID in the API; it is derived.
  */

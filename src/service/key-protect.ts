@@ -9,6 +9,7 @@ import type {
   PolicyChange,
   PolicyResource,
   Preference,
+  ReplacedPolicies,
   UnwrapResult,
   WrapResult,
 } from "../keyprotect/resources.ts";
@@ -59,7 +60,7 @@ export interface KeyProtect {
     call: CallContext,
     keyId: string,
     policies: readonly PolicyChange[],
-  ): Promise<readonly PolicyResource[]>;
+  ): Promise<ReplacedPolicies>;
   createLocker(
     call: CallContext,
     params: { expirationSeconds: number; maxAllowedRetrievals: number },

@@ -3,24 +3,22 @@ import { fromCollection, toCollection } from "../collection.ts";
 import { decodePolicies } from "../decode/policies.ts";
 import { mediaType } from "../media-types.ts";
 import { type ApiCall, type OperationDeps, pathSegment } from "../call-api.ts";
-import type { PolicyChange, PolicyResource } from "../resources.ts";
+import type { PolicyChange, PolicyResource, ReplacedPolicies } from "../resources.ts";
 
 /** The operations on a key's policies. Each rejects as `KeyProtectClient` says. */
 export interface PolicyOperations {
   /** Reads the policies. Rejects with `BAD_RESPONSE` for a policy of another key. */
   getKeyPolicies(call: ApiCall, keyId: string): Promise<readonly PolicyResource[]>;
   /**
-   * Replaces the policies and returns those in force, if need be with a second request. Rejects
-   * with `UNSUPPORTED` for a kind of policy, or a change of it, that the dialect does not have.
+   * Replaces the policies of the given kinds, with one request. Rejects with `UNSUPPORTED` for a
+   * kind of policy, or a change of it, that the dialect does not have.
    */
   replaceKeyPolicies(
     call: ApiCall,
     keyId: string,
     policies: readonly PolicyChange[],
-  ): Promise<readonly PolicyResource[]>;
+  ): Promise<ReplacedPolicies>;
 }
-
-const kindOf = ({ kind }: PolicyChange | PolicyResource["kind"]) => kind;
 
 const policiesPath = (keyId: string) => `/api/v2/keys/${pathSegment(keyId)}/policies`;
 
@@ -28,23 +26,25 @@ const policiesPath = (keyId: string) => `/api/v2/keys/${pathSegment(keyId)}/poli
 export function createPolicyOperations(operations: OperationDeps): PolicyOperations {
   const { callApi, dialect, onAnomaly } = operations;
 
-  const getKeyPolicies: PolicyOperations["getKeyPolicies"] = async (call, keyId) =>
-    callApi(
-      call,
-      {
-        method: "GET",
-        path: policiesPath(keyId),
-        accept: mediaType.policy,
-        expected: [200],
-        isAnswerSecret: false,
-      },
-      ({ body }) => decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly),
-    );
+  const decode = (body: Buffer, keyId: string) =>
+    decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly);
 
   return {
-    getKeyPolicies,
-    replaceKeyPolicies: async (call, keyId, policies) => {
-      const replaced = await callApi(
+    getKeyPolicies: async (call, keyId) =>
+      callApi(
+        call,
+        {
+          method: "GET",
+          path: policiesPath(keyId),
+          accept: mediaType.policy,
+          expected: [200],
+          isAnswerSecret: false,
+        },
+        ({ body }) => decode(body, keyId),
+      ),
+
+    replaceKeyPolicies: async (call, keyId, changes) =>
+      callApi(
         call,
         {
           method: "PUT",
@@ -54,22 +54,19 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
           prefer: dialect.policyPreference,
           body: toCollection(
             mediaType.policy,
-            policies.map((change) => dialect.policyResource(change)),
+            changes.map((change) => dialect.policyResource(change)),
           ),
           expected: [200, 204],
           isAnswerSecret: false,
         },
-        ({ status, body }) =>
+        ({ status, body }) => {
           // 204 has no body.
-          status === 204
-            ? undefined
-            : decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly),
-      );
-      if (replaced === undefined) return getKeyPolicies(call, keyId);
-      // The response may contain only the policies of the request, so the others are read.
-      const known = new Set([...policies, ...replaced.map(({ kind }) => kind)].map(kindOf));
-      const isComplete = dialect.policyKinds.every((kind) => known.has(kind));
-      return isComplete ? replaced : getKeyPolicies(call, keyId);
-    },
+          if (status === 204) return { policies: [], isComplete: false };
+          const policies = decode(body, keyId);
+          // The response may contain only the policies of the request.
+          const kinds = new Set(policies.map(({ kind }) => kind.kind));
+          return { policies, isComplete: dialect.policyKinds.every((kind) => kinds.has(kind)) };
+        },
+      ),
   };
 }

@@ -32,3 +32,13 @@ export function toPolicyChange({ kind }: KeyPolicy): PolicyChange | undefined {
   const { intervalMonths, enabled } = kind.value;
   return { kind: "rotation", enabled, intervalMonths: intervalMonths || undefined };
 }
+
+/** The policy that a change leads to, as far as the change says it. */
+export const toPolicyResource = (change: PolicyChange): PolicyResource => ({
+  crn: undefined,
+  creationDate: undefined,
+  lastUpdateDate: undefined,
+  createdBy: undefined,
+  updatedBy: undefined,
+  kind: change.kind === "rotation" ? { ...change, enabled: change.enabled ?? true } : change,
+});

@@ -5,11 +5,13 @@ import type {
 import type { KeyPolicy, RotationPolicy } from "../../gen/keyprotect/v1/policy.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
 import type { ApiDialect } from "../../platform/api-dialect.ts";
+import type { PolicyChange, PolicyResource } from "../../keyprotect/resources.ts";
 import { createHandler } from "../create-handler.ts";
+import { readAfterChange } from "../keys/read-after-change.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { keyId, rotationInterval } from "../validation/fields.ts";
 import { check, fault, type Fault, type Rule } from "../validation/rules.ts";
-import { toKeyPolicy, toPolicyChange } from "./policy-message.ts";
+import { toKeyPolicy, toPolicyChange, toPolicyResource } from "./policy-message.ts";
 
 /** Whether the interval may be 0, so that the policy keeps its interval. */
 const keepsInterval = ({ enabled }: RotationPolicy, dialect: ApiDialect | undefined): boolean =>
@@ -50,6 +52,20 @@ const policiesRule =
     return faults.length === 0 ? undefined : faults;
   };
 
+/**
+ * The policies of the response to a change and, for each kind that it lacks, the policy that was
+ * set. Of the latter only the content is known.
+ */
+function withChanges(
+  policies: readonly PolicyResource[],
+  changes: readonly PolicyChange[],
+): readonly PolicyResource[] {
+  const missing = changes.filter((change) =>
+    policies.every(({ kind }) => kind.kind !== change.kind),
+  );
+  return [...policies, ...missing.map(toPolicyResource)];
+}
+
 /** Creates the handler of ReplaceKeyPolicies. */
 export const replaceKeyPolicies = ({
   keyProtectOf,
@@ -62,11 +78,14 @@ export const replaceKeyPolicies = ({
     },
     subjectOf: (request) => ({ keyId: request.keyId }),
     async answer(request, context) {
-      const policies = await keyProtectOf(context).replaceKeyPolicies(
-        context,
-        request.keyId,
-        request.policies.map(toPolicyChange).filter((change) => change !== undefined),
-      );
-      return { policies: policies.map(toKeyPolicy) };
+      const keyProtect = keyProtectOf(context);
+      const changes = request.policies.map(toPolicyChange).filter((change) => change !== undefined);
+      const replaced = await keyProtect.replaceKeyPolicies(context, request.keyId, changes);
+      const inForce = replaced.isComplete
+        ? replaced.policies
+        : ((await readAfterChange(context, (call) =>
+            keyProtect.getKeyPolicies(call, request.keyId),
+          )) ?? withChanges(replaced.policies, changes));
+      return { policies: inForce.map(toKeyPolicy) };
     },
   });

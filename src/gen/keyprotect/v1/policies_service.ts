@@ -51,7 +51,11 @@ export interface ReplaceKeyPoliciesRequest {
 
 /** Holds the policies that were set. */
 export interface ReplaceKeyPoliciesResponse {
-  /** Output only. The policies as Key Protect returned them after the change. */
+  /**
+   * Output only. The policies of every kind that are in force after the change. If Key Protect does
+   * not return all of them and reading them fails, those that are known: of a policy that was set,
+   * perhaps only its `kind`.
+   */
   policies: KeyPolicy[];
 }
 

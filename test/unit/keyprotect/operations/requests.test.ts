@@ -504,9 +504,12 @@ const table: readonly Row[] = [
     prefer: "return=representation",
     body: policyBody({ type: keyType, rotation: { interval_month: 6 } }),
     answer: { status: 200, body: policies({ rotation: { interval_month: 6 } }) },
-    gives: [
-      expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
-    ],
+    gives: {
+      policies: [
+        expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
+      ],
+      isComplete: true,
+    },
   },
   {
     states: "replaceKeyPolicies sets both kinds at once",
@@ -524,7 +527,10 @@ const table: readonly Row[] = [
       { dualAuthDelete: { enabled: true } },
     ),
     answer: { status: 200, body: policies({ dualAuthDelete: { enabled: true } }) },
-    gives: [expect.objectContaining({ kind: { kind: "dualAuthDelete", enabled: true } })],
+    gives: {
+      policies: [expect.objectContaining({ kind: { kind: "dualAuthDelete", enabled: true } })],
+      isComplete: false,
+    },
   },
   {
     states: "replaceKeyPolicies disables a rotation policy and keeps its interval",
@@ -539,9 +545,12 @@ const table: readonly Row[] = [
     contentType: policyType,
     body: policyBody({ rotation: { enabled: false } }, { dualAuthDelete: { enabled: true } }),
     answer: { status: 200, body: policies({ rotation: { enabled: false, interval_month: 6 } }) },
-    gives: [
-      expect.objectContaining({ kind: { kind: "rotation", enabled: false, intervalMonths: 6 } }),
-    ],
+    gives: {
+      policies: [
+        expect.objectContaining({ kind: { kind: "rotation", enabled: false, intervalMonths: 6 } }),
+      ],
+      isComplete: false,
+    },
   },
   {
     states: "replaceKeyPolicies sends an enabled rotation policy of 2019 without the flag",
@@ -556,9 +565,12 @@ const table: readonly Row[] = [
     prefer: "return=representation",
     body: policyBody({ type: keyType, rotation: { interval_month: 6 } }),
     answer: { status: 200, body: policies({ rotation: { interval_month: 6 } }) },
-    gives: [
-      expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
-    ],
+    gives: {
+      policies: [
+        expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 6 } }),
+      ],
+      isComplete: true,
+    },
   },
   {
     states: "createLocker creates a locker",
