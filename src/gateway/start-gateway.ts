@@ -14,6 +14,7 @@ import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
 import { createActiveCalls } from "../grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../grpc/call/deadline.ts";
+import { createConnections } from "../grpc/server/connections/connections.ts";
 import { createAuthenticate } from "../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../grpc/interceptors/authorize.ts";
 import { inOrder } from "../grpc/interceptors/interceptor.ts";
@@ -103,11 +104,14 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
 
   // Calls: context, interceptors and observers, then the services with their handlers.
   const activeCalls = createActiveCalls();
+  const connections = createConnections({ clock, logger, onBroken: metrics.connectionBroken });
+  metrics.watchConnections(() => connections.count);
   const unary = createUnary({
     clock,
     logger,
     activeCalls,
     maxSendBytes: config.limits.maxSendBytes,
+    isOver: connections.isOver,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
     peerOf: createPeerReader({
@@ -184,6 +188,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
       activeCalls,
+      connections,
       interceptors: [
         createRawCallInterceptor({
           endedByLibrary: (path, code) => metrics.callEndedByLibrary(path, code),

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
-import { systemClock } from "../../src/platform/clock.ts";
+import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import type { ListenAddress } from "../../src/config/listen-address.ts";
 import { ErrorInfo } from "../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
@@ -15,12 +15,18 @@ import { createAuthenticate } from "../../src/grpc/interceptors/authenticate.ts"
 import { createPeerReader } from "../../src/grpc/call/peer.ts";
 import { startServer } from "../../src/grpc/server/server.ts";
 import type { GatewayServer, StartServerOptions } from "../../src/grpc/server/server.ts";
+import type { CallObserver } from "../../src/grpc/call/call-observer.ts";
+import {
+  type Connections,
+  createConnections,
+} from "../../src/grpc/server/connections/connections.ts";
 import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 
 /** A server that implements only `CountKeys`, with records for tests. */
 export interface TestServer extends AsyncDisposable {
   readonly server: GatewayServer;
   readonly activeCalls: ActiveCalls;
+  readonly connections: Connections;
   /** The first address as a gRPC target. */
   readonly target: string;
   /** Contexts of the calls that reached the handler. */
@@ -34,6 +40,9 @@ export interface TestServerOptions extends Partial<Omit<StartServerOptions, "ser
   /** Runs before `CountKeys` answers 7. */
   readonly work?: (context: CallContext) => Promise<void>;
   readonly trustDomains?: readonly string[];
+  readonly observers?: readonly CallObserver[];
+  /** Clock of the sweeps over connections. Default: that of the machine. */
+  readonly sweepClock?: Pick<Clock, "after">;
 }
 
 const absent = () => Promise.reject(new Error("not part of this test"));
@@ -43,12 +52,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const contexts: CallContext[] = [];
   const activeCalls = createActiveCalls();
   const logger = pino({ level: "debug" }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const connections = createConnections({ clock: options.sweepClock ?? systemClock, logger });
   const unary = createUnary({
     clock: systemClock,
+    isOver: connections.isOver,
     logger,
     activeCalls,
     deadlines: defaultDeadlineRules,
-    observers: [],
+    observers: options.observers ?? [],
     createId: randomUUID,
     peerOf: createPeerReader({
       requiresClientCertificate: options.tls?.clientCaFile !== undefined,
@@ -79,12 +90,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     limits: {
       maxReceiveBytes: 131_072,
       maxSendBytes: 4_194_304,
+      maxMetadataBytes: 16_384,
       maxConcurrentStreams: 1_000,
       maxDeadlineMs: 60_000,
     },
     healthServices: ["keyprotect.v1.KeysService"],
     reflection: undefined,
     activeCalls,
+    connections,
     logger,
     clock: systemClock,
     drain: { delayMs: 0, graceMs: 1_000 },
@@ -97,6 +110,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return {
     server,
     activeCalls,
+    connections,
     target,
     contexts,
     lines,

@@ -157,10 +157,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
 
   #failed(error: unknown): void {
     this.#isSettled = true;
-    if (!this.#isAnswered) {
-      this.#answer(statusErrorOf(error, this.#context));
-      return;
-    }
+    if (!this.#isAnswered) return this.#answer(statusErrorOf(error, this.#context));
     if (!(error instanceof StatusError || error instanceof CallEnded)) {
       this.#logError(error, "handler failed after its call was answered");
     }
@@ -169,6 +166,8 @@ export class InboundCall<Req, Res> implements ActiveCall {
 
   /** Sends an encoded response or an error. Called at most once. */
   #answer(answer: Buffer | StatusError): void {
+    // An answer to a connection that is over would be lost, but logged as sent.
+    if (this.#method.isOver?.(this.#call) === true) return this.#close();
     this.#isAnswered = true;
     this.#timer?.cancel();
     const { correlationId, rpc, attemptLog } = this.#context;

@@ -18,6 +18,11 @@ export interface CallDeps extends CallContextDeps {
    * do so without details and without an observer noticing.
    */
   readonly maxSendBytes: number;
+  /**
+   * Whether no answer can reach the caller, because the connection of a grpc-js call is over.
+   * Default: never, so that only an event of the call tells.
+   */
+  readonly isOver?: (call: object) => boolean;
 }
 
 /** One RPC with all that its calls need. */

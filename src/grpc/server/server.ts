@@ -9,7 +9,14 @@ import { startCertificates } from "./certificate-reload.ts";
 import type { Certificates } from "./certificate-reload.ts";
 import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
-import { assertGrpcVersion, capTimeouts, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
+import type { Connections } from "./connections/connections.ts";
+import {
+  announceHeaderListSize,
+  assertGrpcVersion,
+  capTimeouts,
+  installedGrpcVersion,
+  silenceGrpcLog,
+} from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -22,6 +29,8 @@ import type { BoundService } from "../call/bind-service.ts";
 export interface ServerLimits {
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
+  /** Largest request metadata that the `limit-metadata` interceptor accepts, in bytes. */
+  readonly maxMetadataBytes: number;
   /** Longest time of a call, in milliseconds; a connection at its maximum age waits this long. */
   readonly maxDeadlineMs: number;
   /**
@@ -43,6 +52,8 @@ export interface StartServerOptions {
   /** Without it there is no reflection. */
   readonly reflection: { readonly descriptorSetBase64: string } | undefined;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
+  /** Follows the connections of this server. */
+  readonly connections: Pick<Connections, "watch">;
   /** Server interceptors of grpc-js on all listeners; the first is nearest to the wire. */
   readonly interceptors?: readonly ServerInterceptor[];
   readonly logger: Logger;
@@ -78,6 +89,8 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   const reflection = options.reflection && createReflection(options.reflection.descriptorSetBase64);
   const server = new Server(serverOptions(options.limits, options.interceptors ?? []));
   capTimeouts(server);
+  announceHeaderListSize(server, headerListBytes(options.limits));
+  options.connections.watch(server);
   for (const { definition, implementation } of [
     ...options.services,
     health,
@@ -132,6 +145,19 @@ function healthNames(services: readonly string[]): Record<string, boolean> {
     ...Object.fromEntries(services.map((service) => [service, true])),
   };
 }
+
+/** nghttp2 gives up a session in which one header value is larger, in bytes. */
+const harmlessHeaderBytes = 65_536;
+
+/** Part of a header list that is not metadata: the path, the authority, gRPC's own headers. */
+const reservedHeaderBytes = 1_024;
+
+/**
+ * The largest list of request headers, in bytes. Metadata that is too large but fits gets a typed
+ * answer. Only a larger list has its stream reset by Node.
+ */
+const headerListBytes = ({ maxMetadataBytes }: ServerLimits): number =>
+  Math.max(harmlessHeaderBytes, maxMetadataBytes + reservedHeaderBytes);
 
 const serverOptions = (
   limits: ServerLimits,

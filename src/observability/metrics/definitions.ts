@@ -1,3 +1,4 @@
+import { connectionDefinitions } from "./connection-definitions.ts";
 import type { MetricDefinition } from "./families.ts";
 
 /**
@@ -69,6 +70,7 @@ export const metricDefinitions = {
     help: "Calls that grpc-js ended before a handler: undecodable, too large, late, cancelled.",
     labels: ["grpc_code"],
   },
+  ...connectionDefinitions,
   upstreamRequests: {
     name: "keyprotect_gateway_upstream_requests_total",
     type: "counter",

@@ -3,6 +3,8 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { droppedLogLines } from "../logging/standard-output.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import type { CallMetrics } from "./call-metrics.ts";
+import { createConnectionMetrics } from "./connection-metrics.ts";
+import type { ConnectionMetrics } from "./connection-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition, MetricDefinition } from "./families.ts";
@@ -18,11 +20,13 @@ export type Reading = () => number | undefined;
  * The metrics of one gateway. Label values come from closed sets, never from texts of callers or of
  * the upstream.
  */
-export interface Metrics extends CallMetrics, UpstreamMetrics {
+export interface Metrics extends CallMetrics, ConnectionMetrics, UpstreamMetrics {
   /** Adds a token. Its age in seconds is read at each scrape; the oldest is exposed. */
   watchTokenAge(read: Reading): void;
   /** Adds a certificate. Its seconds to expiry are read at each scrape; the fewest are exposed. */
   watchCertificateExpiry(read: Reading): void;
+  /** Adds a reading of the number of callers' connections; the sum is exposed. */
+  watchConnections(read: Reading): void;
   /** Adds a reading of the number of circuits that are not closed; the sum is exposed. */
   watchCircuits(read: Reading): void;
   /**
@@ -63,25 +67,30 @@ export function createMetrics(
   options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},
 ): Metrics {
   const { families: callFamilies, ...calls } = createCallMetrics();
+  const { families: connectionFamilies, ...connections } = createConnectionMetrics();
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],
   );
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
+  const open = createReadGauge(definitions.clientConnections, sum);
   const circuits = createReadGauge(definitions.circuitsOpen, sum);
   const dropped = createReadGauge(definitions.logLinesDropped, sum);
   dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
-  const own = [...callFamilies, ...upstreamFamilies, gauges, circuits, tokenAge, expiry, dropped];
+  const gatewayFamilies = [...callFamilies, ...connectionFamilies, ...upstreamFamilies];
+  const own = [...gatewayFamilies, open, gauges, circuits, tokenAge, expiry, dropped];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
 
   return {
     ...calls,
+    ...connections,
     ...upstream,
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
+    watchConnections: open.watch,
     watchCircuits: circuits.watch,
     watchUpstream: gauges.watch,
     async text() {

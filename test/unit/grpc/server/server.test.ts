@@ -69,6 +69,7 @@ test("a message above the limit is rejected", async () => {
     limits: {
       maxReceiveBytes: 1_024,
       maxSendBytes: 1_024,
+      maxMetadataBytes: 16_384,
       maxConcurrentStreams: 10,
       maxDeadlineMs: 60_000,
     },
