@@ -1,26 +1,42 @@
+/** The records of request IDs: the configured store and its life. */
+import type { Logger } from "pino";
 import type { RequestIdsConfig } from "../config/config.ts";
 import { createMemoryStore } from "../idempotency-store/memory-store.ts";
 import { createRedisStore } from "../idempotency-store/redis-store.ts";
+import { createRetryingStore } from "../idempotency-store/retrying-store.ts";
+import type { IdempotencyStore } from "../idempotency-store/store.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
-import type { IdempotencyDeps } from "../service/service-deps.ts";
 
-/** Dependencies of the support for request IDs, except for the store. */
-export interface IdempotencyParts extends Omit<IdempotencyDeps, "store"> {
-  /** The connection that `store: "redis"` needs. */
-  readonly redis: Pick<RedisCommands, "eval"> | undefined;
+/** The records of request IDs. Disposing of them completes what can still be completed. */
+export interface RequestRecords extends AsyncDisposable {
+  /** `undefined` if none is configured. */
+  readonly store: IdempotencyStore | undefined;
 }
 
-/** Creates the configured store of request IDs. Returns `undefined` if none is configured. */
-export function createIdempotency(
+/** Dependencies of the records. */
+export interface RequestRecordsDeps {
+  /** The connection that `store: "redis"` needs. */
+  readonly redis: Pick<RedisCommands, "eval"> | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Opens the configured store of request IDs. */
+export function openRequestRecords(
   { store, keepMs }: RequestIdsConfig,
-  { redis, ...deps }: IdempotencyParts,
-): IdempotencyDeps | undefined {
-  if (store === "none") return undefined;
-  if (store === "memory") {
-    return { store: createMemoryStore({ clock: deps.clock, keepMs }), ...deps };
+  { redis, clock, logger }: RequestRecordsDeps,
+): RequestRecords {
+  if (store !== "redis") {
+    return {
+      store: store === "memory" ? createMemoryStore({ clock, keepMs }) : undefined,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
   // The configuration check rejects this combination before.
   if (redis === undefined)
     throw new Error("request IDs need Redis, and no connection is configured");
-  return { store: createRedisStore({ redis, keepMs }), ...deps };
+  const records = createRedisStore({ redis, keepMs });
+  const retrying = createRetryingStore({ store: records, clock, logger, keepMs });
+  return { store: retrying, [Symbol.asyncDispose]: () => retrying[Symbol.asyncDispose]() };
 }

@@ -31,7 +31,7 @@ import { startAdmin } from "../observability/admin-server.ts";
 import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
-import { createIdempotency } from "./idempotency.ts";
+import { openRequestRecords } from "./idempotency.ts";
 import { openRedis } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
 import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
@@ -74,6 +74,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   // Redis. Closed last, so that what instances do until then is still recorded.
   const redis = openRedis(config, { logger, clock, random });
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
+  const { store } = started.add(openRequestRecords(config.requestIds, { redis, clock, logger }));
 
   // The way to Key Protect: credentials, hosts, instances.
   const credentials = started.add(
@@ -148,12 +149,12 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       keyProtectOf: (context) => instanceOf(context).keyProtect,
       dialectOf: (context) => instanceOf(context).dialect,
       clock,
-      idempotency: createIdempotency(config.requestIds, {
-        redis,
+      idempotency: store && {
+        store,
         instanceIdOf: (context) => instanceOf(context).id,
         isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
         clock,
-      }),
+      },
     },
     unary,
   );

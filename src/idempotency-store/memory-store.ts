@@ -17,8 +17,9 @@ interface StoredRequest {
   readonly fingerprint: string;
   readonly owner: string;
   readonly state: BeginResult;
-  /** While running: when the state reads as `unknown`. Afterwards: when the record is deleted. */
+  /** While running: when the state reads as `unknown`. Otherwise equal to `deleteAt`. */
   readonly until: number;
+  readonly deleteAt: number;
 }
 
 const running: BeginResult = { kind: "running" };
@@ -37,8 +38,7 @@ export function createMemoryStore(options: MemoryStoreOptions): IdempotencyStore
   // Ordered by `until`, except for running requests, whose lease is far shorter than `keepMs`.
   const stored = new Map<string, StoredRequest>();
 
-  const isOver = ({ state, until }: StoredRequest, now: number): boolean =>
-    now >= (state.kind === "running" ? until + keepMs : until);
+  const isOver = ({ deleteAt }: StoredRequest, now: number): boolean => now >= deleteAt;
 
   /** Deletes records that are over. Returns when the next one will be, in milliseconds from now. */
   function deleteOver(now: number): number {
@@ -49,7 +49,7 @@ export function createMemoryStore(options: MemoryStoreOptions): IdempotencyStore
     return 1;
   }
 
-  function begin(identity: RequestIdentity, owner: string, leaseMs: number): BeginResult {
+  function begin(identity: RequestIdentity, owner: string, reserveMs: number): BeginResult {
     const { name, fingerprint } = identity;
     const now = clock.now();
     const request = stored.get(name);
@@ -65,20 +65,33 @@ export function createMemoryStore(options: MemoryStoreOptions): IdempotencyStore
         throw new StoreError("FULL", "no room for another request ID", { retryAfterMs });
       }
     }
+    const until = now + reserveMs;
     stored.delete(name);
-    stored.set(name, { fingerprint, owner, state: running, until: now + leaseMs });
+    stored.set(name, { fingerprint, owner, state: running, until, deleteAt: until });
     return { kind: "begun" };
+  }
+
+  function confirm({ name }: RequestIdentity, owner: string, leaseMs: number): boolean {
+    const request = stored.get(name);
+    const now = clock.now();
+    if (request === undefined || isOver(request, now)) return false;
+    if (request.owner !== owner || request.state.kind !== "running") return false;
+    const until = now + leaseMs;
+    stored.set(name, { ...request, until, deleteAt: until + keepMs });
+    return true;
   }
 
   function complete(identity: RequestIdentity, owner: string, completion: Completion): void {
     const { name, fingerprint } = identity;
     const request = stored.get(name);
-    if (request !== undefined && request.owner !== owner) return;
+    const isOthers = request !== undefined && request.owner !== owner;
+    if (isOthers && !isOver(request, clock.now())) return;
     // Deleted first, so that the record moves to the end, where those with the latest `until` are.
     stored.delete(name);
     if (completion.kind === "nothing") return;
     const state: BeginResult = completion.kind === "done" ? { ...completion } : unknown;
-    stored.set(name, { fingerprint, owner, state, until: clock.now() + keepMs });
+    const until = clock.now() + keepMs;
+    stored.set(name, { fingerprint, owner, state, until, deleteAt: until });
   }
 
   return {
@@ -89,7 +102,8 @@ export function createMemoryStore(options: MemoryStoreOptions): IdempotencyStore
       updateLengthPrefixed(fingerprint, [...fields, material ?? ""]);
       return { name: name.digest("base64url"), fingerprint: fingerprint.digest("base64url") };
     },
-    begin: async (identity, owner, leaseMs) => begin(identity, owner, leaseMs),
+    begin: async (identity, owner, reserveMs) => begin(identity, owner, reserveMs),
+    confirm: async (identity, owner, leaseMs) => confirm(identity, owner, leaseMs),
     complete: async (identity, owner, completion) => complete(identity, owner, completion),
   };
 }

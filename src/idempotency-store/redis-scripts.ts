@@ -6,8 +6,9 @@
 import type { LuaScript } from "../redis/redis-commands.ts";
 
 /**
- * Key: the record. Arguments: fingerprint, owner, lease and keep time in milliseconds. Replies with
- * the kind of a `BeginResult` and the key ID.
+ * Key: the record. Arguments: fingerprint, owner, time of the reservation in milliseconds. Replies
+ * with the kind of a `BeginResult` and the key ID. A reservation is a running record that expires
+ * before its lease ends: if it is not confirmed, the request was never executed.
  */
 export const beginScript: LuaScript = {
   source: `
@@ -16,9 +17,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local record = redis.call('HMGET', KEYS[1], 'f', 's', 'o', 'u', 'k')
 local fingerprint, state, owner, untilMs, keyId = unpack(record)
 if not fingerprint then
-  local leaseEnd = string.format('%d', now + ARGV[3])
-  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', leaseEnd)
-  redis.call('PEXPIRE', KEYS[1], string.format('%d', ARGV[3] + ARGV[4]))
+  local reservedUntil = string.format('%d', now + ARGV[3])
+  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', reservedUntil)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
   return {'begun', ''}
 end
 if fingerprint ~= ARGV[1] then return {'reused', ''} end
@@ -28,6 +29,22 @@ if state == 'running' then
   if now < tonumber(untilMs) then return {'running', ''} end
 end
 return {'unknown', ''}
+`,
+};
+
+/**
+ * Key: the record. Arguments: owner, lease and keep time in milliseconds. Replies 1 if the owner
+ * may execute the request now, and 0 if its reservation has ended.
+ */
+export const confirmScript: LuaScript = {
+  source: `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local record = redis.call('HMGET', KEYS[1], 'o', 's')
+if record[1] ~= ARGV[1] or record[2] ~= 'running' then return 0 end
+redis.call('HSET', KEYS[1], 'u', string.format('%d', now + ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], string.format('%d', ARGV[2] + ARGV[3]))
+return 1
 `,
 };
 

@@ -1,6 +1,6 @@
 import type { LuaScript, RedisCommands } from "../redis/redis-commands.ts";
 import { createMutex, identifyShared } from "./fingerprint.ts";
-import { beginScript, completeScript } from "./redis-scripts.ts";
+import { beginScript, completeScript, confirmScript } from "./redis-scripts.ts";
 import { StoreError } from "./store-error.ts";
 import type { BeginResult, IdempotencyStore } from "./store.ts";
 
@@ -46,9 +46,12 @@ export function createRedisStore({ redis, keepMs }: RedisStoreOptions): Idempote
 
   return {
     identify: (parts, call) => identifyShared(parts, runExclusive, call),
-    async begin({ name, fingerprint }, owner, leaseMs) {
-      const lease = Math.ceil(leaseMs);
-      return toBeginResult(await run(beginScript, name, [fingerprint, owner, lease, keepMs]));
+    async begin({ name, fingerprint }, owner, reserveMs) {
+      const args = [fingerprint, owner, Math.ceil(reserveMs)];
+      return toBeginResult(await run(beginScript, name, args));
+    },
+    async confirm({ name }, owner, leaseMs) {
+      return (await run(confirmScript, name, [owner, Math.ceil(leaseMs), keepMs])) === 1;
     },
     async complete({ name, fingerprint }, owner, completion) {
       const keyId = completion.kind === "done" ? completion.keyId : "";

@@ -26,14 +26,17 @@ export interface RequestIdentity {
 /**
  * The state of a request when a call asks to execute it.
  *
- * - `begun`: there was no record. The owner alone may execute the request, and has to complete it.
- * - `running`: another owner executes it.
+ * - `begun`: there was no record. It is reserved for the owner, which has to confirm it next.
+ * - `running`: another owner executes it, or has reserved it.
  * - `done`: it was executed; `keyId` is the key that it made or changed.
  * - `unknown`: it may or may not have been executed.
  * - `reused`: the record belongs to a request with other fields.
  */
 export type BeginResult =
-  | { readonly kind: "begun" | "running" | "unknown" | "reused" }
+  | { readonly kind: "begun" }
+  | { readonly kind: "running" }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "reused" }
   | { readonly kind: "done"; readonly keyId: string };
 
 /** How an execution ended. `nothing`: certainly not executed; the ID is free again. */
@@ -52,12 +55,19 @@ export interface IdempotencyStore {
    */
   identify(parts: RequestParts, call?: { readonly aborted: boolean }): Promise<RequestIdentity>;
   /**
-   * Reads the record of the request, or creates it, in one atomic step. `owner` is the unique ID of
-   * the execution; a second `begin` with the same owner is the same execution. A record that is not
-   * completed within `leaseMs` milliseconds reads as `unknown`. After a rejection the record may
-   * exist all the same: complete it as `nothing`.
+   * Reads the record of the request, or reserves it, in one atomic step. `owner` is the unique ID
+   * of the execution; a second `begin` with the same owner is the same execution. A reservation
+   * that is not confirmed within `reserveMs` milliseconds ends by itself. So a rejected `begin`
+   * leaves nothing behind, even if it reaches the store later.
    */
-  begin(identity: RequestIdentity, owner: string, leaseMs: number): Promise<BeginResult>;
+  begin(identity: RequestIdentity, owner: string, reserveMs: number): Promise<BeginResult>;
+  /**
+   * Turns the owner's reservation into a running record. The owner may execute the request only
+   * after `true`, and then has to complete it. `false`: the reservation has ended. A record that is
+   * not completed within `leaseMs` milliseconds reads as `unknown`. After a rejection the record
+   * may be running all the same: complete it as `nothing`.
+   */
+  confirm(identity: RequestIdentity, owner: string, leaseMs: number): Promise<boolean>;
   /** Completes an execution, also after its lease. Does nothing to the record of another owner. */
   complete(identity: RequestIdentity, owner: string, completion: Completion): Promise<void>;
 }

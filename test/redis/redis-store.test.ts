@@ -10,6 +10,7 @@ import { createLogSink } from "./share-group.ts";
 
 const keepMs = 60_000;
 const leaseMs = 30_000;
+const reserveMs = 10_000;
 
 let server: RedisServer;
 let redis: RedisCommands;
@@ -35,8 +36,10 @@ const remainingMs = (name: string): number => Number(server.cli("pttl", `kp:requ
 test("the Redis store lets one owner begin a request, and returns the key of a completed one to every store", async () => {
   const identity = await identityOf("once");
   const [one, other] = [newStore(), newStore()];
-  expect(await one.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
-  expect(await one.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
+  expect(await one.begin(identity, "one", reserveMs)).toEqual({ kind: "begun" });
+  expect(await one.begin(identity, "one", reserveMs)).toEqual({ kind: "begun" });
+  expect(remainingMs(identity.name)).toBeLessThanOrEqual(reserveMs);
+  expect(await one.confirm(identity, "one", leaseMs)).toBe(true);
   expect(await other.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
   await other.complete(identity, "two", { kind: "nothing" });
   expect(await other.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
@@ -49,11 +52,13 @@ test("the Redis store lets one owner begin a request, and returns the key of a c
 test("a record in Redis has the fields and values that other versions of the gateway read", async () => {
   const identity = await identityOf("format");
   const store = newStore();
-  await store.begin(identity, "one", leaseMs);
+  await store.begin(identity, "one", reserveMs);
   const record = (): string[] => server.cli("hkeys", `kp:request:${identity.name}`).split("\n");
   const value = (field: string): string => server.cli("hget", `kp:request:${identity.name}`, field);
   expect(record().toSorted()).toEqual(["f", "o", "s", "u"]);
   expect([value("f"), value("s"), value("o")]).toEqual([identity.fingerprint, "running", "one"]);
+  await store.confirm(identity, "one", leaseMs);
+  expect(record().toSorted()).toEqual(["f", "o", "s", "u"]);
   await store.complete(identity, "one", { kind: "done", keyId: "k" });
   expect(record().toSorted()).toEqual(["f", "k", "o", "s"]);
   expect([value("s"), value("k")]).toEqual(["done", "k"]);
@@ -72,10 +77,21 @@ test("the Redis store reports a request with other fields under the same ID as a
 test("the Redis store reads a request whose lease has ended as unknown, and still completes it", async () => {
   const identity = await identityOf("lease");
   const store = newStore();
-  await store.begin(identity, "one", 0);
+  await store.begin(identity, "one", reserveMs);
+  await store.confirm(identity, "one", 0);
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
   await store.complete(identity, "one", { kind: "done", keyId: "k" });
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
+});
+
+test("a reservation in Redis that its owner does not confirm in time frees the ID and cannot be confirmed", async () => {
+  const identity = await identityOf("reservation");
+  const store = newStore();
+  await store.begin(identity, "one", 0);
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  expect(await store.begin(identity, "two", reserveMs)).toEqual({ kind: "begun" });
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  expect(await store.confirm(identity, "two", leaseMs)).toBe(true);
 });
 
 test("the Redis store keeps an unknown outcome as unknown, and writes a lost record anew", async () => {

@@ -54,6 +54,11 @@ const firstPollMs = 50;
 const longestPollMs = 250;
 
 /**
+ * How long a record stays reserved without a confirmation, in milliseconds. Longer than the store
+ * takes for two answers. A repeated request waits for this time at most if an answer was lost.
+ */
+const reserveMs = 1_000;
+/**
  * How long a lease lasts beyond the deadline: for the grace period and the store, in milliseconds.
  */
 const leaseReserveMs = 10_000;
@@ -71,19 +76,48 @@ export async function executeOnce<T>(
   const owner = randomUUID();
   let joined = false;
 
+  /** Reads the record or reserves it. A reservation whose answer was lost ends by itself. */
   const begin = async (): Promise<BeginResult> => {
-    const remainingMs = Math.max(deadline - clock.now(), 0);
     try {
-      const leaseMs = Math.min(remainingMs + leaseReserveMs, longestLeaseMs);
-      return await store.begin(identity, owner, leaseMs);
+      return await store.begin(identity, owner, reserveMs);
     } catch (error) {
-      // The record may exist although its confirmation was lost. The call does not wait for this.
-      store.complete(identity, owner, { kind: "nothing" }).catch(() => {});
       throw error instanceof StoreError ? storeUnavailable(error, joined) : error;
     }
   };
 
-  /** Updates the record. A record that cannot be updated reads as `unknown` after its lease. */
+  /** Takes the reserved record over. Only after `true` may the change be sent. */
+  const confirm = async (): Promise<boolean> => {
+    const remainingMs = Math.max(deadline - clock.now(), 0);
+    try {
+      const leaseMs = Math.min(remainingMs + leaseReserveMs, longestLeaseMs);
+      return await store.confirm(identity, owner, leaseMs);
+    } catch (error) {
+      // The record may say that the change is being made. The call does not wait for this.
+      store.complete(identity, owner, { kind: "nothing" }).catch(() => {});
+      throw error instanceof StoreError ? storeUnavailable(error) : error;
+    }
+  };
+
+  /** Reads the record until it has an outcome, or until this owner may execute the request. */
+  const claim = async (): Promise<Exclude<BeginResult, { readonly kind: "running" }>> => {
+    for (let waitMs = firstPollMs; ; waitMs *= 2) {
+      const begun = await begin();
+      if (begun.kind === "begun") {
+        attemptLog.mayHaveBeenExecuted = false;
+        if (await confirm()) return begun;
+      } else if (begun.kind !== "running") return begun;
+      // Another owner executes the request, or the reservation ended before it was confirmed.
+      joined = true;
+      attemptLog.mayHaveBeenExecuted = true;
+      await sleep(Math.min(waitMs, longestPollMs), signal, clock);
+      if (signal.aborted) throw endedWaiting(signal, true);
+    }
+  };
+
+  /**
+   * Updates the record. If the store cannot be reached for long, the record reads as `unknown`
+   * after its lease.
+   */
   const complete = async (completion: Completion): Promise<void> => {
     try {
       await store.complete(identity, owner, completion);
@@ -96,17 +130,9 @@ export async function executeOnce<T>(
   };
 
   try {
-    let begun = await begin();
-    for (let waitMs = firstPollMs; begun.kind === "running"; waitMs *= 2) {
-      joined = true;
-      attemptLog.mayHaveBeenExecuted = true;
-      await sleep(Math.min(waitMs, longestPollMs), signal, clock);
-      if (signal.aborted) throw endedWaiting(signal, true);
-      begun = await begin();
-    }
+    const begun = await claim();
     if (begun.kind === "done") return { kind: "replay", keyId: begun.keyId, joined };
     if (begun.kind !== "begun") return { kind: begun.kind };
-    attemptLog.mayHaveBeenExecuted = false;
     let made: T;
     try {
       made = await withGracePeriod(context, clock, change.make);

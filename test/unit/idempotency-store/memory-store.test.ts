@@ -23,6 +23,7 @@ test("a request belongs to its first owner until it is completed, and then yield
   const identity = await store.identify(parts("a"));
   expect(await store.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
   expect(await store.begin(identity, "one", leaseMs)).toEqual({ kind: "begun" });
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(true);
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
   await store.complete(identity, "two", { kind: "nothing" });
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
@@ -64,11 +65,37 @@ test("an unknown outcome stays unknown until its record is deleted", async () =>
 test("a request whose lease is over reads as unknown, and can still be completed", async () => {
   const { clock, store } = setUp();
   const identity = await store.identify(parts("a"));
-  await store.begin(identity, "one", leaseMs);
-  await clock.advance(leaseMs);
+  await store.begin(identity, "one", 1_000);
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(true);
+  await clock.advance(leaseMs - 1);
+  expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "running" });
+  await clock.advance(1);
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "unknown" });
   await store.complete(identity, "one", { kind: "done", keyId: "k" });
   expect(await store.begin(identity, "two", leaseMs)).toEqual({ kind: "done", keyId: "k" });
+});
+
+test("a reservation that its owner does not confirm in time frees the ID and cannot be confirmed", async () => {
+  const { clock, store } = setUp();
+  const identity = await store.identify(parts("a"));
+  await store.begin(identity, "one", 1_000);
+  await clock.advance(999);
+  expect(await store.begin(identity, "two", 1_000)).toEqual({ kind: "running" });
+  await clock.advance(1);
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  expect(await store.begin(identity, "two", 1_000)).toEqual({ kind: "begun" });
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  expect(await store.confirm(identity, "two", leaseMs)).toBe(true);
+});
+
+test("a confirmation after the completion or without a reservation has no effect", async () => {
+  const { store } = setUp();
+  const identity = await store.identify(parts("a"));
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  await store.begin(identity, "one", 1_000);
+  await store.complete(identity, "one", { kind: "done", keyId: "k" });
+  expect(await store.confirm(identity, "one", leaseMs)).toBe(false);
+  expect(await store.begin(identity, "two", 1_000)).toEqual({ kind: "done", keyId: "k" });
 });
 
 describe("when there is no room", () => {

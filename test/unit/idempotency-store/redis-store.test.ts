@@ -27,7 +27,16 @@ test.each<[unknown, unknown]>([
 ])("the reply %o of the script is understood", async (reply, claim) => {
   const { store, sent } = setUp(async () => reply);
   expect(await store.begin(identity, "me", 1_000.5)).toEqual(claim);
-  expect(sent).toEqual([[["request:n"], ["f", "me", 1_001, 60_000]]]);
+  expect(sent).toEqual([[["request:n"], ["f", "me", 1_001]]]);
+});
+
+test.each([
+  [1, true],
+  [0, false],
+])("the reply %o of the script confirms a reservation: %s", async (reply, isConfirmed) => {
+  const { store, sent } = setUp(async () => reply);
+  expect(await store.confirm(identity, "me", 1_000.5)).toBe(isConfirmed);
+  expect(sent).toEqual([[["request:n"], ["me", 1_001, 60_000]]]);
 });
 
 test("a completion sends the key's ID, if there is one", async () => {
@@ -56,6 +65,7 @@ describe("the store in Redis is away", () => {
     const { store } = setUp(() => Promise.reject(cause));
     for (const call of [
       store.begin(identity, "me", 1),
+      store.confirm(identity, "me", 1),
       store.complete(identity, "me", { kind: "unknown" }),
     ]) {
       await expect(call).rejects.toMatchObject({ name: "StoreError", code: "AWAY", cause });
