@@ -51,6 +51,8 @@ export interface Rpc {
   readonly path: string;
   readonly retry: RetryClass;
   readonly priority: PriorityClass;
+  /** The highest priority that a caller may select in the metadata. Default: `priority`. */
+  readonly highestPriority: PriorityClass;
   /** Deadline for callers that send none, in milliseconds. */
   readonly defaultDeadlineMs: number;
   /** Time-out of one upstream request, in milliseconds. */
@@ -65,23 +67,25 @@ export interface Rpc {
   readonly sensitive: boolean;
 }
 
-type Row = Pick<
-  Rpc,
-  | "retry"
-  | "priority"
-  | "defaultDeadlineMs"
-  | "attemptTimeoutMs"
-  | "resource"
-  | "coalesce"
-  | "keyRing"
-  | "sensitive"
->;
+type Row = Partial<Pick<Rpc, "highestPriority">> &
+  Pick<
+    Rpc,
+    | "retry"
+    | "priority"
+    | "defaultDeadlineMs"
+    | "attemptTimeoutMs"
+    | "resource"
+    | "coalesce"
+    | "keyRing"
+    | "sensitive"
+  >;
 
 const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
   Object.entries(methods).map(([method, row]) => ({
     service,
     method,
     path: `/${service}/${method}`,
+    highestPriority: row.priority,
     ...row,
   }));
 
@@ -128,6 +132,8 @@ export const rpcTable: readonly Rpc[] = [
     GenerateDataKey: { ...action, resource: "key" },
     UnwrapKey: { ...action, resource: "key", coalesce: "unwrap" },
     RotateKey: { ...change, resource: "key", sensitive: true },
+    // Re-encrypting a store must not hold up the unwraps of those who read it.
+    RewrapKey: { ...action, priority: "bulk", highestPriority: "interactive", resource: "key" },
   }),
   ...rows("keyprotect.v1.PoliciesService", {
     GetKeyPolicies: { ...read, resource: "key", coalesce: "read" },

@@ -21,6 +21,7 @@ import { inOrder } from "../grpc/interceptors/interceptor.ts";
 import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
 import { createSelectInstance } from "../grpc/interceptors/select-instance.ts";
 import { selectKeyRing } from "../grpc/interceptors/select-key-ring.ts";
+import { prioritize } from "../grpc/interceptors/prioritize.ts";
 import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
 import { createAccessLog } from "../grpc/observers/access-log.ts";
 import { createPeerReader } from "../grpc/call/peer.ts";
@@ -137,6 +138,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
         defaultAlias: config.defaultInstance,
       }),
       "select-key-ring": selectKeyRing,
+      prioritize: prioritize,
       authorize: createAuthorize(
         config.policy === undefined
           ? defaultPolicy(config.listen.every(isLocalAddress))

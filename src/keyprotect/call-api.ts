@@ -1,5 +1,6 @@
 /** The one way from an operation to the upstream pipeline. */
 import type { Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
+import type { ApiDialect } from "../platform/api-dialect.ts";
 import type { OnAnomaly } from "./anomaly.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { KeyProtectError } from "./error.ts";
@@ -28,6 +29,11 @@ export interface ApiCall extends UpstreamCall {
 export interface ApiRequest {
   readonly method: UpstreamRequest["method"];
   readonly path: string;
+  /**
+   * Whether the 2019 API does not have the operation. There it rejects with `UNSUPPORTED`, and
+   * nothing is sent. Default `false`.
+   */
+  readonly isCurrentOnly?: boolean;
   /** The `Accept` header. */
   readonly accept: string;
   /** Media type of `body`; absent without a body. */
@@ -71,12 +77,11 @@ export interface OperationDeps {
 export function createCallApi(deps: {
   readonly send: Send;
   readonly instanceId: string;
-  /** Whether the dialect has key rings. If not, a call that names one is `UNSUPPORTED`. */
-  readonly hasKeyRings: boolean;
+  readonly dialect: ApiDialect;
   readonly wallNow: () => number;
   readonly onAnomaly: OnAnomaly;
 }): CallApi {
-  const { send, instanceId, hasKeyRings, wallNow, onAnomaly } = deps;
+  const { send, instanceId, dialect, wallNow, onAnomaly } = deps;
 
   return async (call, request, read) => {
     const { body: given, contentType, prefer } = request;
@@ -92,9 +97,7 @@ export function createCallApi(deps: {
       given === undefined || Buffer.isBuffer(given) ? given : Buffer.from(JSON.stringify(given));
     let response: UpstreamResponse;
     try {
-      if (call.keyRing !== undefined && !hasKeyRings) {
-        throw new KeyProtectError("UNSUPPORTED", "the 2019 API has no key rings");
-      }
+      if (dialect === "2019") assertIn2019(call, request);
       response = await send({
         method: request.method,
         path: request.path,
@@ -117,6 +120,16 @@ export function createCallApi(deps: {
       if (request.isAnswerSecret) response.body.fill(0);
     }
   };
+}
+
+/** Throws `UNSUPPORTED` for what the 2019 API does not have. */
+function assertIn2019({ keyRing }: ApiCall, { isCurrentOnly }: ApiRequest): void {
+  if (isCurrentOnly === true) {
+    throw new KeyProtectError("UNSUPPORTED", "the 2019 API does not have this operation");
+  }
+  if (keyRing !== undefined) {
+    throw new KeyProtectError("UNSUPPORTED", "the 2019 API has no key rings");
+  }
 }
 
 /**

@@ -43,12 +43,10 @@ const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
 
 /** Creates the client of one instance. The client has no state. */
 export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
-  const { send, instanceId, onAnomaly = () => {}, wallNow = Date.now } = deps;
-  const dialect = dialects[deps.dialect];
-  const { hasKeyRings } = dialect;
+  const { send, instanceId, dialect, onAnomaly = () => {}, wallNow = Date.now } = deps;
   const operations: OperationDeps = {
-    callApi: createCallApi({ send, instanceId, hasKeyRings, wallNow, onAnomaly }),
-    dialect,
+    callApi: createCallApi({ send, instanceId, dialect, wallNow, onAnomaly }),
+    dialect: dialects[dialect],
     instanceId,
     onAnomaly,
   };

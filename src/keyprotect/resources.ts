@@ -81,6 +81,16 @@ export interface UnwrapResult {
   readonly rewrappedKeyVersionId: string | undefined;
 }
 
+/** Result of a rewrap. */
+export interface RewrapResult {
+  /** The same data encryption key, wrapped with the newest version of the root key. */
+  readonly ciphertext: Buffer;
+  /** ID of the newest version. */
+  readonly keyVersionId: string | undefined;
+  /** ID of the version that the given ciphertext has. */
+  readonly previousKeyVersionId: string | undefined;
+}
+
 /** One policy of a key. A kind that the gateway does not know is `unknown`. */
 export interface PolicyResource {
   readonly crn: string | undefined;

@@ -10,6 +10,7 @@ import type {
   PolicyResource,
   Preference,
   ReplacedPolicies,
+  RewrapResult,
   UnwrapResult,
   WrapResult,
 } from "../keyprotect/resources.ts";
@@ -50,6 +51,12 @@ export interface KeyProtect {
     keyId: string,
     body: { ciphertext: Buffer; aad: readonly string[] },
   ): Promise<UnwrapResult>;
+  /** The same data encryption key, wrapped with the newest version of the key. */
+  rewrapKey(
+    call: CallContext,
+    keyId: string,
+    body: { ciphertext: Buffer; aad: readonly string[] },
+  ): Promise<RewrapResult>;
   rotateKey(
     call: CallContext,
     keyId: string,

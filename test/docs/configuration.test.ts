@@ -22,7 +22,13 @@ test("the example file of docs/configuration.md is valid, and its policy allows 
     rpcTable.filter((rpc) => policy(caller, rpc, instance)).map(({ method }) => method);
   const orders = "spiffe://prod.example.org/ns/orders/sa/api";
   const rotator = "spiffe://prod.example.org/ns/key-admin/sa/rotator";
-  expect(allowedTo(orders, "eu")).toEqual(["GetKey", "WrapKey", "GenerateDataKey", "UnwrapKey"]);
+  expect(allowedTo(orders, "eu")).toEqual([
+    "GetKey",
+    "WrapKey",
+    "GenerateDataKey",
+    "UnwrapKey",
+    "RewrapKey",
+  ]);
   expect(allowedTo(orders, "legacy")).toEqual([]);
   expect(allowedTo(rotator, "legacy")).toEqual([
     "CreateKey",

@@ -13,6 +13,8 @@ import {
   type RpcName,
   type WireRequest,
 } from "../support/golden-requests.ts";
+import { readContract } from "../unit/contract/contract.ts";
+import { descriptorSet } from "../../src/gen/descriptor-set.ts";
 import { startTestGateway, type Failure, type TestGateway } from "../support/start-gateway.ts";
 
 type Dialect = "2019" | "current";
@@ -89,23 +91,28 @@ async function expectInvalid(
 const shown = (id: string | Buffer): string => JSON.stringify(id.toString("latin1").slice(0, 60));
 const bytesOf = (id: string | Buffer): Buffer => (Buffer.isBuffer(id) ? id : Buffer.from(id));
 
-const keyRpcs = [
-  "GetKey",
-  "GetKeyMaterial",
-  "DeleteKey",
-  "WrapKey",
-  "GenerateDataKey",
-  "UnwrapKey",
-  "RotateKey",
-  "GetKeyPolicies",
-  "ReplaceKeyPolicies",
-] as const satisfies readonly RpcName[];
+const contract = readContract(Buffer.from(descriptorSet, "base64"));
+const isRpcName = (name: string): name is RpcName => Object.hasOwn(golden, name);
 
-describe.each(keyRpcs)("%s", (rpc) => {
+test("every RPC of the contract has a valid request to start from", () => {
+  expect(Object.keys(golden).toSorted()).toEqual(
+    contract.methods.map(({ name }) => name).toSorted(),
+  );
+});
+
+/** The RPCs that name a key. */
+const keyRpcs = contract.methods.flatMap(({ name, input }) => {
+  const field = input.fields.find((each) => each.name === "key_id");
+  return field !== undefined && isRpcName(name) ? [{ name, number: field.number }] : [];
+});
+
+describe.each(keyRpcs)("$name", ({ name: rpc, number }) => {
   test.each(badKeyIds.map(([id, reason]) => [shown(id), id, reason] as const))(
     `${rpc} rejects the key ID %s`,
     async (_, id, reason) => {
-      await expectInvalid(golden[rpc]({}, wireField.bytes(1, bytesOf(id))), [["key_id", reason]]);
+      await expectInvalid(golden[rpc]({}, wireField.bytes(number, bytesOf(id))), [
+        ["key_id", reason],
+      ]);
     },
   );
 });
@@ -169,13 +176,13 @@ describe("a request ID", () => {
 });
 
 describe("a page token", () => {
-  const token = toPageToken({ offset: 200, anchor: "a-key" }, ["default", "keys"]);
+  const token = toPageToken({ offset: 200, anchor: "a-key" }, ["default", "keys", ""]);
   const flipped = Buffer.from(token, "base64url");
   flipped.writeUInt8(flipped.readUInt8(3) ^ 1, 3);
 
   test.each([
-    ["of another instance", toPageToken({ offset: 200, anchor: "a-key" }, ["other", "keys"])],
-    ["of another list", toPageToken({ offset: 200, anchor: "a-key" }, ["default", "lockers"])],
+    ["of another instance", toPageToken({ offset: 200, anchor: "a-key" }, ["other", "keys", ""])],
+    ["of another list", toPageToken({ offset: 200, anchor: "a-key" }, ["default", "lockers", ""])],
     ["with a flipped bit", flipped.toString("base64url")],
     ["cut short", token.slice(0, -1)],
     ["with a character more", `${token}A`],
@@ -206,7 +213,7 @@ describe("a page token", () => {
   test("a valid page token of this list leads to a request to Key Protect", async () => {
     const gateway = gatewayOf("current");
     gateway.emulator.requests.clear();
-    const first = toPageToken({ offset: 1, anchor: "a-key" }, ["default", "keys"]);
+    const first = toPageToken({ offset: 1, anchor: "a-key" }, ["default", "keys", ""]);
     await gateway
       .call(gateway.clients.keys, "listKeys", { pageSize: 1, pageToken: first, skip: 0 })
       .catch(() => {});

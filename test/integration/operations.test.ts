@@ -9,6 +9,7 @@ import {
   dualAuthPolicy,
   generateDataKeyRequest,
   plainMaterial,
+  rewrapKeyRequest,
   rotateKeyRequest,
   rotationPolicy,
   unwrapKeyRequest,
@@ -514,6 +515,48 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
       );
       expect(ofNew.plaintext.equals(plaintext)).toBe(true);
       expect(ofNew.rewrappedCiphertext).toHaveLength(0);
+    });
+
+    test("RewrapKey brings a ciphertext to the newest version without a plaintext", async () => {
+      await using gateway = await start();
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const plaintext = gateway.secrets.bytes(32);
+      const old = await gateway.call(actions, "wrapKey", wrapKeyRequest(keyId, plaintext, ["a"]));
+      await gateway.call(actions, "rotateKey", rotateKeyRequest(keyId));
+      const before = gateway.upstreamRequests().length;
+      const request = rewrapKeyRequest(keyId, old.ciphertext, ["a"]);
+      if (!isCurrent) {
+        expect(await gateway.failure(actions, "rewrapKey", request)).toMatchObject({
+          code: "UNIMPLEMENTED",
+          reason: "OPERATION_UNSUPPORTED",
+        });
+        expect(requestsSince(gateway, before)).toEqual([]);
+        return;
+      }
+      const rewrapped = await gateway.call(actions, "rewrapKey", request);
+      expect(requestsSince(gateway, before)).toEqual([`POST ${actionPath(keyId, "rewrap")}`]);
+      expect(rewrapped.previousKeyVersionId).toBe(old.keyVersionId);
+      expect(rewrapped.keyVersionId).not.toBe(old.keyVersionId);
+      const unwrapped = await gateway.call(
+        actions,
+        "unwrapKey",
+        unwrapKeyRequest(keyId, rewrapped.ciphertext, ["a"]),
+      );
+      expect(unwrapped.plaintext.equals(plaintext)).toBe(true);
+      expect(unwrapped.rewrappedCiphertext).toHaveLength(0);
+
+      const again = await gateway.call(
+        actions,
+        "rewrapKey",
+        rewrapKeyRequest(keyId, rewrapped.ciphertext, ["a"]),
+      );
+      expect(again.previousKeyVersionId).toBe(again.keyVersionId);
+      const wrong = rewrapKeyRequest(keyId, old.ciphertext, ["b"]);
+      expect(await gateway.failure(actions, "rewrapKey", wrong)).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        reason: "CIPHERTEXT_REJECTED",
+      });
     });
 
     test("a second RotateKey within an hour fails, and succeeds an hour later", async () => {

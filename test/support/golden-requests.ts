@@ -7,6 +7,7 @@ import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } fro
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   GenerateDataKeyRequest,
+  RewrapKeyRequest,
   RotateKeyRequest,
   UnwrapKeyRequest,
   WrapKeyRequest,
@@ -111,6 +112,11 @@ export const goldenRequests = {
     material: undefined,
     requestId: "",
     returnPreference: ReturnPreference.UNSPECIFIED,
+  }),
+  RewrapKey: golden<RewrapKeyRequest>(`${actions}/RewrapKey`, RewrapKeyRequest, {
+    keyId,
+    ciphertext: Buffer.from("ciphertext"),
+    additionalAuthenticatedData: [],
   }),
   GetKeyPolicies: golden<GetKeyPoliciesRequest>(
     `${policies}/GetKeyPolicies`,

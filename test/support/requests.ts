@@ -6,6 +6,7 @@ import {
 } from "../../src/gen/keyprotect/v1/key.ts";
 import type {
   GenerateDataKeyRequest,
+  RewrapKeyRequest,
   RotateKeyRequest,
   UnwrapKeyRequest,
   WrapKeyRequest,
@@ -83,6 +84,12 @@ export const unwrapKeyRequest = (
 ): UnwrapKeyRequest => ({ keyId, ciphertext, additionalAuthenticatedData });
 
 /** Requests a rotation to generated material. */
+export const rewrapKeyRequest = (
+  keyId: string,
+  ciphertext: Buffer,
+  additionalAuthenticatedData: string[] = [],
+): RewrapKeyRequest => ({ keyId, ciphertext, additionalAuthenticatedData });
+
 export const rotateKeyRequest = (
   keyId: string,
   overrides: Partial<RotateKeyRequest> = {},

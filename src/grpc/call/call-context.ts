@@ -15,6 +15,10 @@ import type { Peer, PeerCall } from "./peer.ts";
  * explicitly to all code that works for the call.
  */
 export interface CallContext {
+  /**
+   * The row of the RPC. The `prioritize` interceptor replaces it by one with the priority that
+   * the caller selected.
+   */
   readonly rpc: Rpc;
   /**
    * A UUID: sent upstream, returned in initial metadata and trailers, and part of every log line.
@@ -83,6 +87,7 @@ export interface MutableCallContext extends CallContext {
   caller: string;
   callerToken: Secret | undefined;
   instance: string;
+  rpc: Rpc;
   keyRing: string | undefined;
   targetKeyRing: string | undefined;
 }

@@ -41,6 +41,7 @@ export const inboundInterceptors = [
   "authenticate",
   "select-instance",
   "select-key-ring",
+  "prioritize",
   "authorize",
 ] as const;
 

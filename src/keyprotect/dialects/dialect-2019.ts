@@ -6,7 +6,6 @@ import { isUuid } from "../../platform/uuid.ts";
 
 /** The API of 2019: `?action=`, lockers with their own import tokens, one kind of policy. */
 export const dialect2019: Dialect = {
-  hasKeyRings: false,
   keyListType: mediaType.collection,
   actionPath: (keyId, action) => `/api/v2/keys/${keyId}?action=${action}`,
   // There is no /metadata: the response includes the material of a standard key.

@@ -10,7 +10,6 @@ const nonceBytes = 12;
 
 /** The current API: `/actions/…`, import tokens, two kinds of policies. */
 export const dialectCurrent: Dialect = {
-  hasKeyRings: true,
   keyListType: mediaType.key,
   actionPath: (keyId, action) => `/api/v2/keys/${keyId}/actions/${action}`,
   metadataPath: (keyId) => `/api/v2/keys/${keyId}/metadata`,

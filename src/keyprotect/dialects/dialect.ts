@@ -2,16 +2,14 @@
 import type { JsonObject } from "../decode/json.ts";
 import type { ImportedMaterial, PolicyChange, Preference } from "../resources.ts";
 
-/** An action on a key that both API versions have. */
-export type KeyAction = "wrap" | "unwrap" | "rotate";
+/** An action on a key. The 2019 API has only the first three. */
+export type KeyAction = "wrap" | "unwrap" | "rotate" | "rewrap";
 
 /** Material that was encrypted under a locker's transport key. */
 export type EncryptedMaterial = Extract<ImportedMaterial, { kind: "encrypted" }>;
 
 /** The differences between the API versions. IDs are passed in encoded as path segments. */
 export interface Dialect {
-  /** Whether keys lie in key rings. */
-  readonly hasKeyRings: boolean;
   /** The `Accept` header for lists of keys. */
   readonly keyListType: string;
   /** Path of an action on a key. */

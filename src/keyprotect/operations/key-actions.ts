@@ -12,7 +12,7 @@ import {
 import { importedMaterialFields, type KeyAction } from "../dialects/dialect.ts";
 import { badResponseError } from "../error.ts";
 import { mediaType } from "../media-types.ts";
-import type { ImportedMaterial, UnwrapResult, WrapResult } from "../resources.ts";
+import type { ImportedMaterial, RewrapResult, UnwrapResult, WrapResult } from "../resources.ts";
 
 /**
  * The operations with a root key. Each rejects as `KeyProtectClient` says; a line below names what
@@ -34,6 +34,12 @@ export interface KeyActionOperations {
     keyId: string,
     body: { ciphertext: Buffer; aad: readonly string[] },
   ): Promise<UnwrapResult>;
+  /** Wraps what `ciphertext` holds anew. Rejects with `BAD_RESPONSE` without a ciphertext. */
+  rewrapKey(
+    call: ApiCall,
+    keyId: string,
+    body: { ciphertext: Buffer; aad: readonly string[] },
+  ): Promise<RewrapResult>;
   /**
    * Rotates the key to `material`, or to generated material. Rejects with `UNSUPPORTED` for
    * encrypted material that the dialect does not have.
@@ -77,6 +83,17 @@ export function createKeyActionOperations({
         call,
         actionRequest("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapStatuses),
         ({ body }) => decodeUnwrap(parseObject(body)),
+      ),
+
+    rewrapKey: async (call, keyId, { ciphertext, aad }) =>
+      callApi(
+        call,
+        {
+          ...actionRequest("rewrap", keyId, toBody("ciphertext", ciphertext, aad), wrapStatuses),
+          isAnswerSecret: false,
+          isCurrentOnly: true,
+        },
+        ({ body }) => decodeRewrap(parseObject(body)),
       ),
 
     rotateKey: async (call, keyId, material) => {
@@ -128,6 +145,12 @@ function decodeUnwrap(answer: JsonObject): UnwrapResult {
   const plaintext = requiredBytes(answer, "plaintext");
   return { plaintext, rewrappedCiphertext, rewrappedKeyVersionId };
 }
+
+const decodeRewrap = (answer: JsonObject): RewrapResult => ({
+  ciphertext: requiredBytes(answer, "ciphertext"),
+  keyVersionId: versionId(answer, "rewrappedKeyVersion"),
+  previousKeyVersionId: versionId(answer, "keyVersion"),
+});
 
 function versionId(answer: JsonObject, name: string): string | undefined {
   const version = own(answer, name);

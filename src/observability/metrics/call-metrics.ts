@@ -89,7 +89,7 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       ambiguous: ambiguous.cell(method),
     };
   };
-  const byRpc = new Map(rpcTable.map((rpc) => [rpc, seriesOf(rpc)]));
+  const byPath = new Map(rpcTable.map((rpc) => [rpc.path, seriesOf(rpc)]));
   const byReason = new Map(ownReasons.map((reason) => [reason, rejected.cell(reason)]));
   const inflight = inflightFamily.cell();
 
@@ -106,14 +106,14 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       endedByLibrary,
     ],
     callStarted(rpc) {
-      const series = byRpc.get(rpc);
+      const series = byPath.get(rpc.path);
       if (series === undefined) return;
       inflight.value += 1;
       series.started.value += 1;
       series.received.value += 1;
     },
     callEnded({ context, code, durationMs, reason, mayHaveExecuted }) {
-      const series = byRpc.get(context.rpc);
+      const series = byPath.get(context.rpc.path);
       if (series === undefined) return;
       inflight.value -= 1;
       const handledCell = series.handled[code] ?? series.handled[grpcCodes.indexOf("Unknown")];

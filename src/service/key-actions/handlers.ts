@@ -2,6 +2,7 @@ import type { KeyActionsServiceService } from "../../gen/keyprotect/v1/key_actio
 import type { HandlersOf } from "../../grpc/call/bind-service.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { generateDataKey } from "./generate-data-key.ts";
+import { rewrapKey } from "./rewrap-key.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { unwrapKey } from "./unwrap-key.ts";
 import { wrapKey } from "./wrap-key.ts";
@@ -14,4 +15,5 @@ export const createKeyActionsHandlers = (
   generateDataKey: generateDataKey(deps),
   unwrapKey: unwrapKey(deps),
   rotateKey: rotateKey(deps),
+  rewrapKey: rewrapKey(deps),
 });

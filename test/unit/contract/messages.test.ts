@@ -1,6 +1,7 @@
 import { ScalarType, type DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
+import { rpcTable } from "../../../src/rpc-table.ts";
 import { nameOf, pathOf, readContract } from "./contract.ts";
 
 const contract = readContract(Buffer.from(descriptorSet, "base64"));
@@ -13,14 +14,13 @@ const scalarOf = (field: DescField): ScalarType | undefined =>
 const bytesFields = contract.fields.filter((field) => scalarOf(field) === ScalarType.BYTES);
 const isRedacted = (field: DescField): boolean => field.proto.options?.debugRedact === true;
 
-test("the contract has four services with fifteen RPCs", () => {
-  expect(contract.services.map((service) => service.typeName).toSorted()).toEqual([
-    "keyprotect.v1.KeyActionsService",
-    "keyprotect.v1.KeysService",
-    "keyprotect.v1.LockersService",
-    "keyprotect.v1.PoliciesService",
-  ]);
-  expect(contract.methods).toHaveLength(15);
+test("the contract's RPCs are those of the RPC table, in the same order", () => {
+  const inContract = contract.services.flatMap((service) => service.methods.map(pathOf));
+  expect(rpcTable.map(({ path }) => path).toSorted()).toEqual(inContract.toSorted());
+  for (const { typeName, methods } of contract.services) {
+    const rows = rpcTable.filter(({ service }) => service === typeName);
+    expect(rows.map(({ method }) => method)).toEqual(methods.map(({ name }) => name));
+  }
 });
 
 test("every RPC is unary", () => {
@@ -63,6 +63,8 @@ test("every bytes field that is not redacted holds ciphertext, public or opaque 
     "keyprotect.v1.EncryptedKeyMaterial.initialization_vector",
     "keyprotect.v1.GenerateDataKeyResponse.ciphertext",
     "keyprotect.v1.RetrieveLockerResponse.public_key",
+    "keyprotect.v1.RewrapKeyRequest.ciphertext",
+    "keyprotect.v1.RewrapKeyResponse.ciphertext",
     "keyprotect.v1.UnwrapKeyRequest.ciphertext",
     "keyprotect.v1.UnwrapKeyResponse.rewrapped_ciphertext",
     "keyprotect.v1.WrapKeyResponse.ciphertext",

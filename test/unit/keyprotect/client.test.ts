@@ -27,6 +27,7 @@ const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectCl
   deleteKey: true,
   wrapKey: true,
   unwrapKey: true,
+  rewrapKey: true,
   rotateKey: true,
   getKeyPolicies: true,
   replaceKeyPolicies: true,

@@ -58,6 +58,7 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
     deleteKey: play("deleteKey", script.deleteKey),
     wrapKey: play("wrapKey", script.wrapKey),
     unwrapKey: play("unwrapKey", script.unwrapKey),
+    rewrapKey: play("rewrapKey", script.rewrapKey),
     rotateKey: play("rotateKey", script.rotateKey),
     getKeyPolicies: play("getKeyPolicies", script.getKeyPolicies),
     replaceKeyPolicies: play("replaceKeyPolicies", script.replaceKeyPolicies),

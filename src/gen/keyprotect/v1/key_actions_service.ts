@@ -24,9 +24,9 @@ export const protobufFileName = "keyprotect/v1/key_actions_service.proto";
 /** Asks to wrap a data encryption key. */
 export interface WrapKeyRequest {
   /**
-   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
-   * aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
+   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -60,9 +60,9 @@ export interface WrapKeyResponse {
 /** Asks for a new data encryption key. */
 export interface GenerateDataKeyRequest {
   /**
-   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
-   * aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
+   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -94,9 +94,9 @@ export interface GenerateDataKeyResponse {
 /** Asks to unwrap a data encryption key. */
 export interface UnwrapKeyRequest {
   /**
-   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
-   * aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
+   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /** Required. What `WrapKey` or `GenerateDataKey` returned: 1 to 16384 bytes. */
@@ -128,9 +128,9 @@ export interface UnwrapKeyResponse {
 /** Asks to rotate a root key. */
 export interface RotateKeyRequest {
   /**
-   * Required. ID or alias of the root key: `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the words that
-   * Key Protect reserves, such as `metadata` and `policies`. Instances of the 2019 API have no
-   * aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
+   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -178,6 +178,42 @@ export interface RotateKeyResponse {
    * was deleted since then, the request fails with FAILED_PRECONDITION (KEY_DELETED).
    */
   replayed: boolean;
+}
+
+/** Asks to wrap a data encryption key anew. */
+export interface RewrapKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
+   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Required. What `WrapKey`, `GenerateDataKey` or an earlier `RewrapKey` returned: 1 to 16384
+   * bytes.
+   */
+  ciphertext: Buffer;
+  /**
+   * Optional. The strings that the key was wrapped with, in the same order: at most 126 of at most
+   * 255 characters each. The new ciphertext is bound to them too. Default none.
+   */
+  additionalAuthenticatedData: string[];
+}
+
+/** Holds the data encryption key, wrapped anew. */
+export interface RewrapKeyResponse {
+  /**
+   * Output only. The data encryption key wrapped by the newest version of the root key, opaque: at
+   * most 16384 bytes.
+   */
+  ciphertext: Buffer;
+  /** Output only. ID of that version. */
+  keyVersionId: string;
+  /**
+   * Output only. ID of the version that had wrapped the given ciphertext. Equal to `key_version_id`
+   * if that was the newest one already.
+   */
+  previousKeyVersionId: string;
 }
 
 function createBaseWrapKeyRequest(): WrapKeyRequest {
@@ -729,6 +765,142 @@ export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
   },
 };
 
+function createBaseRewrapKeyRequest(): RewrapKeyRequest {
+  return { keyId: "", ciphertext: Buffer.alloc(0), additionalAuthenticatedData: [] };
+}
+
+export const RewrapKeyRequest: MessageFns<RewrapKeyRequest> = {
+  encode(message: RewrapKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.ciphertext.length !== 0) {
+      writer.uint32(18).bytes(message.ciphertext);
+    }
+    for (const v of message.additionalAuthenticatedData) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ciphertext = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.additionalAuthenticatedData.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRewrapKeyResponse(): RewrapKeyResponse {
+  return { ciphertext: Buffer.alloc(0), keyVersionId: "", previousKeyVersionId: "" };
+}
+
+export const RewrapKeyResponse: MessageFns<RewrapKeyResponse> = {
+  encode(message: RewrapKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ciphertext.length !== 0) {
+      writer.uint32(10).bytes(message.ciphertext);
+    }
+    if (message.keyVersionId !== "") {
+      writer.uint32(18).string(message.keyVersionId);
+    }
+    if (message.previousKeyVersionId !== "") {
+      writer.uint32(26).string(message.previousKeyVersionId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ciphertext = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyVersionId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.previousKeyVersionId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
  * Uses root keys for envelope encryption: wraps and unwraps data encryption keys, and rotates the
  * root keys themselves.
@@ -839,6 +1011,33 @@ export const KeyActionsServiceService = {
     responseSerialize: (value: RotateKeyResponse): Buffer => Buffer.from(RotateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RotateKeyResponse => RotateKeyResponse.decode(value),
   },
+  /**
+   * Wraps a wrapped data encryption key anew with the newest version of its root key. The data
+   * encryption key stays inside Key Protect.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same data encryption key. Use it to
+   * bring stored ciphertexts up to date after a rotation. Such calls wait behind all others when
+   * the quota of Key Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call
+   * without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID; UNIMPLEMENTED with
+   * OPERATION_UNSUPPORTED in the 2019 dialect, whose unwrap rewraps by itself.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019 dialect does
+   * not have it.
+   */
+  rewrapKey: {
+    path: "/keyprotect.v1.KeyActionsService/RewrapKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RewrapKeyRequest): Buffer => Buffer.from(RewrapKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RewrapKeyRequest => RewrapKeyRequest.decode(value),
+    responseSerialize: (value: RewrapKeyResponse): Buffer => Buffer.from(RewrapKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RewrapKeyResponse => RewrapKeyResponse.decode(value),
+  },
 } as const;
 
 export interface KeyActionsServiceServer extends UntypedServiceImplementation {
@@ -908,6 +1107,25 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    * the representation was requested. A repeat with the same `request_id` does only that read.
    */
   rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
+  /**
+   * Wraps a wrapped data encryption key anew with the newest version of its root key. The data
+   * encryption key stays inside Key Protect.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same data encryption key. Use it to
+   * bring stored ciphertexts up to date after a rotation. Such calls wait behind all others when
+   * the quota of Key Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call
+   * without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID; UNIMPLEMENTED with
+   * OPERATION_UNSUPPORTED in the 2019 dialect, whose unwrap rewraps by itself.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019 dialect does
+   * not have it.
+   */
+  rewrapKey: handleUnaryCall<RewrapKeyRequest, RewrapKeyResponse>;
 }
 
 export interface KeyActionsServiceClient extends Client {
@@ -1032,6 +1250,39 @@ export interface KeyActionsServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RotateKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Wraps a wrapped data encryption key anew with the newest version of its root key. The data
+   * encryption key stays inside Key Protect.
+   *
+   * Safe to repeat: each call gives another ciphertext of the same data encryption key. Use it to
+   * bring stored ciphertexts up to date after a rotation. Such calls wait behind all others when
+   * the quota of Key Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call
+   * without a deadline gets 5 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH, or with CIPHERTEXT_REJECTED for a wrong key, other additional data or a
+   * damaged ciphertext (the error does not say which); NOT_FOUND with KEY_NOT_FOUND;
+   * FAILED_PRECONDITION with KEY_DELETED or KEY_STATE_INVALID; UNIMPLEMENTED with
+   * OPERATION_UNSUPPORTED in the 2019 dialect, whose unwrap rewraps by itself.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019 dialect does
+   * not have it.
+   */
+  rewrapKey(
+    request: RewrapKeyRequest,
+    callback: (error: ServiceError | null, response: RewrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  rewrapKey(
+    request: RewrapKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RewrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  rewrapKey(
+    request: RewrapKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RewrapKeyResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -944,6 +944,8 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
  * the CRN instead. `x-kp-key-ring` is the ID of a key ring: 2 to 100 letters, digits, underscores,
  * hyphens and inner spaces. The RPC is then limited to keys of that ring; RPCs that concern no keys
  * ignore it, and instances of the 2019 API answer UNIMPLEMENTED (OPERATION_UNSUPPORTED).
+ * `x-kp-priority` is `bulk` for a call that may wait behind others while Key Protect's quota is
+ * short, or `interactive`, which only RPCs accept that are interactive by themselves, and RewrapKey.
  * `x-correlation-id` (or `correlation-id`) is a UUID that identifies the call in the gateway's log
  * and at Key Protect; any other value is replaced by a fresh UUID. `authorization` is `Bearer` and
  * a token. It is used by deployments that pass the caller's IAM token through.

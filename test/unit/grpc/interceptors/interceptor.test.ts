@@ -27,15 +27,17 @@ test("inOrder sorts interceptors by inboundInterceptors, however they are given"
   const authorize = recording("authorize", []);
   const selectInstance = recording("select-instance", []);
   const selectRing = recording("select-key-ring", []);
+  const prioritize = recording("prioritize", []);
   const authenticate = recording("authenticate", []);
   const limitMetadata = recording("limit-metadata", []);
   expect(
     inOrder({
       authorize,
       "select-key-ring": selectRing,
+      prioritize,
       "select-instance": selectInstance,
       authenticate,
       "limit-metadata": limitMetadata,
     }),
-  ).toEqual([limitMetadata, authenticate, selectInstance, selectRing, authorize]);
+  ).toEqual([limitMetadata, authenticate, selectInstance, selectRing, prioritize, authorize]);
 });
