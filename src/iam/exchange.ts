@@ -32,6 +32,12 @@ export interface ApiKeyExchangeOptions {
 /** Longer lifetimes are capped, in seconds. IBM's tokens live an hour at most. */
 const longestLifeSeconds = 86_400;
 
+/**
+ * Longest `Retry-After` of a response without an error code of IAM, in milliseconds. A proxy may
+ * have sent it, and one page must not silence IAM for a minute.
+ */
+const longestForeignHintMs = 10_000;
+
 const success = z.object({
   // RFC 6750, section 2.1. Anything else could not be sent as one header value.
   access_token: z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/),
@@ -86,10 +92,12 @@ function signedLifeSeconds(accessToken: string): number | undefined {
 function rejectWith(answer: IamResponse, clock: Pick<Clock, "wallNow">): never {
   const { status } = answer;
   const code = failure.safeParse(parseJson(answer.body));
+  const hintMs = parseRetryAfter(headerOf(answer, "retry-after") ?? "", clock.wallNow());
+  const isOwnHint = code.success || hintMs === undefined;
   const facts = {
     httpStatus: status,
     iamCode: code.success ? code.data.errorCode : undefined,
-    retryAfterMs: parseRetryAfter(headerOf(answer, "retry-after") ?? "", clock.wallNow()),
+    retryAfterMs: isOwnHint ? hintMs : Math.min(hintMs, longestForeignHintMs),
   };
   if (status === 429)
     throw new TokenExchangeError("THROTTLED", "IAM rejects the request as too many", facts);

@@ -184,6 +184,16 @@ describe("an answer", () => {
     expect((await errorOf(exchange(signal()))).retryAfterMs).toBe(7_000);
   });
 
+  test.each([
+    ["<html>", 10_000],
+    [{ errorCode: "BXNIM0100E" }, 60_000],
+  ])("a long Retry-After counts for longer only with IAM's own code: %j", async (body, ms) => {
+    for (const status of [429, 503]) {
+      const { exchange } = await startIam(json(status, body, { "retry-after": "86400" }));
+      expect((await errorOf(exchange(signal()))).retryAfterMs).toBe(ms);
+    }
+  });
+
   test("a page without IAM's code keeps no Retry-After", async () => {
     const { exchange } = await startIam(json(403, "<html>", { "retry-after": "3600" }));
     const error = await errorOf(exchange(signal()));
