@@ -74,6 +74,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
         ? { kind: "caller" }
         : { kind: "gateway", tokens, isOwnError: hasErrorBody },
     ),
+    isOwnError: hasErrorBody,
     emit: metrics.countUpstream,
     logger,
     clock,

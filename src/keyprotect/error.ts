@@ -23,6 +23,8 @@ export type KeyProtectErrorCode = "REJECTED" | "BAD_RESPONSE" | "UNSUPPORTED";
 export interface KeyProtectErrorFacts {
   readonly httpStatus?: number | undefined;
   readonly reasons?: readonly UpstreamReason[] | undefined;
+  /** Whether the response is not Key Protect's own but a proxy's, for example. Default `false`. */
+  readonly isForeign?: boolean | undefined;
   /** From `Retry-After`, capped at 60,000 ms; absent if the header was absent or malformed. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
@@ -36,6 +38,7 @@ export class KeyProtectError extends Error {
   readonly code: KeyProtectErrorCode;
   readonly httpStatus: number | undefined;
   readonly reasons: readonly UpstreamReason[];
+  readonly isForeign: boolean;
   readonly retryAfterMs: number | undefined;
 
   constructor(code: KeyProtectErrorCode, message: string, facts: KeyProtectErrorFacts = {}) {
@@ -43,6 +46,7 @@ export class KeyProtectError extends Error {
     this.code = code;
     this.httpStatus = facts.httpStatus;
     this.reasons = facts.reasons ?? [];
+    this.isForeign = facts.isForeign ?? false;
     this.retryAfterMs = facts.retryAfterMs;
   }
 }

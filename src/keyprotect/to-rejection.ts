@@ -43,6 +43,7 @@ export function toRejection(
   }
   return new KeyProtectError("REJECTED", `Key Protect answered with status ${status}`, {
     httpStatus: status,
+    isForeign: !isOwn,
     reasons: (resources ?? []).flatMap(reasonsOfResource).slice(0, mostReasons),
     retryAfterMs: retryAfterMsOf(response, wallNowMs, onAnomaly),
   });

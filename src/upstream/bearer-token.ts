@@ -3,8 +3,8 @@
  */
 import type { CallSignal } from "../platform/call-signal.ts";
 import type { Secret } from "../platform/secret.ts";
-import { UpstreamError } from "./error.ts";
-import type { IsOwnError, Layer, UpstreamRequest } from "./layer.ts";
+import { callEndedError, UpstreamError } from "./error.ts";
+import type { IsOwnError, Layer, UpstreamRequest, UpstreamResponse } from "./layer.ts";
 
 /** An access token in use. */
 export interface Token {
@@ -62,29 +62,50 @@ export const createBearer = (credential: BearerCredential): Layer =>
  * After a 401 the token is renewed and the request, which was not executed, is sent once more; the
  * second response is returned, whatever it is. A 403 says nothing about the token.
  *
- * A 401 that is not Key Protect's own does not prove that the request was not executed, so an
- * unsafe request is not sent again after it.
+ * A 401 that is not the upstream's own does not prove that the request was not executed. An unsafe
+ * request is not sent again after it. One that is safe under a condition is noted as possibly
+ * executed. If there is no second exchange, the request does not end as one that was never sent.
  */
 const withOwnToken =
   (tokens: TokenSource, isOwnError: IsOwnError): Layer =>
-  (next) =>
-  async (request) => {
-    const given = tokens.get(request.call);
-    const token = given instanceof Promise ? await given : given;
-    request.call.attemptLog.credential = "gateway";
-    const response = await next(authorized(request, token.authorization.reveal()));
-    if (response.status !== 401 || request.call.signal.aborted) return response;
-    if (request.call.rpc.retry === "unsafe" && !isOwnError(response)) {
-      // The token may be the cause, so later calls get a new one. This call has its answer.
-      await renewedOrNot(tokens, request, token);
-      return response;
-    }
-    const newer = await tokens.renew(request.call, token.generation);
-    // The same token again: it was renewed within the last 10 s, so access is missing, not a token.
-    if (newer.generation === token.generation || request.call.signal.aborted) return response;
-    // A 429 gives the head of the queue to one attempt, and that attempt has been made.
-    const again = request.isRequeued === true ? { ...request, isRequeued: false } : request;
-    return next(authorized(again, newer.authorization.reveal()));
+  (next) => {
+    /** Sends the request with a newer token. Returns `response`, the 401, if there is none. */
+    const sendAgain = async (
+      request: UpstreamRequest,
+      response: UpstreamResponse,
+      { generation }: Token,
+    ): Promise<UpstreamResponse> => {
+      const newer = await tokens.renew(request.call, generation);
+      // The same token again: it was renewed within the last 10 s, so access is missing, not a
+      // token.
+      if (newer.generation === generation || request.call.signal.aborted) return response;
+      // A 429 gives the head of the queue to one attempt, and that attempt has been made.
+      const again = request.isRequeued === true ? { ...request, isRequeued: false } : request;
+      return next(authorized(again, newer.authorization.reveal()));
+    };
+
+    return async (request) => {
+      const { rpc, signal, attemptLog } = request.call;
+      const given = tokens.get(request.call);
+      const token = given instanceof Promise ? await given : given;
+      attemptLog.credential = "gateway";
+      const response = await next(authorized(request, token.authorization.reveal()));
+      if (response.status !== 401 || signal.aborted) return response;
+      if (isOwnError(response)) return sendAgain(request, response, token);
+      if (rpc.retry === "unsafe") {
+        // The token may be the cause, so later calls get a new one. This call has its answer.
+        await renewedOrNot(tokens, request, token);
+        return response;
+      }
+      if (rpc.retry === "conditional") attemptLog.mayHaveBeenExecuted = true;
+      try {
+        return await sendAgain(request, response, token);
+      } catch (error) {
+        if (!(error instanceof UpstreamError) || error.sent) throw error;
+        if (signal.aborted) throw callEndedError(signal, { sent: true });
+        return response;
+      }
+    };
   };
 
 /** Renews the token. Never rejects. */

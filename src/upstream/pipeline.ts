@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import { createBatchResponses } from "./batch-responses.ts";
 import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
 import type { UpstreamHost } from "./host.ts";
-import { pipeline, type Layer, type Send } from "./layer.ts";
+import { pipeline, type IsOwnError, type Layer, type Send } from "./layer.ts";
 import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
 import { createObserve } from "./observe.ts";
 import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
@@ -64,6 +64,8 @@ export interface UpstreamOptions {
   };
   /** The layer `bearer-token`. */
   readonly bearer: Layer;
+  /** Tells the upstream's own error responses from a proxy's. Default: none is its own. */
+  readonly isOwnError?: IsOwnError | undefined;
   /** Shared by all instances on one host. */
   readonly host: UpstreamHost;
   /** Absent: only the number of connections limits the requests. */
@@ -135,6 +137,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       budget: host.retryBudget,
       emit,
       maxAttempts: options.maxAttempts,
+      isOwnError: options.isOwnError,
       // Without a quota no layer inside waits for the upstream's `Retry-After`; the retry layer
       // does.
       hasQueue: quota !== undefined,

@@ -1,7 +1,7 @@
 /** A simulated Key Protect behind a pool, driven by a schedule, with a record of its requests. */
 import type { Dispatcher } from "undici";
 import { systemClock } from "../../src/platform/clock.ts";
-import type { UpstreamCall } from "../../src/upstream/layer.ts";
+import type { UpstreamCall, UpstreamResponse } from "../../src/upstream/layer.ts";
 import type { Dispatch } from "../../src/upstream/transport/pool.ts";
 import type { PlannedExchange } from "./outbound-plan.ts";
 
@@ -36,6 +36,12 @@ export interface NetworkOptions {
 }
 
 const success: PlannedExchange = { kind: "answer", status: 200, afterMs: 1 };
+
+/** The body of a proxy's page. Key Protect's own bodies are JSON. */
+const page = Buffer.from("<html>");
+
+/** Whether a response is Key Protect's own. */
+export const isOwnError = ({ body }: UpstreamResponse): boolean => !body.equals(page);
 
 /** Exchanges after which the request was, or may have been, executed. */
 const isExecutedBy = (status: number): boolean => [200, 500, 502, 503, 504].includes(status);
@@ -97,10 +103,11 @@ export function createNetwork(options: NetworkOptions): Network {
     };
     const begin = (status: number, headers: Record<string, string>): void =>
       handler.onResponseStart?.(controller, status, headers, "");
-    const answer = (status: number, headers: Record<string, string>): void =>
+    const answer = (status: number, headers: Record<string, string>, body?: Buffer): void =>
       end(() => {
         if (status === 429) asked.throttled += 1;
         begin(status, headers);
+        if (body !== undefined) handler.onResponseData?.(controller, Buffer.from(body));
         handler.onResponseEnd?.(controller, {});
       });
 
@@ -130,12 +137,15 @@ export function createNetwork(options: NetworkOptions): Network {
           else begin(200, { "content-length": "1000000" });
         }, plan.afterMs);
         return;
-      case "answer": {
+      case "answer":
+      case "page": {
         if (!write()) return;
         const { status, retryAfter } = plan;
-        if (isExecutedBy(status)) asked.executed += 1;
+        const isExecuted = plan.kind === "page" ? plan.isExecuted : isExecutedBy(status);
+        if (isExecuted) asked.executed += 1;
         const headers = retryAfter === undefined ? {} : { "retry-after": retryAfter };
-        setTimeout(() => answer(status, headers), plan.afterMs);
+        const body = plan.kind === "page" ? page : undefined;
+        setTimeout(() => answer(status, headers, body), plan.afterMs);
       }
     }
   }

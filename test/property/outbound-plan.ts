@@ -23,6 +23,14 @@ export type PlannedExchange =
       readonly retryAfter?: string;
       readonly afterMs: number;
     }
+  /** A page of a proxy, which may have passed the request on before. */
+  | {
+      readonly kind: "page";
+      readonly status: number;
+      readonly isExecuted: boolean;
+      readonly retryAfter?: string | undefined;
+      readonly afterMs: number;
+    }
   /** The connection is refused: nothing is written. */
   | { readonly kind: "refuse"; readonly afterMs: number }
   /** Answered with 200, but setting up the connection takes time. */
@@ -86,6 +94,26 @@ const exchange: fc.Arbitrary<PlannedExchange> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: answer(401) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("page" as const),
+      status: fc.constantFrom(200, 302, 400, 401, 403, 404, 407, 409, 410, 429, 502, 503),
+      isExecuted: fc.boolean(),
+      retryAfter: fc.option(
+        fc.constantFrom(
+          "0",
+          "1",
+          "86400",
+          "1000000000",
+          "Fri, 31 Dec 9999 23:59:59 GMT",
+          "Thu, 01 Jan 1970 00:00:00 GMT",
+        ),
+        { nil: undefined },
+      ),
+      afterMs: shortMs,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("refuse" as const), afterMs: shortMs }) },
   {
     weight: 1,

@@ -19,7 +19,7 @@ import type { UpstreamHost, HostListener } from "../../src/upstream/host.ts";
 import { createUpstream } from "../../src/upstream/pipeline.ts";
 import type { Upstream } from "../../src/upstream/pipeline.ts";
 import { createRetryBudget } from "../../src/upstream/retry/retry-budget.ts";
-import { createNetwork, type Network, type NetworkCall } from "./outbound-network.ts";
+import { createNetwork, isOwnError, type Network, type NetworkCall } from "./outbound-network.ts";
 import type { PlannedCall, Schedule } from "./outbound-plan.ts";
 import { nextTurn } from "../support/next-turn.ts";
 
@@ -29,6 +29,8 @@ export interface CallRun extends NetworkCall {
   /** HTTP status, code of the error, or `waiting`. */
   outcome: string;
   error: UpstreamError | undefined;
+  /** Whether the outcome is a response that Key Protect wrote, and no proxy. */
+  isOwn: boolean;
   /** How often its promise settled. */
   settlements: number;
   settledAt: number;
@@ -144,7 +146,8 @@ export async function runSchedule(
   });
   const upstream = createUpstream({
     pool: { origin: "https://upstream.test", connections: plan.connections },
-    bearer: createBearer({ kind: "gateway", tokens }),
+    bearer: createBearer({ kind: "gateway", tokens, isOwnError }),
+    isOwnError,
     host,
     quota: plan.quota,
     logger,
@@ -172,6 +175,7 @@ export async function runSchedule(
       throttled: 0,
       outcome: "waiting",
       error: undefined,
+      isOwn: false,
       settlements: 0,
       settledAt: Number.POSITIVE_INFINITY,
       cancelledAt: undefined,
@@ -185,10 +189,11 @@ export async function runSchedule(
         controller.abort(new CallEnded("cancelled"));
       }, cancelAfterMs);
     }
-    const finish = (outcome: string, error?: UpstreamError): void => {
+    const finish = (outcome: string, error?: UpstreamError, isOwn = false): void => {
       clearTimeout(expiry);
       run.outcome = outcome;
       run.error = error;
+      run.isOwn = isOwn;
       run.settlements += 1;
       run.settledAt = clock.now();
     };
@@ -202,7 +207,7 @@ export async function runSchedule(
         call,
       })
       .then(
-        ({ status }) => finish(String(status)),
+        (response) => finish(String(response.status), undefined, isOwnError(response)),
         (error: unknown) => {
           if (error instanceof UpstreamError) finish(error.code, error);
           else finish(`defect: ${String(error)}`);

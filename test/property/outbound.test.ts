@@ -89,6 +89,10 @@ function checkCall(run: CallRun): void {
   if (planned.retry === "unsafe") expect(run.executed, tell(run)).toBeLessThanOrEqual(1);
   // A caller that learns that nothing was executed may repeat the call.
   if (error?.sent === false) expect(run.executed, tell(run)).toBe(0);
+  // So does one that gets Key Protect's own 429, in contrast to a proxy's.
+  if (planned.retry === "unsafe" && outcome === "429" && run.isOwn) {
+    expect(run.executed, tell(run)).toBe(0);
+  }
   expect(run.throttled, tell(run)).toBeLessThanOrEqual(3);
   // The limit is three attempts, two more after 429s, and one with a new token.
   expect(call.attemptLog.attempts, tell(run)).toBeLessThanOrEqual(6);

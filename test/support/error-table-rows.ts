@@ -331,6 +331,12 @@ const act = (
   expected: { code, reason, details, ...more },
 });
 
+/** A page with a success status, which a proxy sends whatever became of the request. */
+const successPages = [
+  ["a page", `<html>${upstreamText}</html>`],
+  ["nothing", ""],
+] as const;
+
 const success = (status: number, body: string | Record<string, never> | object): FaultAction => ({
   kind: "respond",
   status,
@@ -378,6 +384,18 @@ const brokenRows: readonly ErrorRow[] = [
     unreadable,
   ),
   act("nothing with 200", "GetKey", { kind: "respond", status: 200, body: "" }, unreadable),
+  ...successPages.flatMap(([what, body]) => [
+    act(`200 with ${what}`, "DeleteKey", { kind: "respond", status: 200, body }, unreadable),
+    ...unsafeRpcs.map((rpc) =>
+      act(
+        `200 with ${what}`,
+        rpc,
+        { kind: "respond", status: 200, body },
+        unreadableChange,
+        ambiguous,
+      ),
+    ),
+  ]),
   act("no content", "GetKey", { kind: "respond", status: 204, body: "" }, unreadable),
   act(
     "another key",
@@ -407,14 +425,14 @@ const brokenRows: readonly ErrorRow[] = [
     unreadable,
   ),
   act("no number of keys", "CountKeys", { kind: "respond", status: 200, body: "" }, unreadable),
-  ...[301, 302, 307, 308].map((status) =>
-    act(
-      `a redirect ${status}`,
-      "GetKey",
-      { kind: "respond", status, body: "", headers: { Location: "http://127.0.0.1:1/" } },
-      unreadable,
-    ),
-  ),
+  ...[301, 302, 303, 307, 308].flatMap((status) => {
+    const headers = { Location: "http://127.0.0.1:1/" };
+    const action = { kind: "respond", status, body: "", headers } as const;
+    return [
+      act(`a redirect ${status}`, "GetKey", action, unreadable),
+      act(`a redirect ${status}`, "CreateKey", action, unreadableChange, ambiguous),
+    ];
+  }),
 ];
 
 /** Error pages of proxies. They cannot be parsed, so the HTTP status decides. */
@@ -438,8 +456,12 @@ const pageRows: readonly ErrorRow[] = (
     httpStatus: "502",
     ...ambiguous,
   }),
-  act(`429 with ${what}`, "CreateKey", { kind: "respond", status: 429, body, headers }, limited, {
+  act(`429 with ${what}`, "WrapKey", { kind: "respond", status: 429, body, headers }, limited, {
     httpStatus: "429",
+  }),
+  act(`429 with ${what}`, "CreateKey", { kind: "respond", status: 429, body, headers }, unknown, {
+    httpStatus: "429",
+    ...ambiguous,
   }),
 ]);
 

@@ -2,21 +2,26 @@
 import type { JsonObject } from "../api/json-fields.ts";
 import { globPattern } from "../api/route.ts";
 
+/** When a fault takes effect: before or after the request is executed. */
+export type ProcessingMoment = "before-processing" | "after-processing";
+
 /** The effect of a fault. A fault without an action only delays. */
 export type FaultAction =
   /**
-   * Answers without executing the request. A `body` that is text is sent as it is ("" sends no
+   * Answers without executing the request, or `after-processing` with another answer than its own,
+   * as a proxy does that loses the answer. A `body` that is text is sent as it is ("" sends no
    * body), an object is sent as JSON. Default: the service's own error body for the status.
    */
   | {
       readonly kind: "respond";
       readonly status: number;
+      readonly when?: ProcessingMoment;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string | JsonObject;
       readonly contentType?: string;
     }
   /** Closes the connection with a TCP reset, before or after executing the request. */
-  | { readonly kind: "reset"; readonly when: "before-processing" | "after-processing" }
+  | { readonly kind: "reset"; readonly when: ProcessingMoment }
   /** Never answers and does not execute the request. */
   | { readonly kind: "hang" }
   /** Executes, sends the head and `afterBytes` of the body (default: half), then sends nothing. */

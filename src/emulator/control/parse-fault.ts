@@ -14,15 +14,18 @@ const isOneOf =
   (value) =>
     allowed.includes(value);
 
+const isMoment = isOneOf("before-processing", "after-processing");
+
 // A trailing `?` marks optional fields.
 const actionFields: Readonly<Record<FaultAction["kind"], Readonly<Record<string, Check>>>> = {
   respond: {
     status: isAmount,
+    "when?": isMoment,
     "headers?": isHeaders,
     "body?": (value) => isText(value) || isJsonObject(value),
     "contentType?": isText,
   },
-  reset: { when: isOneOf("before-processing", "after-processing") },
+  reset: { when: isMoment },
   hang: {},
   stall: { "afterBytes?": isAmount },
   drip: { chunkBytes: (value) => isAmount(value) && value !== 0, intervalMs: isAmount },

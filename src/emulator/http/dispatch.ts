@@ -155,6 +155,7 @@ export function createDispatch(
   ): Promise<void> {
     switch (action.kind) {
       case "respond":
+        if (action.when === "after-processing") await execute(received, entry);
         sendReply(response, toReply(scriptedAnswer(received, action)));
         return;
       case "hang":

@@ -98,14 +98,14 @@ export function createKeyActionOperations({
 
     rotateKey: async (call, keyId, material) => {
       const body = material ? importedMaterialFields(material, dialect) : dialect.generatedRotation;
-      // The status says enough; a body is not read.
       return callApi(call, actionRequest("rotate", keyId, body, rotateStatuses), () => undefined);
     },
   };
 }
 
 const wrapStatuses = [200] as const;
-const rotateStatuses = [204, 200] as const;
+/** Not 200: nothing in its body could confirm the rotation, and a proxy's page has it too. */
+const rotateStatuses = [204] as const;
 
 /**
  * The body of a wrap or unwrap, without UTF-8 encoding and without `JSON.stringify` for the base64.

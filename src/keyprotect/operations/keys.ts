@@ -31,7 +31,10 @@ export interface KeyOperations {
   getKey(call: ApiCall, keyId: string): Promise<KeyResource>;
   /** Reads a key with the material of a standard key. */
   getKeyMaterial(call: ApiCall, keyId: string): Promise<KeyResource>;
-  /** Deletes a key. Returns it if `prefer` asks for that and the response has it. */
+  /**
+   * Deletes a key. Returns it if the response has it. Rejects with `BAD_RESPONSE` for a 200 without
+   * the key: a proxy answers so too, whatever became of the key.
+   */
   deleteKey(call: ApiCall, keyId: string, prefer: Preference): Promise<KeyResource | undefined>;
 }
 
@@ -162,8 +165,8 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
           isAnswerSecret: true,
         },
         ({ status, body }) =>
-          // The key is deleted whatever the body says, so it is read only if it was requested.
-          status === 204 || prefer === "minimal" || body.length === 0
+          // 204 has no body.
+          status === 204
             ? undefined
             : decodeKey(fromSingleton(body, mediaType.key), {
                 askedFor: keyId,

@@ -23,6 +23,8 @@ export interface FailureContext {
   readonly upstreamReason: string;
   /** Paths of the request fields that the upstream objects to. */
   readonly fields: readonly string[];
+  /** Whether the response is not Key Protect's own but a proxy's, for example. */
+  readonly isForeign: boolean;
   /** From `Retry-After` or from the gateway's own state, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /** For `DEADLINE_TOO_SHORT`: the least remaining time that would have been enough, in ms. */
@@ -87,6 +89,7 @@ export function toFailureContext(
       .slice(0, 4)
       .join(","),
     fields: [...new Set(fields.filter((field) => field !== undefined))],
+    isForeign: ofKeyProtect?.isForeign ?? false,
     retryAfterMs: (ofKeyProtect ?? ofUpstream)?.retryAfterMs,
     minimumMs: ofUpstream?.minimumMs,
     cause: error,

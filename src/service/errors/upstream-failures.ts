@@ -21,7 +21,6 @@ import {
   retryable,
   retryDelay,
   transientRetryMs,
-  type FailureContext,
   type Failure,
 } from "./failure.ts";
 
@@ -30,7 +29,8 @@ const quotaRetryMs = 2_000;
 
 /**
  * An unsafe RPC was sent, and its answer leaves the outcome open: 408, 500, 502, 503, 504 and every
- * other 5xx without an entry of its own, `RESET`, `ATTEMPT_TIMEOUT`, or `SHUTDOWN` of the gateway.
+ * other 5xx without an entry of its own, a proxy's 429, `RESET`, `ATTEMPT_TIMEOUT`, or `SHUTDOWN`
+ * of the gateway.
  */
 export const outcomeUnknown: Failure = (f) =>
   fail(
@@ -47,13 +47,14 @@ const unlessAmbiguous =
   (f) =>
     isUnsafe(f) && f.sent ? outcomeUnknown(f) : whenSafe(f);
 
-/** 429, with any reason code. Retry delay: `Retry-After`, but at least 2 s. */
-export const rateLimited: Failure = (f) =>
+const quotaUsedUp: Failure = (f) =>
   fail(
     f,
     status.RESOURCE_EXHAUSTED,
     "UPSTREAM_RATE_LIMITED",
-    `the request quota of instance "${f.context.instance}" is used up; send fewer requests`,
+    f.isForeign
+      ? `a proxy limits the requests to instance "${f.context.instance}"; send fewer requests`
+      : `the request quota of instance "${f.context.instance}" is used up; send fewer requests`,
     {
       retryDelayMs: retryDelay(f, quotaRetryMs),
       quota: {
@@ -63,6 +64,13 @@ export const rateLimited: Failure = (f) =>
       },
     },
   );
+
+/**
+ * 429, with any reason code. Retry delay: `Retry-After`, but at least 2 s. Only Key Protect's own
+ * 429 proves that an unsafe RPC was not executed: a proxy may have passed the request on before.
+ */
+export const rateLimited: Failure = (f) =>
+  (f.isForeign ? unlessAmbiguous(quotaUsedUp) : quotaUsedUp)(f);
 
 /** 5xx with `INCOMPLETE_METADATA_ERR`. As after any 5xx, an unsafe RPC may have been executed. */
 export const dataCorrupt: Failure = (f) =>
@@ -122,10 +130,6 @@ export const tlsFailure: Failure = (f) =>
     `the certificate of Key Protect or IAM is not accepted${f.sent ? "" : ", and nothing was sent to that server"}; the gateway's operator has to check it`,
   );
 
-/** A redirection other than 303 shows that nothing was executed (RFC 9110, 15.4.4). */
-const isRedirected = ({ httpStatus = 0 }: FailureContext): boolean =>
-  httpStatus >= 300 && httpStatus < 400 && httpStatus !== 303;
-
 /**
  * `BAD_RESPONSE` with a 4xx or 501: a page of a proxy, which says nothing about the resource.
  * Whether the request reached Key Protect is not known.
@@ -145,18 +149,19 @@ const notKeyProtect: Failure = (f) =>
       )(f);
 
 /**
- * `BAD_RESPONSE`: a 2xx or unexpected 3xx whose content is not what the operation returns, an
- * answer that is no valid HTTP, one larger than allowed, or a page in Key Protect's place.
+ * `BAD_RESPONSE`: a 2xx whose content is not what the operation returns, a 3xx (Key Protect sends
+ * none, and a proxy's says nothing about the request), an answer that is no valid HTTP, one larger
+ * than allowed, or a page in Key Protect's place.
  */
 export const badResponse: Failure = (f) => {
   if ((f.httpStatus ?? 0) >= 400) return notKeyProtect(f);
-  const mayHaveExecuted = isUnsafe(f) && f.sent && !isRedirected(f);
+  const mayHaveExecuted = isUnsafe(f) && f.sent;
   return fail(
     f,
     status.INTERNAL,
     "UPSTREAM_BAD_RESPONSE",
     mayHaveExecuted
-      ? `the gateway cannot read the answer of Key Protect; ${f.context.rpc.method} has probably happened`
+      ? `the gateway cannot read the answer of Key Protect; ${f.context.rpc.method} may have happened`
       : "the gateway cannot read the answer of Key Protect",
     { mayHaveExecuted },
   );

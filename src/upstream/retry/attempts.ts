@@ -3,8 +3,8 @@
  * effect.
  */
 import { callEndedError, UpstreamError } from "../error.ts";
-import type { Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
-import { mayHaveExecuted } from "./retry-policy.ts";
+import type { IsOwnError, Send, UpstreamRequest, UpstreamResponse } from "../layer.ts";
+import { mayHaveExecuted, outcomeOf } from "./retry-policy.ts";
 import type { AttemptOutcome } from "./retry-policy.ts";
 
 /** The record of the attempts of one request. */
@@ -21,9 +21,13 @@ export interface Attempts {
 }
 
 /** Makes one attempt. Never rejects. */
-export async function attempt(next: Send, request: UpstreamRequest): Promise<AttemptOutcome> {
+export async function attempt(
+  next: Send,
+  request: UpstreamRequest,
+  isOwnError: IsOwnError,
+): Promise<AttemptOutcome> {
   try {
-    return { response: await next(request) };
+    return outcomeOf(await next(request), isOwnError);
   } catch (error) {
     return { error };
   }

@@ -2,12 +2,23 @@
 import type { RetryClass } from "../../rpc-table.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
-import type { UpstreamResponse } from "../layer.ts";
+import type { IsOwnError, UpstreamResponse } from "../layer.ts";
 
 /** How an attempt ended. */
 export type AttemptOutcome =
-  | { readonly response: UpstreamResponse; readonly error?: undefined }
-  | { readonly response?: undefined; readonly error: unknown };
+  | {
+      readonly response: UpstreamResponse;
+      /** Whether the response is a 429 that the upstream itself wrote: nothing was executed. */
+      readonly isDeclined: boolean;
+      readonly error?: undefined;
+    }
+  | { readonly response?: undefined; readonly isDeclined?: false; readonly error: unknown };
+
+/** The outcome of an attempt that was answered. `isOwnError` tells the upstream from a proxy. */
+export const outcomeOf = (response: UpstreamResponse, isOwnError: IsOwnError): AttemptOutcome => ({
+  response,
+  isDeclined: response.status === 429 && isOwnError(response),
+});
 
 /**
  * The retry that follows an attempt: `none`, one after a `backoff`, an `immediate` one, or a
@@ -47,11 +58,11 @@ export const isRejection = ({ error }: AttemptOutcome): boolean =>
 
 /**
  * Whether the upstream may have executed the request without reporting the result. A `Retry-After`
- * proves nothing: a proxy adds it to its 503 whatever became of the request behind it. A 429 is the
- * one answer of these that declines the request.
+ * proves nothing: a proxy adds it to its 503 whatever became of the request behind it. The
+ * upstream's own 429 is the one answer of these that declines the request.
  */
-export function mayHaveExecuted({ response, error }: AttemptOutcome): boolean {
-  if (response !== undefined) return transientStatuses.has(response.status);
+export function mayHaveExecuted({ response, isDeclined, error }: AttemptOutcome): boolean {
+  if (response !== undefined) return isRetryableStatus(response.status) && !isDeclined;
   return error instanceof UpstreamError && error.sent;
 }
 
@@ -68,10 +79,11 @@ export function retryKindAfter(
   retryClass: RetryClass,
   retries: number,
 ): RetryKind {
-  const { response, error } = outcome;
+  const { response, isDeclined, error } = outcome;
   if (response !== undefined) {
-    if (response.status === 429) return "requeue";
-    return retryClass !== "unsafe" && transientStatuses.has(response.status) ? "backoff" : "none";
+    if (isDeclined) return "requeue";
+    if (retryClass === "unsafe" || !isRetryableStatus(response.status)) return "none";
+    return response.status === 429 ? "requeue" : "backoff";
   }
   if (!(error instanceof UpstreamError) || !transientCodes.has(error.code)) return "none";
   if (retryClass === "unsafe") return error.sent ? "none" : "backoff";

@@ -1,13 +1,26 @@
 import type { Clock } from "../../platform/clock.ts";
 import { parseRetryAfter } from "../../platform/http-date.ts";
 import { sleep } from "../../platform/sleep.ts";
-import type { Layer, Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../layer.ts";
+import type {
+  IsOwnError,
+  Layer,
+  Send,
+  UpstreamCall,
+  UpstreamRequest,
+  UpstreamResponse,
+} from "../layer.ts";
 import { ignoreEvents, type Emit } from "../meter.ts";
 import { attempt, callEnded, replaceOutcome, settle } from "./attempts.ts";
 import type { Attempts } from "./attempts.ts";
 import { backoffMs } from "./backoff.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { hasBroken, isRejection, isRetryableStatus, retryKindAfter } from "./retry-policy.ts";
+import {
+  hasBroken,
+  isRejection,
+  isRetryableStatus,
+  outcomeOf,
+  retryKindAfter,
+} from "./retry-policy.ts";
 import type { AttemptOutcome, RetryKind } from "./retry-policy.ts";
 
 /** Settings and dependencies of the retry layer. */
@@ -23,6 +36,11 @@ export interface RetryOptions {
    * the retry layer waits for `Retry-After`, or for a backoff.
    */
   readonly hasQueue?: boolean | undefined;
+  /**
+   * Tells a 429 of the upstream, which proves that nothing was executed, from a proxy's. Default:
+   * none is the upstream's, so that unsafe requests are not sent again after any.
+   */
+  readonly isOwnError?: IsOwnError | undefined;
   /** Attempts of one call, the first included, those after a 429 not. Default 3. */
   readonly maxAttempts?: number | undefined;
   /** Gets `retried` before each attempt beyond the first. Must not throw. Default: ignored. */
@@ -45,6 +63,7 @@ const exchangeMs = 50;
  */
 export function createRetry(options: RetryOptions): Layer {
   const { clock, random, budget, hasQueue = false, emit = ignoreEvents } = options;
+  const isOwnError = options.isOwnError ?? (() => false);
   const maxRetries = (options.maxAttempts ?? 3) - 1;
 
   /** Waits, or returns `false` at once if too little of the call's time would be left. */
@@ -103,7 +122,7 @@ export function createRetry(options: RetryOptions): Layer {
       if (call.signal.aborted) throw callEnded(attempts);
       if (!isTime) break;
       emit({ kind: "retried", operation: call.rpc.method, retry: kind });
-      const newer = await attempt(next, toRetry(request, attempts.outcome, kind));
+      const newer = await attempt(next, toRetry(request, attempts.outcome, kind), isOwnError);
       if (isRejection(newer)) break;
       replaceOutcome(attempts, newer);
     }
@@ -120,7 +139,7 @@ export function createRetry(options: RetryOptions): Layer {
         budget.deposit();
         return response;
       }
-      outcome = { response };
+      outcome = outcomeOf(response, isOwnError);
     } catch (error) {
       outcome = { error };
     }

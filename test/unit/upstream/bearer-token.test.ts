@@ -3,8 +3,14 @@ import { CallEnded } from "../../../src/platform/call-signal.ts";
 import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
+import { UpstreamError } from "../../../src/upstream/error.ts";
 import { createBearer } from "../../../src/upstream/bearer-token.ts";
-import type { Send, UpstreamRequest, UpstreamResponse } from "../../../src/upstream/layer.ts";
+import type {
+  IsOwnError,
+  Send,
+  UpstreamRequest,
+  UpstreamResponse,
+} from "../../../src/upstream/layer.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
 
 const answer = (status: number): UpstreamResponse => ({
@@ -35,7 +41,10 @@ function request(facts: { callerToken?: Secret; signal?: AbortSignal } = {}): Up
 /**
  * A gateway's bearer over an upstream that decides by token; IAM grants `token-1`, `token-2`, ...
  */
-function gateway(upstream: (authorization: string | undefined, n: number) => number) {
+function gateway(
+  upstream: (authorization: string | undefined, n: number) => number,
+  isOwnError: IsOwnError = () => true,
+) {
   const clock = createDrivenClock();
   const sent: UpstreamRequest[] = [];
   const iam = { granted: 0, isAway: false };
@@ -54,7 +63,8 @@ function gateway(upstream: (authorization: string | undefined, n: number) => num
     sent.push(passed);
     return answer(upstream(passed.headers["authorization"], sent.length));
   };
-  return { send: createBearer({ kind: "gateway", tokens })(next), sent, iam, clock, tokens };
+  const send = createBearer({ kind: "gateway", tokens, isOwnError })(next);
+  return { send, sent, iam, clock, tokens };
 }
 
 const bearers = (sent: readonly UpstreamRequest[]): (string | undefined)[] =>
@@ -135,10 +145,53 @@ describe("with the gateway's own token", () => {
     }
   });
 
+  test("a proxy's 401 notes a conditional request as possibly executed, the upstream's own does not", async () => {
+    for (const [isOwn, expected] of [
+      [false, true],
+      [true, undefined],
+    ] as const) {
+      const g = gateway(() => 200);
+      let sent = 0;
+      const bearer = createBearer({ kind: "gateway", tokens: g.tokens, isOwnError: () => isOwn });
+      const send = bearer(async () => answer((sent += 1) === 1 ? 401 : 404));
+      const asked = request();
+      const { rpc } = asked.call;
+      const call = { ...asked.call, rpc: { ...rpc, retry: "conditional" as const } };
+      expect((await send({ ...asked, call })).status).toBe(404);
+      expect(call.attemptLog.mayHaveBeenExecuted).toBe(expected);
+    }
+  });
+
+  test("a call that was answered with a proxy's 401 does not end as one that was never sent", async () => {
+    const withoutToken = gateway(
+      () => 401,
+      () => false,
+    );
+    await withoutToken.tokens.get(request().call);
+    withoutToken.iam.isAway = true;
+    expect((await withoutToken.send(request())).status).toBe(401);
+
+    const { tokens } = gateway(() => 200);
+    const ending = new AbortController();
+    let sent = 0;
+    const rejecting = createBearer({ kind: "gateway", tokens })(async () => {
+      sent += 1;
+      if (sent === 1) return answer(401);
+      ending.abort(new CallEnded("cancelled"));
+      throw new UpstreamError("CANCELLED", "in the queue");
+    });
+    await expect(rejecting(request({ signal: ending.signal }))).rejects.toMatchObject({
+      code: "CANCELLED",
+      sent: true,
+    });
+  });
+
   test("a late 401 of an old token leads to an attempt with the current one, without IAM", async () => {
     let late: (() => void) | undefined;
     const g = gateway((authorization) => (authorization === "Bearer token-1" ? 401 : 200));
-    const slow = createBearer({ kind: "gateway", tokens: g.tokens })(async (passed) => {
+    const slow = createBearer({ kind: "gateway", tokens: g.tokens, isOwnError: () => true })(async (
+      passed,
+    ) => {
       const authorization = passed.headers["authorization"];
       if (authorization !== "Bearer token-1") return answer(204);
       await new Promise<void>((resolve) => (late = resolve));

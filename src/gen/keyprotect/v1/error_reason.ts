@@ -244,8 +244,9 @@ export const ErrorReason = {
    */
   UPSTREAM_ACCESS_DENIED: 37,
   /**
-   * UPSTREAM_RATE_LIMITED - Key Protect limits the instance's requests. RESOURCE_EXHAUSTED, with a `RetryInfo` and a
-   * `QuotaFailure` whose subject is the instance. Repeat after the delay.
+   * UPSTREAM_RATE_LIMITED - Key Protect limits the instance's requests, or a proxy those of an RPC that is safe to repeat.
+   * RESOURCE_EXHAUSTED, with a `RetryInfo` and a `QuotaFailure` whose subject is the instance.
+   * Repeat after the delay.
    */
   UPSTREAM_RATE_LIMITED: 38,
   /**
@@ -296,7 +297,8 @@ export const ErrorReason = {
   UPSTREAM_REQUEST_REJECTED: 46,
   /**
    * OUTCOME_UNKNOWN - It is unknown whether Key Protect made the change: the connection broke, the time-out passed,
-   * the gateway was shut down, or Key Protect failed while it had the request. UNKNOWN, with
+   * the gateway was shut down, or Key Protect failed or a proxy answered 429 or 5xx while it had the
+   * request. UNKNOWN, with
    * `mayHaveExecuted` = `true` and a pushback that forbids automatic repetition. Check whether the
    * change was made before you ask for it again. Then use a fresh `request_id`: a repeat with the
    * same one gets the same answer.

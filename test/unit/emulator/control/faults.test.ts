@@ -107,6 +107,18 @@ test("a reset before processing changes nothing, and a reset after processing le
   ]);
 });
 
+test("a scripted answer after processing leaves the change", async () => {
+  const id = await client.createKey();
+  addOnce({ kind: "respond", when: "after-processing", status: 429, body: "<html>" });
+  expect((await client.call("DELETE", `/keys/${id}`)).text).toBe("<html>");
+  expect((await client.call("DELETE", `/keys/${id}`)).status).toBe(410);
+  expect(emulator.requests.list({ operation: "deleteKey" })[0]).toMatchObject({
+    isExecuted: true,
+    status: 429,
+    fault: "respond",
+  });
+});
+
 test("a truncated body is shorter than its Content-Length", async () => {
   addOnce({ kind: "truncate", afterBytes: 10 });
   await expect(client.call("GET", "/keys")).rejects.toThrow("aborted");

@@ -100,8 +100,10 @@ const answered = httpStatuses.flatMap((httpStatus) =>
 );
 const unreadable = [200, 204, 302, 303, 400, 404, 501].map((httpStatus) => {
   const error = new KeyProtectError("BAD_RESPONSE", "", { httpStatus });
-  return [error, httpStatus !== 302] as const;
+  return [error, true] as const;
 });
+/** A 429 of a proxy, which may have passed the request on before. Key Protect's own declines. */
+const foreign = new KeyProtectError("REJECTED", "", { httpStatus: 429, isForeign: true });
 const broken = Object.keys(upstreamCodes).flatMap((name) =>
   [true, false].map((sent) => {
     const code = Object.keys(upstreamCodes).find(
@@ -122,7 +124,7 @@ function endedContext(rpc: Rpc, end: CallEnd, attempts: number): CallContext {
 
 /** Every failure that an RPC can have behind its validation, and whether its change is in doubt. */
 function* failuresOf(rpc: Rpc): Generator<readonly [error: StatusError, isOpen: boolean]> {
-  for (const [error, isOpen] of [...answered, ...unreadable, ...broken]) {
+  for (const [error, isOpen] of [...answered, ...unreadable, [foreign, true] as const, ...broken]) {
     yield [toStatusError(error, callContext(rpc.method)), isOpen];
   }
   yield [toStatusError(new KeyProtectError("UNSUPPORTED", ""), callContext(rpc.method)), false];

@@ -598,7 +598,7 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     "unexpected 3xx, create",
     "CreateKey",
     new KeyProtectError("BAD_RESPONSE", "", { httpStatus: 302 }),
-    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "", false],
+    ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "never", true],
   ],
   [
     "303, create",

@@ -6,13 +6,15 @@ import {
   isRejection,
   isRetryableStatus,
   mayHaveExecuted,
+  outcomeOf,
   retryKindAfter,
 } from "../../../../src/upstream/retry/retry-policy.ts";
 import type { AttemptOutcome } from "../../../../src/upstream/retry/retry-policy.ts";
 
-const answered = (status: number, headers: Record<string, string> = {}): AttemptOutcome => ({
-  response: { status, headers, body: Buffer.alloc(0) },
-});
+const answered = (status: number, headers: Record<string, string> = {}): AttemptOutcome =>
+  outcomeOf({ status, headers, body: Buffer.alloc(0) }, () => true);
+const answeredByProxy = (status: number): AttemptOutcome =>
+  outcomeOf({ status, headers: {}, body: Buffer.from("<html>") }, () => false);
 const failed = (code: UpstreamErrorCode, sent: boolean): AttemptOutcome => ({
   error: new UpstreamError(code, "", { sent }),
 });
@@ -22,6 +24,11 @@ const table: readonly [string, AttemptOutcome, Record<RetryClass, string>][] = [
   ["404", answered(404), { safe: "none", conditional: "none", unsafe: "none" }],
   ["408", answered(408), { safe: "backoff", conditional: "backoff", unsafe: "none" }],
   ["429", answered(429), { safe: "requeue", conditional: "requeue", unsafe: "requeue" }],
+  [
+    "429 of a proxy",
+    answeredByProxy(429),
+    { safe: "requeue", conditional: "requeue", unsafe: "none" },
+  ],
   ["500", answered(500), { safe: "backoff", conditional: "backoff", unsafe: "none" }],
   ["501", answered(501), { safe: "none", conditional: "none", unsafe: "none" }],
   ["502", answered(502), { safe: "backoff", conditional: "backoff", unsafe: "none" }],
@@ -93,6 +100,8 @@ test.each([
   ["504", answered(504), true],
   ["408", answered(408), true],
   ["429", answered(429), false],
+  ["429 of a proxy", answeredByProxy(429), true],
+  ["503 of a proxy", answeredByProxy(503), true],
   ["404", answered(404), false],
   ["reset after sending", failed("RESET", true), true],
   ["refused", failed("UNREACHABLE", false), false],

@@ -19,13 +19,17 @@ const answered = (
 const failed = (code: UpstreamErrorCode, sent = false): UpstreamError =>
   new UpstreamError(code, code, { sent });
 
+/** A body that only a proxy sends. */
+const page = "<html>";
+const isOwnError = ({ body }: UpstreamResponse): boolean => body.toString() !== page;
+
 /** The retry layer before a scripted upstream, which repeats its last step at the end. */
 function script(steps: readonly Step[], options: Partial<RetryOptions> = {}) {
   const clock = createDrivenClock();
   const budget = options.budget ?? createRetryBudget({ clock });
   const arrivals: number[] = [];
   const requests: UpstreamRequest[] = [];
-  const send = createRetry({ clock, random: () => 0.5, ...options, budget })((sent) => {
+  const send = createRetry({ clock, random: () => 0.5, isOwnError, ...options, budget })((sent) => {
     requests.push(sent);
     const step = steps[Math.min(arrivals.length, steps.length - 1)];
     arrivals.push(clock.now());
@@ -211,6 +215,22 @@ describe("quota", () => {
     expect(made.arrivals).toHaveLength(2);
   });
 
+  test("an unsafe request is not sent again after a proxy's 429", async () => {
+    for (const options of [{ hasQueue: true }, { hasQueue: false }]) {
+      const made = script([answered(429, {}, page), answered(200)], options);
+      const sent = made.send(request("unsafe"));
+      await made.clock.advance(2_000);
+      expect((await sent).status).toBe(429);
+      expect(made.requests).toHaveLength(1);
+    }
+  });
+
+  test("without a function that tells own errors, an unsafe request is not sent again", async () => {
+    const made = script([answered(429), answered(200)], { isOwnError: undefined, hasQueue: true });
+    expect((await made.send(request("unsafe"))).status).toBe(429);
+    expect(made.requests).toHaveLength(1);
+  });
+
   test("a call that ends in the queue ends with its own code, and was not executed", async () => {
     const asked = request("unsafe");
     const made = script([answered(429), failed("CANCELLED", false)], {
@@ -278,6 +298,7 @@ describe("results", () => {
       [failed("UNREACHABLE", false), undefined],
       [answered(503, { "retry-after": "0" }), true],
       [answered(429), undefined],
+      [answered(429, {}, page), true],
     ] as const) {
       const made = script([first, answered(404)]);
       const asked = request("conditional");
