@@ -113,7 +113,10 @@ export function createCallApi(deps: {
     }
     try {
       if (!request.expected.includes(response.status)) {
-        throw toRejection(response, request.method, wallNow(), onAnomaly);
+        const isCallers = call.attemptLog.credential === "caller";
+        const callerToken = isCallers ? call.callerToken : undefined;
+        const rejected = { method: request.method, callerToken };
+        throw toRejection(response, rejected, wallNow(), onAnomaly);
       }
       return read(response);
     } finally {

@@ -19,6 +19,12 @@ export interface UpstreamReason {
  */
 export type KeyProtectErrorCode = "REJECTED" | "BAD_RESPONSE" | "UNSUPPORTED";
 
+/**
+ * What a token says about its age: `expired`; `current` if it has not expired by any clock; else
+ * `undefined`, which also stands for a token without a readable expiry.
+ */
+export type TokenAge = "expired" | "current" | undefined;
+
 /** Facts about a failed operation. */
 export interface KeyProtectErrorFacts {
   readonly httpStatus?: number | undefined;
@@ -27,6 +33,8 @@ export interface KeyProtectErrorFacts {
   readonly isForeign?: boolean | undefined;
   /** From `Retry-After`, capped at 60,000 ms; absent if the header was absent or malformed. */
   readonly retryAfterMs?: number | undefined;
+  /** Age of the caller's token, if the request carried it. */
+  readonly callerTokenAge?: TokenAge;
   readonly cause?: unknown;
 }
 
@@ -40,6 +48,7 @@ export class KeyProtectError extends Error {
   readonly reasons: readonly UpstreamReason[];
   readonly isForeign: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly callerTokenAge: TokenAge;
 
   constructor(code: KeyProtectErrorCode, message: string, facts: KeyProtectErrorFacts = {}) {
     super(message, { cause: facts.cause });
@@ -48,6 +57,7 @@ export class KeyProtectError extends Error {
     this.reasons = facts.reasons ?? [];
     this.isForeign = facts.isForeign ?? false;
     this.retryAfterMs = facts.retryAfterMs;
+    this.callerTokenAge = facts.callerTokenAge;
   }
 }
 

@@ -3,7 +3,9 @@ import type { OnAnomaly } from "./anomaly.ts";
 import { badResponseError, KeyProtectError, type UpstreamReason } from "./error.ts";
 import { isObject, own } from "./decode/json.ts";
 import { errorResources, hasJsonType } from "./error-body.ts";
+import { tokenAge } from "./token-claims.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
+import type { Secret } from "../platform/secret.ts";
 
 /** Further reasons are dropped. No documented response has as many. */
 const mostReasons = 16;
@@ -21,15 +23,22 @@ const token = /^[A-Za-z0-9_.[\]-]{1,64}$/;
 const isIndefinite = (status: number): boolean =>
   status === 408 || status === 429 || (status >= 500 && status !== 501);
 
+/** The part of a request that decides how its rejection is read. */
+export interface RejectedRequest {
+  readonly method: UpstreamRequest["method"];
+  /** The caller's token, if the request carried it. */
+  readonly callerToken: Secret | undefined;
+}
+
 /**
  * Creates the error for a response with an unexpected status: `REJECTED` for 4xx and 5xx, with the
  * reasons and `Retry-After` as far as they can be read; `BAD_RESPONSE` for anything else, and for a
  * definite status that Key Protect's own error body does not confirm. Works with any body and
- * quotes none of its texts. `method` is that of the request: the answer to a HEAD has no body.
+ * quotes none of its texts. `request` is what was sent: the answer to a HEAD has no body.
  */
 export function toRejection(
   response: UpstreamResponse,
-  method: UpstreamRequest["method"],
+  request: RejectedRequest,
   wallNowMs: number,
   onAnomaly: OnAnomaly,
 ): KeyProtectError {
@@ -37,7 +46,7 @@ export function toRejection(
   if (status < 400 || status > 599) return badResponseError(`unexpected status ${status}`, status);
   const resources = errorResources(body);
   if (resources === undefined && body.length > 0) onAnomaly("unreadable_rejection");
-  const isOwn = resources !== undefined || (method === "HEAD" && hasJsonType(response));
+  const isOwn = resources !== undefined || (request.method === "HEAD" && hasJsonType(response));
   if (!isOwn && !isIndefinite(status)) {
     return badResponseError(`status ${status} without an error body of Key Protect`, status);
   }
@@ -46,6 +55,7 @@ export function toRejection(
     isForeign: !isOwn,
     reasons: (resources ?? []).flatMap(reasonsOfResource).slice(0, mostReasons),
     retryAfterMs: retryAfterMsOf(response, wallNowMs, onAnomaly),
+    callerTokenAge: request.callerToken && tokenAge(request.callerToken.reveal(), wallNowMs),
   });
 }
 

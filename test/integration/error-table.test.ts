@@ -264,6 +264,12 @@ describe("deadlines", () => {
   );
 });
 
+/** An unsigned IAM token that expires at `expiry`, in seconds since the Unix epoch. */
+const tokenUntil = (expiry: number): string =>
+  [{ alg: "none" }, { iam_id: "IBMid-1", exp: Math.floor(expiry) }, {}]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
+
 describe("callers' own tokens", () => {
   const env = { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" };
   const rejected = { code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED", details: "H" };
@@ -276,35 +282,63 @@ describe("callers' own tokens", () => {
     expectOwn({ env }, golden.GetKey(), { ...rejected, ...before }, { metadata }),
   );
 
-  test.each([
-    ["401", answering(401), { ...rejected, httpStatus: "401" }],
+  const denied = {
+    code: "PERMISSION_DENIED",
+    reason: "UPSTREAM_ACCESS_DENIED",
+    details: "H RS",
+    metadata: { principal: "caller" },
+  };
+  const tokens = {
+    opaque: () => "callers-own-token-of-some-length",
+    expired: () => tokenUntil(Date.now() / 1_000 - 1),
+    "about to expire": () => tokenUntil(Date.now() / 1_000 + 30),
+    current: () => tokenUntil(Date.now() / 1_000 + 3_600),
+  } as const;
+
+  test.each<[keyof typeof tokens, number, string, typeof rejected | typeof denied]>([
+    ["opaque", 401, "no reason", rejected],
+    ["current", 401, "no reason", rejected],
+    ["current", 400, "BEARER_SUB_EXTRACTION_ERR", rejected],
+    ["opaque", 401, "UNAUTHORIZED_ERR", rejected],
+    ["expired", 401, "UNAUTHORIZED_ERR", rejected],
+    ["about to expire", 401, "UNAUTHORIZED_ERR", rejected],
+    ["current", 401, "UNAUTHORIZED_ERR", denied],
+    ["expired", 403, "CONFIG_RULE_CONFLICT_ERR", rejected],
+    ["expired", 403, "no reason", rejected],
+    ["about to expire", 403, "no reason", denied],
+    ["opaque", 403, "no reason", denied],
+    ["current", 403, "no reason", denied],
+    // The service of 2019 answers an expired token so, with the text "Token is expired".
+    ["expired", 400, "no reason", rejected],
     [
-      "400 BEARER_SUB_EXTRACTION_ERR",
-      answering(400, "BEARER_SUB_EXTRACTION_ERR"),
-      { ...rejected, httpStatus: "400", upstreamReason: "BEARER_SUB_EXTRACTION_ERR" },
+      "current",
+      400,
+      "no reason",
+      { code: "INVALID_ARGUMENT", reason: "REQUEST_INVALID", details: "" },
     ],
     [
-      "401 UNAUTHORIZED_ERR",
-      answering(401, "UNAUTHORIZED_ERR"),
-      {
-        code: "PERMISSION_DENIED",
-        reason: "UPSTREAM_ACCESS_DENIED",
-        details: "H RS",
-        httpStatus: "401",
-        upstreamReason: "UNAUTHORIZED_ERR",
-        metadata: { principal: "caller" },
-      },
+      "expired",
+      404,
+      "KEY_NOT_FOUND_ERR",
+      { code: "NOT_FOUND", reason: "KEY_NOT_FOUND", details: "RS" },
     ],
   ])(
-    "a rejection of the caller's token by Key Protect has its status: %s",
-    async (_, action, expected) => {
+    "a call whose own token is %s, and which Key Protect answers %s with %s, gets %o",
+    async (age, httpStatus, upstreamReason, expected) => {
+      const code = upstreamReason === "no reason" ? undefined : upstreamReason;
       await using gateway = await startTestGateway({ env });
-      gateway.emulator.faults.add({ action });
-      const token = gateway.secrets.markText("callers-own-token-of-some-length");
-      await expectFailure(gateway, golden.GetKey(), expected, {
-        attempts: 1,
-        metadata: { authorization: `Bearer ${token}` },
-      });
+      gateway.emulator.faults.add({ action: answering(httpStatus, code) });
+      const token = gateway.secrets.markText(tokens[age]());
+      await expectFailure(
+        gateway,
+        golden.GetKey(),
+        {
+          ...expected,
+          httpStatus: String(httpStatus),
+          ...(code === undefined ? {} : { upstreamReason: code }),
+        },
+        { attempts: 1, metadata: { authorization: `Bearer ${token}` } },
+      );
     },
   );
 });

@@ -18,8 +18,9 @@ const principal = (f: FailureContext): "gateway" | "caller" =>
 
 /**
  * The caller's own token is missing or not accepted: `CALLER_TOKEN_MISSING` of the gateway, or,
- * with the caller's token, 401 without a known reason, `BEARER_SUB_EXTRACTION_ERR`, or 400 for
- * CountKeys.
+ * with the caller's token, 401 unless its reason and the token's age speak against it,
+ * `BEARER_SUB_EXTRACTION_ERR`, 400 for CountKeys, or an expired token with 403 or with 400 without
+ * a known reason.
  */
 export const callerTokenRejected: Failure = (f) =>
   fail(
@@ -42,13 +43,7 @@ export const gatewayCredentialsRejected: Failure = (f) =>
     `the gateway's own credential for instance "${f.context.instance}" is not accepted; the gateway's operator has to replace it`,
   );
 
-/**
- * 403, or 401 without a known reason with the gateway's token. Also `UNAUTHORIZED_ERR` (documented
- * as missing access to the resource, and used for IP allow-lists: a new token cannot help),
- * `CONFIG_RULE_CONFLICT_ERR`, `RESOURCE_OWNER_ERR`, `SERVICE_ONLY_ERR` and
- * `FEATURE_RESTRICTED_ERR`.
- */
-export const accessDenied: Failure = (f) =>
+const lackingAccess: Failure = (f) =>
   fail(
     f,
     status.PERMISSION_DENIED,
@@ -56,6 +51,23 @@ export const accessDenied: Failure = (f) =>
     `Key Protect denies ${f.context.rpc.method} in instance "${f.context.instance}": the ${principal(f)} lacks the required role, or the configured instance or region is wrong`,
     { resource: resource(f), help: [accessHelp], metadata: { principal: principal(f) } },
   );
+
+/**
+ * Whether the caller's token may be the cause of a denial. Key Protect answers an expired token and
+ * missing access with the same 401 and the same reason, so the token's age decides.
+ */
+const isTokenInDoubt = (f: FailureContext): boolean =>
+  principal(f) === "caller" &&
+  (f.callerTokenAge === "expired" || (f.httpStatus === 401 && f.callerTokenAge !== "current"));
+
+/**
+ * 403, or 401 without a known reason with the gateway's token. Also `UNAUTHORIZED_ERR` (documented
+ * as missing access to the resource, and used for IP allow-lists), `CONFIG_RULE_CONFLICT_ERR`,
+ * `RESOURCE_OWNER_ERR`, `SERVICE_ONLY_ERR` and `FEATURE_RESTRICTED_ERR`. If the cause may be a
+ * caller's token instead, the caller is asked for a new one.
+ */
+export const accessDenied: Failure = (f) =>
+  isTokenInDoubt(f) ? callerTokenRejected(f) : lackingAccess(f);
 
 /** `BEARER_SUB_EXTRACTION_ERR`: Key Protect cannot use the token. Its owner has to act. */
 export const tokenUnusable: Failure = (f) =>

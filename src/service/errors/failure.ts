@@ -2,7 +2,7 @@
 import { status } from "@grpc/grpc-js";
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import { StatusError, type Reason, type StatusDetails } from "../../grpc/status/status-error.ts";
-import { KeyProtectError } from "../../keyprotect/error.ts";
+import { KeyProtectError, type TokenAge } from "../../keyprotect/error.ts";
 import { mayHaveReached } from "../../platform/attempt-log.ts";
 import { UpstreamError } from "../../upstream/error.ts";
 
@@ -25,6 +25,8 @@ export interface FailureContext {
   readonly fields: readonly string[];
   /** Whether the response is not Key Protect's own but a proxy's, for example. */
   readonly isForeign: boolean;
+  /** Age of the caller's token, if it went upstream. */
+  readonly callerTokenAge: TokenAge;
   /** From `Retry-After` or from the gateway's own state, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /** For `DEADLINE_TOO_SHORT`: the least remaining time that would have been enough, in ms. */
@@ -90,6 +92,7 @@ export function toFailureContext(
       .join(","),
     fields: [...new Set(fields.filter((field) => field !== undefined))],
     isForeign: ofKeyProtect?.isForeign ?? false,
+    callerTokenAge: ofKeyProtect?.callerTokenAge,
     retryAfterMs: (ofKeyProtect ?? ofUpstream)?.retryAfterMs,
     minimumMs: ofUpstream?.minimumMs,
     cause: error,

@@ -48,10 +48,12 @@ const notFound: Failure = (f) => {
 };
 
 /**
- * 400 without a known reason. CountKeys sends no value of the request, and the response to its HEAD
- * has no reasons: the cause is the token if it is the caller's, else the gateway's request.
+ * 400 without a known reason. The service of 2019 answers an expired token so. CountKeys sends no
+ * value of the request, and the response to its HEAD has no reasons: the cause is the token if it
+ * is the caller's, else the gateway's request.
  */
 const badRequest: Failure = (f) => {
+  if (f.callerTokenAge === "expired") return access.callerTokenRejected(f);
   if (!on(f, "CountKeys")) return request.requestInvalid(f);
   return f.context.attemptLog.credential === "caller"
     ? access.callerTokenRejected(f)

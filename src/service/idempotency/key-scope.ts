@@ -1,25 +1,15 @@
 import type { CallContext } from "../../grpc/call/call-context.ts";
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null;
+import { claimsOf } from "../../keyprotect/token-claims.ts";
 
 /**
  * The subject of an IAM token: `iam_id`, else `sub`. It stays the same when the token is renewed,
- * every hour. The gateway does not verify the token. The subject may separate requests; access that
- * depends on it has to be checked by Key Protect with the same token. `undefined` if the token is
- * opaque or names no subject.
+ * every hour. It is not verified, so it may separate requests and grants nothing. `undefined` if
+ * the token is opaque or names no subject.
  */
 function subjectOf(token: string): string | undefined {
-  const [, payload, signature] = token.split(".");
-  if (payload === undefined || signature === undefined) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString("utf8"));
-    if (!isRecord(claims)) return undefined;
-    const subject = claims["iam_id"] ?? claims["sub"];
-    return typeof subject === "string" && subject !== "" ? subject : undefined;
-  } catch {
-    return undefined;
-  }
+  const claims = claimsOf(token);
+  const subject = claims?.["iam_id"] ?? claims?.["sub"];
+  return typeof subject === "string" && subject !== "" ? subject : undefined;
 }
 
 /**

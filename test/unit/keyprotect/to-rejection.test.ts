@@ -9,8 +9,11 @@ const upstreamText = "TEXT-OF-THE-UPSTREAM";
 
 function reject(answer: Answer, method: "GET" | "HEAD" = "GET") {
   const anomalies: Anomaly[] = [];
-  const error = toRejection(toResponse(answer), method, wallStart, (anomaly) =>
-    anomalies.push(anomaly),
+  const error = toRejection(
+    toResponse(answer),
+    { method, callerToken: undefined },
+    wallStart,
+    (anomaly) => anomalies.push(anomaly),
   );
   return { error, anomalies };
 }

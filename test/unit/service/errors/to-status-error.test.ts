@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CallEnded } from "../../../../src/platform/call-signal.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
-import { KeyProtectError } from "../../../../src/keyprotect/error.ts";
+import { KeyProtectError, type TokenAge } from "../../../../src/keyprotect/error.ts";
 import { rpcTable } from "../../../../src/rpc-table.ts";
 import { isKnownReason, toStatusError } from "../../../../src/service/errors/to-status-error.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../../../../src/upstream/error.ts";
@@ -15,12 +15,13 @@ const lockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
 const rejected = (
   httpStatus: number,
   code?: string,
-  more: { target?: string; retryAfterMs?: number } = {},
+  more: { target?: string; retryAfterMs?: number; callerTokenAge?: TokenAge } = {},
 ): KeyProtectError =>
   new KeyProtectError("REJECTED", "rejected", {
     httpStatus,
     reasons: code === undefined ? [] : [{ code, target: more.target }],
     retryAfterMs: more.retryAfterMs,
+    callerTokenAge: more.callerTokenAge,
   });
 const badResponse = new KeyProtectError("BAD_RESPONSE", "unreadable", { httpStatus: 200 });
 const upstream = (code: UpstreamErrorCode, sent = false, retryAfterMs?: number): UpstreamError =>
@@ -192,10 +193,16 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     ["PERMISSION_DENIED", "UPSTREAM_ACCESS_DENIED", "H RS", false],
   ],
   [
-    "401 UNAUTHORIZED_ERR, caller's token",
+    "401 UNAUTHORIZED_ERR, caller's token that has not expired",
+    "GetKey",
+    rejected(401, "UNAUTHORIZED_ERR", { callerTokenAge: "current" }),
+    ["PERMISSION_DENIED", "UPSTREAM_ACCESS_DENIED", "H RS", false, { credential: "caller" }],
+  ],
+  [
+    "401 UNAUTHORIZED_ERR, caller's token that may have expired",
     "GetKey",
     rejected(401, "UNAUTHORIZED_ERR"),
-    ["PERMISSION_DENIED", "UPSTREAM_ACCESS_DENIED", "H RS", false, { credential: "caller" }],
+    ["UNAUTHENTICATED", "CALLER_TOKEN_REJECTED", "H", false, { credential: "caller" }],
   ],
   [
     "401 otherwise, caller's token",
