@@ -1,16 +1,22 @@
 /**
- * Writes the generated tables of the documentation. With `--check` it changes nothing and fails if
- * one is outdated.
+ * Writes the generated tables of the documentation and the service configuration of clients. With
+ * `--check` it changes nothing and fails if one is outdated.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generatedFiles, withGeneratedSections } from "./generated-sections.ts";
 import { repositoryRoot } from "./run.ts";
+import { serviceConfig, serviceConfigFile } from "./service-config.ts";
 
-for (const file of generatedFiles) {
+const makers = new Map<string, (before: string) => string>([
+  ...generatedFiles.map((file) => [file, withGeneratedSections] as const),
+  [serviceConfigFile, serviceConfig],
+]);
+
+for (const [file, make] of makers) {
   const path = join(repositoryRoot, file);
-  const before = readFileSync(path, "utf8");
-  const after = withGeneratedSections(before);
+  const before = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const after = make(before);
   if (after === before) continue;
   console.log(`outdated: ${file}`);
   if (process.argv.includes("--check")) process.exitCode = 1;

@@ -1,7 +1,7 @@
 /** The sections of the documentation that are generated from code. */
 import { configTable } from "../src/config/schema/docs-table.ts";
 import { metricDefinitions } from "../src/observability/metrics/definitions.ts";
-import { rpcTable } from "../src/rpc-table.ts";
+import { rpcTable, type RetryClass } from "../src/rpc-table.ts";
 
 /** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
@@ -72,11 +72,25 @@ const times = (): string =>
     ]),
   );
 
+const answersOfRepeats: Readonly<Record<RetryClass, readonly [isRepeated: string, text: string]>> =
+  {
+    safe: ["yes", "as the first call"],
+    conditional: ["yes", "`NOT_FOUND` if the first call was executed; OK with `allow_missing`"],
+    unsafe: ["**no**", "a second change"],
+  };
+
+const repeats = (): string =>
+  table(
+    ["RPC", "May be repeated", "Result of a repeat"],
+    rpcTable.map(({ method, retry }) => [code(method), ...answersOfRepeats[retry]]),
+  );
+
 const sections: ReadonlyMap<string, () => string> = new Map([
   ["config", configTable],
   ["essential-config", essentialConfig],
   ["metrics", metrics],
   ["rpc-times", times],
+  ["repeats", repeats],
 ]);
 
 const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
@@ -87,6 +101,7 @@ export const generatedFiles = [
   "docs/configuration.md",
   "docs/metrics.md",
   "docs/operations.md",
+  "docs/retries.md",
 ] as const;
 
 /**

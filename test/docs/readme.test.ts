@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
-import { withGeneratedSections } from "../../scripts/generated-sections.ts";
+import { generatedFiles, withGeneratedSections } from "../../scripts/generated-sections.ts";
 import { settingList } from "../../src/config/schema/setting-list.ts";
 import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
 import { rpcTable, type RetryClass } from "../../src/rpc-table.ts";
@@ -64,14 +64,11 @@ describe("the commands of the README marked `sh test`", () => {
   });
 });
 
-test.each(["README.md", "docs/configuration.md", "docs/metrics.md", "docs/operations.md"])(
-  "the generated tables of %s are what the code gives",
-  (file) => {
-    const text = readText(file);
-    expect(text).toMatch(/^<!-- generated: [a-z-]+ -->$/m);
-    expect(withGeneratedSections(text)).toBe(text);
-  },
-);
+test.each(generatedFiles)("the generated tables of %s are what the code gives", (file) => {
+  const text = readText(file);
+  expect(text).toMatch(/^<!-- generated: [a-z-]+ -->$/m);
+  expect(withGeneratedSections(text)).toBe(text);
+});
 
 test("a generated section with an unknown name is rejected", () => {
   expect(() => withGeneratedSections("<!-- generated: nothing -->\n<!-- end -->")).toThrow(

@@ -34,9 +34,14 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * without a reason, CANCELLED for a caller that cancelled, and the answers of the gRPC library
  * itself, such as RESOURCE_EXHAUSTED for a message that is too large.
  *
- * `ErrorInfo.metadata.attempts` is the number of requests that the gateway sent. A caller that
- * retries automatically must do so for UNAVAILABLE only, and must wait at least as long as
- * `RetryInfo` says.
+ * A failure without such an `ErrorInfo` was made by the caller's own library, by a proxy or by the
+ * gateway's gRPC library, for example because the gateway was killed during the call. For
+ * `CreateKey`, `RotateKey`, `CreateLocker` and `RetrieveLocker` it counts as OUTCOME_UNKNOWN,
+ * whatever its status is: also UNAVAILABLE does not mean that nothing happened.
+ *
+ * A caller that retries automatically must do so for UNAVAILABLE only, must wait at least as long
+ * as `RetryInfo` says, and must leave out those four RPCs. `service_config.json` beside this file
+ * tells gRPC client libraries so.
  */
 export const ErrorReason = {
   /** UNSPECIFIED - No reason. Never sent. */

@@ -151,9 +151,11 @@ export interface RotateKeyRequest {
    * stores the ID: the key is not rotated a second time. If the same caller repeats the request
    * with the same fields, it waits for the earlier request if that is still running, and returns
    * its outcome. After a rejection the ID is free again. An unknown outcome stays UNKNOWN
-   * (OUTCOME_UNKNOWN). With other fields the answer is INVALID_ARGUMENT (REQUEST_ID_REUSED). A
-   * deployment that stores no request IDs rejects the field with INVALID_ARGUMENT
-   * (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
+   * (OUTCOME_UNKNOWN). A deployment that stores IDs in its memory forgets them when its process
+   * ends: then a failure without an `ErrorInfo` counts as OUTCOME_UNKNOWN as without an ID. With
+   * other fields the answer is INVALID_ARGUMENT (REQUEST_ID_REUSED). A deployment that stores no
+   * request IDs rejects the field with INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of
+   * ignoring it. Default none.
    */
   requestId: string;
   /**
@@ -987,9 +989,10 @@ export const KeyActionsServiceService = {
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
-   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
-   * A call without a deadline gets 30 seconds.
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is
+   * `true`, or any failure without an `ErrorInfo` of the gateway, compare `last_rotate_time` of
+   * `GetKey` before rotating again. Authorization rules have to name this RPC; a wildcard does not
+   * cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
@@ -1091,9 +1094,10 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
-   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
-   * A call without a deadline gets 30 seconds.
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is
+   * `true`, or any failure without an `ErrorInfo` of the gateway, compare `last_rotate_time` of
+   * `GetKey` before rotating again. Authorization rules have to name this RPC; a wildcard does not
+   * cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,
@@ -1221,9 +1225,10 @@ export interface KeyActionsServiceClient extends Client {
    *
    * Not safe to repeat: each rotation without a `request_id` makes one more version. Key Protect
    * allows one rotation per key and hour, so a repeated call normally ends with FAILED_PRECONDITION
-   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), compare `last_rotate_time` of `GetKey`
-   * before rotating again. Authorization rules have to name this RPC; a wildcard does not cover it.
-   * A call without a deadline gets 30 seconds.
+   * (KEY_ROTATED_RECENTLY). After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is
+   * `true`, or any failure without an `ErrorInfo` of the gateway, compare `last_rotate_time` of
+   * `GetKey` before rotating again. Authorization rules have to name this RPC; a wildcard does not
+   * cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, KEY_MATERIAL_REQUIRED, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE,

@@ -64,10 +64,11 @@ export interface CreateKeyRequest {
    * Optional. A random UUID that makes repeating this request safe for as long as the deployment
    * stores the ID: no second key is created. If the same caller repeats the request with the same
    * fields, it waits for the earlier request if that is still running, and returns its outcome.
-   * After a rejection the ID is free again. An unknown outcome stays UNKNOWN (OUTCOME_UNKNOWN).
-   * With other fields the answer is INVALID_ARGUMENT (REQUEST_ID_REUSED). A deployment that stores
-   * no request IDs rejects the field with INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of
-   * ignoring it. Default none.
+   * After a rejection the ID is free again. An unknown outcome stays UNKNOWN (OUTCOME_UNKNOWN). A
+   * deployment that stores IDs in its memory forgets them when its process ends: then a failure
+   * without an `ErrorInfo` counts as OUTCOME_UNKNOWN as without an ID. With other fields the answer
+   * is INVALID_ARGUMENT (REQUEST_ID_REUSED). A deployment that stores no request IDs rejects the
+   * field with INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
    */
   requestId: string;
 }
@@ -963,8 +964,9 @@ export const KeysServiceService = {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
-   * look for the key before creating another one. A call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
+   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
@@ -1106,8 +1108,9 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
-   * look for the key before creating another one. A call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
+   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
@@ -1199,8 +1202,9 @@ export interface KeysServiceClient extends Client {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), or any error whose `mayHaveExecuted` is `true`,
-   * look for the key before creating another one. A call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
+   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or

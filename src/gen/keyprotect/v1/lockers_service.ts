@@ -459,8 +459,8 @@ export const LockersServiceService = {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
-   * that may exist.
+   * OUTCOME_UNKNOWN, after which, as after a failure without an `ErrorInfo` of the gateway, it is
+   * harmless to create another locker: it only replaces the one that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
    * 2019 dialect.
@@ -500,8 +500,8 @@ export const LockersServiceService = {
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
-   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * (OUTCOME_UNKNOWN) or without an `ErrorInfo` of the gateway. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
@@ -536,8 +536,8 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
-   * that may exist.
+   * OUTCOME_UNKNOWN, after which, as after a failure without an `ErrorInfo` of the gateway, it is
+   * harmless to create another locker: it only replaces the one that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
    * 2019 dialect.
@@ -560,8 +560,8 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
-   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * (OUTCOME_UNKNOWN) or without an `ErrorInfo` of the gateway. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
@@ -586,8 +586,8 @@ export interface LockersServiceClient extends Client {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
-   * OUTCOME_UNKNOWN, after which it is harmless to create another locker: it only replaces the one
-   * that may exist.
+   * OUTCOME_UNKNOWN, after which, as after a failure without an `ErrorInfo` of the gateway, it is
+   * harmless to create another locker: it only replaces the one that may exist.
    *
    * Upstream: `POST /api/v2/import_token` in the current dialect, `POST /api/v2/lockers` in the
    * 2019 dialect.
@@ -638,8 +638,8 @@ export interface LockersServiceClient extends Client {
    * locker.
    *
    * Not safe to repeat: each call uses up a retrieval, and so may a call that fails with UNKNOWN
-   * (OUTCOME_UNKNOWN). Authorization rules have to name this RPC; a wildcard does not cover it. A
-   * call without a deadline gets 30 seconds.
+   * (OUTCOME_UNKNOWN) or without an `ErrorInfo` of the gateway. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with LOCKER_NOT_FOUND; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED; UNKNOWN with
