@@ -15,6 +15,8 @@ import { StacklessError } from "../platform/errors.ts";
  * - `DEADLINE_IN_QUEUE`, `DEADLINE_TOO_SHORT`: the call's deadline passed, or would have passed,
  *   before anything was sent.
  * - `CIRCUIT_OPEN`, `OVERLOADED`, `CALLER_LIMIT`: the gateway did not send the request.
+ * - `THROTTLED`, `UNAVAILABLE`: the upstream refuses requests at present, with 429 or 503, and the
+ *   call cannot wait for the end of that. The gateway did not send it.
  * - `IAM_UNAVAILABLE`, `IAM_REJECTED`: there is no token. IAM could not be reached, or rejected the
  *   gateway's credential.
  * - `CALLER_TOKEN_MISSING`: the instance passes the caller's token through, and the caller sent
@@ -34,6 +36,8 @@ export type UpstreamErrorCode =
   | "CIRCUIT_OPEN"
   | "OVERLOADED"
   | "CALLER_LIMIT"
+  | "THROTTLED"
+  | "UNAVAILABLE"
   | "IAM_UNAVAILABLE"
   | "IAM_REJECTED"
   | "CALLER_TOKEN_MISSING";

@@ -148,14 +148,50 @@ test("4, 17: a call whose deadline is before the end of a pause is rejected, and
   gateway.fault(throttled("30"), { times: 1 });
   await gateway.failedUnwrap(inMs(1_000));
   const refused = await Promise.all(
-    Array.from({ length: 20 }, () => gateway.failedUnwrap(inMs(10_000))),
+    Array.from({ length: 20 }, () => gateway.failedUnwrap(inMs(3_000))),
   );
   for (const failure of refused) {
-    expect(failure).toMatchObject({ code: "DEADLINE_EXCEEDED", reason: "DEADLINE_TOO_SHORT" });
+    expect(failure).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "UPSTREAM_RATE_LIMITED" });
     expect(failure.errorInfo?.metadata).toMatchObject({ attempts: "0", mayHaveExecuted: "false" });
-    expect(Number(failure.errorInfo?.metadata["minimumMs"])).toBeGreaterThan(15_000);
+    expect(pushbackOf(failure)).toBeGreaterThan(3_000);
+    expect(pushbackOf(failure)).toBeLessThanOrEqual(5_500);
   }
   expect(gateway.asked()).toHaveLength(1);
+});
+
+test.each([
+  [429, "86400", "RESOURCE_EXHAUSTED", "UPSTREAM_RATE_LIMITED"],
+  [503, "86400", "UNAVAILABLE", "UPSTREAM_UNAVAILABLE"],
+  [429, "Fri, 31 Dec 9999 23:59:59 GMT", "RESOURCE_EXHAUSTED", "UPSTREAM_RATE_LIMITED"],
+  [503, "Fri, 31 Dec 9999 23:59:59 GMT", "UNAVAILABLE", "UPSTREAM_UNAVAILABLE"],
+] as const)(
+  "5: after a single %d with Retry-After %s all classes are served again within eight seconds",
+  async (httpStatus, retryAfter, code, reason) => {
+    await using gateway = await startWarmGateway(paced(100));
+    const headers = { "Retry-After": retryAfter };
+    gateway.fault({ kind: "respond", status: httpStatus, headers }, { times: 1 });
+    await gateway.failedUnwrap(inMs(1_000));
+    const startedAt = performance.now();
+    expect(await gateway.failedUnwrap(inMs(1_000))).toMatchObject({ code, reason });
+    const { keys } = gateway.clients;
+    await Promise.all([
+      gateway.unwrap(inMs(20_000)),
+      gateway.call(keys, "createKey", createKeyRequest(), inMs(20_000)),
+      gateway.call(keys, "listKeys", { pageSize: 10, pageToken: "", skip: 0 }, inMs(20_000)),
+    ]);
+    expect(performance.now() - startedAt).toBeLessThan(8_000);
+  },
+);
+
+test("5: a long Retry-After is kept once a second answer confirms it", async () => {
+  await using gateway = await startWarmGateway(paced(100));
+  gateway.fault(throttled("86400"));
+  await gateway.failedUnwrap(inMs(12_000));
+  expect(gateway.asked()).toHaveLength(2);
+  const failure = await gateway.failedUnwrap(inMs(12_000));
+  expect(failure).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "UPSTREAM_RATE_LIMITED" });
+  expect(pushbackOf(failure)).toBeGreaterThan(20_000);
+  expect(gateway.asked()).toHaveLength(2);
 });
 
 test(

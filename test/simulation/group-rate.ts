@@ -93,6 +93,8 @@ export const createGroupRate: typeof createAdaptiveRate = (
       follow(now);
       return true;
     },
+    onUnavailable: (now, retryAfterMs) => leased.onUnavailable(now, retryAfterMs),
+    refusalCause: (now) => leased.refusalCause(now),
     advance(now) {
       follow(now);
       return leased.advance(now);

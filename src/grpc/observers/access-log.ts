@@ -28,6 +28,15 @@ const rejections: ReadonlySet<Reason | undefined> = new Set<Reason>([
   "SHUTTING_DOWN",
 ]);
 
+/** Answers of the upstream, or rejections in the time of a pause that it asked for. */
+const upstreamRefusals: ReadonlySet<Reason | undefined> = new Set<Reason>([
+  "UPSTREAM_RATE_LIMITED",
+  "UPSTREAM_UNAVAILABLE",
+]);
+
+const isRejection = ({ reason, context }: CallOutcome): boolean =>
+  rejections.has(reason) || (upstreamRefusals.has(reason) && context.attemptLog.attempts === 0);
+
 function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
   if (errors.has(code)) return "error";
   return warnings.has(code) || mayHaveExecuted ? "warn" : "info";
@@ -62,7 +71,7 @@ export function createAccessLog(logger: Logger): CallObserver {
           // For a shared request: the ID by which Key Protect's own logs know it.
           upstreamCorrelationId: attemptLog.sentAs,
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
-          err: level === "info" || rejections.has(reason) ? undefined : error,
+          err: level === "info" || isRejection(outcome) ? undefined : error,
         },
         "call",
       );

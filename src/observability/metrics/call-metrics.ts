@@ -54,6 +54,8 @@ const ownReasons: readonly Reason[] = [
   "DEADLINE_IN_QUEUE",
   "DEADLINE_TOO_SHORT",
 ];
+/** Further such reasons, if nothing was sent: Key Protect asked for a pause. */
+const pauseReasons: readonly Reason[] = ["UPSTREAM_RATE_LIMITED", "UPSTREAM_UNAVAILABLE"];
 
 /** The series of one RPC. */
 interface RpcSeries {
@@ -90,7 +92,9 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
     };
   };
   const byPath = new Map(rpcTable.map((rpc) => [rpc.path, seriesOf(rpc)]));
-  const byReason = new Map(ownReasons.map((reason) => [reason, rejected.cell(reason)]));
+  const cellOf = (reason: Reason) => [reason, rejected.cell(reason)] as const;
+  const byReason = new Map(ownReasons.map(cellOf));
+  const byReasonUnsent = new Map([...byReason, ...pauseReasons.map(cellOf)]);
   const inflight = inflightFamily.cell();
 
   return {
@@ -120,7 +124,8 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       if (handledCell !== undefined) handledCell.value += 1;
       if (grpcCodes[code] === "OK") series.sent.value += 1;
       series.handling.observe(durationMs / 1_000);
-      const rejectedCell = reason === undefined ? undefined : byReason.get(reason);
+      const reasons = context.attemptLog.attempts > 0 ? byReason : byReasonUnsent;
+      const rejectedCell = reason === undefined ? undefined : reasons.get(reason);
       if (rejectedCell !== undefined) rejectedCell.value += 1;
       if (mayHaveExecuted) series.ambiguous.value += 1;
     },

@@ -51,6 +51,8 @@ const shedReasons: readonly ShedReason[] = [
   "OVERLOADED",
   "EVICTED",
   "DEADLINE_TOO_SHORT",
+  "THROTTLED",
+  "UNAVAILABLE",
   "DEADLINE_IN_QUEUE",
   "CANCELLED",
   "FLUSHED",

@@ -169,6 +169,8 @@ const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Failure>> = {
   CIRCUIT_OPEN: upstream.circuitOpen,
   OVERLOADED: upstream.overloaded,
   CALLER_LIMIT: upstream.callerRateLimited,
+  THROTTLED: upstream.rateLimited,
+  UNAVAILABLE: upstream.upstreamPaused,
   IAM_UNAVAILABLE: upstream.iamUnavailable,
   IAM_REJECTED: access.gatewayCredentialsRejected,
   CALLER_TOKEN_MISSING: access.callerTokenRejected,

@@ -66,8 +66,10 @@ const quotaUsedUp: Failure = (f) =>
   );
 
 /**
- * 429, with any reason code. Retry delay: `Retry-After`, but at least 2 s. Only Key Protect's own
- * 429 proves that an unsafe RPC was not executed: a proxy may have passed the request on before.
+ * 429, with any reason code, or `THROTTLED`: the gateway sent nothing because of earlier 429s.
+ * Retry delay: `Retry-After`, but at least 2 s; of `THROTTLED` the time until the call's turn. Only
+ * Key Protect's own 429 proves that an unsafe RPC was not executed: a proxy may have passed the
+ * request on before.
  */
 export const rateLimited: Failure = (f) =>
   (f.isForeign ? unlessAmbiguous(quotaUsedUp) : quotaUsedUp)(f);
@@ -103,6 +105,12 @@ export const upstreamInternal: Failure = unlessAmbiguous(
  */
 export const upstreamUnavailable: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "Key Protect is not available; try again later"),
+);
+
+/** `UNAVAILABLE`: the gateway sent nothing because an earlier answer, a 503, asked for a pause. */
+export const upstreamPaused: Failure = retryable(
+  "UPSTREAM_UNAVAILABLE",
+  "Key Protect is not available and has asked for a pause; nothing was sent; try again later",
 );
 
 /** 408, 504 or `ATTEMPT_TIMEOUT` (no answer within the time-out of one attempt). */

@@ -10,6 +10,8 @@ const callSpecific: ReadonlySet<UpstreamErrorCode> = new Set([
   "CALLER_LIMIT",
   "DEADLINE_IN_QUEUE",
   "DEADLINE_TOO_SHORT",
+  "THROTTLED",
+  "UNAVAILABLE",
 ]);
 
 /** Dependencies of a shared request. */

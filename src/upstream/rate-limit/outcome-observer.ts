@@ -6,7 +6,6 @@ import type { UpstreamCall, UpstreamResponse } from "../layer.ts";
 import { outcomeOfStatus, type Emit } from "../meter.ts";
 import type { AdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { LatencyEstimate } from "./latency-estimate.ts";
-import type { Permits } from "./permits/permits.ts";
 import type { RateLimiter } from "./permits/rate-limiter.ts";
 
 /** Sees the demand and the responses of one replica that shares a quota with others. */
@@ -33,7 +32,6 @@ export interface OutcomeObserver {
 export interface OutcomeObserverDeps {
   readonly latency: Pick<LatencyEstimate, "onAnswer" | "onGivenUp">;
   readonly limiter: Pick<RateLimiter, "recordSentAt">;
-  readonly permits: Pick<Permits, "pauseUntil">;
   /** Absent where no quota is configured. */
   readonly adaptiveRate: AdaptiveRate | undefined;
   readonly share: ShareWatch | undefined;
@@ -42,20 +40,11 @@ export interface OutcomeObserverDeps {
   /** Applies the rate and the pause that the adaptive rate has now. */
   readonly applyRate: (now: number) => void;
   readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
 }
-
-/**
- * A pause after 503 is longer by up to this part: replicas with the same pause must not come back
- * together.
- */
-const pauseSpread = 0.1;
 
 /** Creates the observer of one instance's exchanges. */
 export function createOutcomeObserver(deps: OutcomeObserverDeps): OutcomeObserver {
-  const { latency, limiter, permits, adaptiveRate, share, emit } = deps;
-  const { applyRate, clock, random } = deps;
+  const { latency, limiter, adaptiveRate, share, emit, applyRate, clock } = deps;
 
   return {
     onResponse({ rpc }, { status, headers, sentAt }, startedAt) {
@@ -72,13 +61,12 @@ export function createOutcomeObserver(deps: OutcomeObserverDeps): OutcomeObserve
         // Refused recovery probes of a long lockout must not lower the quota of the group.
         if (adaptiveRate.onThrottled(now, retryAfterMs)) share?.throttled(now);
       } else {
-        adaptiveRate.onAccepted(now);
+        if (status === 503 && retryAfterMs !== undefined && retryAfterMs > 0) {
+          adaptiveRate.onUnavailable(now, retryAfterMs);
+        } else adaptiveRate.onAccepted(now);
         share?.accepted(now);
       }
       applyRate(now);
-      if (status === 503 && retryAfterMs !== undefined) {
-        permits.pauseUntil(now + retryAfterMs * (1 + pauseSpread * random()));
-      }
     },
     onFailure({ rpc }, error, startedAt) {
       const code = error instanceof UpstreamError ? error.code : "DEFECT";

@@ -80,6 +80,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     bounds,
     typicalServiceMs: latency.typicalMs,
     duePerSecond: share && (() => share.duePerSecond()),
+    refusalCause: adaptiveRate && ((now) => adaptiveRate.refusalCause(now)),
     onGranted: (priority, waitMs) =>
       emit(waitMs === 0 ? grantedAtOnce[priority] : { kind: "attemptGranted", priority, waitMs }),
     onShed: (reason, priority) => emit({ kind: "attemptShed", reason, priority }),
@@ -93,13 +94,11 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const observer = createOutcomeObserver({
     latency,
     limiter,
-    permits,
     adaptiveRate,
     share,
     emit,
     applyRate,
     clock,
-    random,
   });
   /** Gives the place back once the connection is free, and the permit too if nothing was sent. */
   const giveBack = async (error: unknown): Promise<void> => {

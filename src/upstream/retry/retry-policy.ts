@@ -44,6 +44,8 @@ const rejections: ReadonlySet<UpstreamErrorCode> = new Set([
   "CIRCUIT_OPEN",
   "OVERLOADED",
   "CALLER_LIMIT",
+  "THROTTLED",
+  "UNAVAILABLE",
   "DEADLINE_TOO_SHORT",
   "DEADLINE_IN_QUEUE",
   "IAM_UNAVAILABLE",

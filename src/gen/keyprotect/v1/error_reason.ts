@@ -205,7 +205,8 @@ export const ErrorReason = {
    */
   CALLER_RATE_LIMITED: 28,
   /**
-   * DEADLINE_TOO_SHORT - The deadline leaves too little time for an upstream request, so none was sent.
+   * DEADLINE_TOO_SHORT - The deadline leaves too little time for an upstream request, or for the calls that wait before
+   * this one, so nothing was sent.
    * DEADLINE_EXCEEDED, with `minimumMs` in `ErrorInfo.metadata`. Repeating is safe; use a longer
    * deadline.
    */
@@ -251,14 +252,15 @@ export const ErrorReason = {
   UPSTREAM_ACCESS_DENIED: 37,
   /**
    * UPSTREAM_RATE_LIMITED - Key Protect limits the instance's requests, or a proxy those of an RPC that is safe to repeat.
+   * Or one of them has asked for a pause that the deadline does not outlast, and nothing was sent.
    * RESOURCE_EXHAUSTED, with a `RetryInfo` and a `QuotaFailure` whose subject is the instance.
    * Repeat after the delay.
    */
   UPSTREAM_RATE_LIMITED: 38,
   /**
-   * UPSTREAM_UNAVAILABLE - Key Protect, or a proxy in front of it, reports that it cannot serve at the moment, or the
-   * connection broke during an RPC that is safe to repeat. UNAVAILABLE, with a `RetryInfo`. Repeat
-   * after the delay.
+   * UPSTREAM_UNAVAILABLE - Key Protect, or a proxy in front of it, reports that it cannot serve at the moment, or has
+   * asked for a pause that the deadline does not outlast, or the connection broke during an RPC
+   * that is safe to repeat. UNAVAILABLE, with a `RetryInfo`. Repeat after the delay.
    */
   UPSTREAM_UNAVAILABLE: 39,
   /**

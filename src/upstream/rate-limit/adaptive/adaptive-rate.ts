@@ -2,7 +2,12 @@
  * The rate for a quota that shows itself only by 429: hold a rate that works, probe a little higher
  * now and then, and go back at the first refusal. Pure arithmetic over the times that it is given.
  */
-import { createLockoutDetector, type PastLockout, recoveryProbesPerSecond } from "./lockout.ts";
+import {
+  createLockoutDetector,
+  type PastLockout,
+  recoveryProbesPerSecond,
+  type RefusalCause,
+} from "./lockout.ts";
 import { createQuotaEstimate, type QuotaEstimate } from "./quota-estimate.ts";
 import { leastPerSecond, rateConstants, singleConstants } from "./constants.ts";
 import { createRateSearch, isDoubted, type RateEvent } from "./rate-search.ts";
@@ -30,6 +35,13 @@ export interface AdaptiveRate {
    * no more than the rest of a used-up second.
    */
   onThrottled(now: number, retryAfterMs: number | undefined): boolean;
+  /**
+   * Records a 503 with a `Retry-After` of more than 0, in milliseconds. It pauses as that of a 429
+   * does, and does not lower the rate.
+   */
+  onUnavailable(now: number, retryAfterMs: number): void;
+  /** Why little or nothing is sent: the refusal behind a pause or a lockout, if there is one. */
+  refusalCause(now: number): RefusalCause | undefined;
   /**
    * Moves on to `now`; to be called at every event and at most 100 ms apart. Returns whether the
    * rate or the pause has changed since the last call.
@@ -141,7 +153,28 @@ export function createAdaptiveRate(
   function recover(past: PastLockout, now: number): void {
     const factor = decrease.at >= past.startedAt ? decrease.factorLeft : margin;
     dispatch({ kind: "recovered", lockout: past, factor }, now);
-    if (past.isOfSecond && !bounds.isFixed) estimate = createQuotaEstimate(now, "recovery");
+    if (state.kind === "measuring") estimate = createQuotaEstimate(now, "refusal");
+    else if (past.isOfSecond && !past.isOfNothing && !bounds.isFixed) {
+      estimate = createQuotaEstimate(now, "recovery");
+    }
+  }
+
+  function accept(now: number): void {
+    if (estimate !== undefined) conclude(now);
+    answers += 1;
+    responses.accept(now);
+    if (state.kind === "lockout") {
+      const past = lockout.acceptProbe(now);
+      if (past !== undefined) recover(past, now);
+    } else if (isSuspicious) {
+      lockout.accept();
+      isSuspicious = false;
+    }
+    estimate?.accept(now);
+  }
+  function lockOut(now: number): void {
+    dispatch({ kind: "lockedOut" }, now);
+    estimate = undefined;
   }
 
   return {
@@ -162,19 +195,7 @@ export function createAdaptiveRate(
     get pausedUntil() {
       return lockout.pausedUntil;
     },
-    onAccepted(now) {
-      if (estimate !== undefined) conclude(now);
-      answers += 1;
-      responses.accept(now);
-      if (state.kind === "lockout") {
-        const past = lockout.acceptProbe(now);
-        if (past !== undefined) recover(past, now);
-      } else if (isSuspicious) {
-        lockout.accept();
-        isSuspicious = false;
-      }
-      estimate?.accept(now);
-    },
+    onAccepted: accept,
     onThrottled(now, retryAfterMs) {
       conclude(now);
       answers += 1;
@@ -184,12 +205,22 @@ export function createAdaptiveRate(
       if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);
       const mayLower = !bounds.isFixed && state.kind !== "measuring";
       if (mayLower && now >= decrease.nextAt) refuse(now);
-      if (lockout.throttle(now, retryAfterMs, applied())) {
-        dispatch({ kind: "lockedOut" }, now);
-        estimate = undefined;
-      } else conclude(now);
+      if (lockout.throttle(now, retryAfterMs, applied())) lockOut(now);
+      else conclude(now);
       return true;
     },
+    onUnavailable(now, retryAfterMs) {
+      if (state.kind === "lockout") {
+        lockout.suspendProbe(now, retryAfterMs);
+        return;
+      }
+      // It was within the quota.
+      accept(now);
+      if (lockout.suspend(now, retryAfterMs)) lockOut(now);
+      isSuspicious = true;
+    },
+    refusalCause: (now) =>
+      state.kind === "lockout" || now < lockout.pausedUntil ? lockout.cause : undefined,
     advance(now) {
       if (estimate !== undefined) conclude(now);
       if (cautiousUntil !== undefined && now >= cautiousUntil) cautiousUntil = undefined;

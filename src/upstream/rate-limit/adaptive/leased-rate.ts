@@ -95,6 +95,8 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
     },
     onAccepted: (now) => active().onAccepted(now),
     onThrottled: (now, retryAfterMs) => active().onThrottled(now, retryAfterMs),
+    onUnavailable: (now, retryAfterMs) => active().onUnavailable(now, retryAfterMs),
+    refusalCause: (now) => fallback.refusalCause(now) ?? pauses.refusalCause(now),
     advance(now) {
       const isMoved = active().advance(now);
       renewFallback(now);

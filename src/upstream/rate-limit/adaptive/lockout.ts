@@ -1,6 +1,7 @@
 /**
- * A lockout: the upstream refuses everything for a while, because a minute is used up or as a
- * penalty. Then only recovery probes are sent: single requests that find out whether it is over.
+ * A lockout: the upstream refuses everything for a while, because a minute is used up, as a
+ * penalty, or because it asked for a long pause. Then only recovery probes are sent: single
+ * requests that find out whether it is over.
  */
 
 /** Recovery probes per second. */
@@ -9,8 +10,15 @@ export const recoveryProbesPerSecond = 4;
 const leastRefusals = 3;
 const leastSilenceMs = 200;
 const suspicionMs = 60;
+/**
+ * How much of a `Retry-After` is believed: of a single one, of one that a recovery probe has
+ * confirmed, and of one that was confirmed again. Some answers ask for a day, and one page of a
+ * proxy must not silence the instance.
+ */
+const believedMs = [5_000, 30_000, 60_000] as const;
+/** After a longer pause the first request is a recovery probe: a lockout begins. */
 const longRetryAfterMs = 2_000;
-const longestRetryAfterMs = 60_000;
+/** A pause is longer by up to this part: replicas with the same pause must not return together. */
 const retryAfterJitter = 0.1;
 /** Lockouts that follow each other within this time recur. */
 const recurrenceMs = 180_000;
@@ -19,6 +27,11 @@ const longestSecondMs = 1_300;
 /** Longer than a used-up minute can last. */
 const patientAfterMs = 60_000;
 const longestProbeGapMs = 60_000;
+
+/** Why the upstream refused: for lack of quota (429), or because it cannot serve (503). */
+export type RefusalCause = "quota" | "outage";
+
+const isLong = (retryAfterMs = 0): boolean => retryAfterMs > longRetryAfterMs;
 
 /** A lockout that is over. */
 export interface PastLockout {
@@ -30,6 +43,11 @@ export interface PastLockout {
   readonly isOfSecond: boolean;
   /** By which share the rate has to be lower than before; 0 unless lockouts recur. */
   readonly reduction: number;
+  /**
+   * Whether it says nothing about the rate: no 429 was part of it, or its only sign was a
+   * `Retry-After` that the first recovery probe refuted.
+   */
+  readonly isOfNothing: boolean;
 }
 
 /** Recognises lockouts and decides on pauses. */
@@ -44,6 +62,12 @@ export interface LockoutDetector {
   throttle(now: number, retryAfterMs: number | undefined, rate: number): boolean;
   /** Records a 429 in a lockout. Returns whether the lockout may be the rest of a second. */
   throttleProbe(now: number, retryAfterMs: number | undefined): boolean;
+  /** Records a 503 with a `Retry-After` outside a lockout. Returns whether a lockout begins. */
+  suspend(now: number, retryAfterMs: number): boolean;
+  /** Records a 503 with a `Retry-After` in a lockout. */
+  suspendProbe(now: number, retryAfterMs: number): void;
+  /** Why the upstream refused last. */
+  readonly cause: RefusalCause;
   /** Pauses for a known reason: refusals before `expectedUntil` are no sign of a lockout. */
   explain(until: number, expectedUntil: number): void;
 }
@@ -60,20 +84,43 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
   let endedAt = Number.NEGATIVE_INFINITY;
   let recurrences = 0;
   let explainedUntil = Number.NEGATIVE_INFINITY;
+  /**
+   * Hints that are not wholly believed, without an accepted request since. All but the first are
+   * from recovery probes.
+   */
+  let doubtedHints = 0;
+  /** Whether a `Retry-After` is all there is of the present lockout, and whether a 429 is. */
+  let isOnlyHint = false;
+  let hasThrottled = false;
 
   const pause = (until: number): void => {
     detector.pausedUntil = Math.max(detector.pausedUntil, until);
   };
 
-  /** Returns the `Retry-After` that counts, if there is one. */
-  function refuse(now: number, retryAfterMs: number | undefined): number | undefined {
+  /** Pauses for the part of a `Retry-After` that is believed. Returns whether there was one. */
+  function believe(now: number, retryAfterMs: number | undefined): boolean {
+    if (retryAfterMs === undefined || !(retryAfterMs > 0)) return false;
+    // Refusals during a pause answer requests that were sent before it, and confirm nothing.
+    const isNew = now >= detector.pausedUntil || doubtedHints === 0;
+    if (retryAfterMs > believedMs[0] && isNew) doubtedHints += 1;
+    const most = believedMs[Math.max(0, doubtedHints - 1)] ?? believedMs[2];
+    pause(now + Math.min(retryAfterMs, most) * (1 + retryAfterJitter * random()));
+    return true;
+  }
+
+  /** Records a 429. Returns whether it had a usable `Retry-After`. */
+  function refuse(now: number, retryAfterMs: number | undefined): boolean {
     if (refusals === 0) refusedSince = now;
     if (now >= explainedUntil) refusals += 1;
     refusedAt = now;
-    if (retryAfterMs === undefined || !(retryAfterMs > 0)) return undefined;
-    const pauseMs = Math.min(retryAfterMs, longestRetryAfterMs);
-    pause(now + pauseMs * (1 + retryAfterJitter * random()));
-    return retryAfterMs;
+    detector.cause = "quota";
+    return believe(now, retryAfterMs);
+  }
+
+  function begin(now: number, hasHint: boolean): void {
+    pause(now + 1_000 / recoveryProbesPerSecond);
+    probingSince = hasHint ? detector.pausedUntil : now;
+    hasThrottled = detector.cause === "quota";
   }
 
   function reductionAt(startedAt: number, lengthMs: number): number {
@@ -91,29 +138,36 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
   }
 
   // A plain field rather than a getter: it is read for every request.
-  const detector: LockoutDetector & { pausedUntil: number } = {
+  const detector: LockoutDetector & { pausedUntil: number; cause: RefusalCause } = {
     pausedUntil: Number.NEGATIVE_INFINITY,
+    cause: "quota",
     accept() {
       refusals = 0;
+      doubtedHints = 0;
     },
     acceptProbe(now) {
       // Responses during a pause belong to requests that were sent before it.
       if (now < detector.pausedUntil) return undefined;
       refusals = 0;
+      doubtedHints = 0;
       const startedAt = refusedSince;
       const lengthMs = Math.max(refusedAt, detector.pausedUntil) - startedAt;
+      const isOfSecond = lengthMs <= longestSecondMs;
+      if (isOnlyHint || !hasThrottled) {
+        return { startedAt, lengthMs, isOfSecond, reduction: 0, isOfNothing: true };
+      }
       const reduction = reductionAt(startedAt, lengthMs);
       endedAt = now;
-      return { startedAt, lengthMs, isOfSecond: lengthMs <= longestSecondMs, reduction };
+      return { startedAt, lengthMs, isOfSecond, reduction, isOfNothing: false };
     },
     throttle(now, retryAfterMs, rate) {
-      const askedMs = refuse(now, retryAfterMs) ?? 0;
+      const hasHint = refuse(now, retryAfterMs);
       const refusedForMs = now - refusedSince;
       const silenceMs = Math.max(leastSilenceMs, 5_000 / rate);
       const isSilent = refusals >= leastRefusals && refusedForMs >= silenceMs;
-      if (askedMs > longRetryAfterMs || isSilent) {
-        pause(now + 1_000 / recoveryProbesPerSecond);
-        probingSince = askedMs > 0 ? detector.pausedUntil : now;
+      if (isSilent || isLong(retryAfterMs)) {
+        begin(now, hasHint);
+        isOnlyHint = !isSilent;
         return true;
       }
       // Until a lockout is certain, short pauses keep the number of refusals low. A quota that is
@@ -122,7 +176,9 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
       return false;
     },
     throttleProbe(now, retryAfterMs) {
-      if (refuse(now, retryAfterMs) !== undefined) probingSince = detector.pausedUntil;
+      if (now >= detector.pausedUntil) isOnlyHint = false;
+      hasThrottled = true;
+      if (refuse(now, retryAfterMs)) probingSince = detector.pausedUntil;
       // If each refused request prolongs the penalty, steady probes would never see its end.
       const probedForMs = now - probingSince;
       if (probedForMs > patientAfterMs && now >= detector.pausedUntil) {
@@ -130,6 +186,20 @@ export function createLockoutDetector(random: () => number): LockoutDetector {
           now + Math.min((probedForMs - patientAfterMs) / 2, longestProbeGapMs);
       }
       return now - refusedSince <= longestSecondMs;
+    },
+    suspend(now, retryAfterMs) {
+      if (refusals === 0) refusedSince = now;
+      detector.suspendProbe(now, retryAfterMs);
+      if (!isLong(retryAfterMs)) return false;
+      begin(now, true);
+      isOnlyHint = true;
+      return true;
+    },
+    suspendProbe(now, retryAfterMs) {
+      refusedAt = now;
+      detector.cause = "outage";
+      believe(now, retryAfterMs);
+      probingSince = detector.pausedUntil;
     },
     explain(until, expectedUntil) {
       refusals = 0;

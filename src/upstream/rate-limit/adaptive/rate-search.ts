@@ -157,8 +157,8 @@ export function createRateSearch(bounds: QuotaBounds): RateSearch {
   }
 
   function onRecovered(state: ActiveState, event: Recovered, now: number): RateState {
-    const { lengthMs, isOfSecond, reduction } = event.lockout;
-    if (bounds.isFixed) return state;
+    const { lengthMs, isOfSecond, reduction, isOfNothing } = event.lockout;
+    if (bounds.isFixed || isOfNothing) return state;
     longestIntervalMs = Math.max(longestIntervalMs, lengthMs * intervalPerPenalty);
     const { safe } = state;
     if (state.kind === "searching" && state.growth === hasty && !isOfSecond) {

@@ -7,6 +7,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import type { PriorityClass } from "../../../rpc-table.ts";
 import type { UpstreamError } from "../../error.ts";
 import type { UpstreamCall } from "../../layer.ts";
+import type { RefusalCause } from "../adaptive/lockout.ts";
 import type { Permits } from "../permits/permits.ts";
 import { createQueueLimits, type QueueBounds } from "./queue-limits.ts";
 import { type Rejection, rejections, type ShedReason } from "./rejections.ts";
@@ -24,6 +25,8 @@ export interface Scheduler {
    * - `OVERLOADED`: the queue is full. On arrival, or later for a bulk call whose place any
    *   caller's call of a higher class took.
    * - `DEADLINE_TOO_SHORT`: the call would miss its deadline. On arrival, or when a pause begins.
+   * - `THROTTLED`, `UNAVAILABLE`: instead of these two while the upstream refuses requests, unless
+   *   the call's time would not suffice for an exchange either.
    * - `DEADLINE_IN_QUEUE`, `CANCELLED`, `SHUTDOWN`: the call ended before it got a permit.
    * - the error of `flush`.
    *
@@ -60,6 +63,8 @@ export interface SchedulerOptions {
    * Where it is higher than the permits' rate, the queue is sized by it. Default: 0.
    */
   readonly duePerSecond?: (() => number) | undefined;
+  /** Why the upstream refuses requests at present, if it does. Default: it does not. */
+  readonly refusalCause?: ((now: number) => RefusalCause | undefined) | undefined;
   /** The median length of an exchange of a class, in milliseconds. Default 20. */
   readonly typicalServiceMs?: ((priority: PriorityClass, now: number) => number) | undefined;
   /**
@@ -74,13 +79,14 @@ export interface SchedulerOptions {
 }
 
 const ignore = (): void => {};
+const never = (): undefined => undefined;
 
 /**
  * Creates an empty queue. It sets no timers: it acts on arrivals, on permits and on calls' signals.
  */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { permits, clock, typicalServiceMs = () => 20, leastServiceMs = 5 } = options;
-  const { onGranted = ignore, onShed = ignore } = options;
+  const { onGranted = ignore, onShed = ignore, refusalCause = never } = options;
   const bounds: QueueBounds = { calls: 2_048, workMs: 2_000, callerPercent: 60, ...options.bounds };
   const limits = createQueueLimits(permits, bounds, clock, options.duePerSecond);
   const waiters = createWeightedQueue(
@@ -114,6 +120,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     disarmIfEmpty();
   };
 
+  const late = ({ deadline }: UpstreamCall, now: number, turnMs: number, serviceMs: number) =>
+    rejections.late({ leftMs: deadline - now, turnMs, serviceMs }, refusalCause(now));
   /** Rejects the calls that cannot outlast a pause when the pause begins. */
   const rejectForPause = (now: number): void => {
     const until = permits.pausedUntil;
@@ -121,7 +129,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     for (const waiter of waiters.all()) {
       const serviceMs = typicalServiceMs(waiter.call.rpc.priority, now);
       if (waiter.call.deadline < until + serviceMs) {
-        drop(waiter, rejections.tooShort(until - now, serviceMs));
+        drop(waiter, late(waiter.call, now, until - now, serviceMs));
       }
     }
   };
@@ -176,16 +184,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     // With `callerPercent` at 100 the per-caller limit is off.
     const isAtCallerLimit =
       callerCapacity < capacity && waiters.sizeOfCaller(call.caller) >= callerCapacity;
-    const rejectionAfter = isAtCallerLimit ? rejections.callerLimit : rejections.overloaded;
+    const full = (ms: number): Rejection =>
+      isAtCallerLimit ? rejections.callerLimit(ms) : rejections.full(ms, refusalCause(now));
     const victim = victimFor(call, isFull, isAtCallerLimit);
-    if ((isFull || isAtCallerLimit) && victim === undefined) {
-      return rejectNow(call, rejectionAfter(turnMs));
-    }
+    if ((isFull || isAtCallerLimit) && victim === undefined) return rejectNow(call, full(turnMs));
     if (call.deadline - now < turnMs + serviceMs) {
-      return rejectNow(call, rejections.tooShort(turnMs, serviceMs));
+      return rejectNow(call, late(call, now, turnMs, serviceMs));
     }
     if (victim !== undefined) {
-      const { error } = rejectionAfter(turnInMs(victim.call, "tail"));
+      const { error } = full(turnInMs(victim.call, "tail"));
       drop(victim, { reason: "EVICTED", error });
     }
     return wait(call, now, "tail");
@@ -197,7 +204,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       if (isClosed || signal.aborted) return rejectEnded(call);
       const now = clock.now();
       const serviceMs = typicalServiceMs(rpc.priority, now);
-      if (deadline - now < serviceMs) return rejectNow(call, rejections.tooShort(0, serviceMs));
+      if (deadline - now < serviceMs) return rejectNow(call, late(call, now, 0, serviceMs));
       if (!isArmed && permits.tryTake()) {
         onGranted(rpc.priority, 0);
         return undefined;
@@ -210,7 +217,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       const serviceMs = typicalServiceMs(call.rpc.priority, now);
       const turnMs = turnInMs(call, "head");
       if (call.deadline - now < turnMs + serviceMs) {
-        return rejectNow(call, rejections.tooShort(turnMs, serviceMs));
+        return rejectNow(call, late(call, now, turnMs, serviceMs));
       }
       return wait(call, now, "head");
     },

@@ -105,6 +105,22 @@ test.each([
   expect(line).not.toHaveProperty("err");
 });
 
+test.each(["UPSTREAM_RATE_LIMITED", "UPSTREAM_UNAVAILABLE"] as const)(
+  "a call that ends with %s is logged with its error only if something was sent",
+  (reason) => {
+    const refused = new StatusError(status.UNAVAILABLE, reason, "refused");
+    const after = (attempts: number) =>
+      lineOf({
+        context: callContext("CreateKey", { attemptLog: { attempts, httpStatus: undefined } }),
+        code: status.UNAVAILABLE,
+        reason,
+        error: refused,
+      });
+    expect(after(0)).not.toHaveProperty("err");
+    expect(after(1)).toHaveProperty("err");
+  },
+);
+
 test("a call below the logger's level is not logged", () => {
   expect(lineOf({}, "warn")).toBeUndefined();
   expect(lineOf({ code: status.INTERNAL }, "warn")).toBeDefined();

@@ -69,6 +69,25 @@ describe("metrics of calls", () => {
     expect(lines).toContain('keyprotect_gateway_rejected_total{reason="CIRCUIT_OPEN"} 1');
   });
 
+  test.each([
+    [0, 1],
+    [1, 0],
+  ])(
+    "a call that ends with UPSTREAM_RATE_LIMITED after %d requests is %d rejection of the gateway",
+    async (attempts, counted) => {
+      const metrics = createMetrics(quiet);
+      metrics.callStarted(getKey);
+      const ended = outcome(status.RESOURCE_EXHAUSTED, 1, "UPSTREAM_RATE_LIMITED");
+      const context = { ...ended.context, attemptLog: { attempts, httpStatus: undefined } };
+
+      metrics.callEnded({ ...ended, context });
+
+      expect(await linesOf(metrics)).toContain(
+        `keyprotect_gateway_rejected_total{reason="UPSTREAM_RATE_LIMITED"} ${counted}`,
+      );
+    },
+  );
+
   test("a rejection by the upstream is not counted as one by the gateway", async () => {
     const metrics = createMetrics(quiet);
     metrics.callStarted(getKey);

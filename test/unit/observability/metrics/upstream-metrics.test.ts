@@ -29,6 +29,6 @@ describe("the queue metrics", () => {
     const shed = "keyprotect_gateway_shed_total";
     expect(lines).toContain(`${shed}{reason="EVICTED",class="bulk"} 1`);
     expect(lines).toContain(`${shed}{reason="EVICTED",class="interactive"} 0`);
-    expect(lines.filter((line) => line.startsWith(`${shed}{`))).toHaveLength(8 * 3);
+    expect(lines.filter((line) => line.startsWith(`${shed}{`))).toHaveLength(10 * 3);
   });
 });

@@ -82,6 +82,8 @@ const upstreamCodes: Readonly<Record<UpstreamErrorCode, true>> = {
   CIRCUIT_OPEN: true,
   OVERLOADED: true,
   CALLER_LIMIT: true,
+  THROTTLED: true,
+  UNAVAILABLE: true,
   IAM_UNAVAILABLE: true,
   IAM_REJECTED: true,
   CALLER_TOKEN_MISSING: true,

@@ -541,6 +541,18 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
     ["RESOURCE_EXHAUSTED", "CALLER_RATE_LIMITED", "QF RI", false],
   ],
   [
+    "pause after a 429",
+    "CreateKey",
+    upstream("THROTTLED", false, 50),
+    ["RESOURCE_EXHAUSTED", "UPSTREAM_RATE_LIMITED", "QF RI", false, { retryDelayMs: 50 }],
+  ],
+  [
+    "pause after a 503",
+    "CreateKey",
+    upstream("UNAVAILABLE", false, 50),
+    ["UNAVAILABLE", "UPSTREAM_UNAVAILABLE", "RI", false, { retryDelayMs: 50 }],
+  ],
+  [
     "client cancelled, create sent",
     "CreateKey",
     upstream("CANCELLED", true),

@@ -274,7 +274,13 @@ describe("the exchange", () => {
     await Promise.all(sent);
   });
 
-  test.each(["DEADLINE_TOO_SHORT", "DEADLINE_IN_QUEUE", "CALLER_LIMIT"] as const)(
+  test.each([
+    "DEADLINE_TOO_SHORT",
+    "DEADLINE_IN_QUEUE",
+    "CALLER_LIMIT",
+    "THROTTLED",
+    "UNAVAILABLE",
+  ] as const)(
     "a shared exchange rejected for its first call alone (%s) is sent in the name of the next",
     async (code) => {
       const made = held();

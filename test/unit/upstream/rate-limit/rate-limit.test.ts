@@ -279,10 +279,10 @@ describe("the rate limit", () => {
     const patient = fixture.ask({ deadline: now + 60_000 });
     await settle();
     const third = fixture.ask({ deadline: now + 60_000 });
-    await fixture.exchanges[0]?.answer(503, { "retry-after": "5" });
-    expect(hasty).toMatchObject({ outcome: "DEADLINE_TOO_SHORT", error: { sent: false } });
+    await fixture.exchanges[0]?.answer(503, { "retry-after": "2" });
+    expect(hasty).toMatchObject({ outcome: "UNAVAILABLE", error: { sent: false } });
     expect([patient.outcome, third.outcome]).toEqual(["waiting", "waiting"]);
-    await vi.advanceTimersByTimeAsync(4_990);
+    await vi.advanceTimersByTimeAsync(1_990);
     expect(fixture.exchanges).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(600);
     // One connection is free and one still busy.
@@ -295,11 +295,55 @@ describe("the rate limit", () => {
     const fixture = limited({ random: () => 0.999 });
     fixture.ask();
     await settle();
-    await newest(fixture).answer(503, { "retry-after": "10" });
+    await newest(fixture).answer(503, { "retry-after": "2" });
     fixture.ask();
-    await vi.advanceTimersByTimeAsync(10_900);
+    await vi.advanceTimersByTimeAsync(2_180);
     expect(fixture.exchanges).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(500);
+    expect(fixture.exchanges).toHaveLength(2);
+    fixture.rateLimit.close();
+  });
+
+  test.each([
+    [429, "86400", "THROTTLED"],
+    [429, "1000000000", "THROTTLED"],
+    [429, "Fri, 31 Dec 9999 23:59:59 GMT", "THROTTLED"],
+    [503, "86400", "UNAVAILABLE"],
+    [503, "Fri, 31 Dec 9999 23:59:59 GMT", "UNAVAILABLE"],
+  ] as const)(
+    "a single %d with Retry-After %s is probed once after five seconds, and callers learn why",
+    async (status, retryAfter, code) => {
+      const fixture = limited({ random: () => 0.999 });
+      fixture.ask();
+      await settle();
+      await newest(fixture).answer(status, { "retry-after": retryAfter });
+      const now = systemClock.now();
+      const hasty = fixture.ask({ deadline: now + 4_000 });
+      const patient = [1, 2].map(() => fixture.ask({ deadline: now + 30_000 }));
+      await settle();
+      expect(hasty).toMatchObject({ outcome: code, error: { sent: false } });
+      expect(hasty.error).toMatchObject({ retryAfterMs: 5_500 });
+
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(fixture.exchanges).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(700);
+      expect(fixture.exchanges).toHaveLength(2);
+      await newest(fixture).answer(200);
+      await vi.advanceTimersByTimeAsync(20);
+      await newest(fixture).answer(200);
+      expect(patient.map(({ outcome }) => outcome)).toEqual([200, 200]);
+      expect(fixture.rateLimit.rate).toBe(98.5);
+      fixture.rateLimit.close();
+    },
+  );
+
+  test("a 503 with a Retry-After of 0 pauses nothing", async () => {
+    const fixture = limited();
+    fixture.ask();
+    await settle();
+    await newest(fixture).answer(503, { "retry-after": "0" });
+    fixture.ask();
+    await settle();
     expect(fixture.exchanges).toHaveLength(2);
     fixture.rateLimit.close();
   });

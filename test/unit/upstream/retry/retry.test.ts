@@ -208,12 +208,15 @@ describe("quota", () => {
     ]);
   });
 
-  test("a call that is not requeued any more is answered with the 429", async () => {
-    const limited = answered(429, { "retry-after": "30" });
-    const made = script([limited, failed("DEADLINE_TOO_SHORT", false)], { hasQueue: true });
-    expect(await made.send(request())).toBe(limited);
-    expect(made.arrivals).toHaveLength(2);
-  });
+  test.each(["DEADLINE_TOO_SHORT", "THROTTLED", "UNAVAILABLE"] as const)(
+    "a call that is not requeued any more, for %s, is answered with the 429",
+    async (code) => {
+      const limited = answered(429, { "retry-after": "30" });
+      const made = script([limited, failed(code, false)], { hasQueue: true });
+      expect(await made.send(request())).toBe(limited);
+      expect(made.arrivals).toHaveLength(2);
+    },
+  );
 
   test("an unsafe request is not sent again after a proxy's 429", async () => {
     for (const options of [{ hasQueue: true }, { hasQueue: false }]) {

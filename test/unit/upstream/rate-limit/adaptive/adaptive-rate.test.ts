@@ -413,11 +413,11 @@ describe("Retry-After", () => {
     [2_000, 0, 2_000, "hold"],
     [1_000, 0.5, 1_050, "hold"],
     [3_000, 0, 3_000, "blackout"],
-    [30_000, 1, 33_000, "blackout"],
-    [1e9, 0, 60_000, "blackout"],
-    [Number.POSITIVE_INFINITY, 0, 60_000, "blackout"],
+    [30_000, 1, 5_500, "blackout"],
+    [1e9, 0, 5_000, "blackout"],
+    [Number.POSITIVE_INFINITY, 0, 5_000, "blackout"],
   ] as const)(
-    "a Retry-After of %d ms, with a jitter of %d tenths, pauses for %d ms",
+    "a single Retry-After of %d ms, with a jitter of %d tenths, pauses for %d ms",
     ([ms, jitter, paused, phase]) => {
       const controller = create(known, jitter);
       refuse(controller, 5_000, 1, ms);
@@ -437,7 +437,82 @@ describe("Retry-After", () => {
     const controller = create(known);
     refuse(controller, 5_000, 1, 10_000);
     refuse(controller, 5_010, 1, 1_000);
-    expect(controller.pausedUntil).toBe(15_000);
+    expect(controller.pausedUntil).toBe(10_000);
+  });
+
+  test.for([
+    ["429", (controller: AdaptiveRate, now: number) => refuse(controller, now, 1, 1e9)],
+    ["503", (controller: AdaptiveRate, now: number) => controller.onUnavailable(now, 1e9)],
+  ] as const)(
+    "an endless Retry-After of a %s is believed for 5, then for 30, then for 60 seconds",
+    ([, answer]) => {
+      const controller = create(known);
+      answer(controller, 5_000);
+      expect(controller.pausedUntil).toBe(10_000);
+      answer(controller, 10_010);
+      expect(controller.pausedUntil).toBe(40_010);
+      answer(controller, 40_020);
+      answer(controller, 100_100);
+      expect(controller.pausedUntil).toBe(160_100);
+    },
+  );
+
+  test("a Retry-After is confirmed by a recovery probe, not by requests sent before it", () => {
+    const controller = create(known);
+    refuse(controller, 5_000, 20, 30_000);
+    expect(controller.pausedUntil).toBeLessThan(10_100);
+    refuse(controller, 10_100, 1, 25_000);
+    expect(controller.pausedUntil).toBe(35_100);
+  });
+
+  test("an accepted request makes the next Retry-After an unconfirmed one", () => {
+    const controller = create(known);
+    refuse(controller, 5_000, 1, 30_000);
+    controller.onAccepted(10_010);
+    refuse(controller, 60_000, 1, 30_000);
+    expect(controller.pausedUntil).toBe(65_000);
+  });
+
+  test("a long Retry-After that the first recovery probe refutes costs 1.5 % of the rate, however often", () => {
+    const controller = create(known);
+    let now = 0;
+    for (let times = 1; times <= 5; times++) {
+      now = refuse(controller, now + 10_000, 1, 1e9);
+      expect(controller.phase).toBe("blackout");
+      controller.onAccepted((now += 5_010));
+      expect(controller.rate).toBeCloseTo(98.5 * 0.985 ** times, 10);
+    }
+  });
+
+  test("a 503 with Retry-After pauses and leaves the rate as it is", () => {
+    const controller = create(known);
+    controller.onUnavailable(5_000, 1_000);
+    expect(controller).toMatchObject({ phase: "hold", rate: 98.5, pausedUntil: 6_000 });
+    controller.onUnavailable(7_000, 60_000);
+    expect(controller).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: 12_000 });
+    controller.onUnavailable(12_010, 60_000);
+    controller.onAccepted(42_020);
+    expect(controller).toMatchObject({ phase: "hold", rate: 98.5, safeRate: 98.5 });
+  });
+
+  test("a rate that was unlimited before the pause of a 503 is unlimited after it", () => {
+    const controller = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
+    controller.onUnavailable(5_000, 1e9);
+    expect(controller).toMatchObject({ phase: "blackout", rate: 4, quotaRate: 4 });
+    controller.onAccepted(10_010);
+    expect(controller).toMatchObject({ phase: "hold", rate: Number.POSITIVE_INFINITY });
+  });
+
+  test("a pause tells whether a 429 or a 503 is behind it", () => {
+    const controller = create(known);
+    expect(controller.refusalCause(4_999)).toBeUndefined();
+    refuse(controller, 5_000, 1, 1_000);
+    expect(controller.refusalCause(5_999)).toBe("quota");
+    expect(controller.refusalCause(6_000)).toBeUndefined();
+    controller.onUnavailable(7_000, 60_000);
+    expect(controller.refusalCause(20_000)).toBe("outage");
+    controller.onAccepted(20_000);
+    expect(controller.refusalCause(20_000)).toBeUndefined();
   });
 
   test("repeated Retry-After without a success becomes a lockout", () => {
@@ -462,8 +537,8 @@ describe("a fixed rate", () => {
   test("a fixed rate pauses for a Retry-After and then continues", () => {
     const controller = create(fixed);
     refuse(controller, 5_000, 1, 10_000);
-    expect(controller).toMatchObject({ phase: "blackout", pausedUntil: 15_000 });
-    controller.onAccepted(15_030);
+    expect(controller).toMatchObject({ phase: "blackout", pausedUntil: 10_000 });
+    controller.onAccepted(10_030);
     expect(controller).toMatchObject({ phase: "hold", rate: 98.5 });
   });
 });

@@ -24,11 +24,28 @@ describe("with a lease", () => {
     const leased = created(ofGroup(40));
     leased.onThrottled(1_000, 30_000);
     leased.advance(1_000);
-    expect(leased.pausedUntil).toBe(31_000);
+    expect(leased.pausedUntil).toBe(6_000);
     expect(leased).toMatchObject({ phase: "blackout", rate: 4 });
+    leased.onThrottled(6_010, 25_000);
+    expect(leased.pausedUntil).toBe(31_010);
     leased.onAccepted(31_500);
     leased.advance(31_500);
     expect(leased.rate).toBe(40);
+  });
+
+  test.each([
+    ["with a lease", ofGroup(40)],
+    ["without a lease", alone(40)],
+  ])("a 503 with Retry-After pauses a rate %s and leaves it as it is", (_when, limit) => {
+    const leased = created(limit);
+    expect(leased.refusalCause(1_000)).toBeUndefined();
+    leased.onUnavailable(1_000, 60_000);
+    leased.advance(1_000);
+    expect(leased).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: 6_000 });
+    expect(leased.refusalCause(2_000)).toBe("outage");
+    leased.onAccepted(6_010);
+    leased.advance(6_010);
+    expect(leased.rate).toBeCloseTo(40);
   });
 
   test("a 429 in a lockout of more than a second is no reason to lower the group's quota", () => {
@@ -77,7 +94,7 @@ test.each([
     leased.advance(0);
     leased.followLease(after, 100);
     leased.advance(100);
-    expect(leased).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: 30_000 });
+    expect(leased).toMatchObject({ phase: "blackout", rate: 4, pausedUntil: 5_000 });
     leased.onAccepted(30_500);
     leased.advance(30_500);
     leased.advance(30_501);

@@ -49,6 +49,34 @@ describe("the scheduler's callbacks", () => {
     await queue.clock.advance(0);
   });
 
+  test.each([
+    ["quota", "THROTTLED"],
+    ["outage", "UNAVAILABLE"],
+  ] as const)(
+    "calls that a refusal of the upstream for %s makes late are rejected with %s",
+    async (cause, code) => {
+      const queue = createQueue(10, { refusalCause: () => cause, bounds: { callerPercent: 100 } });
+      exhaust(queue);
+      const waiting = queue.arrive({ withinMs: 1_000, priority: "management" });
+      queue.permits.pauseUntil(queue.clock.now() + 2_000);
+      await queue.clock.advance(0);
+      const arriving = queue.arrive({ withinMs: 1_000 });
+      // With less time than an exchange takes, the call's own deadline is the reason.
+      const hopeless = queue.arrive({ withinMs: 10 });
+      const patient = times(20, () => queue.arrive({ withinMs: 60_000 }));
+      const tooMany = queue.arrive({ withinMs: 60_000 });
+      await queue.clock.advance(0);
+      expect([waiting.outcome, arriving.outcome]).toEqual([code, code]);
+      expect(arriving.error).toMatchObject({ sent: false, retryAfterMs: 2_100 });
+      expect(hopeless.outcome).toBe("DEADLINE_TOO_SHORT");
+      expect(patient.every(({ outcome }) => outcome === "waiting")).toBe(true);
+      expect(tooMany.outcome).toBe(code);
+      expect(new Set(queue.shed.map(({ reason }) => reason))).toEqual(
+        new Set([code, "DEADLINE_TOO_SHORT"]),
+      );
+    },
+  );
+
   test("onShed gets DEADLINE_TOO_SHORT for the calls that a pause rejects", async () => {
     const queue = createQueue(10);
     exhaust(queue);
