@@ -8,16 +8,28 @@ export function toCollection(type: string, resources: readonly object[]): object
   return { metadata: { collectionType: type, collectionTotal: resources.length }, resources };
 }
 
+/** Forms of a collection that a dialect has beside the usual one. */
+export interface CollectionVariants {
+  /** A further `collectionType`. */
+  readonly type: string;
+  /** Whether `metadata` may be a list of one object. */
+  readonly isMetadataListed: boolean;
+}
+
 /**
- * Reads the resources of a collection of `type`, or of the generic type of 2019. Throws
- * `BAD_RESPONSE` for anything else. An empty collection may omit `resources`; a truncated one
- * differs from it by a `collectionTotal` other than 0.
+ * Reads the resources of a collection of `type`, or of the generic type of 2019, or in one of the
+ * given variants. Throws `BAD_RESPONSE` for anything else. An empty collection may omit
+ * `resources`; a truncated one differs from it by a `collectionTotal` other than 0.
  */
-export function fromCollection(body: Buffer, type: string): readonly JsonObject[] {
+export function fromCollection(
+  body: Buffer,
+  type: string,
+  variants?: CollectionVariants,
+): readonly JsonObject[] {
   const envelope = parseObject(body);
-  const metadata = toObject(own(envelope, "metadata"), "metadata");
+  const metadata = metadataOf(envelope, variants?.isMetadataListed ?? false);
   const collectionType = own(metadata, "collectionType");
-  if (collectionType !== type && collectionType !== mediaType.collection) {
+  if (![type, mediaType.collection, variants?.type ?? type].some((one) => one === collectionType)) {
     throw badResponseError("collectionType is that of another collection");
   }
   const resources = own(envelope, "resources");
@@ -29,6 +41,12 @@ export function fromCollection(body: Buffer, type: string): readonly JsonObject[
   }
   if (!Array.isArray(resources)) throw badResponseError("resources is not a list");
   return resources.map((resource: unknown) => toObject(resource, "a resource"));
+}
+
+function metadataOf(envelope: JsonObject, mayBeListed: boolean): JsonObject {
+  const metadata = own(envelope, "metadata");
+  const isListed = mayBeListed && Array.isArray(metadata) && metadata.length === 1;
+  return toObject(isListed ? metadata[0] : metadata, "metadata");
 }
 
 /** Reads the one resource of a collection. Throws `BAD_RESPONSE` for none or several. */

@@ -31,6 +31,8 @@ const variants: readonly Variant[] = [
 
 const hourMs = 3_600_000;
 
+const policyType = "application/vnd.ibm.kms.policy+json";
+
 /** The kinds of a list with one rotation policy. */
 const shownRotation = (enabled: boolean, intervalMonths: number) => [
   { $case: "rotation", value: { enabled, intervalMonths } },
@@ -677,6 +679,24 @@ describe.each(variants)("in $name", ({ dialect, profile }) => {
     }
 
     if (!isCurrent) {
+      const keyType = "application/vnd.ibm.kms.key+json";
+      const metadata = { collectionType: keyType, collectionTotal: 1 };
+      test.each<[string, object]>([
+        ["with a list of metadata", { metadata: [{ ...metadata, collectionType: policyType }] }],
+        ["as a collection of keys", { metadata }],
+        ["as a collection of keys with a list of metadata", { metadata: [metadata] }],
+      ])("policies that Key Protect answers %s are read", async (_form, patch) => {
+        await using gateway = await start();
+        const { policies } = gateway.clients;
+        const keyId = await createKeyId(gateway);
+        const action = { kind: "rewrite", patch: { ...patch } } as const;
+        gateway.emulator.faults.add({ match: { path: "*/policies" }, action });
+        const request = { keyId, policies: [rotationPolicy(3)] };
+        const set = await gateway.call(policies, "replaceKeyPolicies", request);
+        expect(set.policies.map(({ kind }) => kind)).toEqual(shownRotation(true, 3));
+        expect(await gateway.call(policies, "getKeyPolicies", { keyId })).toEqual(set);
+      });
+
       test("the dialect of 2019 refuses to disable a rotation policy, sending nothing", async () => {
         await using gateway = await start();
         const { policies } = gateway.clients;

@@ -34,6 +34,8 @@ export const dialect2019: Dialect = {
     return { type: mediaType.key, rotation: { interval_month: change.intervalMonths } };
   },
   policyKinds: ["rotation"],
+  // The schema of the API's document says so, while its examples have the form of today.
+  policyVariants: { type: mediaType.key, isMetadataListed: true },
   policyType: mediaType.key,
   policyPreference: "representation",
   lockers: {

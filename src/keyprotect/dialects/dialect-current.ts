@@ -36,6 +36,8 @@ export const dialectCurrent: Dialect = {
         }
       : { type: mediaType.policy, dualAuthDelete: { enabled: change.enabled } },
   policyKinds: ["rotation", "dualAuthDelete"],
+  // A key has fields of policies too, so a collection of keys must not be read as policies.
+  policyVariants: undefined,
   policyType: mediaType.policy,
   policyPreference: undefined,
   lockers: {

@@ -1,4 +1,5 @@
 /** The interface of a dialect: what differs between the two versions of Key Protect's API. */
+import type { CollectionVariants } from "../collection.ts";
 import type { JsonObject } from "../decode/json.ts";
 import type { ImportedMaterial, PolicyChange, Preference } from "../resources.ts";
 
@@ -32,6 +33,8 @@ export interface Dialect {
   policyResource(change: PolicyChange): object;
   /** The kinds of policies that this version has. */
   readonly policyKinds: readonly PolicyChange["kind"][];
+  /** Forms of a response with policies that this version has beside that of the current API. */
+  readonly policyVariants: CollectionVariants | undefined;
   /** Media type of a policy update. 2019 has that of keys, also as the type of the resource. */
   readonly policyType: string;
   /** The `Prefer` header of a policy update. */

@@ -27,7 +27,11 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
   const { callApi, dialect, onAnomaly } = operations;
 
   const decode = (body: Buffer, keyId: string) =>
-    decodePolicies(fromCollection(body, mediaType.policy), keyId, onAnomaly);
+    decodePolicies(
+      fromCollection(body, mediaType.policy, dialect.policyVariants),
+      keyId,
+      onAnomaly,
+    );
 
   return {
     getKeyPolicies: async (call, keyId) =>

@@ -233,9 +233,12 @@ test.each<readonly [string, Ask, Answer]>([
   ["a rotation policy that is a number", getPolicies, answer(policies({ rotation: 3 }))],
   ["a deletion policy that says nothing", getPolicies, answer(policies({ dualAuthDelete: {} }))],
   [
-    "a collection of keys for policies",
+    "a collection of lockers for policies",
     putPolicies,
-    answer(keys({ rotation: { interval_month: 1 } })),
+    answer({
+      metadata: { collectionType: "application/vnd.ibm.kms.locker+json", collectionTotal: 1 },
+      resources: [{ rotation: { interval_month: 1 } }],
+    }),
   ],
   ["a locker without ID", createLocker, answer({ maxAllowedRetrievals: 1 })],
   ["a locker whose ID is no UUID", createLocker, answer({ id: "1" })],
@@ -247,6 +250,15 @@ test.each<readonly [string, Ask, Answer]>([
   ["another locker", retrieveLocker, answer({ id: otherKeyId })],
 ])("a response with %s is the error BAD_RESPONSE", async (_, ask, scripted) => {
   const { client } = createScriptedClient("2019", scripted);
+  expect((await keyProtectErrorOf(ask(client))).code).toBe("BAD_RESPONSE");
+});
+
+test.each([
+  ["reads", getPolicies],
+  ["replaces", putPolicies],
+])("the current dialect %s no policies in a collection of keys", async (_, ask) => {
+  const body = keys({ rotation: { interval_month: 1 } });
+  const { client } = createScriptedClient("current", { status: 200, body });
   expect((await keyProtectErrorOf(ask(client))).code).toBe("BAD_RESPONSE");
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { KeyProtectClient } from "../../../../src/keyprotect/client.ts";
 import { call, createScriptedClient, keyId, otherKeyId, policies } from "../fake-upstream.ts";
 
 const readPolicies = async (...resources: object[]) => {
@@ -37,6 +38,59 @@ describe("policies", () => {
         lastUpdateDate: new Date("2019-04-02T00:00:00Z"),
       },
     ]);
+  });
+
+  const policyCollection = "application/vnd.ibm.kms.policy+json";
+  const keyCollection = "application/vnd.ibm.kms.key+json";
+  const genericCollection = "application/vnd.ibm.collection+json";
+
+  test.each([
+    ["2019", policyCollection, false],
+    ["2019", policyCollection, true],
+    ["2019", keyCollection, false],
+    ["2019", keyCollection, true],
+    ["2019", genericCollection, true],
+    ["current", policyCollection, false],
+    ["current", genericCollection, false],
+  ] as const)(
+    "the %s dialect reads policies in a collection of type %s, in a list of metadata: %s",
+    async (dialect, collectionType, isListed) => {
+      const metadata = { collectionType, collectionTotal: 1 };
+      const body = {
+        metadata: isListed ? [metadata] : metadata,
+        resources: [{ type: keyCollection, rotation: { interval_month: 2 } }],
+      };
+      for (const ask of [
+        (client: KeyProtectClient) => client.getKeyPolicies(call, keyId),
+        async (client: KeyProtectClient) =>
+          (await client.replaceKeyPolicies(call, keyId, [{ kind: "rotation", intervalMonths: 2 }]))
+            .policies,
+      ]) {
+        const { client } = createScriptedClient(dialect, { status: 200, body });
+        expect((await ask(client)).map(({ kind }) => kind)).toEqual([
+          { kind: "rotation", enabled: true, intervalMonths: 2 },
+        ]);
+      }
+    },
+  );
+
+  const ofPolicies = { collectionType: policyCollection, collectionTotal: 1 };
+
+  test.each([
+    ["2019", { collectionType: "application/vnd.ibm.kms.locker+json" }],
+    ["2019", []],
+    ["2019", [ofPolicies, ofPolicies]],
+    ["2019", [[ofPolicies]]],
+    ["2019", ["text"]],
+    // A key has fields of policies too, so a collection of keys could be taken for policies.
+    ["current", { collectionType: keyCollection }],
+    ["current", [ofPolicies]],
+  ] as const)("the %s dialect refuses policies with the metadata %j", async (dialect, metadata) => {
+    const body = { metadata, resources: [{ rotation: { interval_month: 2 } }] };
+    const { client } = createScriptedClient(dialect, { status: 200, body });
+    await expect(client.getKeyPolicies(call, keyId)).rejects.toMatchObject({
+      code: "BAD_RESPONSE",
+    });
   });
 
   test("policies requested by alias may belong to any key", async () => {
