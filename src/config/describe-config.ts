@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
 import type { Config, InstanceConfig } from "./config.ts";
 import { formatListenAddress } from "./listen-address.ts";
+import type { ProxyServer } from "./proxy-server.ts";
 import { redacted } from "../platform/secret.ts";
 
 /**
@@ -20,6 +21,11 @@ export function describeConfig(config: Config): string {
         trustDomains: tls.trustDomains.length > 0 ? tls.trustDomains : undefined,
       },
       instances: config.instances.map(describeInstance),
+      proxy: {
+        ...config.proxy,
+        https: describeProxy(config.proxy.https),
+        http: describeProxy(config.proxy.http),
+      },
       redis: config.redis && {
         ...config.redis,
         password: config.redis.password === undefined ? undefined : redacted,
@@ -27,6 +33,12 @@ export function describeConfig(config: Config): string {
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
+}
+
+/** Shows a proxy without its user and password. */
+function describeProxy(proxy: ProxyServer | undefined): string | undefined {
+  if (proxy?.credentials === undefined) return proxy?.origin;
+  return proxy.origin.replace("://", `://${redacted}@`);
 }
 
 function describeInstance(config: InstanceConfig): Record<string, unknown> {

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { InstanceCredential } from "../config/config.ts";
+import type { ConnectionsOf } from "./upstream-connections.ts";
 import { createApiKeyFile } from "../iam/api-key-file.ts";
 import { createApiKeyExchange } from "../iam/exchange.ts";
 import { createIamConnection } from "../iam/iam-http.ts";
@@ -11,10 +12,7 @@ import type { Metrics } from "../observability/metrics/metrics.ts";
 
 /** Dependencies of the token sources. */
 export interface CredentialDeps {
-  /** PEM certificates of authorities that are trusted instead of the system's. */
-  readonly ca: string | undefined;
-  /** Connect time-out of the connections to IAM, in milliseconds. */
-  readonly connectTimeoutMs: number;
+  readonly connectionsOf: ConnectionsOf;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -54,12 +52,11 @@ export function createCredentials(deps: CredentialDeps): Credentials {
 
 function createSource(
   credential: Exclude<InstanceCredential, { readonly kind: "caller" }>,
-  { ca, connectTimeoutMs, metrics, logger, clock, random }: CredentialDeps,
+  { connectionsOf, metrics, logger, clock, random }: CredentialDeps,
 ): Source {
   const connection = createIamConnection({
     iamUrl: credential.iamUrl,
-    ca,
-    connectTimeoutMs,
+    ...connectionsOf(credential.iamUrl),
   });
   const key =
     credential.kind === "apiKeyFile"

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import type { Config, InstanceConfig } from "../config/config.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
+import type { ConnectionsOf } from "./upstream-connections.ts";
 import { coalescedMethods, toQueueBounds } from "./options.ts";
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../keyprotect/client.ts";
@@ -14,6 +15,7 @@ import type { KeyProtect } from "../service/key-protect.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
 import type { UpstreamHosts } from "../upstream/host.ts";
 import { createUpstream } from "../upstream/pipeline.ts";
+import { proxyHost } from "../upstream/transport/tunnel.ts";
 
 /** An instance that handlers call. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {
@@ -35,8 +37,7 @@ export interface InstanceDeps {
   readonly tokens: ManagedTokenSource | undefined;
   /** Settings that apply to all instances. */
   readonly settings: Pick<Config, "upstream" | "queue" | "retry" | "coalesce" | "replicas">;
-  /** PEM certificates of authorities that are trusted instead of the system's. */
-  readonly ca: string | undefined;
+  readonly connectionsOf: ConnectionsOf;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -50,15 +51,15 @@ export interface InstanceDeps {
 
 /** Builds an instance. Connects to nothing yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { tokens, hosts, settings, ca, metrics, logger, clock, random } = deps;
+  const { tokens, hosts, settings, metrics, logger, clock, random } = deps;
   const { replicas } = settings;
   const quota = openQuota(config, { replicas, redis: deps.redis, logger, clock, random });
+  const connection = deps.connectionsOf(config.serviceUrl);
   const upstream = createUpstream({
     pool: {
       origin: config.serviceUrl,
       connections: settings.upstream.connections,
-      connectTimeoutMs: settings.upstream.connectTimeoutMs,
-      ca,
+      ...connection,
     },
     host: hosts.of(config.serviceUrl),
     ...quota.rateLimitOptions,
@@ -96,6 +97,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     tokens,
     state: () => ({
       ...upstream.state(),
+      proxy: connection.proxy && proxyHost(connection.proxy),
       token: tokens === undefined ? undefined : tokenStateOf(tokens.state()),
       share: membership.state(),
     }),

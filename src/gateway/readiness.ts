@@ -1,5 +1,6 @@
 /** Decides whether the gateway is ready for calls. */
 import type { Logger } from "pino";
+import type { TokenExchangeErrorCode } from "../iam/exchange-error.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { Readiness } from "../observability/admin-server.ts";
 
@@ -30,13 +31,21 @@ export interface ReadinessState {
  */
 const firstTokenMs = 10_000;
 
+/** Why the configuration cannot work, by the failure of the first token. */
+const refusals: Partial<Record<TokenExchangeErrorCode, string>> = {
+  REJECTED: "the API key of instance",
+  API_KEY_UNREADABLE: "the API key of instance",
+  PROXY_REFUSED: "the way through the proxy to the IAM of instance",
+};
+
 /**
- * Whether the credential cannot work: IAM refuses it, or the file holds none. A replica that has
- * never had a token then stays not ready, so that a rolling update does not replace good replicas.
+ * The credential or proxy that cannot work: it is refused, or the file holds none. A replica that
+ * has never had a token then stays not ready, so that a rolling update does not replace good
+ * replicas.
  */
-const isRefused = (source: ManagedTokenSource): boolean => {
+const refusalOf = (source: ManagedTokenSource): string | undefined => {
   const { failure } = source.state();
-  return failure === "REJECTED" || failure === "API_KEY_UNREADABLE";
+  return failure === undefined ? undefined : refusals[failure];
 };
 
 /** Starts waiting for the first token of every source. */
@@ -45,7 +54,7 @@ export function watchReadiness({ tokens, logger, onReady }: ReadinessOptions): R
   let isDraining = false;
   const awaitToken = async (alias: string, source: ManagedTokenSource): Promise<void> => {
     let hasToken = await source.ready(firstTokenMs);
-    while (!hasToken && isRefused(source)) {
+    while (!hasToken && refusalOf(source) !== undefined) {
       hasToken = await source.ready(firstTokenMs);
     }
     awaited.delete(alias);
@@ -65,9 +74,10 @@ export function watchReadiness({ tokens, logger, onReady }: ReadinessOptions): R
         ...(isDraining ? ["draining"] : []),
         ...[...awaited].map((alias) => {
           const source = tokens.get(alias);
-          return source !== undefined && isRefused(source)
-            ? `the API key of instance ${alias} cannot be used`
-            : `no IAM token yet for instance ${alias}`;
+          const refusal = source && refusalOf(source);
+          return refusal === undefined
+            ? `no IAM token yet for instance ${alias}`
+            : `${refusal} ${alias} cannot be used`;
         }),
       ];
       return { isReady: reasons.length === 0, reasons };

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { compilePolicy, defaultPolicy } from "../access/policy.ts";
-import { readSmallFileSync } from "../platform/files/small-file.ts";
 import { AsyncDisposables } from "../platform/disposable-stack.ts";
 import { bindContract } from "./bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
 import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts";
 import { toCircuits } from "./options.ts";
+import { createUpstreamConnections } from "./upstream-connections.ts";
 import { createCredentials } from "./credentials.ts";
 import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
@@ -67,8 +67,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
   const startedAt = clock.now();
-  const { caFile, connectTimeoutMs } = config.upstream;
-  const ca = caFile === undefined ? undefined : readSmallFileSync(caFile).toString();
+  const connectionsOf = createUpstreamConnections(config, { logger, clock });
   // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
 
@@ -79,7 +78,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
 
   // The way to Key Protect: credentials, hosts, instances.
   const credentials = started.add(
-    createCredentials({ ca, connectTimeoutMs, metrics, logger, clock, random }),
+    createCredentials({ connectionsOf, metrics, logger, clock, random }),
   );
   const hosts = createUpstreamHosts({
     clock,
@@ -90,7 +89,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     retriesPerSuccess: config.retry.budgetPercent / 100,
   });
   started.add({ [Symbol.asyncDispose]: () => Promise.resolve(hosts[Symbol.dispose]()) });
-  const shared = { hosts, redis, settings: config, ca, metrics, logger, clock, random };
+  const shared = { hosts, redis, settings: config, connectionsOf, metrics, logger, clock, random };
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);

@@ -3,6 +3,7 @@
  *
  * - `UNREACHABLE`: there was no connection, or it broke.
  * - `TLS`: the certificate or host name was not accepted, or the handshake failed.
+ * - `PROXY_REFUSED`: the proxy answered CONNECT with a 4xx, such as 407 for a wrong password.
  * - `TIMEOUT`: no complete response arrived in time.
  * - `THROTTLED`: status 429.
  * - `FAILED`: status 408 or 5xx.
@@ -16,6 +17,7 @@
 export type TokenExchangeErrorCode =
   | "UNREACHABLE"
   | "TLS"
+  | "PROXY_REFUSED"
   | "TIMEOUT"
   | "THROTTLED"
   | "FAILED"

@@ -1,8 +1,9 @@
 /** HTTP connections to IAM. */
 import { Pool } from "undici";
-import { addressAttemptMs } from "../upstream/transport/address-attempt.ts";
 import { isTlsFailure } from "../platform/tls-errors.ts";
-import { TokenExchangeError } from "./exchange-error.ts";
+import { type ConnectorOptions, createConnector } from "../upstream/transport/connector.ts";
+import { ProxyError } from "../upstream/transport/proxy-error.ts";
+import { TokenExchangeError, type TokenExchangeErrorCode } from "./exchange-error.ts";
 
 /** A complete response of IAM, with any status. */
 export interface IamResponse {
@@ -13,8 +14,8 @@ export interface IamResponse {
 }
 
 /**
- * Sends one form to IAM. Rejects with a `TokenExchangeError` (`TLS` or `UNREACHABLE`) if no
- * complete response arrives.
+ * Sends one form to IAM. Rejects with a `TokenExchangeError` (`TLS`, `UNREACHABLE` or
+ * `PROXY_REFUSED`) if no complete response arrives.
  */
 export type IamPost = (form: string, signal: AbortSignal) => Promise<IamResponse>;
 
@@ -24,13 +25,9 @@ export interface IamConnection extends AsyncDisposable {
 }
 
 /** Where IAM is and how it is reached. */
-export interface IamConnectionOptions {
+export interface IamConnectionOptions extends ConnectorOptions {
   /** URL of IAM; `/identity/token` is added if it has no path. */
   readonly iamUrl: string;
-  /** Default 900: undici keeps time-outs above 1,000 ms only to within half a second. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** PEM authorities trusted instead of the system's. */
-  readonly ca?: string | undefined;
 }
 
 /** Largest accepted response, in bytes. IAM sends a few KiB. */
@@ -40,23 +37,12 @@ const maxAnswerBytes = 262_144;
  * Creates connections to IAM. They are separate from those to Key Protect, so that neither waits
  * for the other.
  */
-export function createIamConnection({
-  iamUrl,
-  connectTimeoutMs = 900,
-  ca,
-}: IamConnectionOptions): IamConnection {
-  const url = tokenUrl(iamUrl);
+export function createIamConnection(options: IamConnectionOptions): IamConnection {
+  const url = tokenUrl(options.iamUrl);
   const pool = new Pool(url.origin, {
     connections: 2,
     pipelining: 1,
-    connect: {
-      timeout: connectTimeoutMs,
-      autoSelectFamilyAttemptTimeout: addressAttemptMs(connectTimeoutMs),
-      minVersion: "TLSv1.2",
-      // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would turn it off.
-      rejectUnauthorized: true,
-      ...(ca === undefined ? {} : { ca }),
-    },
+    connect: createConnector(options),
     // Only a safety net: the refresh has its own timer.
     headersTimeout: 10_000,
     bodyTimeout: 10_000,
@@ -82,16 +68,28 @@ export function createIamConnection({
         const bytes = Buffer.from(await answer.body.arrayBuffer());
         return { status: answer.statusCode, headers: answer.headers, body: bytes };
       } catch (error) {
-        const isTls = error instanceof Error && "code" in error && isTlsFailure(String(error.code));
-        throw isTls
-          ? new TokenExchangeError("TLS", "IAM's certificate is not accepted", { cause: error })
-          : new TokenExchangeError("UNREACHABLE", "IAM sent no complete response", {
-              cause: error,
-            });
+        throw toExchangeError(error);
       }
     },
     [Symbol.asyncDispose]: () => pool.destroy(),
   };
+}
+
+/** The failure of a request without a complete response. */
+function toExchangeError(cause: unknown): TokenExchangeError {
+  if (cause instanceof ProxyError) {
+    return new TokenExchangeError(proxyFailure(cause), cause.message, { cause });
+  }
+  const isTls = cause instanceof Error && "code" in cause && isTlsFailure(String(cause.code));
+  return isTls
+    ? new TokenExchangeError("TLS", "IAM's certificate is not accepted", { cause })
+    : new TokenExchangeError("UNREACHABLE", "IAM sent no complete response", { cause });
+}
+
+/** A proxy's 4xx is its verdict on the gateway; with a 5xx it could not reach IAM. */
+function proxyFailure({ code, httpStatus = 0 }: ProxyError): TokenExchangeErrorCode {
+  if (code === "PROXY_TLS") return "TLS";
+  return httpStatus >= 400 && httpStatus < 500 ? "PROXY_REFUSED" : "UNREACHABLE";
 }
 
 function tokenUrl(iamUrl: string): URL {

@@ -173,7 +173,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     backoff = backOff(cause, failures, now, random);
     const { code, httpStatus, iamCode } = cause;
     const retryInMs = Math.round(backoff.retryAt - now);
-    const facts = { code, httpStatus, iamCode, retryInMs, hasUsableToken: isUsable() };
+    const detail = cause.message;
+    const facts = { code, detail, httpStatus, iamCode, retryInMs, hasUsableToken: isUsable() };
     if (backoff.isPermanent) {
       logger.error(facts, "IAM does not accept the gateway's credential");
     } else {

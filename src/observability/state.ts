@@ -14,6 +14,8 @@ export interface GatewayState {
 
 /** The state of one Key Protect instance in the gateway. */
 export interface InstanceState extends UpstreamState {
+  /** Host and port of the proxy on the way to Key Protect; absent if there is none. */
+  readonly proxy?: string | undefined;
   /** Absent where callers bring their own tokens. */
   readonly token?:
     | {

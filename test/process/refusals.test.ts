@@ -163,3 +163,31 @@ test("a Unix socket in a folder that does not exist ends the process with 1 and 
     },
   });
 });
+
+describe("a proxy", () => {
+  const secret = "a-proxy-password-that-nobody-may-see";
+
+  test("--check-config shows host and port of the proxy, and never its user and password", async () => {
+    const { env } = await gatewayEnv(upstream, {
+      https_proxy: `http://proxy-user:${secret}@proxy.corp:3128`,
+      NO_PROXY: "10.0.0.0/8,.internal",
+    });
+    const ended = await run(["--check-config"], env);
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.stdout).toContain("https: http://[redacted]@proxy.corp:3128\n");
+    expect(ended.stdout).toContain("- 10.0.0.0/8\n");
+    expect(ended.stdout).not.toMatch(new RegExp(`${secret}|proxy-user`));
+  });
+
+  test.each([
+    `socks5://proxy-user:${secret}@proxy.corp:1080`,
+    `http://proxy-user:${secret}@proxy.corp:99999`,
+    `http://proxy-user:${secret}%@proxy.corp:3128`,
+  ])("a proxy URL that cannot be used ends a start with 78, without its value", async (url) => {
+    const { env } = await gatewayEnv(upstream, { HTTPS_PROXY: url });
+    const ended = await run([], env);
+    expect(ended).toMatchObject({ code: 78, stdout: "" });
+    expect(ended.stderr).toMatch(/^ {2}HTTPS_PROXY: has to be an .* \(no SOCKS\)/m);
+    expect(ended.stderr).not.toMatch(/proxy-user|nobody-may-see|corp/);
+  });
+});

@@ -50,6 +50,9 @@ export interface CallSettings extends Partial<CallOptions> {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Environment variables. */
+type Variables = Readonly<Record<string, string>>;
+
 /** Texts by path. */
 type Files = Readonly<Record<string, string>>;
 
@@ -57,7 +60,9 @@ export interface TestGatewayOptions {
   readonly dialect?: "2019" | "current";
   readonly emulator?: EmulatorOptions;
   /** Further environment variables. An empty text removes a variable. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Variables;
+  /** Further variables, from the emulator's address. */
+  readonly envOf?: (emulator: Emulator) => Variables;
   /** Files that the configuration names, by path. A function can use the emulator's address. */
   readonly files?: Files | ((emulator: Emulator) => Files);
   readonly deps?: Omit<GatewayDeps, "logger">;
@@ -138,6 +143,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     GATEWAY_ADMIN_LISTEN: "127.0.0.1:0",
     GATEWAY_LOG_LEVEL: "trace",
     GATEWAY_DRAIN_DELAY_MS: "0",
+    ...options.envOf?.(emulator),
     ...options.env,
   };
   const files = typeof options.files === "function" ? options.files(emulator) : options.files;

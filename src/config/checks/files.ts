@@ -12,12 +12,13 @@ export function checkFiles(
   settings: Settings,
   readFile: (path: string) => string,
 ): SettingFinding[] {
-  const { tls, upstream, redis, instances = [] } = settings;
+  const { tls, upstream, proxy, redis, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],
     [["tls", "keyFile"], tls?.keyFile],
     [["tls", "clientCaFile"], tls?.clientCaFile],
     [["upstream", "caFile"], upstream.caFile],
+    [["proxy", "caFile"], proxy.caFile],
     [["redis", "caFile"], redis.caFile],
     [["redis", "passwordFile"], redis.passwordFile],
     ...instances.map(({ apiKeyFile, credentials }, at): [Path, string | undefined] => [

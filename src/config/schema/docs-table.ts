@@ -1,11 +1,11 @@
-import type { Written } from "./setting.ts";
+import type { SettingFacts, Written } from "./setting.ts";
 import { settingList, writePath } from "./setting-list.ts";
 import { configFileSetting } from "./settings.ts";
 
 /** Generates the Markdown table of all settings from the schema. */
 export function configTable(): string {
   const rows = settingList.map((setting) => [
-    setting.env === undefined ? "" : code(setting.env),
+    namesOf(setting).map(code).join(" or "),
     setting.isVariableOnly ? "" : code(writePath(setting.path)),
     setting.expected,
     setting.example === undefined ? written(setting.fallback) : "**required**",
@@ -21,6 +21,9 @@ export function configTable(): string {
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`)
     .join("");
 }
+
+const namesOf = ({ env, isLowerCaseToo }: SettingFacts): string[] =>
+  env === undefined ? [] : isLowerCaseToo ? [env, env.toLowerCase()] : [env];
 
 const code = (text: string): string => `\`${text}\``;
 

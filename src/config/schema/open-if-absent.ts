@@ -15,6 +15,7 @@ export const openIfAbsent: readonly (readonly string[])[] = [
   ["instances"],
   ["instances", "[]", "credentials"],
   ["upstream", "caFile"],
+  ["proxy", "caFile"],
   ["redis", "caFile"],
 ];
 

@@ -6,6 +6,8 @@ import type { ValueKind } from "./value-kinds.ts";
 export interface SettingFacts {
   /** Name of the variable; absent if only the YAML file can set it. */
   readonly env: string | undefined;
+  /** Whether the variable's name may be in lower case, as other programs read it. It then wins. */
+  readonly isLowerCaseToo: boolean;
   /** Whether the YAML file cannot set it. */
   readonly isVariableOnly: boolean;
   /**
@@ -35,6 +37,7 @@ declare module "zod" {
 
 interface Described {
   readonly env?: string;
+  readonly isLowerCaseToo?: boolean;
   readonly isShared?: boolean;
   readonly isVariableOnly?: boolean;
   readonly meaning: string;
@@ -45,6 +48,7 @@ interface Described {
 const factsOf = <T>(kind: ValueKind<T>, described: Described): { setting: SettingFacts } => ({
   setting: {
     env: described.env,
+    isLowerCaseToo: described.isLowerCaseToo ?? false,
     isVariableOnly: described.isVariableOnly ?? false,
     isShared: described.isShared ?? false,
     expected: kind.expected,

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
+import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
 import { kinds } from "./value-kinds.ts";
 
@@ -216,6 +217,7 @@ export const settings = z.strictObject({
         "Time-out of one request to Key Protect (attempt). If not set: 3000 for RPCs that can be retried, 8000 for other changes and for ListKeys.",
     }),
   }),
+  proxy: proxySettings,
   ...overloadSettings,
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });

@@ -7,6 +7,7 @@ import {
   type TcpAddress,
 } from "../listen-address.ts";
 import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
+import { parseProxyUrl, type ProxyServer } from "../proxy-server.ts";
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
@@ -27,6 +28,10 @@ const splitList = (text: string): string[] =>
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
+
+/** curl also separates by blanks. */
+const splitNoProxy = (text: string): string[] =>
+  text.split(/[\s,]+/).filter((entry) => entry !== "");
 
 /** A text that `parse` converts; `undefined` means invalid. */
 function parsed<T>(expected: string, parse: (text: string) => T | undefined): ValueKind<T> {
@@ -111,6 +116,28 @@ export const kinds = {
       return isRedis && hostname !== "" && isPlain ? text : undefined;
     },
   ),
+  /** As a variable it may contain a password, so it is a `Secret` until it is parsed. */
+  proxyUrl: {
+    schema: z.unknown().transform((value, context): ProxyServer => {
+      const isVariable = value instanceof Secret;
+      const text = isVariable ? value.reveal() : value;
+      const server = typeof text === "string" ? parseProxyUrl(text) : undefined;
+      if (server !== undefined && (isVariable || server.credentials === undefined)) return server;
+      context.addIssue({ code: "custom", message: "not a proxy" });
+      return z.NEVER;
+    }),
+    expected:
+      "an `http://` or `https://` URL of host and port (no SOCKS), in the variable also with a percent-encoded user and password",
+    fromText: (value) => new Secret(value),
+  } satisfies ValueKind<ProxyServer>,
+  noProxy: {
+    schema: z.preprocess(
+      (value) => (typeof value === "string" ? splitNoProxy(value) : value),
+      z.array(z.string().regex(/^[\x21-\x7e]{1,255}$/)),
+    ),
+    expected: "hosts, separated by commas",
+    fromText: splitNoProxy,
+  } satisfies ValueKind<readonly string[]>,
   name: matching("1 to 128 visible characters", /^[\x21-\x7e]{1,128}$/),
   keyPrefix: matching("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
   uuid: parsed("a UUID", (value) => (isUuid(value) ? value.toLowerCase() : undefined)),

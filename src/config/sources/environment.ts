@@ -1,5 +1,6 @@
 /** The environment as a source of the configuration. */
 import type { ConfigProblem } from "../config-error.ts";
+import type { SettingFacts } from "../schema/setting.ts";
 import { settingList } from "../schema/setting-list.ts";
 import { configFileSetting } from "../schema/settings.ts";
 
@@ -9,6 +10,22 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Returns a variable's trimmed value. An empty one counts as not set, as in compose files. */
 export const variable = (env: Environment, name: string): string | undefined =>
   env[name]?.trim() || undefined;
+
+/**
+ * Returns the variable of a setting, with the name under which it is set. A name in lower case goes
+ * before the one in capitals, as in curl.
+ */
+export function variableOf(
+  env: Environment,
+  { env: name, isLowerCaseToo }: Pick<SettingFacts, "env" | "isLowerCaseToo">,
+): { readonly name: string; readonly text: string } | undefined {
+  if (name === undefined) return undefined;
+  for (const spelling of isLowerCaseToo ? [name.toLowerCase(), name] : [name]) {
+    const text = variable(env, spelling);
+    if (text !== undefined) return { name: spelling, text };
+  }
+  return undefined;
+}
 
 /** Whether Kubernetes added the variable for a service whose name starts with `gateway`. */
 const isServiceLink = (name: string, value: string): boolean =>

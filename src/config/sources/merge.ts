@@ -2,7 +2,7 @@
 import type { ConfigProblem } from "../config-error.ts";
 import { type SettingEntry, settingList, writePath } from "../schema/setting-list.ts";
 import { isTree, replaceAt, type Tree } from "./yaml.ts";
-import { type Environment, variable } from "./environment.ts";
+import { type Environment, variableOf } from "./environment.ts";
 
 /** The merged values, and which of them came from variables. */
 export interface SetValues {
@@ -23,9 +23,9 @@ interface SetVariable {
  */
 export function setValues(file: Tree, env: Environment, problems: ConfigProblem[]): SetValues {
   const set = settingList.flatMap((entry): SetVariable[] => {
-    const text = entry.env === undefined ? undefined : variable(env, entry.env);
-    if (entry.env === undefined || text === undefined) return [];
-    return [{ env: entry.env, value: entry.fromText(text), entry }];
+    const found = variableOf(env, entry);
+    if (found === undefined) return [];
+    return [{ env: found.name, value: entry.fromText(found.text), entry }];
   });
   const ofInstances = set.filter(({ entry }) => entry.path[0] === "instances");
   const variables = new Map<string, string>();

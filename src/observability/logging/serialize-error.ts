@@ -26,6 +26,8 @@ const ownNames: ReadonlySet<string> = new Set([
   "SetupError",
   "StoreError",
   "RedisError",
+  "ProxyError",
+  "TokenExchangeError",
 ]);
 
 /** The most errors of a chain of causes, the first included. */

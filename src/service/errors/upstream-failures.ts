@@ -129,13 +129,13 @@ export const connectionLost: Failure = unlessAmbiguous(
   retryable("UPSTREAM_UNAVAILABLE", "the connection to Key Protect broke; try again"),
 );
 
-/** `TLS`: the certificate or host name of Key Protect or IAM is not accepted. */
+/** `TLS`: the certificate or host name of Key Protect, IAM or a proxy is not accepted. */
 export const tlsFailure: Failure = (f) =>
   fail(
     f,
     status.INTERNAL,
     "UPSTREAM_TLS_FAILURE",
-    `the certificate of Key Protect or IAM is not accepted${f.sent ? "" : ", and nothing was sent to that server"}; the gateway's operator has to check it`,
+    `the certificate of Key Protect, of IAM or of the proxy is not accepted${f.sent ? "" : ", and nothing was sent to that server"}; the gateway's operator has to check it`,
   );
 
 /**

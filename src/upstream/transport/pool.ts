@@ -1,9 +1,7 @@
 /** The connections to one host. Hosts share none, so a slow region takes no other's connections. */
-import { Socket } from "node:net";
-import { buildConnector, errors, Pool as UndiciPool } from "undici";
-import type { Dispatcher } from "undici";
-import { addressAttemptMs } from "./address-attempt.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { Pool as UndiciPool } from "undici";
+import type { buildConnector, Dispatcher } from "undici";
+import { type ConnectorOptions, createConnector } from "./connector.ts";
 import { ignoreEvents, type Emit, type UpstreamEvent } from "../meter.ts";
 
 /** The part of a pool that an exchange uses. */
@@ -22,15 +20,11 @@ export interface Pool extends Dispatch, AsyncDisposable {
 }
 
 /** Settings and dependencies of a pool. */
-export interface PoolOptions {
+export interface PoolOptions extends ConnectorOptions {
   /** Scheme, host and port, such as `https://us-south.kms.cloud.ibm.com`. */
   readonly origin: string;
   /** The most connections at a time; `fresh` has as many of its own. Default 32. */
   readonly connections?: number | undefined;
-  /** Connect time-out, TLS included, in milliseconds. Default 900. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** PEM certificates to trust *instead of* the system's. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
   /**
    * Largest response body in bytes, a second check behind the limit of each request. Default 8 MiB.
    */
@@ -42,46 +36,20 @@ export interface PoolOptions {
   readonly renewAfterMs?: number | undefined;
   /** Gets `connectionOpened` and `connectionFailed`. Must not throw. Default: ignored. */
   readonly emit?: Emit | undefined;
-  readonly clock: Clock;
 }
 
 const opened: UpstreamEvent = { kind: "connectionOpened" };
 const failed: UpstreamEvent = { kind: "connectionFailed" };
 
-/**
- * Creates undici's connector with an exact time-out. undici rounds its own time-out up to a tick of
- * a half-second clock, or to the one after: 50 ms become 1,000 and 1,000 become 1,500.
- */
+/** Counts the connections that a connector sets up, and those that it could not set up. */
 function createConnect(options: PoolOptions): buildConnector.connector {
-  const { ca, clock, emit = ignoreEvents, connectTimeoutMs = 900 } = options;
-  const connect = buildConnector({
-    timeout: 0,
-    autoSelectFamilyAttemptTimeout: addressAttemptMs(connectTimeoutMs),
-    allowH2: false,
-    minVersion: "TLSv1.2",
-    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED in the environment could turn the default off.
-    rejectUnauthorized: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 15_000,
-    ...(ca === undefined
-      ? {}
-      : { ca: typeof ca === "string" || Buffer.isBuffer(ca) ? ca : [...ca] }),
-  });
-  return (target, callback) => {
-    const timer = clock.after(connectTimeoutMs, () => {
-      if (socket instanceof Socket) {
-        socket.destroy(
-          new errors.ConnectTimeoutError(`no connection within ${connectTimeoutMs} ms`),
-        );
-      }
-    });
-    // The declared type is void, but the socket is returned.
-    const socket: unknown = connect(target, (...result) => {
-      timer.cancel();
+  const { emit = ignoreEvents } = options;
+  const connect = createConnector(options);
+  return (target, callback) =>
+    connect(target, (...result) => {
       emit(result[0] === null ? opened : failed);
       callback(...result);
     });
-  };
 }
 
 /** How long an idle connection is kept, at first and at most, in milliseconds. */

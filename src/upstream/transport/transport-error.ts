@@ -1,5 +1,6 @@
 /** The translation of undici's errors into `UpstreamError`. */
 import { errors } from "undici";
+import { ProxyError } from "./proxy-error.ts";
 import { isTlsFailure } from "../../platform/tls-errors.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
@@ -36,6 +37,7 @@ const codeOf = (error: Error): string =>
 
 function upstreamCode(error: Error, isStarted: boolean): keyof typeof texts {
   const code = codeOf(error);
+  if (error instanceof ProxyError) return code === "PROXY_TLS" ? "TLS" : "UNREACHABLE";
   const known = codes[code];
   if (known !== undefined) return known;
   // Its `code` is documented as `HPE_…` but is undefined in undici 7.
@@ -59,5 +61,6 @@ export function toUpstreamError(error: Error, isStarted: boolean): Error {
   // A parser error carries the bytes that it failed on: part of a response, possibly key material.
   if ("data" in error) error.data = undefined;
   const code = upstreamCode(error, isStarted);
-  return new UpstreamError(code, texts[code], { sent: isStarted, cause: error });
+  const text = error instanceof ProxyError ? error.message : texts[code];
+  return new UpstreamError(code, text, { sent: isStarted, cause: error });
 }

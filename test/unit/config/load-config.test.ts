@@ -103,6 +103,7 @@ test("three variables are enough: every other setting has a default", () => {
       caFile: undefined,
       attemptTimeoutMs: undefined,
     },
+    proxy: { https: undefined, http: undefined, noProxy: [], caFile: undefined },
     queue: { maxCalls: 2_048, maxWorkMs: 2_000, maxCallerPercent: 60 },
     retry: { maxAttempts: 3, budgetPercent: 10 },
     breaker: {

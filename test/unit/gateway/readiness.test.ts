@@ -18,9 +18,13 @@ function heldSource(failure: TokenExchangeErrorCode) {
   return { source, waits };
 }
 
-test.each(["REJECTED", "API_KEY_UNREADABLE"] as const)(
+test.each([
+  ["REJECTED", "the API key of instance eu cannot be used"],
+  ["API_KEY_UNREADABLE", "the API key of instance eu cannot be used"],
+  ["PROXY_REFUSED", "the way through the proxy to the IAM of instance eu cannot be used"],
+] as const)(
   "readiness waits for a first token beyond its limit while the credential fails with %s",
-  async (failure) => {
+  async (failure, reason) => {
     const { source, waits } = heldSource(failure);
     let calls = 0;
     const readiness = watchReadiness({
@@ -32,7 +36,7 @@ test.each(["REJECTED", "API_KEY_UNREADABLE"] as const)(
     await eventually(() => waits.length === 2);
     expect(readiness.current()).toEqual({
       isReady: false,
-      reasons: ["the API key of instance eu cannot be used"],
+      reasons: [reason],
     });
     expect(calls).toBe(0);
     waits[1]?.(true);

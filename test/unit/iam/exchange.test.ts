@@ -55,7 +55,7 @@ async function startIam(
 const apiKey = async (): Promise<Secret> => new Secret("key&with=signs+");
 
 function exchangeWith(iamUrl: string): TokenExchange {
-  const connection = createIamConnection({ iamUrl });
+  const connection = createIamConnection({ iamUrl, clock: systemClock });
   cleanUps.push(() => connection[Symbol.asyncDispose]());
   return createApiKeyExchange({ post: connection.post, apiKey, clock: systemClock });
 }
