@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Config, InstanceConfig } from "../config/config.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { ConnectionsOf } from "./upstream-connections.ts";
-import { coalescedMethods, toQueueBounds } from "./options.ts";
+import { coalescedMethods, isOnlyReplica, toQueueBounds } from "./options.ts";
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../keyprotect/client.ts";
 import { hasErrorBody } from "../keyprotect/error-body.ts";
@@ -13,6 +13,7 @@ import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { KeyProtect } from "../service/key-protect.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
+import type { ChangeFeeds } from "../upstream/coalesce/change-feed.ts";
 import type { UpstreamHosts } from "../upstream/host.ts";
 import { createUpstream } from "../upstream/pipeline.ts";
 import { proxyHost } from "../upstream/transport/tunnel.ts";
@@ -36,7 +37,10 @@ export interface InstanceDeps {
   /** Absent if callers send their own tokens. */
   readonly tokens: ManagedTokenSource | undefined;
   /** Settings that apply to all instances. */
-  readonly settings: Pick<Config, "upstream" | "queue" | "retry" | "coalesce" | "replicas">;
+  readonly settings: Pick<
+    Config,
+    "upstream" | "queue" | "retry" | "coalesce" | "replicas" | "requestIds"
+  >;
   readonly connectionsOf: ConnectionsOf;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -47,11 +51,13 @@ export interface InstanceDeps {
   readonly redis: RedisCommands | undefined;
   /** State that all instances on one host share. */
   readonly hosts: UpstreamHosts;
+  /** The changes that all aliases of one instance share. */
+  readonly changes: ChangeFeeds;
 }
 
 /** Builds an instance. Connects to nothing yet. */
 export function createInstance(config: InstanceConfig, deps: InstanceDeps): Instance {
-  const { tokens, hosts, settings, metrics, logger, clock, random } = deps;
+  const { tokens, hosts, changes, settings, metrics, logger, clock, random } = deps;
   const { replicas } = settings;
   const quota = openQuota(config, { replicas, redis: deps.redis, logger, clock, random });
   const connection = deps.connectionsOf(config.serviceUrl);
@@ -68,6 +74,8 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     coalesce: {
       methods: coalescedMethods(settings.coalesce),
       scope: tokens === undefined ? "caller" : "instance",
+      joinUntil: isOnlyReplica(settings) ? "answered" : "sent",
+      changes: changes.of(config.instanceId),
     },
     attemptTimeoutMs: settings.upstream.attemptTimeoutMs,
     bearer: createBearer(

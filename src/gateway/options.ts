@@ -29,6 +29,16 @@ export function coalescedMethods({ reads, unwraps }: Config["coalesce"]): Readon
   return new Set(rpcTable.filter((rpc) => isShared[rpc.coalesce]).map(({ method }) => method));
 }
 
+/**
+ * Whether this is the only gateway to its instances, as far as the configuration tells: another one
+ * would make changes that this one does not see.
+ */
+export const isOnlyReplica = ({
+  replicas,
+  requestIds,
+}: Pick<Config, "replicas" | "requestIds">): boolean =>
+  replicas.count === 1 && replicas.quotaShare === "static" && requestIds.store !== "redis";
+
 /** Limits of an instance's queue. */
 export const toQueueBounds = (queue: Config["queue"]): QueueBounds => ({
   calls: queue.maxCalls,

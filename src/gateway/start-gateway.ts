@@ -36,6 +36,7 @@ import { openRequestRecords } from "./idempotency.ts";
 import { openRedis } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
 import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
+import { createChangeFeeds } from "../upstream/coalesce/change-feed.ts";
 import { createUpstreamHosts } from "../upstream/host.ts";
 import { gatewayVersion } from "../platform/version.ts";
 
@@ -89,7 +90,18 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     retriesPerSuccess: config.retry.budgetPercent / 100,
   });
   started.add({ [Symbol.asyncDispose]: () => Promise.resolve(hosts[Symbol.dispose]()) });
-  const shared = { hosts, redis, settings: config, connectionsOf, metrics, logger, clock, random };
+  const changes = createChangeFeeds();
+  const shared = {
+    hosts,
+    changes,
+    redis,
+    settings: config,
+    connectionsOf,
+    metrics,
+    logger,
+    clock,
+    random,
+  };
   const instances = new Map<string, Instance>(
     config.instances.map((instance) => {
       const tokens = credentials.tokensOf(instance.credential);

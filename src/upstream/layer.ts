@@ -52,6 +52,11 @@ export interface UpstreamRequest {
    * calls.
    */
   readonly isRequeued?: boolean | undefined;
+  /**
+   * Called each time the request is about to be written to a connection. Must not throw. Default:
+   * ignored.
+   */
+  readonly onSent?: (() => void) | undefined;
   readonly call: UpstreamCall;
 }
 

@@ -1,5 +1,5 @@
 /** Identical reads that are active at the same time share one request. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import {
   createKeyId,
@@ -17,6 +17,21 @@ const times = <T>(count: number, make: (index: number) => T): T[] =>
 /** Delays the responses of Key Protect, so that calls overlap. */
 const delay = (gateway: TestGateway, delayMs: number): void =>
   void gateway.emulator.faults.add({ match: { service: "keyprotect" }, delayMs });
+
+/** Two aliases of one instance. */
+const aliases = (url: string, instanceId: string): string => `
+instances:
+${["blue", "green"]
+  .map(
+    (alias) => `  - alias: ${alias}
+    serviceUrl: ${url}
+    instanceId: ${instanceId}
+    dialect: current
+`,
+  )
+  .join("")}`;
+
+const on = (alias: string) => ({ metadata: { "x-kp-instance": alias } });
 
 const asked = (gateway: TestGateway) => gateway.emulator.requests.list({ service: "keyprotect" });
 
@@ -109,6 +124,89 @@ test("a caller that deleted a key does not join a read from before the deletion"
   const reads = asked(gateway).filter(({ method }) => method === "GET");
   expect(reads).toHaveLength(2);
 }, 60_000);
+
+test("a caller that deleted a key through one alias does not join a read through another alias", async () => {
+  await using gateway = await startTestGateway({
+    env: {
+      GATEWAY_CONFIG: "/gateway.yaml",
+      KP_SERVICE_URL: "",
+      KP_INSTANCE_ID: "",
+      KP_API_DIALECT: "",
+    },
+    files: ({ url, instanceId }) => ({ "/gateway.yaml": aliases(url, instanceId) }),
+  });
+  const { clients, emulator } = gateway;
+  const keyId = await createKeyId(gateway, {}, on("blue").metadata);
+  emulator.requests.clear();
+  emulator.faults.add({
+    match: { service: "keyprotect", method: "GET" },
+    times: 1,
+    delayMs: 2_000,
+  });
+  const early = gateway.outcome(clients.keys, "getKey", { keyId }, on("green"));
+  await eventually(() => asked(gateway).length === 1);
+  await gateway.call(clients.keys, "deleteKey", deleteKeyRequest(keyId), on("blue"));
+  await gateway.outcome(clients.keys, "getKey", { keyId }, on("green"));
+  await early;
+  expect(asked(gateway).filter(({ method }) => method === "GET")).toHaveLength(2);
+}, 60_000);
+
+describe("with several replicas", () => {
+  test("a caller that deleted a key through one replica does not join an unwrap of another replica", async () => {
+    await using one = await startTestGateway({ env: { GATEWAY_REPLICAS: "2" } });
+    const { emulator, clients, secrets } = one;
+    await using other = await startTestGateway({
+      env: {
+        GATEWAY_REPLICAS: "2",
+        KP_SERVICE_URL: emulator.url,
+        KP_INSTANCE_ID: emulator.instanceId,
+        IAM_AUTH_URL: emulator.url,
+        IBMCLOUD_API_KEY: emulator.apiKey,
+      },
+    });
+    const keyId = await createKeyId(one);
+    const { ciphertext } = await one.call(
+      clients.actions,
+      "wrapKey",
+      wrapKeyRequest(keyId, secrets.bytes(32)),
+    );
+    emulator.requests.clear();
+    // Key Protect reads the key for the first unwrap, and sends the answer in the next second.
+    emulator.faults.add({
+      match: { operation: "unwrapKey" },
+      times: 1,
+      action: { kind: "drip", chunkBytes: 30, intervalMs: 300 },
+    });
+    const unwrap = unwrapKeyRequest(keyId, ciphertext);
+    const early = other.outcome(other.clients.actions, "unwrapKey", unwrap);
+    await eventually(() => asked(one).some(({ isExecuted }) => isExecuted));
+    await one.call(clients.keys, "deleteKey", deleteKeyRequest(keyId));
+    const late = await other.failure(other.clients.actions, "unwrapKey", unwrap);
+    expect(late.reason).toBe("KEY_DELETED");
+    expect((await early).error).toBeNull();
+  }, 60_000);
+
+  test("identical reads that wait for quota share one request", async () => {
+    await using gateway = await startTestGateway({
+      env: { GATEWAY_REPLICAS: "2", GATEWAY_RATE_CEILING: "100" },
+    });
+    const { clients, emulator } = gateway;
+    const keyId = await createKeyId(gateway);
+    emulator.requests.clear();
+    emulator.faults.add({
+      match: { service: "keyprotect" },
+      times: 1,
+      action: { kind: "respond", status: 429, headers: { "Retry-After": "1" } },
+    });
+    const first = gateway.call(clients.keys, "countKeys", {});
+    await eventually(() => asked(gateway).length === 1);
+    const reads = times(50, () => gateway.call(clients.keys, "getKey", { keyId }));
+    await Promise.all([first, ...reads]);
+    expect(asked(gateway).filter(({ operation }) => operation === "getKeyMetadata")).toHaveLength(
+      1,
+    );
+  }, 60_000);
+});
 
 test.each([
   ["GATEWAY_COALESCE_READS", 5],

@@ -100,7 +100,7 @@ export const overloadSettings = {
       env: "GATEWAY_COALESCE_READS",
       fallback: true,
       meaning:
-        "Whether identical reads at the same moment share one request to Key Protect. Applies to GetKey, GetKeyPolicies, CountKeys and ListLockers.",
+        "Whether identical reads at the same moment share one request to Key Protect. Applies to GetKey, GetKeyPolicies, CountKeys and ListLockers. With several replicas only requests that wait for quota or a connection are shared: a request that was sent may be older than a change that another replica made.",
     }),
     unwraps: setting(kinds.flag, {
       env: "GATEWAY_COALESCE_UNWRAPS",

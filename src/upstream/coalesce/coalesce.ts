@@ -1,4 +1,5 @@
 import type { Layer, Send } from "../layer.ts";
+import { createChangeFeed, type ChangeFeed } from "./change-feed.ts";
 import { ignoreEvents, type Emit } from "../meter.ts";
 import { coalesceKey, type SharingScope } from "./request-key.ts";
 import { SharedRequest } from "./shared-request.ts";
@@ -15,6 +16,15 @@ export interface CoalesceOptions {
    * token; otherwise `instance`.
    */
   readonly scope: SharingScope;
+  /**
+   * Until when a call may join a request. `answered`: as long as it is pending, if all changes to
+   * the instance pass through this process. `sent`: until it is written to a connection, if another
+   * process may make changes. A request that waits for quota can be joined either way. Default
+   * `answered`.
+   */
+  readonly joinUntil?: "answered" | "sent" | undefined;
+  /** The changes to the instance, also by its other aliases. Default: only those of this layer. */
+  readonly changes?: ChangeFeed | undefined;
   /** Gets `requestShared` for each call that joins a request. Must not throw. Default: ignored. */
   readonly emit?: Emit | undefined;
 }
@@ -25,19 +35,21 @@ export interface CoalesceOptions {
  *
  * The shared request carries the correlation ID of the call that came first. A call that ends does
  * not disturb the others. After a caller has seen a change end, with whatever outcome, its reads
- * never join a request that began before: the end of a change closes all shared requests to new
- * calls.
+ * never join a request that was sent before: the end of a change closes all shared requests of its
+ * instance to new calls, and where another process makes changes, sending a request closes it.
  */
 export function createCoalesce(options: CoalesceOptions): Layer {
-  const { methods, scope, emit = ignoreEvents } = options;
+  const { methods, scope, emit = ignoreEvents, joinUntil = "answered" } = options;
+  const changes = options.changes ?? createChangeFeed();
   if (methods.size === 0) return (next) => next;
   return (next) => {
     const pending = new Map<string, SharedRequest>();
+    changes.listen(() => pending.clear());
     const sendChange: Send = async (request) => {
       try {
         return await next(request);
       } finally {
-        pending.clear();
+        changes.changed();
       }
     };
     return (request) => {
@@ -54,11 +66,13 @@ export function createCoalesce(options: CoalesceOptions): Layer {
           existing.join(request, { resolve, reject });
           return;
         }
+        const close = (): void => {
+          if (pending.get(key) === shared) pending.delete(key);
+        };
         const shared = new SharedRequest({
           send: next,
-          onClosed: () => {
-            if (pending.get(key) === shared) pending.delete(key);
-          },
+          onClosed: close,
+          onSent: joinUntil === "sent" ? close : undefined,
         });
         pending.set(key, shared);
         shared.join(request, { resolve, reject });

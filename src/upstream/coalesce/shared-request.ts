@@ -19,6 +19,8 @@ export interface SharedRequestOptions {
   readonly send: Send;
   /** Called once, when no further call may join. */
   readonly onClosed: () => void;
+  /** Called when the request is written to a connection, for each attempt. Must not throw. */
+  readonly onSent: (() => void) | undefined;
 }
 
 const withOwnBody = (response: UpstreamResponse): UpstreamResponse => ({
@@ -96,7 +98,7 @@ export class SharedRequest {
     this.#attemptLog.sentAs = call.correlationId;
     // The sender zeroes its own body when its call ends, possibly before the shared request does.
     const body = request.body === undefined ? undefined : Buffer.from(request.body);
-    return { ...request, body, call };
+    return { ...request, body, call, onSent: this.#options.onSent };
   }
 
   /**

@@ -124,6 +124,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#controller = controller;
     this.#sentAt = this.#clock.now();
+    this.#request.onSent?.();
   }
 
   onResponseStart(_controller: Controller, status: number, headers: ResponseHeaders): void {

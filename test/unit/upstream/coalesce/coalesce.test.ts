@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import { Secret } from "../../../../src/platform/secret.ts";
+import { createChangeFeeds } from "../../../../src/upstream/coalesce/change-feed.ts";
 import { createCoalesce } from "../../../../src/upstream/coalesce/coalesce.ts";
 import type { CoalesceOptions } from "../../../../src/upstream/coalesce/coalesce.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
@@ -325,6 +326,59 @@ describe("the exchange", () => {
       credential: "gateway",
     });
     expect(first.call.attemptLog.attempts).toBe(1);
+  });
+});
+
+const change = () =>
+  openRequest({
+    method: "DELETE",
+    call: {
+      rpc: {
+        method: "DeleteKey",
+        retry: "conditional",
+        priority: "management",
+        attemptTimeoutMs: 1_000,
+      },
+    },
+  });
+
+const drop = (sent: Promise<unknown>): void => void sent.catch(() => undefined);
+
+describe("requests from before a change", () => {
+  test("a change through one alias of an instance closes the shared requests of the others", async () => {
+    const feeds = createChangeFeeds();
+    const one = held({ changes: feeds.of("A1B2") });
+    const same = held({ changes: feeds.of("a1b2") });
+    const other = held({ changes: feeds.of("c3d4") });
+    for (const made of [one, other]) drop(made.send(openRequest()));
+    const changed = same.send(change());
+    same.exchanges[0]?.resolve(answered());
+    await changed;
+    for (const made of [one, other]) drop(made.send(openRequest()));
+    expect(one.exchanges).toHaveLength(2);
+    expect(other.exchanges).toHaveLength(1);
+  });
+
+  test("with joinUntil sent, a call joins a request that waits and none that was sent", () => {
+    const made = held({ joinUntil: "sent" });
+    drop(made.send(openRequest()));
+    drop(made.send(openRequest()));
+    expect(made.exchanges).toHaveLength(1);
+    made.exchanges[0]?.request.onSent?.();
+    drop(made.send(openRequest()));
+    expect(made.exchanges).toHaveLength(2);
+    // The older request is sent again. The newer one still waits.
+    made.exchanges[0]?.request.onSent?.();
+    drop(made.send(openRequest()));
+    expect(made.exchanges).toHaveLength(2);
+  });
+
+  test("with joinUntil answered, a call joins a request that was sent", () => {
+    const made = held();
+    drop(made.send(openRequest()));
+    made.exchanges[0]?.request.onSent?.();
+    drop(made.send(openRequest()));
+    expect(made.exchanges).toHaveLength(1);
   });
 });
 

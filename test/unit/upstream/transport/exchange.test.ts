@@ -25,6 +25,24 @@ afterEach(() => {
 
 const allZero = (): boolean => pieces.every((piece) => piece.every((byte) => byte === 0));
 
+test("onSent is called once per exchange, before its response, and not if nothing is written", async () => {
+  await using server = await startRawServer((socket) => void socket.write(httpAnswer("ok")));
+  await using way = wayTo(server.origin);
+  const events: string[] = [];
+  const onSent = (): void => void events.push("sent");
+  await way.send(openRequest({ onSent }));
+  events.push("answered");
+  await way.send(openRequest({ onSent }));
+  expect(events).toEqual(["sent", "answered", "sent"]);
+
+  const ended = openRequest({ onSent });
+  ended.end("cancelled");
+  await upstreamErrorOf(way.send(ended));
+  await using nowhere = wayTo("http://127.0.0.1:1");
+  await upstreamErrorOf(nowhere.send(openRequest({ onSent })));
+  expect(events).toHaveLength(3);
+});
+
 describe("an exchange whose caller cancels", () => {
   test("a call that cancels is answered at once, and its exchange may finish and keep its connection", async () => {
     let answer: (() => void) | undefined;
