@@ -166,6 +166,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
         store,
         instanceIdOf: (context) => instanceOf(context).id,
         isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
+        readWithToken: (context) =>
+          instanceOf(context).keyProtect.listKeys(context, { limit: 1, offset: 0 }),
         clock,
       },
     },

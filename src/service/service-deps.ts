@@ -25,6 +25,8 @@ export interface IdempotencyDeps {
   readonly store: IdempotencyStore;
   /** Whether the instance of a call is used with the caller's own token. */
   readonly isTokenPassedThrough: (context: CallContext) => boolean;
+  /** Makes a read that needs nothing but an accepted token. Used if the token is passed through. */
+  readonly readWithToken: (context: CallContext) => Promise<unknown>;
   /** An ID of the call's instance that all replicas share; its alias may differ between them. */
   readonly instanceIdOf: (context: CallContext) => string;
   readonly clock: Clock;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import { asked, executed, startKeepingIds, withId } from "../support/request-ids.ts";
+import { eventually } from "../support/eventually.ts";
 import {
   createKeyRequest,
   deleteKeyRequest,
@@ -125,6 +126,21 @@ const startPassingThrough = (): Promise<TestGateway> =>
     env: { GATEWAY_CREDENTIALS: "caller", IBMCLOUD_API_KEY: "", IAM_AUTH_URL: "" },
   });
 
+const bearer = (token: string) => ({ metadata: { authorization: `Bearer ${token}` } });
+
+/** Alice's tokens: one that Key Protect accepts, and one that it does not. */
+const tokensOf = (gateway: TestGateway) => {
+  const { emulator } = gateway;
+  const [alice] = emulator.users;
+  if (alice === undefined) throw new Error("a user is needed");
+  const forged = emulator.tokens.issue(alice, 3_000).accessToken;
+  emulator.tokens.revoke(forged);
+  return {
+    genuine: bearer(emulator.tokens.issue(alice).accessToken),
+    forged: bearer(forged),
+  };
+};
+
 describe("with the callers' tokens", () => {
   test("a request ID belongs to the subject of the caller's token, even after the token is renewed", async () => {
     await using gateway = await startPassingThrough();
@@ -152,6 +168,88 @@ describe("with the callers' tokens", () => {
     expect(failure).toMatchObject({ code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED" });
     expect(JSON.stringify(failure.errorInfo)).not.toContain(first.key?.id);
   });
+
+  const unauthenticated = { code: "UNAUTHENTICATED", reason: "CALLER_TOKEN_REJECTED" };
+
+  test("a token that Key Protect has not accepted does not learn that a request ID was used", async () => {
+    await using gateway = await startPassingThrough();
+    const { genuine, forged } = tokensOf(gateway);
+    const { keys, actions } = gateway.clients;
+    const requestId = randomUUID();
+    const { key } = await gateway.call(keys, "createKey", withId(requestId), genuine);
+    const otherCreate = { ...withId(requestId), name: "other" };
+    const rotation = rotateKeyRequest(key?.id ?? "", { requestId });
+    await gateway.call(actions, "rotateKey", rotation, genuine);
+    const otherRotate = { ...rotation, returnPreference: ReturnPreference.REPRESENTATION };
+
+    for (const token of [forged, genuine]) {
+      const expected =
+        token === forged
+          ? unauthenticated
+          : { code: "INVALID_ARGUMENT", reason: "REQUEST_ID_REUSED" };
+      expect(await gateway.failure(keys, "createKey", otherCreate, token)).toMatchObject(expected);
+      expect(await gateway.failure(actions, "rotateKey", otherRotate, token)).toMatchObject(
+        expected,
+      );
+    }
+    expect([executed(gateway, "createKey"), executed(gateway, "rotateKey")]).toEqual([1, 1]);
+  });
+
+  test("a token that Key Protect has not accepted does not learn of an unknown outcome", async () => {
+    await using gateway = await startPassingThrough();
+    const { genuine, forged } = tokensOf(gateway);
+    const { keys } = gateway.clients;
+    gateway.emulator.faults.add({
+      match: { operation: "createKey" },
+      times: 1,
+      action: { kind: "reset", when: "after-processing" },
+    });
+    const request = withId(randomUUID());
+    const unknown = { code: "UNKNOWN", reason: "OUTCOME_UNKNOWN" };
+    expect(await gateway.failure(keys, "createKey", request, genuine)).toMatchObject(unknown);
+    expect(await gateway.failure(keys, "createKey", request, forged)).toMatchObject(
+      unauthenticated,
+    );
+    expect(await gateway.failure(keys, "createKey", request, genuine)).toMatchObject(unknown);
+    expect(asked(gateway, "createKey")).toBe(1);
+  });
+
+  test("a token that Key Protect has not accepted does not learn that a request is under way", async () => {
+    await using gateway = await startPassingThrough();
+    const { genuine, forged } = tokensOf(gateway);
+    const { keys } = gateway.clients;
+    gateway.emulator.faults.add({ match: { operation: "createKey" }, delayMs: 2_000 });
+    const request = withId(randomUUID());
+    const first = gateway.call(keys, "createKey", request, genuine);
+    await eventually(() => asked(gateway, "createKey") === 1);
+    const deadline = Date.now() + 1_000;
+    const refused = await gateway.failure(keys, "createKey", request, { ...forged, deadline });
+    expect(refused).toMatchObject(unauthenticated);
+    expect(refused.errorInfo?.metadata["mayHaveExecuted"]).toBe("false");
+    const second = await gateway.call(keys, "createKey", request, genuine);
+    expect(second).toMatchObject({ replayed: true, key: { id: (await first).key?.id } });
+    expect(executed(gateway, "createKey")).toBe(1);
+  }, 20_000);
+
+  test("a request ID stays usable while it cannot be learned whether a token is accepted", async () => {
+    await using gateway = await startPassingThrough();
+    const { genuine } = tokensOf(gateway);
+    const { keys } = gateway.clients;
+    const request = withId(randomUUID());
+    const first = await gateway.call(keys, "createKey", request, genuine);
+    gateway.emulator.faults.add({
+      match: { method: "GET" },
+      action: { kind: "respond", status: 503 },
+    });
+    for (const repeated of [request, { ...request, name: "other" }]) {
+      const failure = await gateway.failure(keys, "createKey", repeated, genuine);
+      expect(failure).toMatchObject({ code: "UNAVAILABLE", reason: "UPSTREAM_UNAVAILABLE" });
+      expect(failure.errorInfo?.metadata["mayHaveExecuted"]).toBe("false");
+    }
+    gateway.emulator.faults.clear();
+    const replayed = await gateway.call(keys, "createKey", request, genuine);
+    expect(replayed).toMatchObject({ replayed: true, key: { id: first.key?.id } });
+  }, 20_000);
 
   test("a request ID with a token that names no subject is rejected", async () => {
     await using gateway = await startPassingThrough();

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CallContext } from "../../grpc/call/call-context.ts";
+import type { StatusError } from "../../grpc/status/status-error.ts";
 import { StoreError } from "../../idempotency-store/store-error.ts";
 import type {
   BeginResult,
@@ -16,6 +17,7 @@ import { toStatusError } from "../errors/to-status-error.ts";
 import type { IdempotencyDeps } from "../service-deps.ts";
 import { endedWaiting, storeUnavailable } from "./errors.ts";
 import { withGracePeriod } from "./grace-period.ts";
+import type { ProveToken } from "./token-proof.ts";
 
 /** A change that must happen at most once per request ID. */
 export interface IdempotentChange<T> {
@@ -37,6 +39,7 @@ export interface IdempotentChange<T> {
  * - `unknown`: it may or may not have been made. With `error`, this call tried and failed so;
  *   without, an earlier call did.
  * - `reused`: the ID belongs to a request with other fields.
+ * - `refused`: there is a record, and this call's token was not proven to be genuine.
  * - `failed`: this call certainly did not make the change.
  */
 export type Execution<T> =
@@ -44,6 +47,7 @@ export type Execution<T> =
   | { readonly kind: "replay"; readonly keyId: string; readonly joined: boolean }
   | { readonly kind: "unknown"; readonly error?: unknown }
   | { readonly kind: "reused" }
+  | { readonly kind: "refused"; readonly error: StatusError }
   | { readonly kind: "failed"; readonly error: unknown };
 
 /**
@@ -64,12 +68,18 @@ const reserveMs = 1_000;
 const leaseReserveMs = 10_000;
 const longestLeaseMs = 3_600_000;
 
+/** How a claim of a record can end. */
+type Claim =
+  | Exclude<BeginResult, { readonly kind: "running" }>
+  | Extract<Execution<never>, { readonly kind: "refused" }>;
+
 /** Executes a request unless the store says that it was executed. Never rejects. */
 export async function executeOnce<T>(
   deps: IdempotencyDeps,
   context: CallContext,
   identity: RequestIdentity,
   change: IdempotentChange<T>,
+  proveToken: ProveToken,
 ): Promise<Execution<T>> {
   const { store, clock } = deps;
   const { signal, deadline, attemptLog } = context;
@@ -99,13 +109,17 @@ export async function executeOnce<T>(
   };
 
   /** Reads the record until it has an outcome, or until this owner may execute the request. */
-  const claim = async (): Promise<Exclude<BeginResult, { readonly kind: "running" }>> => {
+  const claim = async (): Promise<Claim> => {
     for (let waitMs = firstPollMs; ; waitMs *= 2) {
       const begun = await begin();
       if (begun.kind === "begun") {
         attemptLog.mayHaveBeenExecuted = false;
         if (await confirm()) return begun;
-      } else if (begun.kind !== "running") return begun;
+      }
+      // A replay is answered only after a read of the key, which proves the token too.
+      const refusal = begun.kind === "done" ? undefined : await proveToken();
+      if (refusal !== undefined) return { kind: "refused", error: refusal };
+      if (begun.kind !== "begun" && begun.kind !== "running") return begun;
       // Another owner executes the request, or the reservation ended before it was confirmed.
       joined = true;
       attemptLog.mayHaveBeenExecuted = true;
@@ -132,7 +146,7 @@ export async function executeOnce<T>(
   try {
     const begun = await claim();
     if (begun.kind === "done") return { kind: "replay", keyId: begun.keyId, joined };
-    if (begun.kind !== "begun") return { kind: begun.kind };
+    if (begun.kind !== "begun") return begun;
     let made: T;
     try {
       made = await withGracePeriod(context, clock, change.make);

@@ -20,6 +20,7 @@ import {
 } from "./errors.ts";
 import { executeOnce, type Execution, type IdempotentChange } from "./execute-once.ts";
 import { requestScope } from "./key-scope.ts";
+import { createTokenProof } from "./token-proof.ts";
 
 /** An execution after which the change is known to be made, by this call or by an earlier one. */
 export type Executed<T> = Extract<Execution<T>, { readonly kind: "made" | "replay" }>;
@@ -30,17 +31,21 @@ export type Idempotent = <T>(
   change: IdempotentChange<T>,
 ) => Promise<Executed<T>>;
 
+/** Whether a rejection may be about the token, so that another one may be accepted. */
+const mayConcernToken = ({ httpStatus, reasons, callerTokenAge }: KeyProtectError): boolean =>
+  httpStatus === 401 ||
+  httpStatus === 403 ||
+  callerTokenAge === "expired" ||
+  reasons.some(({ code }) => code === "BEARER_SUB_EXTRACTION_ERR");
+
 /**
  * Whether a failure holds for all calls with the same request: errors of the gateway itself, and
- * rejections by Key Protect. Excluded are 401 and 403, because another caller's token may be
- * accepted, and the end of the leader's own call.
+ * rejections by Key Protect. Excluded are rejections that may be about the token, and the end of
+ * the leader's own call.
  */
 const isDefinitive = (error: unknown): boolean =>
   error instanceof StatusError ||
-  (error instanceof KeyProtectError &&
-    error.code === "REJECTED" &&
-    error.httpStatus !== 401 &&
-    error.httpStatus !== 403);
+  (error instanceof KeyProtectError && error.code === "REJECTED" && !mayConcernToken(error));
 
 /**
  * The leader's execution as a call that waited for it takes it; `undefined` if that call has to
@@ -53,7 +58,8 @@ function forFollower(execution: Execution<unknown>): Execution<never> | undefine
   }
   if (kind === "unknown") return { kind };
   if (kind === "failed" && isDefinitive(execution.error)) return execution;
-  // Also after `reused`: the ID may be free by the time the follower reads the record.
+  // Also after `reused`: the ID may be free by the time the follower reads the record. A refused
+  // token says nothing about that of the follower.
   return undefined;
 }
 
@@ -96,7 +102,10 @@ export function createIdempotent(deps: IdempotencyDeps | undefined): Idempotent 
     const parts = { scope, fields: change.fields, material: change.material };
     const identity = await identify(idempotency.store, parts, signal);
     const key = `${identity.name} ${identity.fingerprint}`;
+    const proveToken = createTokenProof(idempotency, context);
     for (let leader = running.get(key); leader !== undefined; leader = running.get(key)) {
+      const refusal = await proveToken();
+      if (refusal !== undefined) throw refusal;
       attemptLog.mayHaveBeenExecuted = true;
       const ended = await raceSignal(leader, signal, () => endedWaiting(signal, true));
       const execution = forFollower(ended);
@@ -104,7 +113,7 @@ export function createIdempotent(deps: IdempotencyDeps | undefined): Idempotent 
       if (execution !== undefined) return resultOf(execution, context);
     }
     // No `await` since the last look at `running`: there is one leader at a time.
-    const execution = executeOnce(idempotency, context, identity, change).finally(() =>
+    const execution = executeOnce(idempotency, context, identity, change, proveToken).finally(() =>
       running.delete(key),
     );
     running.set(key, execution);

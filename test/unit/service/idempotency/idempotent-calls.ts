@@ -1,9 +1,11 @@
 /**
  * Calls of one change, over a store in memory. The test decides when and how each execution ends.
  */
+import { expect } from "vitest";
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { createMemoryStore } from "../../../../src/idempotency-store/memory-store.ts";
 import type { IdempotencyStore } from "../../../../src/idempotency-store/store.ts";
+import type { IdempotencyDeps } from "../../../../src/service/service-deps.ts";
 import { toStatusError } from "../../../../src/service/errors/to-status-error.ts";
 import { createIdempotent, type Executed } from "../../../../src/service/idempotency/idempotent.ts";
 import { callContext } from "../../../support/call-context.ts";
@@ -11,15 +13,22 @@ import { createDrivenClock } from "../../../support/driven-clock.ts";
 
 export const requestId = "5c1b2a3d-7e8f-4a1b-9c2d-3e4f5a6b7c8d";
 
-/** `overrides` replaces methods of the store. */
-export function setUp(overrides: Partial<IdempotencyStore> = {}) {
+/**
+ * `overrides` replaces methods of the store. With `readWithToken`, the callers' tokens are passed
+ * through.
+ */
+export function setUp(
+  overrides: Partial<IdempotencyStore> = {},
+  readWithToken?: IdempotencyDeps["readWithToken"],
+) {
   const clock = createDrivenClock();
   const store = { ...createMemoryStore({ clock, keepMs: 60_000 }), ...overrides };
   const newProcess = () =>
     createIdempotent({
       store,
       clock,
-      isTokenPassedThrough: () => false,
+      isTokenPassedThrough: () => readWithToken !== undefined,
+      readWithToken: readWithToken ?? (async () => expect.fail("no token has to be proven")),
       instanceIdOf: ({ instance }) => instance,
     });
   const idempotent = newProcess();

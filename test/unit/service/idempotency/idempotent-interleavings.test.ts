@@ -167,6 +167,7 @@ async function run(steps: readonly Step[]): Promise<Run> {
       store,
       clock,
       isTokenPassedThrough: () => false,
+      readWithToken: async () => expect.fail("no token has to be proven"),
       instanceIdOf: ({ instance }) => instance,
     });
     return { network, idempotent };
