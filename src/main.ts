@@ -36,7 +36,11 @@ function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
 /** Loads the configuration; if that fails, prints the problems and returns `undefined`. */
 function readConfig(): Config | undefined {
   try {
-    return loadConfig({ env: process.env, readFile: (path) => readSmallFileSync(path).toString() });
+    return loadConfig({
+      env: process.env,
+      readFile: (path) => readSmallFileSync(path).toString(),
+      onWarning: ({ at, what }) => void process.stderr.write(`WARNING: ${at}: ${what}\n`),
+    });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -16,14 +16,26 @@ export interface RuleProblem {
   readonly what: string;
 }
 
-/** Finds the problems of a list of rules; `aliases` are those of the configured instances. */
+/** The configuration that rules have to fit. */
+export interface RuleContext {
+  /** Aliases of the configured instances. */
+  readonly aliases: readonly string[];
+  /** Accepted SPIFFE trust domains; absent if no listener asks for client certificates. */
+  readonly trustDomains: readonly string[] | undefined;
+}
+
+/** Finds the problems of a list of rules. */
 export function findRuleProblems(
   rules: readonly AccessRule[],
-  aliases: readonly string[],
+  { aliases, trustDomains }: RuleContext,
 ): RuleProblem[] {
   const instanceProblem = (alias: string): string[] =>
     alias === "*" || aliases.includes(alias) ? [] : [`no instance is called ${quote(alias)}`];
-  const problems = { callers: callerProblem, methods: methodProblem, instances: instanceProblem };
+  const problems = {
+    callers: callerProblem(trustDomains),
+    methods: methodProblem,
+    instances: instanceProblem,
+  };
   return rules.flatMap((entry, rule) =>
     (["callers", "methods", "instances"] as const).flatMap((list) =>
       [...whenEmpty(entry[list]), ...entry[list].flatMap(problems[list])].map((what) => ({
@@ -40,17 +52,29 @@ const quote = (text: string): string => JSON.stringify(text.slice(0, 120));
 const whenEmpty = (list: readonly string[]): string[] =>
   list.length === 0 ? ["is empty, so the rule allows nothing"] : [];
 
-function callerProblem(caller: string): string[] {
-  if (caller === "*" || caller === "unix" || caller === "anonymous") return [];
-  const isPrefix = caller.endsWith("/*");
-  const bare = isPrefix ? caller.slice(0, -2) : caller;
-  if (bare.includes("*")) {
-    return [`${quote(caller)} has a "*" that does not follow the last "/"`];
-  }
-  const isTrustDomainOnly = bare.startsWith("spiffe://") && isTrustDomain(bare.slice(9));
-  if (trustDomainOf(bare) !== undefined || (isPrefix && isTrustDomainOnly)) return [];
-  return [`${quote(caller)} is neither a SPIFFE ID nor "unix", "anonymous" or "*"`];
-}
+const callerProblem =
+  (trustDomains: readonly string[] | undefined) =>
+  (caller: string): string[] => {
+    if (caller === "*" || caller === "unix" || caller === "anonymous") return [];
+    const isPrefix = caller.endsWith("/*");
+    const bare = isPrefix ? caller.slice(0, -2) : caller;
+    if (bare.includes("*")) {
+      return [`${quote(caller)} has a "*" that does not follow the last "/"`];
+    }
+    const domainOnly = isPrefix && bare.startsWith("spiffe://") ? bare.slice(9) : "";
+    const trustDomain = isTrustDomain(domainOnly) ? domainOnly : trustDomainOf(bare);
+    if (trustDomain === undefined) {
+      return [`${quote(caller)} is neither a SPIFFE ID nor "unix", "anonymous" or "*"`];
+    }
+    if (trustDomains === undefined) {
+      return [
+        `${quote(caller)} cannot call: a SPIFFE ID comes with a client certificate, and tls.clientCaFile is not set`,
+      ];
+    }
+    return trustDomains.includes(trustDomain)
+      ? []
+      : [`${quote(caller)} cannot call: its trust domain is not in tls.trustDomains`];
+  };
 
 function methodProblem(method: string): string[] {
   if (method === "*") return [];

@@ -2,6 +2,7 @@
 import { checkFiles } from "./checks/files.ts";
 import { checkRules } from "./checks/rules.ts";
 import { checkSchema } from "./checks/schema.ts";
+import { findWarnings } from "./checks/warnings.ts";
 import type { Config, InstanceConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { isLocalAddress } from "./listen-address.ts";
@@ -16,6 +17,10 @@ export interface ConfigSources {
   readonly env: Environment;
   /** Returns the text of a file, or throws. */
   readonly readFile: (path: string) => string;
+  /** Milliseconds since the Unix epoch, for certificates. Default: the machine's clock. */
+  readonly wallNow?: () => number;
+  /** Gets what may be meant but often is a mistake. Default: it is dropped. */
+  readonly onWarning?: (warning: ConfigProblem) => void;
 }
 
 /**
@@ -23,26 +28,37 @@ export interface ConfigSources {
  *
  * @throws ConfigError with every problem found.
  */
-export function loadConfig({ env, readFile }: ConfigSources): Config {
+export function loadConfig(sources: ConfigSources): Config {
+  const { env, readFile, wallNow = Date.now, onWarning } = sources;
   const problems: ConfigProblem[] = unknownVariables(env);
   const file = variable(env, configFileSetting.env);
   const fileTree = file === undefined ? {} : readYamlTree(file, readFile, problems);
   const { tree, variables } = setValues(fileTree ?? {}, env, problems);
 
   const { findings, settings } = checkSchema(tree);
-  const consequences = [...checkRules(settings), ...checkFiles(settings, readFile)].filter(
-    ({ path }) => !findings.some((finding) => touch(finding.path, path)),
-  );
-  for (const { path, what } of [...findings, ...consequences]) {
-    const variableName = variables.get(writePath(settingPath(path)));
-    // If the file cannot be read, a value may be in it, so it is not reported as missing.
-    if (fileTree === undefined && variableName === undefined) continue;
+  const consequences = [
+    ...checkRules(settings),
+    ...checkFiles(settings, { readFile, wallNow }),
+  ].filter(({ path }) => !findings.some((finding) => touch(finding.path, path)));
+  const variableAt = (path: Path): string | undefined =>
+    variables.get(writePath(settingPath(path)));
+  const placeOf = (path: Path): string => {
     const isInFile =
       file !== undefined && (path[0] !== "instances" || "instances" in (fileTree ?? {}));
-    problems.push({ at: variableName ?? nameOf(path, isInFile), what });
+    return variableAt(path) ?? nameOf(path, isInFile);
+  };
+  for (const { path, what } of [...findings, ...consequences]) {
+    // If the file cannot be read, a value may be in it, so it is not reported as missing.
+    if (fileTree === undefined && variableAt(path) === undefined) continue;
+    problems.push({ at: placeOf(path), what });
   }
 
   if (problems.length > 0) throw new ConfigError(withoutRepetition(problems));
+  if (onWarning !== undefined) {
+    for (const { path, what } of findWarnings(settings, tree)) {
+      onWarning({ at: placeOf(path), what });
+    }
+  }
   return toConfig(settings);
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { compilePolicy } from "../../src/access/policy.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
+import { createCertificateAuthority } from "../support/certificates.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 import { fencesOf, readText } from "./documents.ts";
 
@@ -8,10 +9,21 @@ const example =
   fencesOf(readText("docs/configuration.md")).find(({ label }) => label === "yaml")?.body ?? "";
 
 test("the example file of docs/configuration.md is valid, and its policy allows what it shows", () => {
+  const authority = createCertificateAuthority();
+  const server = authority.issue();
+  const files: Readonly<Record<string, string>> = {
+    "gateway.yaml": example,
+    "/etc/keyprotect-gateway/tls/tls.crt": server.cert,
+    "/etc/keyprotect-gateway/tls/tls.key": server.key,
+    "/etc/keyprotect-gateway/tls/ca.crt": authority.cert,
+  };
+  const warnings: unknown[] = [];
   const config = loadConfig({
     env: { GATEWAY_CONFIG: "gateway.yaml" },
-    readFile: (path) => (path === "gateway.yaml" ? example : "content"),
+    readFile: (path) => files[path] ?? "content",
+    onWarning: (warning) => warnings.push(warning),
   });
+  expect(warnings).toEqual([]);
   expect(config.instances.map(({ alias, dialect }) => [alias, dialect])).toEqual([
     ["eu", "current"],
     ["legacy", "2019"],

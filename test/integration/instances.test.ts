@@ -222,7 +222,7 @@ policy:
     - { callers: [anonymous], methods: ["*"], instances: [first] }
     - { callers: [anonymous], methods: [KeysService/DeleteKey], instances: [first] }
     - { callers: [anonymous], methods: ["KeysService/*"], instances: [second] }
-    - { callers: ["spiffe://mesh/ns/orders"], methods: [KeysService/GetKeyMaterial] }
+    - { callers: [unix], methods: [KeysService/GetKeyMaterial] }
 `;
 
   test("a rule covers an RPC that destroys or discloses only if it names the RPC", async () => {

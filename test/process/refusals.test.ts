@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
+import { createCertificateAuthority } from "../support/certificates.ts";
 import { startNode } from "./child-process.ts";
 import { freePort } from "../support/free-port.ts";
 import { gatewayEnv } from "./gateway-env.ts";
@@ -92,6 +93,41 @@ describe("a configuration that cannot be used", () => {
       "GATEWAY_LISTNE: there is no such variable; did you mean GATEWAY_LISTEN?",
     );
   });
+});
+
+describe("certificates", () => {
+  const authority = createCertificateAuthority();
+  const issued = authority.issue({ ipAddresses: ["127.0.0.1"] });
+
+  test.each([[["--check-config"]], [[]]])(
+    "a key that is not that of the certificate ends %j with 78 and its variable",
+    async (args) => {
+      const certFile = join(built.folder, "tls.crt");
+      const keyFile = join(built.folder, "tls.key");
+      await writeFile(certFile, issued.cert);
+      await writeFile(keyFile, authority.issue().key);
+      const { env } = await gatewayEnv(upstream, {
+        GATEWAY_TLS_CERT_FILE: certFile,
+        GATEWAY_TLS_KEY_FILE: keyFile,
+      });
+      const ended = await run(args, env);
+      expect(ended).toMatchObject({ code: 78, stdout: "" });
+      expect(ended.stderr).toContain(
+        "  GATEWAY_TLS_KEY_FILE: the key in tls.keyFile is not that of the certificate in tls.certFile\n",
+      );
+    },
+  );
+});
+
+test("what may be meant is printed as a warning, and the configuration is accepted", async () => {
+  const { env } = await gatewayEnv(upstream, {
+    GATEWAY_QUOTA_SHARE: "redis",
+    GATEWAY_REPLICAS: "3",
+    GATEWAY_REDIS_URL: "redis://127.0.0.1:9",
+  });
+  const ended = await run(["--check-config"], env);
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toMatch(/^WARNING: GATEWAY_RATE_CEILING: is not set although .*\n$/);
 });
 
 describe("the command line", () => {

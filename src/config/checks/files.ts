@@ -1,17 +1,28 @@
 import type { SettingFinding } from "./schema.ts";
-import type { Path } from "../schema/setting-list.ts";
+import { type Path, writePath } from "../schema/setting-list.ts";
 import type { Settings } from "../schema/settings.ts";
 import { findApiKey } from "../../iam/api-key-text.ts";
+import {
+  checkServerPem,
+  hasTrustedCertificates,
+  PemError,
+  type PemFile,
+} from "../../platform/files/pem.ts";
 import { errorCode } from "../sources/yaml.ts";
 
+/** Access to files and the clock. */
+export interface FileCheckDeps {
+  /** Returns the text of a file, or throws. */
+  readonly readFile: (path: string) => string;
+  /** Milliseconds since the Unix epoch. */
+  readonly wallNow: () => number;
+}
+
 /**
- * Reads every file that the settings name, so that a missing mount is found at start and not at the
- * first call.
+ * Reads every file that the settings name, so that a missing mount, or a key that is not that of
+ * the certificate, is found at start and not at the first call.
  */
-export function checkFiles(
-  settings: Settings,
-  readFile: (path: string) => string,
-): SettingFinding[] {
+export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFinding[] {
   const { tls, upstream, proxy, redis, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],
@@ -26,15 +37,51 @@ export function checkFiles(
       credentials === "gateway" ? apiKeyFile : undefined,
     ]),
   ];
-  return named.flatMap(([path, file]) => {
+  const texts = new Map<string, PemFile>();
+  const findings = named.flatMap(([path, file]) => {
     if (file === undefined) return [];
     try {
-      const text = readFile(file);
-      if (text.trim() === "") return [{ path, what: "names a file that is empty" }];
-      const isKeyless = path.at(-1) === "apiKeyFile" && findApiKey(text) === undefined;
-      return isKeyless ? [{ path, what: "names a file that contains no API key" }] : [];
+      const text = deps.readFile(file);
+      const problem = contentProblem(path, text);
+      if (problem !== undefined) return [{ path, what: problem }];
+      const name = writePath(path);
+      texts.set(name, { name, text });
+      return [];
     } catch (error) {
       return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
     }
   });
+  return [...findings, ...checkCertificates(settings.tls, texts, deps.wallNow())];
+}
+
+/** The problem of one file by itself. */
+function contentProblem(path: Path, text: string): string | undefined {
+  if (text.trim() === "") return "names a file that is empty";
+  const name = path.at(-1);
+  if (name === "apiKeyFile" && findApiKey(text) === undefined) {
+    return "names a file that contains no API key";
+  }
+  return name === "caFile" && !hasTrustedCertificates(text)
+    ? "names a file that contains no usable PEM certificate"
+    : undefined;
+}
+
+/** Checks that the files of the TLS listeners fit each other, as the server does. */
+function checkCertificates(
+  tls: Settings["tls"],
+  texts: ReadonlyMap<string, PemFile>,
+  wallNow: number,
+): SettingFinding[] {
+  const cert = texts.get("tls.certFile");
+  const key = texts.get("tls.keyFile");
+  const clientCa = texts.get("tls.clientCaFile");
+  const isIncomplete = tls?.clientCaFile !== undefined && clientCa === undefined;
+  if (cert === undefined || key === undefined || isIncomplete) return [];
+  try {
+    checkServerPem({ cert, key, clientCa }, wallNow);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PemError)) throw error;
+    return [{ path: ["tls", `${error.file}File`], what: error.message }];
+  }
 }

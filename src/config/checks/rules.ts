@@ -122,10 +122,12 @@ function* checkCredential(instance: InstanceSettings, at: number): Generator<Set
   }
 }
 
-function* checkPolicy({ policy, instances = [] }: Settings): Generator<SettingFinding> {
+function* checkPolicy({ policy, tls, instances = [] }: Settings): Generator<SettingFinding> {
   if (instances.length === 0) return;
   const aliases = instances.map(({ alias }) => alias);
-  for (const { rule, list, what } of findRuleProblems(policy?.rules ?? [], aliases)) {
+  const trustDomains = tls?.clientCaFile === undefined ? undefined : (tls.trustDomains ?? []);
+  const context = { aliases, trustDomains };
+  for (const { rule, list, what } of findRuleProblems(policy?.rules ?? [], context)) {
     yield { path: ["policy", "rules", rule, list], what };
   }
 }

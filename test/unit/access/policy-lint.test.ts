@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { findRuleProblems } from "../../../src/access/policy-lint.ts";
 
+/** Surroundings that rules of every form fit. */
+const around = (...aliases: string[]) => ({ aliases, trustDomains: ["prod.example"] });
+
 const good = { callers: ["unix"], methods: ["*"], instances: ["*"] };
 
 test("findRuleProblems accepts rules of every form", () => {
@@ -20,7 +23,7 @@ test("findRuleProblems accepts rules of every form", () => {
           instances: ["*", "eu"],
         },
       ],
-      ["eu", "us"],
+      around("eu", "us"),
     ),
   ).toEqual([]);
 });
@@ -30,7 +33,7 @@ test.each([
   ["methods", { ...good, methods: [] }],
   ["instances", { ...good, instances: [] }],
 ])("a rule whose list of %s is empty is a problem", (part, rule) => {
-  expect(findRuleProblems([good, rule], [])).toEqual([
+  expect(findRuleProblems([good, rule], around())).toEqual([
     { rule: 1, list: part, what: "is empty, so the rule allows nothing" },
   ]);
 });
@@ -44,7 +47,7 @@ test.each([
   "keyprotect.v1.KeysService/GetKey",
   "",
 ])("the method %j is a problem", (method) => {
-  expect(findRuleProblems([{ ...good, methods: [method] }], [])).toEqual([
+  expect(findRuleProblems([{ ...good, methods: [method] }], around())).toEqual([
     {
       rule: 0,
       list: "methods",
@@ -62,20 +65,20 @@ test.each([
   "spiffe://prod.example/**",
   "**",
 ])("the caller %j, whose wildcard is not on a path boundary, is a problem", (caller) => {
-  expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toHaveLength(1);
+  expect(findRuleProblems([{ ...good, callers: [caller] }], around())).toHaveLength(1);
 });
 
 test.each(["spiffe://prod.example", "prod.example/a", "Unix", "https://prod.example/*", "/*", ""])(
   "the caller %j, which no identity has, is a problem",
   (caller) => {
-    expect(findRuleProblems([{ ...good, callers: [caller] }], [])).toEqual([
+    expect(findRuleProblems([{ ...good, callers: [caller] }], around())).toEqual([
       { rule: 0, list: "callers", what: expect.stringContaining("is neither a SPIFFE ID") },
     ]);
   },
 );
 
 test("an alias that is not configured is a problem", () => {
-  expect(findRuleProblems([{ ...good, instances: ["eu", "su"] }], ["eu"])).toEqual([
+  expect(findRuleProblems([{ ...good, instances: ["eu", "su"] }], around("eu"))).toEqual([
     { rule: 0, list: "instances", what: 'no instance is called "su"' },
   ]);
 });
@@ -83,5 +86,32 @@ test("an alias that is not configured is a problem", () => {
 test("findRuleProblems reports all problems at once", () => {
   const bad = { callers: ["a"], methods: ["b"], instances: ["c"] };
 
-  expect(findRuleProblems([bad, bad], [])).toHaveLength(6);
+  expect(findRuleProblems([bad, bad], around())).toHaveLength(6);
+});
+
+test.each([
+  ["spiffe://prod.exmaple/a"],
+  ["spiffe://prod.exmaple/*"],
+  ["spiffe://prod.exmaple/a/*"],
+  ["spiffe://prod.example.org/a"],
+])("the caller %j, whose trust domain is not accepted, is a problem", (caller) => {
+  expect(findRuleProblems([{ ...good, callers: [caller] }], around())).toEqual([
+    {
+      rule: 0,
+      list: "callers",
+      what: `"${caller}" cannot call: its trust domain is not in tls.trustDomains`,
+    },
+  ]);
+});
+
+test("a SPIFFE ID is a problem where no listener asks for client certificates", () => {
+  const callers = ["unix", "spiffe://prod.example/a", "anonymous", "*"];
+  const surroundings = { aliases: [], trustDomains: undefined };
+  expect(findRuleProblems([{ ...good, callers }], surroundings)).toEqual([
+    {
+      rule: 0,
+      list: "callers",
+      what: expect.stringContaining('"spiffe://prod.example/a" cannot call: '),
+    },
+  ]);
 });

@@ -5,6 +5,7 @@ import { ConfigError, type ConfigProblem } from "../../../src/config/config-erro
 import { describeConfig } from "../../../src/config/describe-config.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import { openIfAbsent } from "../../../src/config/schema/open-if-absent.ts";
+import { createCertificateAuthority } from "../../support/certificates.ts";
 import { settingList } from "../../../src/config/schema/setting-list.ts";
 
 type Env = Record<string, string>;
@@ -44,6 +45,12 @@ const withYaml = (text: string, env: Env = { IBMCLOUD_API_KEY: "api-key" }): [En
   { ...env, GATEWAY_CONFIG: "/gateway.yaml" },
   { "/gateway.yaml": text },
 ];
+
+const authority = createCertificateAuthority();
+const server = authority.issue({ dnsNames: ["gateway.test"] });
+/** A key of its own, which is also no certificate. */
+const otherKey = authority.issue().key;
+const pem = { "/cert": server.cert, "/key": server.key, "/ca": authority.cert };
 
 const twoInstances = `
 instances:
@@ -425,7 +432,6 @@ describe("rules between settings", () => {
     GATEWAY_TLS_CLIENT_CA_FILE: "/ca",
     GATEWAY_TLS_TRUST_DOMAINS: "example.org",
   };
-  const pem = { "/cert": "pem", "/key": "pem", "/ca": "pem" };
   const without = (env: Env, ...names: string[]): Env =>
     Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 
@@ -492,7 +498,7 @@ describe("rules between settings", () => {
       [],
     ],
     ["a key with a space", { ...minimal, IBMCLOUD_API_KEY: "api key" }, ["IBMCLOUD_API_KEY"]],
-    ["two keys", { ...minimal, IBMCLOUD_API_KEY_FILE: "/key" }, ["IBMCLOUD_API_KEY"]],
+    ["two keys", { ...minimal, IBMCLOUD_API_KEY_FILE: "/api-key" }, ["IBMCLOUD_API_KEY"]],
     [
       "a key file that is empty",
       { ...without(minimal, "IBMCLOUD_API_KEY"), IBMCLOUD_API_KEY_FILE: "/empty" },
@@ -544,7 +550,71 @@ describe("rules between settings", () => {
       ["GATEWAY_UPSTREAM_CONNECT_TIMEOUT_MS"],
     ],
   ])("the rules between settings decide on %s", (_, env, expected) => {
-    expect(places(env, { ...pem, "/empty": "\n" })).toEqual(expected);
+    expect(places(env, { ...pem, "/api-key": "key", "/empty": "\n" })).toEqual(expected);
+  });
+
+  const expired = authority.issue({ notAfter: new Date(Date.now() - 1_000) });
+  test.each<[string, Env, string, RegExp]>([
+    ["a key of another certificate", { "/key": otherKey }, "KEY", /not that of the certificate/],
+    ["a certificate in place of the key", { "/key": server.cert }, "KEY", /no usable private key/],
+    ["a key in place of the certificate", { "/cert": server.key }, "CERT", /usable certificate/],
+    ["a text that is no certificate", { "/cert": "pem" }, "CERT", /no usable certificate/],
+    [
+      "a certificate that has expired",
+      { "/cert": expired.cert, "/key": expired.key },
+      "CERT",
+      /is not valid now/,
+    ],
+    ["no authority of clients", { "/ca": "pem" }, "CLIENT_CA", /no certificate in/],
+    ["a leaf as authority of clients", { "/ca": server.cert }, "CLIENT_CA", /not that of an auth/],
+  ])("the TLS files with %s are rejected", (_, wrong, name, what) => {
+    const problems = problemsOf({ ...minimal, ...tls }, { ...pem, ...wrong });
+    expect(problems).toEqual([
+      { at: `GATEWAY_TLS_${name}_FILE`, what: expect.stringMatching(what) },
+    ]);
+    expect(problems[0]?.what).not.toContain("/cert");
+  });
+
+  test.each(["GATEWAY_UPSTREAM_CA_FILE", "GATEWAY_PROXY_CA_FILE", "GATEWAY_REDIS_CA_FILE"])(
+    "%s has to name a file with certificates",
+    (name) => {
+      const env = { ...minimal, GATEWAY_REDIS_URL: "rediss://redis.test", [name]: "/ca" };
+      expect(places(env, { "/ca": authority.cert })).toEqual([]);
+      for (const text of [
+        "pem",
+        server.key,
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+      ]) {
+        expect(problemsOf(env, { "/ca": text })).toEqual([
+          { at: name, what: "names a file that contains no usable PEM certificate" },
+        ]);
+      }
+    },
+  );
+
+  const ruleFor = (caller: string): [Env, Env] =>
+    withYaml(`policy: {rules: [{callers: "${caller}", methods: "*"}]}`, { ...minimal, ...tls });
+  test("a rule for a trust domain that is not accepted is rejected", () => {
+    const [env, files] = ruleFor("spiffe://exmaple.org/app");
+    expect(problemsOf(env, { ...pem, ...files })).toEqual([
+      {
+        at: "policy.rules[0].callers",
+        what: expect.stringContaining("its trust domain is not in"),
+      },
+    ]);
+  });
+
+  test("a rule for a SPIFFE ID is rejected without client certificates", () => {
+    const [env, files] = ruleFor("spiffe://example.org/app");
+    expect(places(env, { ...pem, ...files })).toEqual([]);
+    for (const names of [
+      ["GATEWAY_TLS_CLIENT_CA_FILE", "GATEWAY_TLS_TRUST_DOMAINS"],
+      Object.keys(tls),
+    ]) {
+      expect(places(without(env, ...names), { ...pem, ...files })).toEqual([
+        "policy.rules[0].callers",
+      ]);
+    }
   });
 
   test("the rules between settings are checked although single values are wrong too", () => {
@@ -622,11 +692,11 @@ upstream: {attemptTimeoutMs: 2000}
 breaker: {resetMs: 1000}
 redis: {url: "rediss://redis.internal:6380", username: gateway, caFile: /cert}
 replicas: {count: 2, quotaShare: redis}
-tls: {certFile: /cert, keyFile: /key}
+tls: {certFile: /cert, keyFile: /key, clientCaFile: /ca, trustDomains: example.org}
 `,
     {},
   );
-  const more = { ...files, "/eu-key": "key", "/cert": "pem", "/key": "pem" };
+  const more = { ...files, ...pem, "/eu-key": "key" };
   const config = load(env, more);
   const again = load({ GATEWAY_CONFIG: "/again" }, { ...more, "/again": describeConfig(config) });
   expect(again).toEqual(config);

@@ -1,0 +1,70 @@
+/** Finds settings that may be meant, but in most cases are a mistake. Nothing is refused. */
+import type { SettingFinding } from "./schema.ts";
+import type { Settings } from "../schema/settings.ts";
+import { type Tree, valueAt } from "../sources/yaml.ts";
+
+/** Finds what an operator should look at. The settings have passed every check. */
+export function findWarnings(settings: Settings, tree: Tree): SettingFinding[] {
+  return [
+    ...warnOfInstances(settings, tree),
+    ...warnOfCallers(settings),
+    ...warnOfQuota(settings),
+    ...warnOfUnused(settings),
+  ];
+}
+
+function* warnOfInstances({ instances = [] }: Settings, tree: Tree): Generator<SettingFinding> {
+  const ids = instances.map(({ instanceId }) => instanceId);
+  for (const [at, { instanceId }] of instances.entries()) {
+    const first = instances[ids.indexOf(instanceId)];
+    if (first !== undefined && ids.indexOf(instanceId) !== at) {
+      const what = `is also the ID of ${first.alias}: the two aliases use one quota without knowing of each other`;
+      yield { path: ["instances", at, "instanceId"], what };
+    }
+    const written = valueAt(tree, ["instances", at, "serviceUrl"]);
+    if (typeof written === "string" && new URL(written).pathname !== "/") {
+      const what = "has a path, which is left out: the gateway adds `/api/v2` itself";
+      yield { path: ["instances", at, "serviceUrl"], what };
+    }
+  }
+}
+
+/** Warns of callers in rules that cannot exist with the configured listeners. */
+function* warnOfCallers({ policy, tls, listen }: Settings): Generator<SettingFinding> {
+  const hasUnix = listen.some(({ kind }) => kind === "unix");
+  const hasAnonymous = listen.some(({ kind }) => kind === "tcp") && tls?.clientCaFile === undefined;
+  for (const [at, { callers }] of (policy?.rules ?? []).entries()) {
+    const path = ["policy", "rules", at, "callers"];
+    if (callers.includes("unix") && !hasUnix) {
+      yield { path, what: "names `unix`, but no listener is a Unix socket" };
+    }
+    if (callers.includes("anonymous") && !hasAnonymous) {
+      yield { path, what: "names `anonymous`, but every caller over TCP has a certificate" };
+    }
+  }
+}
+
+function* warnOfQuota({ replicas, instances = [] }: Settings): Generator<SettingFinding> {
+  if (replicas.quotaShare !== "redis") return;
+  for (const [at, { rateMode, rateCeiling }] of instances.entries()) {
+    if (rateMode === "off") {
+      const what = "is `off`, so replicas.quotaShare has no effect for this instance";
+      yield { path: ["instances", at, "rateMode"], what };
+    } else if (rateCeiling === undefined) {
+      const what =
+        "is not set although replicas.quotaShare is `redis`: nothing is divided, and no rate limited, until Key Protect answers 429";
+      yield { path: ["instances", at, "rateCeiling"], what };
+    }
+  }
+}
+
+function* warnOfUnused(settings: Settings): Generator<SettingFinding> {
+  const { redis, replicas, requestIds, tls, listen } = settings;
+  if (redis.url !== undefined && replicas.quotaShare !== "redis" && requestIds.store !== "redis") {
+    const what = "is not used: neither replicas.quotaShare nor requestIds.store is `redis`";
+    yield { path: ["redis", "url"], what };
+  }
+  if (tls !== undefined && listen.every(({ kind }) => kind === "unix")) {
+    yield { path: ["tls", "certFile"], what: "is not used: every listener is a Unix socket" };
+  }
+}
