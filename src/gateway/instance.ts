@@ -91,6 +91,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
   });
   const membership = quota.join(upstream.rateLimit);
   metrics.watchUpstream(config.alias, upstream.state);
+  metrics.watchShare(config.alias, () => membership.state()?.kind);
   return {
     alias: config.alias,
     id: `${config.serviceUrl} ${config.instanceId}`,

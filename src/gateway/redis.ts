@@ -2,18 +2,24 @@
 import type { Config } from "../config/config.ts";
 import { readSmallFileSync } from "../platform/files/small-file.ts";
 import { connectRedis, type RedisDeps } from "../redis/connect-redis.ts";
+import type { Metrics } from "../observability/metrics/metrics.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
+
+/** Dependencies of the connection. */
+export interface OpenRedisDeps extends Omit<RedisDeps, "onFault"> {
+  readonly metrics: Pick<Metrics, "watchRedis" | "redisFailed">;
+}
 
 /** Connects in the background if anything uses Redis; otherwise returns `undefined`. */
 export function openRedis(
   config: Pick<Config, "redis" | "replicas" | "requestIds">,
-  deps: RedisDeps,
+  { metrics, ...deps }: OpenRedisDeps,
 ): RedisCommands | undefined {
   const { redis, replicas, requestIds } = config;
   const isUsed = replicas.quotaShare === "redis" || requestIds.store === "redis";
   if (redis === undefined || !isUsed) return undefined;
   const { url, username, password, passwordFile, caFile, keyPrefix } = redis;
-  return connectRedis(
+  const connection = connectRedis(
     {
       url,
       username,
@@ -23,8 +29,10 @@ export function openRedis(
       ca: caFile === undefined ? undefined : readSmallFileSync(caFile).toString(),
       keyPrefix,
     },
-    deps,
+    { ...deps, onFault: ({ code }) => metrics.redisFailed(code) },
   );
+  metrics.watchRedis(() => connection.isWorking);
+  return connection;
 }
 
 /** Limit of a password file, in bytes. */

@@ -73,9 +73,11 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   await using started = new AsyncDisposables();
 
   // Redis. Closed last, so that what instances do until then is still recorded.
-  const redis = openRedis(config, { logger, clock, random });
+  const redis = openRedis(config, { metrics, logger, clock, random });
   if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
-  const { store } = started.add(openRequestRecords(config.requestIds, { redis, clock, logger }));
+  const { store } = started.add(
+    openRequestRecords(config.requestIds, { redis, metrics, clock, logger }),
+  );
 
   // The way to Key Protect: credentials, hosts, instances.
   const credentials = started.add(

@@ -50,7 +50,7 @@ return 1
 
 /**
  * Key: the record. Arguments: fingerprint, owner, the kind of a `Completion`, key ID, keep time in
- * milliseconds. A record that was lost in the meantime is written anew.
+ * milliseconds. A record that was lost in the meantime is written anew; the reply is then 2.
  */
 export const completeScript: LuaScript = {
   source: `
@@ -60,6 +60,28 @@ if ARGV[3] == 'nothing' then return redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', ARGV[3], 'o', ARGV[2], 'k', ARGV[4])
 redis.call('HDEL', KEYS[1], 'u')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-return 1
+return owner and 1 or 2
+`,
+};
+
+/**
+ * Key: the marker, a hash with a name and a number that grows with the records. Arguments: the name
+ * for a new marker, and 1 if records were written since the last call, else 0. Replies with the
+ * name, whether it is new, and the number as found and as left.
+ *
+ * A marker never expires. It is always written by two commands, as records are: Redis puts them
+ * into its append-only file as a transaction, and at a restart may drop transactions alone.
+ */
+export const markScript: LuaScript = {
+  source: `
+local marker = redis.call('HMGET', KEYS[1], 'id', 'n')
+local id, found = marker[1] or ARGV[1], tonumber(marker[2] or 0)
+local left = found
+if ARGV[2] == '1' or not marker[1] then
+  left = found + 1
+  redis.call('HSET', KEYS[1], 'id', id)
+  redis.call('HSET', KEYS[1], 'n', string.format('%d', left))
+end
+return {id, marker[1] and 0 or 1, found, left}
 `,
 };

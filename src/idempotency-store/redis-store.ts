@@ -1,5 +1,6 @@
 import type { LuaScript, RedisCommands } from "../redis/redis-commands.ts";
 import { createMutex, identifyShared } from "./fingerprint.ts";
+import type { RecordWatch } from "./record-watch.ts";
 import { beginScript, completeScript, confirmScript } from "./redis-scripts.ts";
 import { StoreError } from "./store-error.ts";
 import type { BeginResult, IdempotencyStore } from "./store.ts";
@@ -9,6 +10,7 @@ export interface RedisStoreOptions {
   readonly redis: Pick<RedisCommands, "eval">;
   /** How long a record is kept after its request has ended, in milliseconds. */
   readonly keepMs: number;
+  readonly watch?: Pick<RecordWatch, "written" | "lostOne"> | undefined;
 }
 
 function toBeginResult(reply: unknown): BeginResult {
@@ -29,7 +31,7 @@ function toBeginResult(reply: unknown): BeginResult {
  * Creates a store in Redis, for all gateways that use the same server and key prefix. Redis has to
  * persist the records and must not evict them.
  */
-export function createRedisStore({ redis, keepMs }: RedisStoreOptions): IdempotencyStore {
+export function createRedisStore({ redis, keepMs, watch }: RedisStoreOptions): IdempotencyStore {
   const runExclusive = createMutex();
 
   async function run(
@@ -51,11 +53,16 @@ export function createRedisStore({ redis, keepMs }: RedisStoreOptions): Idempote
       return toBeginResult(await run(beginScript, name, args));
     },
     async confirm({ name }, owner, leaseMs) {
-      return (await run(confirmScript, name, [owner, Math.ceil(leaseMs), keepMs])) === 1;
+      const reply = await run(confirmScript, name, [owner, Math.ceil(leaseMs), keepMs]);
+      watch?.written();
+      return reply === 1;
     },
     async complete({ name, fingerprint }, owner, completion) {
       const keyId = completion.kind === "done" ? completion.keyId : "";
-      await run(completeScript, name, [fingerprint, owner, completion.kind, keyId, keepMs]);
+      const args = [fingerprint, owner, completion.kind, keyId, keepMs];
+      const reply = await run(completeScript, name, args);
+      watch?.written();
+      if (reply === 2) watch?.lostOne();
     },
   };
 }

@@ -3,11 +3,11 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
 import { createConnectionLog } from "./connection-log.ts";
+import { silenceDebugOutput, silenceHandshake } from "./quiet-library.ts";
 import { parseRedisUrl } from "./url.ts";
 import type { LuaScript, RedisCommands } from "./redis-commands.ts";
 import { replyWordOf, RedisError, toRedisError } from "./error.ts";
 import { createHash } from "node:crypto";
-import { createRequire } from "node:module";
 
 /** Address of Redis and credentials of the gateway. */
 export interface RedisSettings {
@@ -43,11 +43,11 @@ const longestSilenceMs = 800;
 /**
  * Connects to Redis in the background and reconnects whenever the connection is lost, every 0.1 to
  * 2 s, without end. Throws a RangeError for an invalid URL. Turns off ioredis' debug output for the
- * process.
+ * process, and its lines on standard error.
  */
 export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCommands {
   const { clock, random } = deps;
-  silenceIoredis();
+  silenceDebugOutput();
   const faults = createConnectionLog(deps);
   const redis = new Redis({
     ...parseRedisUrl(settings.url, settings.ca),
@@ -56,6 +56,7 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
     retryStrategy: (attempt) =>
       Math.min(longestBackoffMs, 100 * 2 ** Math.min(attempt - 1, 8)) * (0.5 + 0.5 * random()),
   });
+  silenceHandshake(redis, faults.noted);
   // ioredis reads this option for each connection. An exception here would stop reconnecting for
   // good.
   Object.defineProperty(redis.options, "password", {
@@ -68,17 +69,22 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
     redis.disconnect(true);
   });
   redis.on("ready", () => {
-    if (isOpen(redis)) faults.connected();
+    if (!isOpen(redis)) return;
+    hasFailed = false;
+    faults.connected();
   });
   redis.connect().catch(ignore);
 
   const shaOf = createScriptDigests();
   const prefixed = (key: string): string => settings.keyPrefix + key;
   let silentSince: number | undefined;
+  /** Whether the latest command failed. */
+  let hasFailed = false;
 
   function failed(thrown: unknown): RedisError {
     const error = toRedisError(thrown);
     faults.failed(error);
+    hasFailed = true;
     if (error.code !== "TIMEOUT") return error;
     silentSince ??= clock.now();
     if (isOpen(redis) && clock.now() - silentSince >= longestSilenceMs) {
@@ -106,13 +112,26 @@ export function connectRedis(settings: RedisSettings, deps: RedisDeps): RedisCom
         const parts = [String(keys.length), ...keys.map(prefixed), ...args.map(String)];
         const reply = await run(script, parts);
         silentSince = undefined;
+        hasFailed = false;
         return reply;
       } catch (error) {
         throw failed(error);
       }
     },
+    async info() {
+      if (!isOpen(redis)) throw new RedisError("UNREACHABLE", false);
+      try {
+        return await redis.info();
+      } catch (error) {
+        // No failure of the connection: the gateway works without the answer.
+        throw toRedisError(error);
+      }
+    },
     get isReady() {
       return isOpen(redis);
+    },
+    get isWorking() {
+      return isOpen(redis) && !hasFailed;
     },
     close: () => close(redis),
   };
@@ -180,27 +199,4 @@ function createScriptDigests(): (script: LuaScript) => string {
     known.set(script, sha);
     return sha;
   };
-}
-
-interface DebugSwitch {
-  /** Turns all output off and returns what was on. */
-  disable(): string;
-  enable(namespaces: string): void;
-}
-
-const isDebugSwitch = (value: unknown): value is DebugSwitch =>
-  typeof value === "function" && "disable" in value && "enable" in value;
-
-/**
- * Turns off ioredis' debug output for the process. With `DEBUG=ioredis:*` or `DEBUG=*` in the
- * environment ioredis prints every command with its arguments to standard error, including the
- * password of `AUTH`. Other output that `DEBUG` turns on stays on.
- */
-function silenceIoredis(): void {
-  // Resolved from ioredis, to get the same copy of the module that ioredis loads.
-  const requireHere = createRequire(import.meta.url);
-  const debug: unknown = createRequire(requireHere.resolve("ioredis"))("debug");
-  if (!isDebugSwitch(debug)) throw new TypeError("ioredis' debug output cannot be turned off");
-  const namespaces = debug.disable();
-  if (namespaces !== "") debug.enable(`${namespaces},-ioredis:*`);
 }

@@ -1,14 +1,16 @@
 /** The log of the connection to Redis. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
-import type { RedisError, RedisErrorCode } from "./error.ts";
+import type { RedisError } from "./error.ts";
 
 /** Logs when Redis becomes unreachable and when it is reachable again, not every failed command. */
 export interface ConnectionLog {
   /** Logs the connection, unless the latest line already says so. */
   connected(this: void): void;
-  /** Counts a failure and logs it, at most one line per error code and minute. */
+  /** Counts a failure and logs it, at most one line per error code, reason and minute. */
   failed(this: void, error: RedisError): void;
+  /** Logs a weakness of the connection that is no failure, at most once per line and minute. */
+  noted(this: void, line: string): void;
 }
 
 /** Dependencies of a connection log. */
@@ -19,13 +21,22 @@ export interface ConnectionLogDeps {
   readonly onFault?: ((error: RedisError) => void) | undefined;
 }
 
-/** Each error code is logged at most once in this time, in milliseconds. */
+/** Each error is logged at most once in this time, in milliseconds. */
 const quietMs = 60_000;
 
 /** Creates the log of one connection that is not connected yet. */
 export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDeps): ConnectionLog {
-  const loggedAt = new Map<RedisErrorCode, number>();
+  const loggedAt = new Map<string, number>();
   let isSaidToBeBack = false;
+
+  /** Whether the line is due. Lines are from a closed set. */
+  function isDue(line: string): boolean {
+    const last = loggedAt.get(line);
+    if (last !== undefined && clock.now() - last < quietMs) return false;
+    loggedAt.set(line, clock.now());
+    return true;
+  }
+
   return {
     connected() {
       if (!isSaidToBeBack) logger.info("connected to Redis");
@@ -35,11 +46,13 @@ export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDep
       onFault?.(error);
       // A command without a connection. The reason was logged when the connection failed.
       if (error.code === "UNREACHABLE" && !error.sent) return;
-      const last = loggedAt.get(error.code);
-      if (last !== undefined && clock.now() - last < quietMs) return;
-      loggedAt.set(error.code, clock.now());
+      // After `FAILED` the reason may be any word of a script.
+      if (!isDue(error.code === "FAILED" ? error.code : error.message)) return;
       isSaidToBeBack = false;
       logger.warn({ code: error.code, reason: error.reason }, error.message);
+    },
+    noted(line) {
+      if (isDue(line)) logger.warn(line);
     },
   };
 }

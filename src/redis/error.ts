@@ -1,6 +1,16 @@
 /** The error of a Redis command, and its conversion from errors of ioredis. */
 import { isTlsFailure } from "../platform/tls-errors.ts";
 
+/** All values of `RedisErrorCode`. */
+export const redisErrorCodes = [
+  "UNREACHABLE",
+  "TLS",
+  "TIMEOUT",
+  "REFUSED",
+  "NOT_SERVING",
+  "FAILED",
+] as const;
+
 /**
  * Why a command failed.
  *
@@ -12,13 +22,7 @@ import { isTlsFailure } from "../platform/tls-errors.ts";
  *   key.
  * - `FAILED`: any other error reply, for example a script error.
  */
-export type RedisErrorCode =
-  | "UNREACHABLE"
-  | "TLS"
-  | "TIMEOUT"
-  | "REFUSED"
-  | "NOT_SERVING"
-  | "FAILED";
+export type RedisErrorCode = (typeof redisErrorCodes)[number];
 
 /**
  * A failed command. It contains no text from Redis or ioredis other than the first word of the
@@ -72,10 +76,17 @@ const absences: ReadonlySet<string> = new Set([
 /** A Redis error code at the start of a reply. A longer first word could be data. */
 const replyWord = /^(?:Ready check failed: )?([A-Z]{2,16})(?= |$)/;
 const errorCode = /^[A-Z][A-Z0-9_]{2,63}$/;
+/** Redis 6.2 and 7.0 report a missing permission of a command inside a script as `ERR`. */
+const deniedInScript = /^ERR .*\bThe user executing the script can't /;
 
-/** Returns the first word of an error reply, or `undefined` if `error` is not one. */
+/**
+ * Returns the first word of an error reply, or `undefined` if `error` is not one. `NOPERM` also
+ * stands for a command of a script that the user has no permission for.
+ */
 export function replyWordOf(error: unknown): string | undefined {
-  return error instanceof Error ? replyWord.exec(error.message)?.[1] : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if (deniedInScript.test(error.message)) return "NOPERM";
+  return replyWord.exec(error.message)?.[1];
 }
 
 /** Converts an error that ioredis threw into a `RedisError`. */

@@ -1,6 +1,6 @@
 /**
- * The commands that the gateway sends to Redis: only scripts, so that every change is one atomic
- * step.
+ * The commands that the gateway sends to Redis: scripts, so that every change is one atomic step,
+ * and `INFO`.
  */
 
 /** A Lua script that runs inside Redis. */
@@ -21,11 +21,15 @@ export interface RedisCommands {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown>;
+  /** Returns the text of `INFO`. Rejects with a `RedisError`, after 200 ms at the latest. */
+  info(): Promise<string>;
   /**
    * Whether a connection is open and Redis has answered on it. Only the next command shows that it
    * still works.
    */
   readonly isReady: boolean;
+  /** Whether a connection is open and its latest script, if any, succeeded. For metrics. */
+  readonly isWorking: boolean;
   /** Closes the connection for good. Commands under way are rejected. */
   close(): Promise<void>;
 }

@@ -149,6 +149,49 @@ describe("a user with a password", () => {
   });
 });
 
+/** Connects in a process of its own, and returns what it printed. */
+async function printedBy(server: RedisServer, username?: string): Promise<string[]> {
+  const program = `
+    import { connectRedis } from "./src/redis/connect-redis.ts";
+    import { systemClock } from "./src/platform/clock.ts";
+    const logger = { info: console.log, warn: (...args) => console.log(args.at(-1)) };
+    const deps = { logger, clock: systemClock, random: Math.random };
+    const redis = connectRedis(
+      { url: "${server.url}", username: ${JSON.stringify(username)}, password: () => "${password}", keyPrefix: "gateway:" },
+      deps,
+    );
+    while (!redis.isReady) await new Promise((resolve) => setTimeout(resolve, 10));
+    console.log(await redis.eval({ source: "return 'it works'" }, [], []));
+    await redis.close();
+  `;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", program];
+  await using child = startNode(args, {}, process.cwd());
+  await child.exit;
+  expect(child.stderr()).toBe("");
+  return child.stdout().trim().split("\n");
+}
+
+describe("the handshake", () => {
+  test("a missing right for INFO is a line of the log, and none of ioredis on standard error", async () => {
+    const lacking = acl.map((line) => line.replace(" +info", ""));
+    await using server = await startRedisServer({ acl: lacking });
+    expect(await printedBy(server, "gateway")).toEqual([
+      "the Redis user has no permission for INFO (NOPERM)",
+      "connected to Redis",
+      "it works",
+    ]);
+  });
+
+  test("a Redis that needs no password is a line of the log, and none of ioredis on standard error", async () => {
+    await using server = await startRedisServer();
+    expect(await printedBy(server)).toEqual([
+      "Redis accepts its default user without a password",
+      "connected to Redis",
+      "it works",
+    ]);
+  });
+});
+
 describe("TLS", () => {
   test("the Redis client connects over TLS to a server whose certificate the given authority signed", async () => {
     await using server = await startRedisServer({ tls: true });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
+import { createMetrics } from "../../src/observability/metrics/metrics.ts";
 import { openRedis } from "../../src/gateway/redis.ts";
 import { eventually } from "../support/eventually.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
@@ -36,7 +37,12 @@ function open(passwordFile: string) {
       replicas: { count: 2, quotaShare: "redis" },
       requestIds: { store: "none", keepMs: 60_000 },
     },
-    { logger, clock: systemClock, random: Math.random },
+    {
+      metrics: createMetrics({ hasProcessMetrics: false }),
+      logger,
+      clock: systemClock,
+      random: Math.random,
+    },
   );
   if (redis === undefined) throw new Error("there is no connection");
   return { redis, said: () => lines.join("") };

@@ -18,6 +18,10 @@ export interface RedisServerOptions {
   readonly tls?: boolean;
   /** Lines of ACL rules, such as `user gateway on >password ~prefix:* +eval`. */
   readonly acl?: readonly string[];
+  /** Whether it keeps its data in an append-only file, so that a restart does not lose it. */
+  readonly appendOnly?: boolean;
+  /** Further lines of the configuration. */
+  readonly config?: readonly string[];
 }
 
 /** A running Redis. Disposing of it kills it. */
@@ -29,9 +33,9 @@ export interface RedisServer extends AsyncDisposable {
   readonly ca: string;
   /** Runs a command with redis-cli as the default user and returns its output. */
   cli(...args: readonly string[]): string;
-  /** Kills the server at once. All its data is lost. */
+  /** Kills the server at once. Without an append-only file all its data is lost. */
   kill(): Promise<void>;
-  /** Starts it again on the same port, empty. */
+  /** Starts it again on the same port. */
   restart(): Promise<void>;
   /** Whether the server runs: it was started and not killed since. */
   readonly isRunning: boolean;
@@ -86,9 +90,10 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
 function writeConfiguration(
   folder: string,
   port: number,
-  { tls = false, acl = [] }: RedisServerOptions,
+  { tls = false, acl = [], appendOnly = false, config = [] }: RedisServerOptions,
 ): { readonly ca: string; readonly args: readonly string[] } {
-  const lines = ['save ""', "appendonly no", "bind 127.0.0.1", `dir ${folder}`];
+  const lines = ['save ""', "bind 127.0.0.1", `dir ${folder}`, ...config];
+  lines.push(appendOnly ? "appendonly yes" : "appendonly no");
   let ca = "";
   if (tls) {
     const authority = createCertificateAuthority();

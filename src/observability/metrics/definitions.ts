@@ -1,5 +1,6 @@
 import { connectionDefinitions } from "./connection-definitions.ts";
 import type { MetricDefinition } from "./families.ts";
+import { redisDefinitions } from "./redis-definitions.ts";
 
 /**
  * Upper bounds in seconds: those of go-grpc, so that its dashboards work, and 30 for the longest
@@ -221,4 +222,5 @@ export const metricDefinitions = {
     help: "Log lines that standard output did not take: it was full, closed or not read.",
     labels: [],
   },
+  ...redisDefinitions,
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

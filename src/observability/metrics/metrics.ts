@@ -8,6 +8,8 @@ import type { ConnectionMetrics } from "./connection-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition, MetricDefinition } from "./families.ts";
+import { createRedisMetrics } from "./redis-metrics.ts";
+import type { RedisMetrics } from "./redis-metrics.ts";
 import { createUpstreamGauges } from "./upstream-gauges.ts";
 import type { UpstreamGauges } from "./upstream-gauges.ts";
 import { createUpstreamMetrics } from "./upstream-metrics.ts";
@@ -20,7 +22,7 @@ export type Reading = () => number | undefined;
  * The metrics of one gateway. Label values come from closed sets, never from texts of callers or of
  * the upstream.
  */
-export interface Metrics extends CallMetrics, ConnectionMetrics, UpstreamMetrics {
+export interface Metrics extends CallMetrics, ConnectionMetrics, UpstreamMetrics, RedisMetrics {
   /** Adds a token. Its age in seconds is read at each scrape; the oldest is exposed. */
   watchTokenAge(read: Reading): void;
   /** Adds a certificate. Its seconds to expiry are read at each scrape; the fewest are exposed. */
@@ -71,6 +73,7 @@ export function createMetrics(
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],
   );
+  const { families: redisFamilies, ...redis } = createRedisMetrics();
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
   const open = createReadGauge(definitions.clientConnections, sum);
@@ -79,7 +82,8 @@ export function createMetrics(
   dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
   const gatewayFamilies = [...callFamilies, ...connectionFamilies, ...upstreamFamilies];
-  const own = [...gatewayFamilies, open, gauges, circuits, tokenAge, expiry, dropped];
+  const others = [open, gauges, circuits, tokenAge, expiry, dropped];
+  const own = [...gatewayFamilies, ...others, ...redisFamilies];
 
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
@@ -88,6 +92,7 @@ export function createMetrics(
     ...calls,
     ...connections,
     ...upstream,
+    ...redis,
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
     watchConnections: open.watch,

@@ -33,6 +33,21 @@ test("the connection log logs each error code once a minute and passes every fai
   expect(lines[2]).toContain("ECONNREFUSED");
 });
 
+test("the connection log logs each reason of a refusal by itself, and each note once a minute", async () => {
+  const { log, lines, faults, clock } = start();
+  for (const reason of ["WRONGPASS", "NOPERM", "NOPERM"]) {
+    log.failed(new RedisError("REFUSED", true, reason));
+  }
+  for (const word of ["ANY", "WORD"]) log.failed(new RedisError("FAILED", true, word));
+  expect(lines.map((line) => /\((\w+)\)/.exec(line)?.[1])).toEqual(["WRONGPASS", "NOPERM", "ANY"]);
+  expect(faults).toHaveLength(5);
+  for (let count = 0; count < 3; count += 1) log.noted("a note");
+  expect(lines).toHaveLength(4);
+  await clock.advance(60_000);
+  log.noted("a note");
+  expect(lines).toHaveLength(5);
+});
+
 test("a command that fails without a connection is not logged", () => {
   const { log, lines, faults } = start();
   log.failed(new RedisError("UNREACHABLE", false));

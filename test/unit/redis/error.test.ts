@@ -10,6 +10,18 @@ test.each([
   [new Error("WRONGPASS invalid username-password pair"), "REFUSED", false, "WRONGPASS"],
   [new Error("Ready check failed: NOAUTH Authentication required."), "REFUSED", false, "NOAUTH"],
   [new Error("NOPERM no permissions"), "REFUSED", true, "NOPERM"],
+  [
+    new Error("ERR The user executing the script can't run this command script: 1, on @user:1."),
+    "REFUSED",
+    true,
+    "NOPERM",
+  ],
+  [
+    new Error("ERR Error running script: The user executing the script can't access the keys"),
+    "REFUSED",
+    true,
+    "NOPERM",
+  ],
   [new Error("LOADING Redis is loading"), "NOT_SERVING", false, "LOADING"],
   [new Error("OOM command not allowed"), "NOT_SERVING", true, "OOM"],
   [new Error("ERR Error running script"), "FAILED", true, "ERR"],
