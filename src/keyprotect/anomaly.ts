@@ -7,6 +7,8 @@
  *   `unknown`.
  * - `unreadable_rejection`: an error response without the documented JSON; treated as without
  *   reasons.
+ * - `short_page`: a page of keys has fewer than requested, although a total in the response says
+ *   that more follow; the gateway reads what follows.
  * - `malformed_retry_after`: neither seconds nor a future date; treated as absent.
  */
 export type Anomaly =
@@ -14,6 +16,7 @@ export type Anomaly =
   | "unknown_key_state"
   | "unknown_policy_kind"
   | "unreadable_rejection"
+  | "short_page"
   | "malformed_retry_after";
 
 /** Called once for every anomaly. Must not throw. */

@@ -1,6 +1,6 @@
 /** The envelope around resources, in requests and responses. */
 import { badResponseError } from "./error.ts";
-import { own, parseObject, toObject, type JsonObject } from "./decode/json.ts";
+import { optionalInt32, own, parseObject, toObject, type JsonObject } from "./decode/json.ts";
 import { mediaType } from "./media-types.ts";
 
 /** Puts resources into the envelope of a request. */
@@ -16,31 +16,59 @@ export interface CollectionVariants {
   readonly isMetadataListed: boolean;
 }
 
+/** A collection that may be a page of a longer list. */
+export interface CollectionPage {
+  readonly resources: readonly JsonObject[];
+  /**
+   * `collectionTotal`; `undefined` if it is absent. Key Protect documents it as the number of
+   * `resources`. A larger one is the length of the whole list, or the page was truncated.
+   */
+  readonly total: number | undefined;
+}
+
 /**
  * Reads the resources of a collection of `type`, or of the generic type of 2019, or in one of the
- * given variants. Throws `BAD_RESPONSE` for anything else. An empty collection may omit
- * `resources`; a truncated one differs from it by a `collectionTotal` other than 0.
+ * given variants. Throws `BAD_RESPONSE` for anything else, and for another number of resources than
+ * `collectionTotal`. An empty collection may omit `resources`.
  */
 export function fromCollection(
   body: Buffer,
   type: string,
   variants?: CollectionVariants,
 ): readonly JsonObject[] {
+  const { resources, total } = fromPage(body, type, variants);
+  if (total !== undefined && total !== resources.length) {
+    throw badResponseError("resources are fewer than collectionTotal");
+  }
+  return resources;
+}
+
+/** As `fromCollection`, for a page: `collectionTotal` may exceed the number of resources. */
+export function fromPage(
+  body: Buffer,
+  type: string,
+  variants?: CollectionVariants,
+): CollectionPage {
   const envelope = parseObject(body);
   const metadata = metadataOf(envelope, variants?.isMetadataListed ?? false);
   const collectionType = own(metadata, "collectionType");
   if (![type, mediaType.collection, variants?.type ?? type].some((one) => one === collectionType)) {
     throw badResponseError("collectionType is that of another collection");
   }
-  const resources = own(envelope, "resources");
-  if (resources === undefined) {
-    const total = own(metadata, "collectionTotal") ?? 0;
-    if (total !== 0)
-      throw badResponseError("resources is missing although collectionTotal is not 0");
-    return [];
+  const total = optionalInt32(metadata, "collectionTotal");
+  const given = own(envelope, "resources");
+  if (given === undefined && (total ?? 0) !== 0) {
+    throw badResponseError("resources is missing although collectionTotal is not 0");
   }
+  const resources = given ?? [];
   if (!Array.isArray(resources)) throw badResponseError("resources is not a list");
-  return resources.map((resource: unknown) => toObject(resource, "a resource"));
+  if (total !== undefined && total < resources.length) {
+    throw badResponseError("resources are more than collectionTotal");
+  }
+  return {
+    resources: resources.map((resource: unknown) => toObject(resource, "a resource")),
+    total,
+  };
 }
 
 function metadataOf(envelope: JsonObject, mayBeListed: boolean): JsonObject {

@@ -30,6 +30,17 @@ export interface KeyResource {
   readonly payload: Buffer | undefined;
 }
 
+/** A part of the list of keys. */
+export interface KeyPage {
+  readonly keys: readonly KeyResource[];
+  /**
+   * For fewer keys than requested: `true` if the response shows that the list ends here, `false` if
+   * it says that more follow. `undefined`: it does not tell, or says two things. An upstream or a
+   * proxy may cap a page.
+   */
+  readonly isLast: boolean | undefined;
+}
+
 /** Key material that is imported instead of generated. */
 export type ImportedMaterial =
   | { readonly kind: "plain"; readonly payload: Buffer }

@@ -3,6 +3,7 @@ import type { CallContext } from "../grpc/call/call-context.ts";
 import type {
   CreateKeyParams,
   ImportedMaterial,
+  KeyPage,
   KeyResource,
   LockerKeyResource,
   LockerResource,
@@ -29,10 +30,7 @@ export const destroyedState = 5;
 export interface KeyProtect {
   createKey(call: CallContext, params: CreateKeyParams): Promise<KeyResource>;
   /** At most `limit` keys, starting at `offset`, in the upstream's order (by ID). */
-  listKeys(
-    call: CallContext,
-    page: { limit: number; offset: number },
-  ): Promise<readonly KeyResource[]>;
+  listKeys(call: CallContext, page: { limit: number; offset: number }): Promise<KeyPage>;
   countKeys(call: CallContext): Promise<number>;
   /** Metadata only: `payload` is never set. */
   getKey(call: CallContext, keyId: string): Promise<KeyResource>;

@@ -9,6 +9,7 @@ import type {
   ListKeysRequest,
   ListKeysResponse,
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { isJsonObject } from "../../src/emulator/api/json-fields.ts";
 import { createKeyId, deleteKeyRequest } from "../support/requests.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
 
@@ -77,6 +78,17 @@ async function readAll(
   return pages;
 }
 
+/** A list of keys with its first `cap` keys alone. Its `collectionTotal` is kept, or corrected. */
+function cutBody(body: unknown, cap: number, isTotalKept: boolean): unknown {
+  if (!isJsonObject(body) || !isJsonObject(body["metadata"]) || !Array.isArray(body["resources"])) {
+    return body;
+  }
+  const resources: unknown[] = body["resources"].slice(0, cap);
+  const { collectionTotal } = body["metadata"];
+  const total = isTotalKept ? collectionTotal : resources.length;
+  return { ...body, metadata: { ...body["metadata"], collectionTotal: total }, resources };
+}
+
 const idsOf = (page: ListKeysResponse): string[] => page.keys.map(({ id }) => id);
 
 describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
@@ -138,20 +150,105 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
-  test("a list whose last seen key is gone gets LIST_CHANGED, and can be read from its beginning", async () => {
+  test("a list whose last seen key is gone continues with the key behind it", async () => {
     await using gateway = await startTestGateway({ dialect });
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
     const ids = await create(6);
     const first = await gateway.call(keys, "listKeys", request({ pageSize: 3 }));
     await gateway.call(keys, "deleteKey", deleteKeyRequest(ids[2] ?? ""));
+    const second = await gateway.call(
+      keys,
+      "listKeys",
+      request({ pageSize: 3, pageToken: first.nextPageToken }),
+    );
+    expect([idsOf(second), second.nextPageToken]).toEqual([ids.slice(3), ""]);
+  });
+
+  test("a job that deletes each page before it asks for the next one deletes all keys", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { create, remove } = await createDirectly(gateway.emulator);
+    const ids = await create(11);
+    let deleted: string[] = [];
+    let pageToken = "";
+    do {
+      // oxlint-disable-next-line no-await-in-loop -- each page follows from the one before
+      const page = await gateway.call(
+        gateway.clients.keys,
+        "listKeys",
+        request({ pageSize: 3, pageToken }),
+      );
+      // oxlint-disable-next-line no-await-in-loop -- the page is deleted before the next is read
+      await Promise.all(idsOf(page).map(remove));
+      deleted = [...deleted, ...idsOf(page)];
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    expect(deleted).toEqual(ids);
+  });
+
+  test("a list whose last seen key and the one behind it are gone gets LIST_CHANGED", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { keys } = gateway.clients;
+    const { create } = await createDirectly(gateway.emulator);
+    const ids = await create(6);
+    const first = await gateway.call(keys, "listKeys", request({ pageSize: 3 }));
+    for (const id of ids.slice(2, 4)) {
+      // oxlint-disable-next-line no-await-in-loop -- in the order of the list
+      await gateway.call(keys, "deleteKey", deleteKeyRequest(id));
+    }
     const failure = await gateway.failure(
       keys,
       "listKeys",
       request({ pageSize: 3, pageToken: first.nextPageToken }),
     );
     expect(failure).toMatchObject({ code: "ABORTED", reason: "LIST_CHANGED" });
-    expect((await readAll(gateway, 3)).flat()).toEqual(ids.filter((id) => id !== ids[2]));
+    expect((await readAll(gateway, 3)).flat()).toEqual([...ids.slice(0, 2), ...ids.slice(4)]);
+  });
+
+  const cap = 4;
+  /** Cuts an answer of Key Protect to `cap` keys, and sets or removes its totals. */
+  const capped = (totals: { readonly isTotalKept: boolean; readonly keyTotal: string }) => ({
+    match: { operation: "getKeys" },
+    action: {
+      kind: "rewrite" as const,
+      headers: { "Key-Total": totals.keyTotal },
+      patch: (body: unknown): unknown => cutBody(body, cap, totals.isTotalKept),
+    },
+  });
+
+  test.each([
+    ["whose totals count the whole list", { isTotalKept: false, keyTotal: "11" }],
+    ["whose body says that keys are missing", { isTotalKept: true, keyTotal: "" }],
+    ["whose totals count the page alone", { isTotalKept: false, keyTotal: "" }],
+  ])("an upstream that caps pages at 4 keys and %s is listed to its end", async (_, totals) => {
+    await using gateway = await startTestGateway({ dialect });
+    const { create } = await createDirectly(gateway.emulator);
+    const ids = await create(11);
+    gateway.emulator.faults.add(capped(totals));
+    for (const pageSize of [2, 5, 100]) {
+      // oxlint-disable-next-line no-await-in-loop -- one list at a time
+      expect((await readAll(gateway, pageSize)).flat()).toEqual(ids);
+    }
+  });
+
+  test("an upstream that says that keys follow and gives none fails the list", async () => {
+    await using gateway = await startTestGateway({ dialect });
+    const { keys } = gateway.clients;
+    const { create } = await createDirectly(gateway.emulator);
+    await create(2);
+    gateway.emulator.faults.add({
+      match: { operation: "getKeys" },
+      action: { kind: "rewrite", patch: { metadata: { collectionTotal: 2_500 } } },
+    });
+    const first = await gateway.call(keys, "listKeys", request());
+    expect(first.keys).toHaveLength(2);
+    const failure = await gateway.failure(
+      keys,
+      "listKeys",
+      request({ pageToken: first.nextPageToken }),
+    );
+    expect(failure).toMatchObject({ code: "INTERNAL", reason: "UPSTREAM_BAD_RESPONSE" });
+    expect(await gateway.metrics()).toMatch(/anomalies_total\{kind="short_page"\} [1-9]/);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Create, list, count, read and delete keys. */
 import { badResponseError } from "../error.ts";
-import { fromCollection, fromSingleton, toCollection } from "../collection.ts";
+import type { UpstreamResponse } from "../../upstream/layer.ts";
+import { fromPage, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
 import {
   type ApiCall,
@@ -12,7 +13,7 @@ import {
 import { own } from "../decode/json.ts";
 import { importedMaterialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
-import type { CreateKeyParams, KeyResource, Preference } from "../resources.ts";
+import type { CreateKeyParams, KeyPage, KeyResource, Preference } from "../resources.ts";
 
 const keysPath = "/api/v2/keys";
 
@@ -24,7 +25,7 @@ export interface KeyOperations {
    */
   createKey(call: ApiCall, params: CreateKeyParams): Promise<KeyResource>;
   /** Lists one page of keys. Rejects with `BAD_RESPONSE` for more keys than `limit`. */
-  listKeys(call: ApiCall, page: { limit: number; offset: number }): Promise<readonly KeyResource[]>;
+  listKeys(call: ApiCall, page: { limit: number; offset: number }): Promise<KeyPage>;
   /** Counts the keys. Rejects with `BAD_RESPONSE` unless `key-total` is a number of 32 bits. */
   countKeys(call: ApiCall): Promise<number>;
   /** Reads a key without its material. */
@@ -110,13 +111,20 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
           isAnswerSecret: false,
           maxResponseBytes: listAnswerBytes,
         },
-        ({ body }) => {
-          const resources = fromCollection(body, mediaType.key);
+        ({ headers, body }) => {
+          const { resources, total } = fromPage(body, mediaType.key);
           if (resources.length > limit)
             throw badResponseError("resources has more keys than requested");
-          return resources.map((resource) =>
+          const keys = resources.map((resource) =>
             decodeKey(resource, { isMaterialWanted: false, onAnomaly }),
           );
+          if (keys.length === limit) return { keys, isLast: undefined };
+          const keyTotal = keyTotalOf(headers);
+          const isLast = isLastPage(offset, keys.length, total, keyTotal);
+          const claimsMore = isLast === false || (keyTotal ?? 0) > offset + keys.length;
+          // `Key-Total` may count the keys of all rings.
+          if (claimsMore && call.keyRing === undefined) onAnomaly("short_page");
+          return { keys, isLast };
         },
       ),
 
@@ -131,13 +139,9 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
           isAnswerSecret: false,
         },
         ({ headers }) => {
-          const total = headers["key-total"];
-          // A double represents ten digits exactly. A number beyond 32 bits is not a number of
-          // keys.
-          if (total === undefined || !/^\d{1,10}$/.test(total) || Number(total) > 0x7fff_ffff) {
-            throw badResponseError("key-total is not a number of keys");
-          }
-          return Number(total);
+          const total = keyTotalOf(headers);
+          if (total === undefined) throw badResponseError("key-total is not a number of keys");
+          return total;
         },
       ),
 
@@ -175,6 +179,29 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
               }),
       ),
   };
+}
+
+/** The number of keys in the header `Key-Total`; `undefined` if there is none. */
+function keyTotalOf({ "key-total": total }: UpstreamResponse["headers"]): number | undefined {
+  // A double represents ten digits exactly. A number beyond 32 bits is not a number of keys.
+  if (total === undefined || !/^\d{1,10}$/.test(total)) return undefined;
+  return Number(total) > 0x7fff_ffff ? undefined : Number(total);
+}
+
+/**
+ * `isLast` of a page with fewer keys than requested. `collectionTotal` is the number of keys in the
+ * page or in the list; `keyTotal` is that of the list, perhaps with keys of other key rings.
+ */
+function isLastPage(
+  offset: number,
+  length: number,
+  collectionTotal = length,
+  keyTotal?: number,
+): boolean | undefined {
+  const seen = offset + length;
+  if (collectionTotal > seen) return false;
+  const isComplete = collectionTotal === length || collectionTotal === seen || length === 0;
+  return isComplete && keyTotal !== undefined && keyTotal <= seen ? true : undefined;
 }
 
 /**

@@ -36,6 +36,7 @@ const anomalyKinds: readonly Anomaly[] = [
   "unknown_key_state",
   "unknown_policy_kind",
   "unreadable_rejection",
+  "short_page",
   "malformed_retry_after",
 ];
 /** The public values of the label `kind`. */

@@ -1,11 +1,12 @@
 import type { ListKeysRequest, ListKeysResponse } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import type { KeyResource } from "../../keyprotect/resources.ts";
 import { createHandler } from "../create-handler.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { pageSize, skip } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
 import { toKey } from "./key-message.ts";
-import { defaultPageSize, listPage, maxPageSize } from "./list-page.ts";
+import { defaultPageSize, listPage, maxPageSize, type ReadItems } from "./list-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 
 /** Largest offset that Key Protect accepts, a 32-bit integer. */
@@ -28,7 +29,11 @@ export const listKeys = ({
       if ((position?.offset ?? 0) + request.skip > maxOffset) {
         return { keys: [], nextPageToken: "" };
       }
-      const page = await listPage((window) => keyProtectOf(context).listKeys(context, window), {
+      const read: ReadItems<KeyResource> = async (window) => {
+        const { keys, isLast } = await keyProtectOf(context).listKeys(context, window);
+        return { items: keys, isLast };
+      };
+      const page = await listPage(read, {
         pageSize: Math.min(
           request.pageSize === 0 ? defaultPageSize : request.pageSize,
           maxPageSize,

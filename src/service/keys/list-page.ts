@@ -4,18 +4,35 @@
  *
  * Guarantee, if the upstream answers each read from one state of the list and keeps the relative
  * order of its items: following `next` from the first page to the last, without `skip`, returns
- * every item that existed all the time exactly once, and no item twice; or it ends with `ABORTED` /
- * `LIST_CHANGED`. An item that is inserted or deleted meanwhile may be returned or not.
+ * every item that existed all the time exactly once, and no item twice; or it ends with an error
+ * (`ABORTED` / `LIST_CHANGED`). An item that is inserted or deleted meanwhile may be returned or
+ * not.
  *
- * Method: every page is cut out of one read, directly behind the last item of the previous page.
- * The read has to contain that item, at any offset. If it does not, the list cannot be continued
- * without guessing.
+ * Method: every page is cut out of one read, directly behind the last item of the previous page or,
+ * if that was deleted, from the item that followed it. The read has to contain one of the two, at
+ * any offset. If it does not, the list cannot be continued without guessing. A read with fewer
+ * items than its limit is no proof of the end of the list: an upstream or a proxy may cap it. If
+ * the response does not prove the end, a read of what lies behind its last item does.
  */
+import { badResponseError } from "../../keyprotect/error.ts";
 import { listChanged } from "../errors/state-failures.ts";
 import { anchorOf, type ListPosition } from "./page-token.ts";
 
-/** Reads at most `limit` items, starting at `offset`. */
-export type ReadItems<T> = (page: { limit: number; offset: number }) => Promise<readonly T[]>;
+/** Items from `offset` on, at most `limit`. */
+interface Window {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** The items of a window. */
+export interface ReadPage<T> {
+  readonly items: readonly T[];
+  /** For fewer items than `limit`: whether the list ends here, if the upstream tells. */
+  readonly isLast: boolean | undefined;
+}
+
+/** Reads the items of a window. */
+export type ReadItems<T> = (window: Window) => Promise<ReadPage<T>>;
 
 /** One page of a list. */
 export interface ListPage<T> {
@@ -39,43 +56,80 @@ export const defaultPageSize = 200;
 /** Largest page size. A request for more gets this. */
 export const maxPageSize = 1_000;
 
-/**
- * The second search for the end of the previous page: as many items as the largest read, half of
- * them before the offset.
- */
+/** The second search for the end of the previous page reads as many items as the largest page. */
 const wideLimit = maxPageSize + 2;
-const wideReach = wideLimit / 2;
+
+/**
+ * How far before the offset the second search begins: half of its items, or more than a whole page,
+ * since a caller may have deleted the page that it got.
+ */
+const wideReach = (pageSize: number): number => Math.max(wideLimit / 2, pageSize + 1);
+
+/**
+ * What lies behind a read that has fewer items than its limit: the `end` of the list, or `more`
+ * items. `unknown` if items were inserted or deleted meanwhile.
+ */
+async function lookBehind<T extends { readonly id: string }>(
+  read: ReadItems<T>,
+  { offset }: Window,
+  { items, isLast }: ReadPage<T>,
+): Promise<"end" | "more" | "unknown"> {
+  if (isLast !== undefined) return isLast ? "end" : "more";
+  const last = items.at(-1);
+  if (last === undefined) return "end";
+  const behind = await read({ limit: 2, offset: offset + items.length - 1 });
+  const [first, next] = behind.items;
+  if (first?.id !== last.id) return "unknown";
+  return next !== undefined || behind.isLast === false ? "more" : "end";
+}
 
 /**
  * Cuts a page out of a read, starting at its item `from`; `undefined` if the read ends too early to
  * tell whether there is a page.
  */
-function cut<T extends { readonly id: string }>(
-  read: readonly T[],
-  window: { limit: number; offset: number },
+async function cut<T extends { readonly id: string }>(
+  read: ReadItems<T>,
+  window: Window,
+  found: ReadPage<T>,
   from: number,
   pageSize: number,
-): ListPage<T> | undefined {
-  // A read with fewer items than its limit has reached the end of the list. The last item of a full
-  // read only shows that another page follows.
-  const mayContinue = read.length >= window.limit;
-  const rest = read.length - from;
-  const size = Math.min(pageSize, mayContinue ? rest - 1 : rest);
-  if (size < 1 && mayContinue) return undefined;
-  const items = read.slice(from, from + size);
+): Promise<ListPage<T> | undefined> {
+  const isFull = found.items.length >= window.limit;
+  const rest = found.items.length - from;
+  // The last item of a full read only shows that another page follows.
+  const size = Math.min(pageSize, isFull ? rest - 1 : rest);
+  if (size < 1 && isFull) return undefined;
+  const items = found.items.slice(from, from + size);
+  const successor = found.items[from + size];
   const last = items.at(-1);
-  const isLastPage = rest <= size || last === undefined;
-  return {
-    items,
-    next: isLastPage
-      ? undefined
-      : { offset: window.offset + from + size, anchor: anchorOf(last.id) },
+  const behind = successor === undefined ? await lookBehind(read, window, found) : "more";
+  if (behind === "end") return { items, next: undefined };
+  if (last === undefined) {
+    if (behind === "unknown") return undefined;
+    throw badResponseError("the list of keys ends before its total");
+  }
+  const next = {
+    offset: window.offset + from + size,
+    anchor: anchorOf(last.id),
+    successor: successor && anchorOf(successor.id),
   };
+  return { items, next };
+}
+
+/** The index of the item with which the page behind `position` starts; -1 if it is not found. */
+function startOf(
+  items: readonly { readonly id: string }[],
+  { anchor, successor }: ListPosition,
+): number {
+  const end = items.findIndex((item) => anchorOf(item.id) === anchor);
+  if (end !== -1) return end + 1;
+  return items.findIndex((item) => anchorOf(item.id) === successor);
 }
 
 /**
- * Reads one page. Rejects with `LIST_CHANGED` if the end of the previous page is not found near its
- * place.
+ * Reads one page. Rejects with `LIST_CHANGED` if neither the end of the previous page nor the item
+ * that followed it is found near its place, and with `BAD_RESPONSE` if the upstream says that more
+ * items follow and gives none.
  */
 export async function listPage<T extends { readonly id: string }>(
   read: ReadItems<T>,
@@ -85,19 +139,22 @@ export async function listPage<T extends { readonly id: string }>(
   if (position === undefined || skip > 0) {
     // One item more than the page holds shows whether another page follows.
     const window = { limit: pageSize + 1, offset: (position?.offset ?? 0) + skip };
-    return cut(await read(window), window, 0, pageSize) ?? { items: [], next: undefined };
+    const page = await cut(read, window, await read(window), 0, pageSize);
+    if (page === undefined) throw listChanged();
+    return page;
   }
   const before = Math.max(0, position.offset - 1);
   const windows = [
     { limit: pageSize + 2, offset: before },
-    { limit: wideLimit, offset: Math.max(0, before - wideReach) },
+    { limit: wideLimit, offset: Math.max(0, before - wideReach(pageSize)) },
   ];
   for (const window of windows) {
     // Each page comes from one read. The second read is made only if the first gave no page.
     // oxlint-disable-next-line no-await-in-loop -- the second read depends on the first
-    const items = await read(window);
-    const end = items.findIndex((item) => anchorOf(item.id) === position.anchor);
-    const page = end === -1 ? undefined : cut(items, window, end + 1, pageSize);
+    const found = await read(window);
+    const from = startOf(found.items, position);
+    // oxlint-disable-next-line no-await-in-loop -- the second read depends on the first
+    const page = from === -1 ? undefined : await cut(read, window, found, from, pageSize);
     if (page !== undefined) return page;
   }
   throw listChanged();

@@ -3,7 +3,8 @@
  * would not, so it is not signed. Its checksum detects accidental damage.
  *
  * Layout, base64url: version (1 byte) · offset (4, big endian) · scope (8) · last ID (1 to 64,
- * UTF-8) · checksum (4).
+ * UTF-8) · checksum (4). Version 2 has the length of the last ID (1) before it and the ID of the
+ * item that follows (1 to 64) behind it.
  */
 import { hash } from "node:crypto";
 import { pageTokenInvalid } from "../errors/request-failures.ts";
@@ -14,9 +15,12 @@ export interface ListPosition {
   readonly offset: number;
   /** The item directly before the position, in the form of `anchorOf`. */
   readonly anchor: string;
+  /** The item directly behind the position, in the form of `anchorOf`, if it is known. */
+  readonly successor?: string | undefined;
 }
 
-const version = 1;
+const withoutSuccessor = 1;
+const withSuccessor = 2;
 const scopeAt = 5;
 const anchorAt = scopeAt + 8;
 const maxAnchorBytes = 64;
@@ -48,18 +52,32 @@ export function anchorOf(id: string): string {
  */
 export function toPageToken(position: ListPosition, list: readonly string[]): string {
   const anchor = Buffer.from(position.anchor, "utf8");
-  const token = Buffer.alloc(anchorAt + anchor.length + checksumBytes);
-  token.writeUInt8(version, 0);
-  token.writeUInt32BE(position.offset, 1);
-  scopeOf(list).copy(token, scopeAt);
-  anchor.copy(token, anchorAt);
-  const end = anchorAt + anchor.length;
-  digest(token.subarray(0, end), checksumBytes).copy(token, end);
-  return token.toString("base64url");
+  const { successor } = position;
+  const head = Buffer.alloc(anchorAt);
+  head.writeUInt8(successor === undefined ? withoutSuccessor : withSuccessor, 0);
+  head.writeUInt32BE(position.offset, 1);
+  scopeOf(list).copy(head, scopeAt);
+  const ids =
+    successor === undefined
+      ? [anchor]
+      : [Buffer.from([anchor.length]), anchor, Buffer.from(successor, "utf8")];
+  const content = Buffer.concat([head, ...ids]);
+  return Buffer.concat([content, digest(content, checksumBytes)]).toString("base64url");
 }
 
 const minTokenBytes = anchorAt + 1 + checksumBytes;
-const maxTokenBytes = anchorAt + maxAnchorBytes + checksumBytes;
+const maxTokenBytes = anchorAt + 1 + 2 * maxAnchorBytes + checksumBytes;
+
+/** The IDs in a token, from `bytes` behind its scope; `undefined` if the layout is not valid. */
+function readIds(version: number, bytes: Buffer): Omit<ListPosition, "offset"> | undefined {
+  if (version === withoutSuccessor) {
+    return bytes.length > maxAnchorBytes ? undefined : { anchor: bytes.toString("utf8") };
+  }
+  if (version !== withSuccessor) return undefined;
+  const end = 1 + (bytes[0] ?? 0);
+  if (end < 2 || end > 1 + maxAnchorBytes || bytes.length <= end) return undefined;
+  return { anchor: bytes.toString("utf8", 1, end), successor: bytes.toString("utf8", end) };
+}
 
 /**
  * Reads a token. Throws `INVALID_ARGUMENT` / `PAGE_TOKEN_INVALID` unless `toPageToken` made it for
@@ -74,6 +92,7 @@ export function fromPageToken(text: string, list: readonly string[]): ListPositi
   const end = token.length - checksumBytes;
   const isIntact = digest(token.subarray(0, end), checksumBytes).equals(token.subarray(end));
   const isOfList = scopeOf(list).equals(token.subarray(scopeAt, anchorAt));
-  if (!isIntact || token.readUInt8(0) !== version || !isOfList) throw pageTokenInvalid();
-  return { offset: token.readUInt32BE(1), anchor: token.toString("utf8", anchorAt, end) };
+  const ids = readIds(token.readUInt8(0), token.subarray(anchorAt, end));
+  if (!isIntact || !isOfList || ids === undefined) throw pageTokenInvalid();
+  return { offset: token.readUInt32BE(1), ...ids };
 }

@@ -131,6 +131,11 @@ describe.each(readers)("%s", (_, ask, status) => {
 const letterKeyId = "abcdefab-2222-4333-8444-555555555555";
 const b64 = (bytes: number) => Buffer.alloc(bytes, 5).toString("base64");
 const answer = (body: unknown, status = 200): Answer => ({ status, body });
+const deletionPolicy = { dualAuthDelete: { enabled: true } };
+
+/** A collection whose `collectionTotal` is not its number of resources. */
+const totalling = (collection: ReturnType<typeof keys>, collectionTotal: number | string): Answer =>
+  answer({ ...collection, metadata: { ...collection.metadata, collectionTotal } });
 
 test.each<readonly [string, Ask, Answer]>([
   ["a key of another ID", get, answer(keys({ ...rootKey, id: otherKeyId }))],
@@ -181,6 +186,11 @@ test.each<readonly [string, Ask, Answer]>([
     material,
     answer(keys({ ...rootKey, extractable: true, payload: "not base64" })),
   ],
+  ["more keys than collectionTotal", list, totalling(keys(rootKey), 0)],
+  ["a collectionTotal that is a text", list, totalling(keys(rootKey), "1")],
+  ["fewer keys than collectionTotal instead of one", get, totalling(keys(rootKey), 2)],
+  ["fewer policies than collectionTotal", getPolicies, totalling(policies(deletionPolicy), 2)],
+  ["more policies than collectionTotal", putPolicies, totalling(policies(deletionPolicy), 0)],
   ["no Key-Total", count, { status: 200 }],
   ["a Key-Total that is empty", count, { status: 200, headers: { "key-total": "" } }],
   ["a negative Key-Total", count, { status: 200, headers: { "key-total": "-1" } }],
@@ -274,3 +284,47 @@ test.each([199, 202, 203, 206, 301, 302, 304, 307, 600])(
     }
   },
 );
+
+test.each<
+  readonly [
+    page: string,
+    totals: { collectionTotal?: number; keyTotal?: string; offset?: number },
+    isLast: boolean | undefined,
+    anomalies: readonly string[],
+  ]
+>([
+  ["ends where Key-Total ends", { keyTotal: "1" }, true, []],
+  ["ends behind Key-Total", { keyTotal: "7", offset: 9 }, true, []],
+  ["has no Key-Total", {}, undefined, []],
+  ["has no total at all", { collectionTotal: -1 }, undefined, []],
+  ["has a Key-Total that says more", { keyTotal: "2" }, undefined, ["short_page"]],
+  ["has a collectionTotal that says more", { collectionTotal: 2 }, false, ["short_page"]],
+  [
+    "has a collectionTotal of the list",
+    { collectionTotal: 10, keyTotal: "10", offset: 9 },
+    true,
+    [],
+  ],
+  ["was cut behind offset 9", { collectionTotal: 5, keyTotal: "10", offset: 9 }, undefined, []],
+])(
+  "a page of one key of two that %s says whether the list ends",
+  async (_, totals, isLast, anomalies) => {
+    const { collectionTotal = 1, keyTotal, offset = 0 } = totals;
+    const page = keys(rootKey);
+    const { collectionType } = page.metadata;
+    const metadata = { collectionType, ...(collectionTotal < 0 ? {} : { collectionTotal }) };
+    const upstream = createScriptedClient("current", {
+      status: 200,
+      body: { ...page, metadata },
+      ...(keyTotal === undefined ? {} : { headers: { "key-total": keyTotal } }),
+    });
+    const found = await upstream.client.listKeys(call, { limit: 2, offset });
+    expect([found.keys.length, found.isLast, upstream.anomalies]).toEqual([1, isLast, anomalies]);
+  },
+);
+
+test("a full page says nothing about the end of the list", async () => {
+  const { client } = createScriptedClient("current", answer(keys(rootKey, { id: otherKeyId })));
+  const page = await client.listKeys(call, { limit: 2, offset: 0 });
+  expect([page.keys.length, page.isLast]).toEqual([2, undefined]);
+});

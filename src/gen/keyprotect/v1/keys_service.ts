@@ -998,8 +998,8 @@ export const KeysServiceService = {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
-   * realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
+   * realigned, or if the answer does not show that the list ends with it.
    */
   listKeys: {
     path: "/keyprotect.v1.KeysService/ListKeys" as const,
@@ -1134,8 +1134,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
-   * realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
+   * realigned, or if the answer does not show that the list ends with it.
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
@@ -1242,8 +1242,8 @@ export interface KeysServiceClient extends Client {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
    *
-   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects, twice if a page has to be
-   * realigned.
+   * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
+   * realigned, or if the answer does not show that the list ends with it.
    */
   listKeys(
     request: ListKeysRequest,

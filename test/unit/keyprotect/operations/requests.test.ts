@@ -187,7 +187,7 @@ const table: readonly Row[] = [
       status: 200,
       body: { metadata: { collectionType, collectionTotal: 1 }, resources: [rootKey] },
     },
-    gives: [decodedRootKey],
+    gives: { keys: [decodedRootKey], isLast: undefined },
   },
   {
     states: "listKeys asks for keys",
@@ -200,10 +200,13 @@ const table: readonly Row[] = [
       status: 200,
       body: keys({ ...rootKey, extractable: true, payload: "c2VjcmV0" }, { id: otherKeyId }),
     },
-    gives: [
-      { ...decodedRootKey, extractable: true },
-      expect.objectContaining({ id: otherKeyId, tags: [], payload: undefined }),
-    ],
+    gives: {
+      keys: [
+        { ...decodedRootKey, extractable: true },
+        expect.objectContaining({ id: otherKeyId, tags: [], payload: undefined }),
+      ],
+      isLast: undefined,
+    },
   },
   {
     states: "listKeys reads an empty collection, which omits its resources",
@@ -216,7 +219,7 @@ const table: readonly Row[] = [
       status: 200,
       body: { metadata: { collectionType: keyType, collectionTotal: 0 } },
     },
-    gives: [],
+    gives: { keys: [], isLast: undefined },
   },
   {
     states: "countKeys reads Key-Total",

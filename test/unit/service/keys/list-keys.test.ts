@@ -25,10 +25,12 @@ const context = callContext("ListKeys");
 /** An instance with keys of consecutive IDs. */
 const withKeys = (total: number): Fake =>
   fakeKeyProtect({
-    listKeys: async (_call, { limit, offset }) =>
-      Array.from({ length: Math.max(0, Math.min(limit, total - offset)) }, (_, index) =>
+    listKeys: async (_call, { limit, offset }) => ({
+      keys: Array.from({ length: Math.max(0, Math.min(limit, total - offset)) }, (_, index) =>
         keyResource({ id: idOf(offset + index), state: 9 }),
       ),
+      isLast: offset + limit >= total,
+    }),
   });
 
 test.each([
@@ -78,7 +80,7 @@ test("skip moves the page by offset, alone and behind a token", async () => {
 
 test("a skip beyond the largest offset ends the list without a request", async () => {
   const fake = withKeys(20);
-  const pageToken = toPageToken({ offset: 1, anchor: idOf(0) }, ["default", "keys"]);
+  const pageToken = toPageToken({ offset: 1, anchor: idOf(0) }, ["default", "keys", ""]);
   const asked = request({ pageToken, skip: 2 ** 31 - 1 });
   const answer = await createKeysHandlers(fake.deps).listKeys(asked, context);
   expect(answer).toEqual({ keys: [], nextPageToken: "" });
@@ -105,7 +107,7 @@ describe("is refused", () => {
 
   test("ListKeys fails with LIST_CHANGED if the end of the previous page is gone", async () => {
     const fake = withKeys(10);
-    const pageToken = toPageToken({ offset: 3, anchor: "gone" }, ["default", "keys"]);
+    const pageToken = toPageToken({ offset: 3, anchor: "gone" }, ["default", "keys", ""]);
     const error = await failure(
       createKeysHandlers(fake.deps).listKeys(request({ pageToken }), context),
     );
