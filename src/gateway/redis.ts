@@ -1,9 +1,35 @@
-/** The connection to Redis, if the configuration needs one. */
+/** The connection to Redis, if the configuration needs one, and the records of request IDs. */
 import type { Config } from "../config/config.ts";
+import type { IdempotencyStore } from "../idempotency-store/store.ts";
+import { openRequestRecords } from "./idempotency.ts";
 import { readSmallFileSync } from "../platform/files/small-file.ts";
 import { connectRedis, type RedisDeps } from "../redis/connect-redis.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
+
+/** The state that outlives a call: in this process, or in Redis for all replicas. */
+export interface Stores extends AsyncDisposable {
+  readonly redis: RedisCommands | undefined;
+  /** Records of request IDs. `undefined` if none are configured. */
+  readonly store: IdempotencyStore | undefined;
+}
+
+/** Opens the connection and the records. Does not wait for Redis. */
+export function openStores(
+  config: Pick<Config, "redis" | "replicas" | "requestIds">,
+  deps: OpenRedisDeps & { readonly metrics: Metrics },
+): Stores {
+  const redis = openRedis(config, deps);
+  const records = openRequestRecords(config.requestIds, { ...deps, redis });
+  return {
+    redis,
+    store: records.store,
+    async [Symbol.asyncDispose]() {
+      await records[Symbol.asyncDispose]();
+      await redis?.close();
+    },
+  };
+}
 
 /** Dependencies of the connection. */
 export interface OpenRedisDeps extends Omit<RedisDeps, "onFault"> {

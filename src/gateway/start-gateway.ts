@@ -32,8 +32,7 @@ import { startAdmin } from "../observability/admin-server.ts";
 import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
-import { openRequestRecords } from "./idempotency.ts";
-import { openRedis } from "./redis.ts";
+import { openStores } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
 import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
 import { createChangeFeeds } from "../upstream/coalesce/change-feed.ts";
@@ -73,11 +72,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   await using started = new AsyncDisposables();
 
   // Redis. Closed last, so that what instances do until then is still recorded.
-  const redis = openRedis(config, { metrics, logger, clock, random });
-  if (redis !== undefined) started.add({ [Symbol.asyncDispose]: () => redis.close() });
-  const { store } = started.add(
-    openRequestRecords(config.requestIds, { redis, metrics, clock, logger }),
-  );
+  const { redis, store } = started.add(openStores(config, { metrics, logger, clock, random }));
 
   // The way to Key Protect: credentials, hosts, instances.
   const credentials = started.add(
