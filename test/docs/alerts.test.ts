@@ -1,0 +1,99 @@
+/** The queries of the documents can be copied, and name metrics and labels that exist. */
+import { spawnSync } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
+import { markdownFiles, readText, root, tableRows } from "./documents.ts";
+
+const ruleFile = z.strictObject({
+  groups: z.array(
+    z.strictObject({
+      name: z.string(),
+      rules: z.array(
+        z.strictObject({
+          alert: z.string(),
+          expr: z.string(),
+          for: z.string().optional(),
+          annotations: z.strictObject({ summary: z.string() }),
+        }),
+      ),
+    }),
+  ),
+});
+const alerts = ruleFile
+  .parse(parse(readText("docs/alerts.yaml")))
+  .groups.flatMap(({ rules }) => rules);
+
+/** Labels by the name of a metric; histograms have three names. */
+const labelsOf = new Map<string, readonly string[]>(
+  Object.values(metricDefinitions).flatMap(({ name, type, labels }) => {
+    const ends = type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
+    return ends.map((end): [string, readonly string[]] => [`${name}${end}`, [...labels, "le"]]);
+  }),
+);
+
+/** Metrics with their conditions, such as `name{label="value"}`. */
+const selectorsIn = (query: string): readonly (readonly [name: string, conditions: string])[] =>
+  [...query.matchAll(/\b(keyprotect_gateway_\w+|grpc_server_\w+)(?:\{([^}]*)\})?/g)].map(
+    ([, name = "", conditions = ""]) => [name, conditions] as const,
+  );
+
+function problemsOf(query: string): string[] {
+  const selectors = selectorsIn(query);
+  if (selectors.length === 0) return [`no metric in ${query}`];
+  return selectors.flatMap(([name, conditions]) => {
+    const labels = labelsOf.get(name);
+    if (labels === undefined) return [`no metric ${name}`];
+    const used = [...conditions.matchAll(/(\w+)\s*(?:=|!=|=~|!~)\s*"/g)].map(([, label]) => label);
+    return used
+      .filter((label) => label === undefined || !labels.includes(label))
+      .map((label) => `${name} has no label ${label}`);
+  });
+}
+
+describe("the alerts", () => {
+  test.each(alerts)("the alert $alert names metrics and labels that exist", ({ expr }) => {
+    expect(problemsOf(expr)).toEqual([]);
+  });
+
+  test("the operations document explains exactly the alerts of the rule file", () => {
+    const explained = tableRows(readText("docs/operations.md"), "Alert").map(([name]) => name);
+    expect(explained).toEqual(alerts.map(({ alert }) => `\`${alert}\``));
+  });
+
+  const promtool = spawnSync("promtool", ["--version"]);
+  if (promtool.status === 0) {
+    test("the alerts fire for the trouble that they are named after, and not in a quiet fleet", () => {
+      const file = "test/docs/alerts-promtool.yaml";
+      const { status, stdout, stderr } = spawnSync("promtool", ["test", "rules", file], {
+        cwd: root,
+        encoding: "utf8",
+      });
+      expect(`${stdout}${stderr}`).not.toContain("FAILED");
+      expect(status).toBe(0);
+    }, 60_000);
+  }
+});
+
+describe("queries in documents", () => {
+  test.each(markdownFiles)("no code in a table of %s has an escaped character", (file) => {
+    // A reader who copies the source of the document would get the backslash too.
+    const rows = readText(file)
+      .split("\n")
+      .filter((line) => line.startsWith("|"));
+    expect(rows.filter((row) => /`[^`]*\\\|[^`]*`/.test(row))).toEqual([]);
+  });
+
+  test("the queries of docs/metrics.md name metrics and labels that exist", () => {
+    const section = readText("docs/metrics.md").split("## What to watch")[1] ?? "";
+    const queries = [
+      ...[...section.matchAll(/`([^`\n]*keyprotect_gateway_[^`\n]*)`/g)].map(
+        ([, code = ""]) => code,
+      ),
+      ...[...section.matchAll(/```promql\n([^`]*)```/g)].map(([, code = ""]) => code),
+    ];
+    expect(queries.length).toBeGreaterThan(10);
+    expect(queries.flatMap(problemsOf)).toEqual([]);
+  });
+});
