@@ -61,8 +61,8 @@ export interface Rpc {
   readonly coalesce: CoalesceClass;
   readonly keyRing: KeyRingUse;
   /**
-   * Whether the RPC irreversibly destroys or discloses something. A wildcard in an access rule does
-   * not include such an RPC; the rule must name it.
+   * Whether the RPC irreversibly destroys, discloses or sets something, or takes away what others
+   * use. A wildcard in an access rule does not include such an RPC; the rule must name it.
    */
   readonly sensitive: boolean;
 }
@@ -137,10 +137,12 @@ export const rpcTable: readonly Rpc[] = [
   }),
   ...rows("keyprotect.v1.PoliciesService", {
     GetKeyPolicies: { ...read, resource: "key", coalesce: "read" },
-    ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key" },
+    // A dual authorization cannot be taken back.
+    ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.LockersService", {
-    CreateLocker: { ...change, resource: "none", keyRing: "none" },
+    // It replaces the locker of all who use the instance.
+    CreateLocker: { ...change, resource: "none", keyRing: "none", sensitive: true },
     ListLockers: {
       ...bulk,
       attemptTimeoutMs: 3_000,

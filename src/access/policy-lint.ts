@@ -2,7 +2,7 @@
  * Checks access rules at start-up. A rule that can never match is misspelt, and locks out the
  * caller that it is meant for.
  */
-import { rpcTable } from "../rpc-table.ts";
+import { rpcTable, type Rpc } from "../rpc-table.ts";
 import { shortServiceName } from "./policy.ts";
 import type { AccessRule } from "./policy.ts";
 import { isTrustDomain, trustDomainOf } from "./spiffe-id.ts";
@@ -46,6 +46,27 @@ export function findRuleProblems(
     ),
   );
 }
+
+/**
+ * Finds wildcards that cover one RPC of a service at most, because the others have to be named and
+ * the rule does not name them. It is probably meant to allow those.
+ */
+export function findNarrowWildcards(rules: readonly AccessRule[]): RuleProblem[] {
+  return rules.flatMap(({ methods }, rule) =>
+    methods.flatMap((wildcard) => {
+      const ofService = rpcTable.filter((rpc) => wildcard === `${shortServiceName(rpc)}/*`);
+      const covered = ofService.filter(({ sensitive }) => !sensitive);
+      const missing = ofService.filter(
+        (rpc) => rpc.sensitive && !methods.includes(`${shortServiceName(rpc)}/${rpc.method}`),
+      );
+      if (covered.length > 1 || missing.length === 0) return [];
+      const what = `has the wildcard ${quote(wildcard)}, which covers only ${namesOf(covered)}: a rule has to name ${namesOf(missing)} to allow it`;
+      return [{ rule, list: "methods" as const, what }];
+    }),
+  );
+}
+
+const namesOf = (rpcs: readonly Rpc[]): string => rpcs.map(({ method }) => method).join(", ");
 
 const quote = (text: string): string => JSON.stringify(text.slice(0, 120));
 

@@ -9,8 +9,8 @@ export interface AccessRule {
    */
   readonly callers: readonly string[];
   /**
-   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard does not include RPCs that
-   * destroy or disclose (`sensitive` in the RPC table); they must be named.
+   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard does not include
+   * sensitive RPCs (see the RPC table); they must be named.
    */
   readonly methods: readonly string[];
   /** Aliases of instances, or `*`. */
@@ -30,7 +30,7 @@ export type Policy = (caller: string, rpc: Rpc, instance: string, keyRing?: stri
 
 /**
  * The policy if none is configured. Callers on loopback or a Unix socket may use all RPCs. Callers
- * over a network may use all except those that destroy or disclose (`sensitive` in the RPC table).
+ * over a network may use all except the sensitive ones (see the RPC table).
  * `isLocal` means that every listener is on loopback or a Unix socket.
  */
 export const defaultPolicy = (isLocal: boolean): Policy =>

@@ -21,6 +21,7 @@ import {
   generateDataKeyRequest,
   rotateKeyRequest,
   wrapKeyRequest,
+  dualAuthPolicy,
 } from "../support/requests.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
 
@@ -225,13 +226,17 @@ policy:
     - { callers: [unix], methods: [KeysService/GetKeyMaterial] }
 `;
 
-  test("a rule covers an RPC that destroys or discloses only if it names the RPC", async () => {
+  test("a rule covers a sensitive RPC only if it names the RPC", async () => {
     await using gateway = await startTwo({ yaml });
-    const { keys, actions, lockers } = gateway.clients;
+    const { keys, actions, policies, lockers } = gateway.clients;
     const keyId = await createKeyId(gateway, { type: KeyType.STANDARD }, onFirst.metadata);
     const before = gateway.upstreamRequests().length;
     const lockerId = keyId;
+    const newLocker = { ttl: undefined, maxAllowedRetrievals: 0 };
+    const newPolicies = { keyId, policies: [dualAuthPolicy(true)] };
     const denied = [
+      await gateway.failure(lockers, "createLocker", newLocker, onFirst),
+      await gateway.failure(policies, "replaceKeyPolicies", newPolicies, onFirst),
       await gateway.failure(keys, "getKeyMaterial", { keyId }, onFirst),
       await gateway.failure(actions, "rotateKey", rotateKeyRequest(keyId), onFirst),
       await gateway.failure(lockers, "retrieveLocker", { lockerId }, onFirst),
@@ -251,6 +256,31 @@ policy:
     await gateway.call(keys, "getKey", { keyId }, onFirst);
     await gateway.call(keys, "countKeys", {}, onSecond);
     await gateway.call(keys, "deleteKey", deleteKeyRequest(keyId), onFirst);
+  });
+
+  test("a rule that names the RPCs allows to create lockers and to replace policies", async () => {
+    await using gateway = await startTwo({
+      yaml: `
+policy:
+  rules:
+    - callers: [anonymous]
+      methods: ["*", LockersService/CreateLocker, PoliciesService/ReplaceKeyPolicies]
+`,
+    });
+    const { policies, lockers } = gateway.clients;
+    const keyId = await createKeyId(gateway, {}, onFirst.metadata);
+    await gateway.call(
+      lockers,
+      "createLocker",
+      { ttl: undefined, maxAllowedRetrievals: 0 },
+      onFirst,
+    );
+    await gateway.call(
+      policies,
+      "replaceKeyPolicies",
+      { keyId, policies: [dualAuthPolicy(true)] },
+      onFirst,
+    );
   });
 
   test("rules distinguish a caller on a Unix socket from one on TCP", async () => {

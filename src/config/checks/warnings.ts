@@ -1,4 +1,5 @@
 /** Finds settings that may be meant, but in most cases are a mistake. Nothing is refused. */
+import { findNarrowWildcards } from "../../access/policy-lint.ts";
 import type { SettingFinding } from "./schema.ts";
 import type { Settings } from "../schema/settings.ts";
 import { type Tree, valueAt } from "../sources/yaml.ts";
@@ -8,6 +9,7 @@ export function findWarnings(settings: Settings, tree: Tree): SettingFinding[] {
   return [
     ...warnOfInstances(settings, tree),
     ...warnOfCallers(settings),
+    ...warnOfWildcards(settings),
     ...warnOfQuota(settings),
     ...warnOfUnused(settings),
   ];
@@ -41,6 +43,12 @@ function* warnOfCallers({ policy, tls, listen }: Settings): Generator<SettingFin
     if (callers.includes("anonymous") && !hasAnonymous) {
       yield { path, what: "names `anonymous`, but every caller over TCP has a certificate" };
     }
+  }
+}
+
+function* warnOfWildcards({ policy }: Settings): Generator<SettingFinding> {
+  for (const { rule, list, what } of findNarrowWildcards(policy?.rules ?? [])) {
+    yield { path: ["policy", "rules", rule, list], what };
   }
 }
 

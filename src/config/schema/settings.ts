@@ -69,7 +69,7 @@ const rule = z.strictObject({
   methods: requiredSetting(kinds.methods, {
     example: ["*"],
     meaning:
-      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`. The wildcards do not include methods that destroy or disclose keys; those must be named.",
+      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
   }),
   instances: setting(kinds.aliases, {
     fallback: ["*"],

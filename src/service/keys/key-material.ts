@@ -40,7 +40,7 @@ const importToken: Rule<Uint8Array> = all(bytes(1, 4_096), (value) =>
 const encryptedNonce = bytes(16, 64);
 /** 12 bytes for AES-GCM, 16 for AES-CBC. */
 const initializationVector = bytesOf(12, 16);
-const algorithm = known(ImportEncryptionAlgorithm, false);
+const algorithm = known("IMPORT_ENCRYPTION_ALGORITHM_", ImportEncryptionAlgorithm, false);
 
 function checkEncrypted(
   violations: FieldViolation[],

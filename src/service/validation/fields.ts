@@ -83,11 +83,11 @@ export const tags: Rule<readonly string[]> = each(
   30,
 );
 
-/** `ROOT` or `STANDARD`. Required, because the upstream's default is an extractable key. */
-export const keyType: Rule<number> = known(KeyType, false);
+/** The type of a key. Required, because the upstream's default is an extractable key. */
+export const keyType: Rule<number> = known("KEY_TYPE_", KeyType, false);
 
 /** The return preference. Default: minimal. */
-export const returnPreference: Rule<number> = known(ReturnPreference, true);
+export const returnPreference: Rule<number> = known("RETURN_PREFERENCE_", ReturnPreference, true);
 
 /** The last time that RFC 3339 can express. */
 const lastMomentMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);

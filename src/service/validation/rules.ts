@@ -118,16 +118,19 @@ export const bytesOf = (...lengths: readonly number[]): Rule<Uint8Array> => {
 };
 
 /**
- * Accepts the values that an enum of the contract names. Its zero, `UNSPECIFIED`, is accepted if
- * `isUnspecifiedAllowed`.
+ * Accepts the values that an enum of the contract names. `prefix` is that of its names, which the
+ * generated code leaves out. Its zero, `UNSPECIFIED`, is accepted if `isUnspecifiedAllowed`.
  */
 export const known = (
+  prefix: string,
   values: Readonly<Record<string, number>>,
   isUnspecifiedAllowed: boolean,
 ): Rule<number> => {
   const allowed = new Set(Object.values(values).filter((value) => value !== 0));
   if (isUnspecifiedAllowed) allowed.add(0);
-  const names = Object.keys(values).filter((name) => name !== "UNSPECIFIED");
+  const names = Object.keys(values)
+    .filter((name) => name !== "UNSPECIFIED")
+    .map((name) => prefix + name);
   return (value) => {
     if (allowed.has(value)) return undefined;
     const reason = value === 0 ? "REQUIRED" : "UNKNOWN_VALUE";

@@ -32,19 +32,20 @@ describe("the default policy", () => {
   });
 
   test.each(["anonymous", api])(
-    "the default policy denies %s over a network the RPCs that destroy or disclose",
+    "the default policy denies %s over a network the sensitive RPCs",
     (caller) => {
       const denied = rpcTable.filter((row) => !defaultPolicy(false)(caller, row, "default"));
       expect(denied).toEqual(rpcTable.filter((row) => row.sensitive));
-      expect(denied).toHaveLength(4);
+      expect(denied).toHaveLength(6);
     },
   );
 });
 
-test("a wildcard does not include the methods that destroy or disclose", () => {
+test("a wildcard does not include methods that destroy, disclose, or change what others rely on", () => {
   const isAllowed = compilePolicy([
     rule({}),
-    rule({ methods: ["KeysService/*", "KeyActionsService/*", "LockersService/*"] }),
+    rule({ methods: ["KeysService/*", "KeyActionsService/*"] }),
+    rule({ methods: ["PoliciesService/*", "LockersService/*"] }),
   ]);
 
   const denied = rpcTable.filter((row) => !isAllowed(api, row, "default"));
@@ -52,21 +53,27 @@ test("a wildcard does not include the methods that destroy or disclose", () => {
     "GetKeyMaterial",
     "DeleteKey",
     "RotateKey",
+    "ReplaceKeyPolicies",
+    "CreateLocker",
     "RetrieveLocker",
   ]);
 });
 
-test("a method that destroys is allowed if a rule names it", () => {
-  const isAllowed = compilePolicy([rule({ methods: ["KeysService/DeleteKey"] })]);
+test.each([
+  ["KeysService/DeleteKey", "DeleteKey"],
+  ["PoliciesService/ReplaceKeyPolicies", "ReplaceKeyPolicies"],
+  ["LockersService/CreateLocker", "CreateLocker"],
+])("a rule that names %s allows it and nothing else", (name, method) => {
+  const isAllowed = compilePolicy([rule({ methods: [name] })]);
 
-  expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([rpc("DeleteKey")]);
+  expect(rpcTable.filter((row) => isAllowed(api, row, "default"))).toEqual([rpc(method)]);
 });
 
 test("the wildcard of a service includes only that service", () => {
   const isAllowed = compilePolicy([rule({ methods: ["KeyActionsService/*"] })]);
 
   expect(rpcTable.filter((row) => isAllowed(api, row, "default")).map((row) => row.method)).toEqual(
-    ["WrapKey", "GenerateDataKey", "UnwrapKey"],
+    ["WrapKey", "GenerateDataKey", "UnwrapKey", "RewrapKey"],
   );
 });
 

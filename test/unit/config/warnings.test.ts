@@ -39,6 +39,9 @@ function warningsOf(env: Readonly<Record<string, string>>, yaml = "{}"): readonl
   return warnings;
 }
 
+const methods = (...names: string[]): string =>
+  `policy: {rules: [{callers: "*", methods: [${names.map((name) => `"${name}"`).join()}]}]}`;
+
 const rules = (...callers: string[]): string =>
   `policy: {rules: [{callers: [${callers.map((caller) => `"${caller}"`).join()}], methods: "*"}]}`;
 
@@ -52,6 +55,18 @@ test.each<[string, Readonly<Record<string, string>>, string?]>([
   ],
   ["a rule for anonymous callers on loopback", minimal, rules("anonymous", "*")],
   ["a rule for a Unix socket", { ...minimal, GATEWAY_LISTEN: "unix:/run/a.sock" }, rules("unix")],
+  ["wildcards of services with several other RPCs", minimal, methods("*", "KeysService/*")],
+  [
+    "wildcards beside which the sensitive RPCs are named",
+    minimal,
+    methods(
+      "LockersService/*",
+      "LockersService/CreateLocker",
+      "LockersService/RetrieveLocker",
+      "PoliciesService/*",
+      "PoliciesService/ReplaceKeyPolicies",
+    ),
+  ],
   ["mutual TLS", { ...minimal, ...mutualTls }, rules("spiffe://example.org/a")],
 ])("nothing is warned of with %s", (_, env, yaml) => {
   expect(warningsOf(env, yaml)).toEqual([]);
@@ -63,6 +78,27 @@ test.each<[string, Readonly<Record<string, string>>, string, RegExp, string?]>([
     { ...minimal, KP_SERVICE_URL: "https://kms.test/api/v2" },
     "KP_SERVICE_URL",
     /path, which is left out/,
+  ],
+  [
+    "a wildcard that covers one RPC of a service",
+    minimal,
+    "policy.rules[0].methods",
+    /"LockersService\/\*", which covers only ListLockers.*CreateLocker, RetrieveLocker/,
+    methods("LockersService/*"),
+  ],
+  [
+    "a wildcard beside which one of two RPCs is named",
+    minimal,
+    "policy.rules[0].methods",
+    /"LockersService\/\*", which covers only ListLockers: a rule has to name RetrieveLocker to/,
+    methods("LockersService/*", "LockersService/CreateLocker"),
+  ],
+  [
+    "a wildcard for policies",
+    minimal,
+    "policy.rules[0].methods",
+    /covers only GetKeyPolicies: a rule has to name ReplaceKeyPolicies to/,
+    methods("PoliciesService/*"),
   ],
   [
     "a shared quota without a ceiling",

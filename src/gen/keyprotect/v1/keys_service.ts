@@ -30,7 +30,7 @@ export interface CreateKeyRequest {
    * caller that may list keys sees names.
    */
   name: string;
-  /** Required. Use of the key: `ROOT` or `STANDARD`. There is no default. */
+  /** Required. Use of the key: `KEY_TYPE_ROOT` or `KEY_TYPE_STANDARD`. There is no default. */
   type: KeyType;
   /** Optional. Free text about the key: 2 to 240 characters. Default none. */
   description: string;

@@ -455,7 +455,8 @@ export const LockersServiceService = {
    * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is rejected. A call without a deadline gets 30 seconds.
+   * that one is rejected. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
@@ -532,7 +533,8 @@ export interface LockersServiceServer extends UntypedServiceImplementation {
    * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is rejected. A call without a deadline gets 30 seconds.
+   * that one is rejected. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with
@@ -582,7 +584,8 @@ export interface LockersServiceClient extends Client {
    * Creates the locker of the instance, and replaces an existing one.
    *
    * Not safe to repeat: a second call replaces the locker of the first, and material encrypted for
-   * that one is rejected. A call without a deadline gets 30 seconds.
+   * that one is rejected. Authorization rules have to name this RPC; a wildcard does not cover it.
+   * A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * FAILED_PRECONDITION with INSTANCE_POLICY_VIOLATION or KEY_STATE_INVALID; UNKNOWN with

@@ -288,8 +288,8 @@ export const PoliciesServiceService = {
   /**
    * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
-   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
-   * seconds.
+   * Safe to repeat: the same request leads to the same policies. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
@@ -329,8 +329,8 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
   /**
    * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
-   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
-   * seconds.
+   * Safe to repeat: the same request leads to the same policies. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with
@@ -374,8 +374,8 @@ export interface PoliciesServiceClient extends Client {
   /**
    * Replaces the policies of a key whose kinds the request contains, and keeps the other kinds.
    *
-   * Safe to repeat: the same request leads to the same policies. A call without a deadline gets 30
-   * seconds.
+   * Safe to repeat: the same request leads to the same policies. Authorization rules have to name
+   * this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * or with KEY_TYPE_MISMATCH for a rotation policy on a standard key; NOT_FOUND with

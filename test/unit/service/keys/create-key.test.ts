@@ -7,12 +7,14 @@ import {
   ReturnPreference,
   EncryptedKeyMaterial,
 } from "../../../../src/gen/keyprotect/v1/key.ts";
+import { descriptorSet } from "../../../../src/gen/descriptor-set.ts";
 import { CreateKeyRequest } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { createKeysHandlers } from "../../../../src/service/keys/handlers.ts";
 import type { ApiDialect } from "../../../../src/platform/api-dialect.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callContext } from "../../../support/call-context.ts";
+import { readContract } from "../../contract/contract.ts";
 import {
   failure,
   fakeKeyProtect,
@@ -426,4 +428,28 @@ describe("material in the answer", () => {
       expect(fake.calls).toHaveLength(2);
     },
   );
+});
+
+test("a violation of an enum gives the values the names of the contract", async () => {
+  const { deps } = fakeKeyProtect({});
+  const error = await failure(
+    createKeysHandlers(deps).createKey(
+      request({
+        type: KeyType.UNSPECIFIED,
+        returnPreference: unknownPreference,
+        material: encrypted({ algorithm: ImportEncryptionAlgorithm.UNSPECIFIED }),
+      }),
+      callContext("CreateKey"),
+    ),
+  );
+  const texts = (error.details.violations ?? []).map(({ description }) => description);
+  expect(texts).toEqual([
+    "one of KEY_TYPE_ROOT, KEY_TYPE_STANDARD",
+    "one of IMPORT_ENCRYPTION_ALGORITHM_RSAES_OAEP_SHA_256",
+    "one of RETURN_PREFERENCE_MINIMAL, RETURN_PREFERENCE_REPRESENTATION",
+  ]);
+  const { enums } = readContract(Buffer.from(descriptorSet, "base64"));
+  const names = new Set(enums.flatMap(({ values }) => values.map(({ name }) => name)));
+  const named = texts.flatMap((text) => text.match(/[A-Z][A-Z0-9_]+/g) ?? []);
+  expect(named.filter((name) => !names.has(name))).toEqual([]);
 });
