@@ -7,6 +7,7 @@ import { bindContract } from "./bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
 import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts";
+import { createCallerBounds } from "./caller-bounds.ts";
 import { toCircuits } from "./options.ts";
 import { createUpstreamConnections } from "./upstream-connections.ts";
 import { createCredentials } from "./credentials.ts";
@@ -14,7 +15,6 @@ import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
 import { createActiveCalls } from "../grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../grpc/call/deadline.ts";
-import { createConnections } from "../grpc/server/connections/connections.ts";
 import { createAuthenticate } from "../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../grpc/interceptors/authorize.ts";
 import { inOrder } from "../grpc/interceptors/interceptor.ts";
@@ -114,8 +114,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
 
   // Calls: context, interceptors and observers, then the services with their handlers.
   const activeCalls = createActiveCalls();
-  const connections = createConnections({ clock, logger, onBroken: metrics.connectionBroken });
-  metrics.watchConnections(() => connections.count);
+  const { connections, receiving } = createCallerBounds(config, { clock, logger, metrics });
   const unary = createUnary({
     clock,
     logger,
@@ -204,8 +203,9 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       connections,
       interceptors: [
         createRawCallInterceptor({
-          endedByLibrary: (path, code) => metrics.callEndedByLibrary(path, code),
+          endedByLibrary: metrics.callEndedByLibrary,
           clock,
+          receiving,
         }),
       ],
       logger,

@@ -20,6 +20,7 @@ import {
   type Connections,
   createConnections,
 } from "../../src/grpc/server/connections/connections.ts";
+import type { ConnectionLimits } from "../../src/grpc/server/connections/admission.ts";
 import { createUnary } from "../../src/grpc/call/unary-handler.ts";
 
 /** A server that implements only `CountKeys`, with records for tests. */
@@ -43,6 +44,8 @@ export interface TestServerOptions extends Partial<Omit<StartServerOptions, "ser
   readonly observers?: readonly CallObserver[];
   /** Clock of the sweeps over connections. Default: that of the machine. */
   readonly sweepClock?: Pick<Clock, "after">;
+  readonly connectionLimits?: ConnectionLimits;
+  readonly evictableMs?: number;
 }
 
 const absent = () => Promise.reject(new Error("not part of this test"));
@@ -52,7 +55,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const contexts: CallContext[] = [];
   const activeCalls = createActiveCalls();
   const logger = pino({ level: "debug" }, { write: (line) => void lines.push(JSON.parse(line)) });
-  const connections = createConnections({ clock: options.sweepClock ?? systemClock, logger });
+  const connections = createConnections({
+    clock: { ...systemClock, ...options.sweepClock },
+    logger,
+    limits: options.connectionLimits ?? { max: 1_000, maxPerPeer: 1_000 },
+    evictableMs: options.evictableMs ?? 10_000,
+  });
   const unary = createUnary({
     clock: systemClock,
     isOver: connections.isOver,

@@ -16,6 +16,7 @@ import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
 import { capTimeouts } from "../../src/grpc/server/grpc-js.ts";
 import { createRawCallInterceptor } from "../../src/grpc/server/raw-call-interceptor.ts";
 import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
+import { ampleReceivingCalls } from "./receiving-calls.ts";
 import { eventually } from "./eventually.ts";
 
 /** The methods of the server. */
@@ -78,6 +79,7 @@ export async function startUnaryServer(
       createRawCallInterceptor({
         endedByLibrary: (path, code) => void endedByLibrary.push(`${path} ${code}`),
         clock,
+        receiving: ampleReceivingCalls(),
       }),
     ],
     ...serverOptions,

@@ -14,6 +14,7 @@ export function checkRules(settings: Settings): SettingFinding[] {
     ...checkInstances(settings),
     ...checkPolicy(settings),
     ...checkTimes(settings),
+    ...checkConnections(settings),
     ...checkOverload(settings),
   ];
 }
@@ -145,5 +146,16 @@ function* checkTimes({ upstream, limits }: Settings): Generator<SettingFinding> 
   if (attemptTimeoutMs !== undefined && attemptTimeoutMs > limits.maxDeadlineMs) {
     const what = "has to be at most limits.maxDeadlineMs";
     yield { path: ["upstream", "attemptTimeoutMs"], what };
+  }
+}
+
+function* checkConnections({ connections, limits }: Settings): Generator<SettingFinding> {
+  const { max, maxPerPeer = 0, maxReceivingBytes } = connections;
+  if (maxPerPeer > max) {
+    yield { path: ["connections", "maxPerPeer"], what: "has to be at most connections.max" };
+  }
+  if (maxReceivingBytes !== undefined && maxReceivingBytes < 4 * limits.maxReceiveBytes) {
+    const what = "has to be at least four times limits.maxReceiveBytes";
+    yield { path: ["connections", "maxReceivingBytes"], what };
   }
 }

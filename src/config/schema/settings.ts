@@ -4,6 +4,7 @@
  * tables of the documentation are made from it. The file is one table, so it is longer than others.
  */
 import { z } from "zod";
+import { connectionSettings } from "./connection-settings.ts";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
@@ -180,6 +181,7 @@ export const settings = z.strictObject({
       meaning: "Maximum duration of a call, even if its deadline is later.",
     }),
   }),
+  ...connectionSettings,
   drain: group({
     delayMs: setting(kinds.integer(0, 120_000), {
       env: "GATEWAY_DRAIN_DELAY_MS",

@@ -1,5 +1,5 @@
 /** Limits the request metadata of a call. */
-import { status } from "@grpc/grpc-js";
+import { type Metadata, status } from "@grpc/grpc-js";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
 
@@ -19,6 +19,24 @@ export const defaultMetadataLimits: MetadataLimits = { maxBytes: 16_384, maxEntr
 
 const entryOverheadBytes = 32;
 
+/** The size of metadata as `MetadataLimits` counts it. */
+export function metadataSize(metadata: Metadata): { bytes: number; entries: number } {
+  let bytes = 0;
+  let entries = 0;
+  const values = Object.entries(metadata.toJSON());
+  // A legal key, which `toJSON` drops because it builds a plain object.
+  values.push(["__proto__", metadata.get("__proto__")]);
+  for (const [key, valuesOfKey] of values) {
+    entries += valuesOfKey.length;
+    for (const value of valuesOfKey) {
+      // Binary values are sent as base64.
+      const length = typeof value === "string" ? value.length : Math.ceil(value.length / 3) * 4;
+      bytes += key.length + length + entryOverheadBytes;
+    }
+  }
+  return { bytes, entries };
+}
+
 /**
  * Creates the interceptor that rejects calls whose request metadata exceeds the limits, with
  * `RESOURCE_EXHAUSTED` / `METADATA_TOO_LARGE`. grpc-js has no limit below the one at which it
@@ -28,19 +46,7 @@ export const limitMetadata =
   ({ maxBytes, maxEntries }: MetadataLimits): Interceptor =>
   (next) =>
   (request, context) => {
-    let bytes = 0;
-    let entries = 0;
-    const values = Object.entries(context.metadata.toJSON());
-    // A legal key, which `toJSON` drops because it builds a plain object.
-    values.push(["__proto__", context.metadata.get("__proto__")]);
-    for (const [key, valuesOfKey] of values) {
-      entries += valuesOfKey.length;
-      for (const value of valuesOfKey) {
-        // Binary values are sent as base64.
-        const length = typeof value === "string" ? value.length : Math.ceil(value.length / 3) * 4;
-        bytes += key.length + length + entryOverheadBytes;
-      }
-    }
+    const { bytes, entries } = metadataSize(context.metadata);
     if (bytes <= maxBytes && entries <= maxEntries) return next(request, context);
     return Promise.reject(
       new StatusError(

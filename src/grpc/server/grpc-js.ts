@@ -1,19 +1,17 @@
 /**
  * Everything that depends on the version of grpc-js, its process-wide settings, or its private
- * fields. `grpc-js.test.ts` fails if a new release changes what this file relies on.
+ * fields, together with `connections/http2-servers.ts` and `receiving/divert-data.ts`. Their tests
+ * fail if a new release changes what this file relies on.
  */
 import {
   logVerbosity,
   type Server,
-  type ServerCredentials,
   setLogVerbosity,
   status,
   type ServerInterceptingCallInterface,
 } from "@grpc/grpc-js";
-import type { EventEmitter } from "node:events";
 import type { IncomingHttpHeaders } from "node:http2";
 import { createRequire } from "node:module";
-import { Server as TlsServer } from "node:tls";
 
 /** Oldest safe release. In older ones, one request with an invalid gzip frame ends the process. */
 const oldest = [1, 14, 4] as const;
@@ -52,7 +50,9 @@ export function silenceGrpcLog(): void {
   setLogVerbosity(logVerbosity.NONE);
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+/** Whether a private field holds an object. */
+export const holdsObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null;
 
 /**
  * The HTTP/2 session of a handler's call. grpc-js keeps it in private fields: `call` of the
@@ -60,13 +60,17 @@ const isObject = (value: unknown): value is object => typeof value === "object" 
  * result is `undefined` if the stream is closed or a release moves the fields, so it may only be
  * used as the key of a cache.
  */
-export function sessionOf(call: object): object | undefined {
-  let inner: unknown = Reflect.get(call, "call");
-  while (isObject(inner)) {
+export const sessionOf = (call: object): object | undefined =>
+  sessionOfInner(Reflect.get(call, "call"));
+
+/** The HTTP/2 session of a call in an interceptor, or of the innermost call. */
+export function sessionOfInner(call: unknown): object | undefined {
+  let inner = call;
+  while (holdsObject(inner)) {
     const stream: unknown = Reflect.get(inner, "stream");
-    if (isObject(stream)) {
+    if (holdsObject(stream)) {
       const session: unknown = Reflect.get(stream, "session");
-      return isObject(session) ? session : undefined;
+      return holdsObject(session) ? session : undefined;
     }
     inner = Reflect.get(inner, "nextCall");
   }
@@ -115,46 +119,6 @@ export function capTimeouts(server: Server): void {
     };
     Reflect.set(server, name, capped);
   }
-}
-
-/** One HTTP/2 server of Node, as grpc-js creates it for each address. */
-export interface Http2Listener extends Pick<EventEmitter, "on" | "prependListener"> {
-  /** Whether its connections begin with a TLS handshake. */
-  readonly isSecure: boolean;
-}
-
-/**
- * Calls `follow` for each HTTP/2 server that grpc-js creates, before it listens. To be called
- * before the server binds an address.
- */
-export function onHttp2Server(server: Server, follow: (listener: Http2Listener) => void): void {
-  const create: unknown = Reflect.get(server, "createHttp2Server");
-  if (typeof create !== "function") throw new Error("grpc-js has no createHttp2Server to wrap");
-  const followed = (credentials: ServerCredentials): unknown => {
-    const created: EventEmitter = Reflect.apply(create, server, [credentials]);
-    follow({
-      isSecure: created instanceof TlsServer,
-      on: created.on.bind(created),
-      prependListener: created.prependListener.bind(created),
-    });
-    return created;
-  };
-  Reflect.set(server, "createHttp2Server", followed);
-}
-
-/**
- * Announces to clients the largest list of request headers, in bytes (RFC 9113 section 6.5.2). Node
- * resets a stream with a larger one, once the client has acknowledged the limit. grpc-js has no
- * option for it.
- */
-export function announceHeaderListSize(server: Server, bytes: number): void {
-  const options: unknown = Reflect.get(server, "commonServerOptions");
-  if (!isObject(options)) throw new Error("grpc-js has no commonServerOptions");
-  const settings: unknown = Reflect.get(options, "settings");
-  Reflect.set(options, "settings", {
-    ...(isObject(settings) && settings),
-    maxHeaderListSize: bytes,
-  });
 }
 
 type SendStatus = ServerInterceptingCallInterface["sendStatus"];

@@ -10,13 +10,8 @@ import type { Certificates } from "./certificate-reload.ts";
 import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
 import type { Connections } from "./connections/connections.ts";
-import {
-  announceHeaderListSize,
-  assertGrpcVersion,
-  capTimeouts,
-  installedGrpcVersion,
-  silenceGrpcLog,
-} from "./grpc-js.ts";
+import { announceHeaderListSize } from "./connections/http2-servers.ts";
+import { assertGrpcVersion, capTimeouts, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";

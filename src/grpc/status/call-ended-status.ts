@@ -44,6 +44,20 @@ export const deadlineInQueueStatus = (details?: StatusDetails): StatusError =>
     details,
   );
 
+/**
+ * `REQUEST_INCOMPLETE`: the request did not arrive in time, or the memory of its part was needed
+ * for other calls.
+ */
+export const requestIncompleteStatus = (why: "bytes" | "time"): StatusError =>
+  new StatusError(
+    status.RESOURCE_EXHAUSTED,
+    "REQUEST_INCOMPLETE",
+    why === "time"
+      ? "the request did not arrive in full in time; nothing was sent to Key Protect"
+      : "the gateway holds too many incomplete requests, and this one was dropped; nothing was sent to Key Protect",
+    { retryDelayMs: 1_000 },
+  );
+
 /** `DEADLINE_UPSTREAM`: the deadline passed after a request was sent to Key Protect. */
 export const deadlineUpstreamStatus = (details?: StatusDetails): StatusError =>
   new StatusError(

@@ -36,7 +36,11 @@ export const grpcCodeOf = (code: number): string => grpcCodes[code] ?? "Unknown"
 /** Counts inbound calls as their observer: each once, with its final status. */
 export interface CallMetrics extends Required<Pick<CallObserver, "callStarted" | "callEnded">> {
   /** A call that never reached its handler; counted as started and handled as well. */
-  readonly callEndedByLibrary: (path: string | undefined, grpcCode: number) => void;
+  readonly callEndedByLibrary: (
+    path: string | undefined,
+    grpcCode: number,
+    reason?: Reason,
+  ) => void;
 }
 
 /** Reasons of calls that the gateway rejects before a request to Key Protect. */
@@ -45,6 +49,7 @@ const ownReasons: readonly Reason[] = [
   "PAGE_TOKEN_INVALID",
   "INSTANCE_UNKNOWN",
   "METADATA_TOO_LARGE",
+  "REQUEST_INCOMPLETE",
   "CALLER_UNAUTHENTICATED",
   "CALLER_NOT_AUTHORIZED",
   "CALLER_RATE_LIMITED",
@@ -129,7 +134,7 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       if (rejectedCell !== undefined) rejectedCell.value += 1;
       if (mayHaveExecuted) series.ambiguous.value += 1;
     },
-    callEndedByLibrary(path, grpcCode) {
+    callEndedByLibrary(path, grpcCode, reason) {
       const rpc = path === undefined ? undefined : rpcByPath.get(path);
       // The path of an unknown method is the caller's text and must not become a label.
       const labels = ["unary", rpc?.service ?? "unknown", rpc?.method ?? "unknown"] as const;
@@ -137,6 +142,8 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       started.cell(...labels).value += 1;
       handled.cell(...labels, code).value += 1;
       endedByLibrary.cell(code).value += 1;
+      const rejectedCell = reason === undefined ? undefined : byReason.get(reason);
+      if (rejectedCell !== undefined) rejectedCell.value += 1;
     },
   };
 }

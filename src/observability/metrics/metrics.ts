@@ -29,6 +29,8 @@ export interface Metrics extends CallMetrics, ConnectionMetrics, UpstreamMetrics
   watchCertificateExpiry(read: Reading): void;
   /** Adds a reading of the number of callers' connections; the sum is exposed. */
   watchConnections(read: Reading): void;
+  /** Adds a reading of the memory that incomplete requests take; the sum is exposed. */
+  watchReceivingBytes(read: Reading): void;
   /** Adds a reading of the number of circuits that are not closed; the sum is exposed. */
   watchCircuits(read: Reading): void;
   /**
@@ -77,12 +79,13 @@ export function createMetrics(
   const tokenAge = createReadGauge(definitions.iamTokenAge, (ages) => Math.max(...ages));
   const expiry = createReadGauge(definitions.certificateExpiry, (left) => Math.min(...left));
   const open = createReadGauge(definitions.clientConnections, sum);
+  const receiving = createReadGauge(definitions.receivingBytes, sum);
   const circuits = createReadGauge(definitions.circuitsOpen, sum);
   const dropped = createReadGauge(definitions.logLinesDropped, sum);
   dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
   const gatewayFamilies = [...callFamilies, ...connectionFamilies, ...upstreamFamilies];
-  const others = [open, gauges, circuits, tokenAge, expiry, dropped];
+  const others = [open, receiving, gauges, circuits, tokenAge, expiry, dropped];
   const own = [...gatewayFamilies, ...others, ...redisFamilies];
 
   const registry = new Registry();
@@ -96,6 +99,7 @@ export function createMetrics(
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
     watchConnections: open.watch,
+    watchReceivingBytes: receiving.watch,
     watchCircuits: circuits.watch,
     watchUpstream: gauges.watch,
     async text() {

@@ -103,6 +103,12 @@ test("three variables are enough: every other setting has a default", () => {
       maxConcurrentStreams: 1_000,
       maxDeadlineMs: 60_000,
     },
+    connections: {
+      max: 2_048,
+      maxPerPeer: undefined,
+      maxReceivingBytes: undefined,
+      receiveTimeoutMs: 10_000,
+    },
     drain: { delayMs: 5_000, graceMs: 25_000 },
     upstream: {
       connections: 32,
@@ -356,6 +362,11 @@ describe("the file", () => {
       ["logLevel", "upstream.connections", "unknown"],
     ],
     ["breaker: {longestResetMs: 9999}", ["breaker.longestResetMs"]],
+    ["connections: {max: 100, maxPerPeer: 101}", ["connections.maxPerPeer"]],
+    [
+      "connections: {maxReceivingBytes: 1048576}\nlimits: {maxReceiveBytes: 262145}",
+      ["connections.maxReceivingBytes"],
+    ],
     ["replicas: {count: 2, quotaShare: redis}\nrequestIds: {store: redis}", ["redis.url"]],
     ["replicas: {quotaShare: redis}\nredis: {url: 'rediss://redis.internal'}", ["replicas.count"]],
     ["replicas: {count: 2}\nrequestIds: {store: memory}", ["requestIds.store"]],

@@ -12,10 +12,10 @@ const reasons = (declared?.values ?? [])
   .filter((value) => value.number !== 0)
   .map((value) => value.name.slice(prefix.length));
 
-test("ErrorReason has 49 values with the numbers 1 to 49", () => {
-  const numbers = Array.from({ length: 50 }, (_, index) => index);
+test("ErrorReason has 50 values with the numbers 1 to 50", () => {
+  const numbers = Array.from({ length: 51 }, (_, index) => index);
   expect(declared?.values.map((value) => value.number)).toEqual(numbers);
-  expect(new Set(reasons).size).toBe(49);
+  expect(new Set(reasons).size).toBe(50);
 });
 
 // The comment of google.rpc.ErrorInfo.reason requires this form.

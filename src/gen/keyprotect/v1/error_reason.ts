@@ -25,8 +25,8 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * Every RPC may answer: INVALID_ARGUMENT with REQUEST_INVALID or INSTANCE_UNKNOWN; UNAUTHENTICATED
  * with CALLER_UNAUTHENTICATED or CALLER_TOKEN_REJECTED; PERMISSION_DENIED with
  * CALLER_NOT_AUTHORIZED or UPSTREAM_ACCESS_DENIED; RESOURCE_EXHAUSTED with CALLER_RATE_LIMITED,
- * UPSTREAM_RATE_LIMITED or METADATA_TOO_LARGE; UNAVAILABLE with OVERLOADED, CIRCUIT_OPEN,
- * SHUTTING_DOWN, IAM_UNAVAILABLE, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT or
+ * UPSTREAM_RATE_LIMITED, METADATA_TOO_LARGE or REQUEST_INCOMPLETE; UNAVAILABLE with OVERLOADED,
+ * CIRCUIT_OPEN, SHUTTING_DOWN, IAM_UNAVAILABLE, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT or
  * UPSTREAM_INTERNAL; DEADLINE_EXCEEDED with DEADLINE_IN_QUEUE, DEADLINE_TOO_SHORT or
  * DEADLINE_UPSTREAM; UNIMPLEMENTED with UPSTREAM_REQUEST_REJECTED; DATA_LOSS with
  * UPSTREAM_DATA_CORRUPT; INTERNAL with UPSTREAM_CREDENTIALS_REJECTED, UPSTREAM_TLS_FAILURE,
@@ -325,6 +325,13 @@ export const ErrorReason = {
    * `request_id` and no other.
    */
   REQUEST_ID_STORE_UNAVAILABLE: 49,
+  /**
+   * REQUEST_INCOMPLETE - The request did not arrive in full: it took longer than the gateway allows, or the gateway held
+   * too many incomplete requests and dropped this one. Nothing was sent upstream.
+   * RESOURCE_EXHAUSTED, with a `RetryInfo`. Repeat after the delay, and send the whole request at
+   * once.
+   */
+  REQUEST_INCOMPLETE: 50,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -380,4 +387,5 @@ export namespace ErrorReason {
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
   export type GATEWAY_INTERNAL = typeof ErrorReason.GATEWAY_INTERNAL;
   export type REQUEST_ID_STORE_UNAVAILABLE = typeof ErrorReason.REQUEST_ID_STORE_UNAVAILABLE;
+  export type REQUEST_INCOMPLETE = typeof ErrorReason.REQUEST_INCOMPLETE;
 }

@@ -6,19 +6,36 @@
  * its grace period.
  */
 import type { Server } from "@grpc/grpc-js";
-import type { ServerHttp2Session } from "node:http2";
+import { constants, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Clock } from "../../../platform/clock.ts";
-import { onHttp2Server, type Http2Listener, sessionOf } from "../grpc-js.ts";
+import { sessionOf } from "../grpc-js.ts";
+import { admit, type ConnectionLimit, type ConnectionLimits } from "./admission.ts";
+import { type Http2Listener, idleMsOf, onHttp2Server } from "./http2-servers.ts";
+import { peerGroup } from "./peer-group.ts";
+import { createRefusal } from "./refusal.ts";
 import { createSessionProbe } from "./session-probe.ts";
+import { createSparseLog } from "./sparse-log.ts";
 
 /** Options of `createConnections`. */
 export interface ConnectionsOptions {
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "now" | "after">;
   readonly logger: Pick<Logger, "warn">;
-  /** Called for each connection whose session nghttp2 gave up. */
-  readonly onBroken?: () => void;
+  readonly limits: ConnectionLimits;
+  /** Idle time after which a connection can make room for another, in ms. Default 10,000. */
+  readonly evictableMs?: number;
+  readonly observer?: ConnectionObserver;
+}
+
+/** Observes what happens to connections. */
+export interface ConnectionObserver {
+  /** nghttp2 gave the session of a connection up. */
+  readonly connectionBroken: () => void;
+  /** A new connection was refused at a bound. */
+  readonly connectionRefused: (limit: ConnectionLimit) => void;
+  /** A connection was closed to make room for a new one. */
+  readonly connectionEvicted: () => void;
 }
 
 /** The open connections of a server. */
@@ -39,6 +56,10 @@ interface Connection {
   readonly socket: Socket;
   /** Address of the peer, for the log. */
   readonly peer: string;
+  /** Group of its peer, for the bounds. */
+  readonly group: string;
+  /** Milliseconds since its last call ended; `undefined` while there are calls. */
+  readonly idleMs: () => number | undefined;
   /** Absent during the TLS handshake. */
   session: ServerHttp2Session | undefined;
   /** Sweeps since the session was closed in an orderly way; the peer should close the socket. */
@@ -53,9 +74,15 @@ const sweepsToClose = 10;
 
 /** Creates an empty set of connections. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { clock, logger } = options;
-  const connections = new Set<Connection>();
+  const { clock, logger, limits, observer, evictableMs = 10_000 } = options;
+  /** Open connections by the group of their peer, the oldest first. */
+  const byPeer = new Map<string, Set<Connection>>();
+  let count = 0;
+  /** Evicted connections whose sockets are still open. They count no longer. */
+  const closing = new Set<Connection>();
   const isSessionOver = createSessionProbe(logger);
+  const warn = createSparseLog(logger, clock);
+  const refuse = createRefusal(clock);
   let isSweeping = false;
 
   const check = (connection: Connection): void => {
@@ -68,42 +95,97 @@ export function createConnections(options: ConnectionsOptions): Connections {
     }
     if (!isSessionOver(session)) return;
     if (!session.closed) {
-      options.onBroken?.();
-      logger.warn({ peer }, "a connection is closed, because its peer broke the rules of HTTP/2");
+      observer?.connectionBroken();
+      warn("a connection is closed, because its peer broke the rules of HTTP/2", { peer });
     }
-    session.destroy();
+    close(connection);
+  };
+  const close = (connection: Connection): void => {
+    connection.session?.destroy();
     // Node closes the socket now, unless a write hangs; then the next sweep does.
     connection.sweepsClosed = sweepsToClose;
   };
   const sweep = (): void => {
-    for (const connection of connections) check(connection);
-    isSweeping = connections.size > 0;
-    if (isSweeping) clock.after(sweepMs, sweep);
+    for (const connections of byPeer.values()) for (const each of connections) check(each);
+    for (const each of closing) check(each);
+    isSweeping = false;
+    keepSweeping();
   };
-  const open = (socket: Socket): Connection => {
-    const { remoteAddress, remotePort } = socket;
-    const peer = remoteAddress === undefined ? "unix" : `${remoteAddress}:${remotePort}`;
-    const connection: Connection = { socket, peer, session: undefined, sweepsClosed: 0 };
-    connections.add(connection);
-    socket.once("close", () => connections.delete(connection));
-    if (!isSweeping) {
-      isSweeping = true;
-      clock.after(sweepMs, sweep);
+  const keepSweeping = (): void => {
+    if (isSweeping || count + closing.size === 0) return;
+    isSweeping = true;
+    clock.after(sweepMs, sweep);
+  };
+  const isEvictable = ({ session, idleMs }: Connection): boolean =>
+    session !== undefined && (idleMs() ?? -1) >= evictableMs;
+
+  /** Makes room for a connection, or refuses it. */
+  const makeRoom = (socket: Socket, group: string, isTls: boolean): boolean => {
+    const admission = admit(byPeer, group, limits, isEvictable);
+    const { isAdmitted, limit } = admission;
+    if (limit !== undefined) {
+      warn("the bound of connections is reached", { limit, peer: group, isRefused: !isAdmitted });
     }
+    if (!admission.isAdmitted) {
+      observer?.connectionRefused(admission.limit);
+      refuse(socket, isTls);
+    } else if (admission.evicted !== undefined) {
+      observer?.connectionEvicted();
+      evict(admission.evicted);
+    }
+    return isAdmitted;
+  };
+  const evict = (connection: Connection): void => {
+    const { session, socket, idleMs } = connection;
+    leave(connection);
+    closing.add(connection);
+    if (session === undefined || session.destroyed) socket.destroy();
+    else if (idleMs() !== undefined) session.close();
+    else {
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from("too many connections"));
+      close(connection);
+    }
+  };
+  const leave = (connection: Connection): void => {
+    const { group } = connection;
+    const connections = byPeer.get(group);
+    if (connections?.delete(connection) !== true) return;
+    if (connections.size === 0) byPeer.delete(group);
+    count -= 1;
+  };
+  const open = (socket: Socket, group: string, idleMs: Connection["idleMs"]): Connection => {
+    const { remoteAddress, remotePort } = socket;
+    const peer = remoteAddress === undefined ? group : `${remoteAddress}:${remotePort}`;
+    const connection = { socket, peer, group, idleMs, session: undefined, sweepsClosed: 0 };
+    byPeer.set(group, (byPeer.get(group) ?? new Set()).add(connection));
+    count += 1;
+    socket.once("close", () => {
+      leave(connection);
+      closing.delete(connection);
+    });
+    keepSweeping();
     return connection;
   };
 
-  const follow = (listener: Http2Listener): void => {
+  const follow = (listener: Http2Listener, server: Server): void => {
     /** The connection whose session is created in the present turn. */
     let beginning: Connection | undefined;
     /** Connections in their TLS handshake, by their peer. */
     const handshakes = new Map<string, Connection>();
-    listener.prependListener("connection", (socket: Socket) => {
-      beginning = open(socket);
-      const { peer } = beginning;
-      if (!listener.isSecure) return;
-      handshakes.set(peer, beginning);
-      socket.once("close", () => handshakes.delete(peer));
+    listener.gate((socket) => {
+      const group = peerGroup(socket.remoteAddress);
+      if (!makeRoom(socket, group, listener.isSecure)) return false;
+      const connection = open(socket, group, () => {
+        const { session } = connection;
+        return session && idleMsOf(server, session);
+      });
+      beginning = connection;
+      if (listener.isSecure) {
+        const { peer } = connection;
+        handshakes.set(peer, connection);
+        socket.once("close", () => handshakes.delete(peer));
+      }
+      return true;
     });
     listener.prependListener("secureConnection", ({ remoteAddress, remotePort }: Socket) => {
       beginning = handshakes.get(`${remoteAddress}:${remotePort}`);
@@ -116,9 +198,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   return {
     get count() {
-      return connections.size;
+      return count;
     },
-    watch: (server) => onHttp2Server(server, follow),
+    watch: (server) => onHttp2Server(server, (listener) => follow(listener, server)),
     isOver(call) {
       const session = sessionOf(call);
       return session !== undefined && isSessionOver(session);

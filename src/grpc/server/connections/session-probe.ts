@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const holdsObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null;
 
 /**
  * Creates the function that tells whether nghttp2 has given a session up: it will neither read nor
@@ -24,7 +25,7 @@ export function createSessionProbe(logger: Pick<Logger, "warn">): (session: obje
       ({ description }) => description === "kHandle",
     );
     const handle: unknown = field && Reflect.get(session, field);
-    const hasPendingData: unknown = isObject(handle) && Reflect.get(handle, "hasPendingData");
+    const hasPendingData: unknown = holdsObject(handle) && Reflect.get(handle, "hasPendingData");
     if (typeof hasPendingData === "function") {
       return Reflect.apply(hasPendingData, handle, []) === false;
     }

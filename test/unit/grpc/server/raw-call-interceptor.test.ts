@@ -14,6 +14,7 @@ import { createRawCallInterceptor } from "../../../../src/grpc/server/raw-call-i
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
 import { statusDetails } from "../../../support/status-details.ts";
 import { connectRaw, frame } from "../../../support/raw-grpc.ts";
+import { ampleReceivingCalls } from "../../../support/receiving-calls.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { startTestServer } from "../../../support/test-server.ts";
 import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.ts";
@@ -146,7 +147,13 @@ test("a call over a Unix socket whose message arrives too late has details", asy
   const path = join(folder, "s");
   await using server = await startTestServer({
     listeners: [{ kind: "unix", path }],
-    interceptors: [createRawCallInterceptor({ endedByLibrary: () => {}, clock: systemClock })],
+    interceptors: [
+      createRawCallInterceptor({
+        endedByLibrary: () => {},
+        clock: systemClock,
+        receiving: ampleReceivingCalls(),
+      }),
+    ],
   });
   const session = http2.connect("http://localhost", { createConnection: () => connect({ path }) });
   const stream = begin(session, { "x-correlation-id": correlationId });
@@ -202,11 +209,16 @@ test("a call of an unknown method is answered and not counted", async () => {
 const createLibraryCall = () => ({
   getDeadline: () => new Date(Date.now() + 1_000),
   sendStatus: () => {},
+  handleDataFrame: () => {},
 });
 
 // V8 keeps an object with its own function until the next major garbage collection.
 test("calls with a diverted deadline share one function", () => {
-  const watch = createRawCallInterceptor({ endedByLibrary: () => {}, clock: { wallNow: () => 0 } });
+  const watch = createRawCallInterceptor({
+    endedByLibrary: () => {},
+    clock: { wallNow: () => 0 },
+    receiving: ampleReceivingCalls(),
+  });
   const watched = [createLibraryCall(), createLibraryCall()] as const;
   const own = watched.map(({ sendStatus }) => sendStatus);
   for (const call of watched) {
@@ -215,4 +227,5 @@ test("calls with a diverted deadline share one function", () => {
   }
   expect(watched[0].sendStatus).not.toBe(own[0]);
   expect(watched[0].sendStatus).toBe(watched[1].sendStatus);
+  expect(watched[0].handleDataFrame).toBe(watched[1].handleDataFrame);
 });

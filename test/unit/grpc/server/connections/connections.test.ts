@@ -18,7 +18,7 @@ import {
   frameTypes,
   http2Frame,
 } from "../../../../support/http2-frames.ts";
-import { startTestServer, type TestServer } from "../../../../support/test-server.ts";
+import { countKeys, startTestServer, type TestServer } from "../../../../support/test-server.ts";
 
 const { path, message: nothing } = golden.CountKeys();
 
@@ -135,7 +135,120 @@ describe("connections", () => {
 
   test("no timer runs while there is no connection", () => {
     const clock = createDrivenClock();
-    createConnections({ clock, logger: { warn: () => {} } });
+    createConnections({ clock, logger: { warn: () => {} }, limits: { max: 1, maxPerPeer: 1 } });
     expect(clock.pending).toBe(0);
+  });
+});
+
+/** Begins a call that stays incomplete, so that its connection is not idle. */
+const occupy = async (client: FrameClient): Promise<void> => {
+  client.call(1, path);
+  client.write(http2Frame(frameTypes.ping, 0, 0, Buffer.alloc(8)));
+  await eventually(() => client.received.some(({ type }) => type === frameTypes.ping));
+};
+
+const isOpen = async (client: FrameClient): Promise<boolean> => {
+  const pings = (): number => client.received.filter(({ type }) => type === frameTypes.ping).length;
+  const before = pings();
+  client.write(http2Frame(frameTypes.ping, 0, 0, Buffer.alloc(8)));
+  await eventually(() => client.isClosed || pings() > before);
+  return !client.isClosed;
+};
+
+describe("the bounds of connections", () => {
+  const refusal = Buffer.from("too many connections");
+
+  test("a connection above the bound gets GOAWAY with the reason and is closed", async () => {
+    await using fixture = await startTestServer({ connectionLimits: { max: 2, maxPerPeer: 2 } });
+    using first = await connect(fixture);
+    using second = await connect(fixture);
+    await occupy(first);
+    await occupy(second);
+
+    using third = await connect(fixture);
+    await eventually(() => third.isClosed);
+    expect(third.received.map(({ type }) => type)).toEqual([
+      frameTypes.settings,
+      frameTypes.goaway,
+    ]);
+    expect(third.received[1]?.payload.subarray(8)).toEqual(refusal);
+    expect(await isOpen(first)).toBe(true);
+    expect(await isOpen(second)).toBe(true);
+    expect(fixture.connections.count).toBe(2);
+  });
+
+  test("a grpc-js client above the bound fails with UNAVAILABLE, and succeeds once there is room", async () => {
+    await using fixture = await startTestServer({ connectionLimits: { max: 1, maxPerPeer: 1 } });
+    using first = await connect(fixture);
+    await occupy(first);
+    const client = fixture.newClient();
+    expect((await countKeys(client)).code).toBe(status.UNAVAILABLE);
+    first.socket.destroy();
+    await eventually(async () => (await countKeys(client)).code === status.OK);
+  });
+
+  test("an idle connection of the same peer makes room", async () => {
+    await using fixture = await startTestServer({
+      connectionLimits: { max: 2, maxPerPeer: 2 },
+      evictableMs: 0,
+    });
+    using first = await connect(fixture);
+    using second = await connect(fixture);
+    await occupy(first);
+    expect(await isOpen(second)).toBe(true);
+
+    using third = await connect(fixture);
+    expect(await isOpen(third)).toBe(true);
+    await eventually(() => second.isClosed);
+    expect(goaway(second)).toBe(true);
+    expect(await isOpen(first)).toBe(true);
+  });
+
+  test("many connections at once stay within the bound", async () => {
+    await using fixture = await startTestServer({
+      connectionLimits: { max: 5, maxPerPeer: 5 },
+      evictableMs: 0,
+    });
+    const clients = await Promise.all(Array.from({ length: 50 }, () => connect(fixture)));
+    await eventually(() => clients.filter(({ isClosed }) => !isClosed).length <= 5);
+    expect(fixture.connections.count).toBeLessThanOrEqual(5);
+    for (const client of clients) client.socket.destroy();
+  });
+
+  test("connections over a Unix socket have no bound by peer, and a peer with fewer takes a place", async () => {
+    const socketPath = join(folder, "bound.sock");
+    await using fixture = await startTestServer({
+      connectionLimits: { max: 4, maxPerPeer: 1 },
+      listeners: [
+        { kind: "tcp", host: "127.0.0.1", port: 0 },
+        { kind: "unix", path: socketPath },
+      ],
+    });
+    const local = await Promise.all(Array.from({ length: 4 }, () => connectFrames(socketPath)));
+    for (const client of local) await occupy(client);
+    expect(local.filter(({ isClosed }) => isClosed)).toEqual([]);
+
+    using fifth = await connectFrames(socketPath);
+    await eventually(() => fifth.isClosed);
+    // All Unix connections are one peer, so the TCP peer takes the place of the oldest of them.
+    using tcp = await connect(fixture);
+    expect(await isOpen(tcp)).toBe(true);
+    await eventually(() => local.some(({ isClosed }) => isClosed));
+    expect(local.map(({ isClosed }) => isClosed)).toEqual([true, false, false, false]);
+    using other = await connect(fixture);
+    await eventually(() => other.isClosed);
+    for (const client of local) client.socket.destroy();
+  });
+
+  test("reaching the bound is logged at most once in ten seconds", async () => {
+    await using fixture = await startTestServer({ connectionLimits: { max: 1, maxPerPeer: 1 } });
+    using first = await connect(fixture);
+    await occupy(first);
+    for (let times = 0; times < 5; times += 1) {
+      using refused = await connect(fixture);
+      await eventually(() => refused.isClosed);
+    }
+    const lines = fixture.lines.filter(({ msg }) => String(msg).includes("bound of connections"));
+    expect(lines).toMatchObject([{ limit: "peer", peer: "127.0.0.1", isRefused: true, times: 1 }]);
   });
 });
