@@ -206,6 +206,7 @@ await call(keys, "deleteKey", {
   keyId,
   returnPreference: ReturnPreference.UNSPECIFIED,
   allowMissing: false,
+  force: false,
 });
 await callThatFails(actions, "wrapKey", {
   keyId,

@@ -117,6 +117,9 @@ const change = {
   sensitive: false,
 } as const;
 
+/** A change of a key whose repetition is answered as done already. */
+const conditional = { ...change, retry: "conditional", resource: "key" } as const;
+
 /** The rows, in the order of the contract. */
 export const rpcTable: readonly Rpc[] = [
   ...rows("keyprotect.v1.KeysService", {
@@ -125,7 +128,16 @@ export const rpcTable: readonly Rpc[] = [
     CountKeys: { ...read, resource: "none", coalesce: "read" },
     GetKey: { ...read, resource: "key", coalesce: "read" },
     GetKeyMaterial: { ...read, resource: "key", sensitive: true },
-    DeleteKey: { ...change, retry: "conditional", resource: "key", sensitive: true },
+    DeleteKey: { ...conditional, sensitive: true },
+    UpdateKey: { ...conditional, keyRing: "target", sensitive: true },
+    RestoreKey: { ...conditional, sensitive: true },
+    PurgeKey: { ...conditional, sensitive: true },
+    EnableKey: { ...conditional, sensitive: true },
+    DisableKey: { ...conditional, sensitive: true },
+    ScheduleKeyDeletion: { ...change, ...repeatable, resource: "key", sensitive: true },
+    CancelKeyDeletion: { ...change, ...repeatable, resource: "key" },
+    SyncKey: { ...change, ...repeatable, resource: "key" },
+    ListKeyVersions: { ...bulk, resource: "key" },
   }),
   ...rows("keyprotect.v1.KeyActionsService", {
     WrapKey: { ...action, resource: "key" },
@@ -153,6 +165,22 @@ export const rpcTable: readonly Rpc[] = [
     RetrieveLocker: { ...change, resource: "locker", keyRing: "none", sensitive: true },
   }),
 ];
+
+/** The RPCs whose field `force` overrides a protection. */
+const forcible: ReadonlySet<string> = new Set(["DeleteKey"]);
+
+/**
+ * For access rules: a row for the forced form of each RPC that has one, by the path of the RPC. Its
+ * method is `DeleteKey:force`, for example, and only a rule that names it allows it.
+ */
+export const forcedRows: ReadonlyMap<string, Rpc> = new Map(
+  rpcTable
+    .filter(({ method }) => forcible.has(method))
+    .map((rpc) => [
+      rpc.path,
+      { ...rpc, method: `${rpc.method}:force`, path: `${rpc.path}:force`, sensitive: true },
+    ]),
+);
 
 /** Rows by gRPC path. */
 export const rpcByPath: ReadonlyMap<string, Rpc> = new Map(rpcTable.map((rpc) => [rpc.path, rpc]));

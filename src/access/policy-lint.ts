@@ -2,7 +2,7 @@
  * Checks access rules at start-up. A rule that can never match is misspelt, and locks out the
  * caller that it is meant for.
  */
-import { rpcTable, type Rpc } from "../rpc-table.ts";
+import { forcedRows, rpcTable, type Rpc } from "../rpc-table.ts";
 import { shortServiceName } from "./policy.ts";
 import type { AccessRule } from "./policy.ts";
 import { isTrustDomain, trustDomainOf } from "./spiffe-id.ts";
@@ -99,7 +99,7 @@ const callerProblem =
 
 function methodProblem(method: string): string[] {
   if (method === "*") return [];
-  const names = rpcTable.flatMap((rpc) => [
+  const names = [...rpcTable, ...forcedRows.values()].flatMap((rpc) => [
     `${shortServiceName(rpc)}/${rpc.method}`,
     `${shortServiceName(rpc)}/*`,
   ]);

@@ -1,5 +1,5 @@
 /** Access rules, compiled once into a decision that takes a few map look-ups per call. */
-import { rpcTable } from "../rpc-table.ts";
+import { forcedRows, rpcTable } from "../rpc-table.ts";
 import type { Rpc } from "../rpc-table.ts";
 
 /** Allows some callers some methods on some instances. Calls that no rule allows are denied. */
@@ -9,8 +9,8 @@ export interface AccessRule {
    */
   readonly callers: readonly string[];
   /**
-   * `KeysService/GetKey`, `KeyActionsService/*` or `*`. A wildcard does not include
-   * sensitive RPCs (see the RPC table); they must be named.
+   * `KeysService/GetKey`, `KeysService/DeleteKey:force`, `KeyActionsService/*` or `*`. A wildcard
+   * does not include sensitive RPCs (see the RPC table); they must be named.
    */
   readonly methods: readonly string[];
   /** Aliases of instances, or `*`. */
@@ -49,7 +49,7 @@ interface Grants {
 export function compilePolicy(rules: readonly AccessRule[]): Policy {
   const byPath = new Map<string, Grants>();
   for (const rule of rules) {
-    for (const rpc of rpcTable) {
+    for (const rpc of [...rpcTable, ...forcedRows.values()]) {
       if (!rule.methods.some((method) => coversRpc(method, rpc))) continue;
       const grants = byPath.get(rpc.path) ?? { exact: new Map(), below: new Map() };
       byPath.set(rpc.path, grants);
@@ -82,7 +82,9 @@ export const shortServiceName = (rpc: Rpc): string =>
 
 function coversRpc(method: string, rpc: Rpc): boolean {
   const service = shortServiceName(rpc);
-  if (method === `${service}/${rpc.method}`) return true;
+  const name = `${service}/${rpc.method}`;
+  // A caller that may force a deletion may also make one without force.
+  if (method === name || method === `${name}:force`) return true;
   return !rpc.sensitive && (method === "*" || method === `${service}/*`);
 }
 

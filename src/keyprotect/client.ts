@@ -5,6 +5,7 @@ import type { OnAnomaly } from "./anomaly.ts";
 import { dialect2019 } from "./dialects/dialect-2019.ts";
 import { dialectCurrent } from "./dialects/dialect-current.ts";
 import { createCallApi, type OperationDeps } from "./call-api.ts";
+import { createKeyLifeOperations, type KeyLifeOperations } from "./operations/key-life.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
@@ -21,7 +22,12 @@ import type { ApiDialect } from "../platform/api-dialect.ts";
  * - `UNSUPPORTED`: the dialect does not have this operation; nothing was sent.
  */
 export interface KeyProtectClient
-  extends KeyOperations, KeyActionOperations, PolicyOperations, LockerOperations {}
+  extends
+    KeyOperations,
+    KeyLifeOperations,
+    KeyActionOperations,
+    PolicyOperations,
+    LockerOperations {}
 
 /** Dependencies of a client. */
 export interface KeyProtectClientDeps {
@@ -52,6 +58,7 @@ export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectCl
   };
   return {
     ...createKeyOperations(operations),
+    ...createKeyLifeOperations(operations),
     ...createKeyActionOperations(operations),
     ...createPolicyOperations(operations),
     ...createLockerOperations(operations),

@@ -24,6 +24,8 @@ export interface CollectionPage {
    * `resources`. A larger one is the length of the whole list, or the page was truncated.
    */
   readonly total: number | undefined;
+  /** `totalCount`: the length of the whole list, if the request asked for it. */
+  readonly totalCount: number | undefined;
 }
 
 /**
@@ -68,6 +70,7 @@ export function fromPage(
   return {
     resources: resources.map((resource: unknown) => toObject(resource, "a resource")),
     total,
+    totalCount: optionalInt32(metadata, "totalCount"),
   };
 }
 

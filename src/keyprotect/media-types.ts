@@ -5,6 +5,7 @@ export const mediaType = {
   /** A list of keys in the 2019 API. */
   collection: "application/vnd.ibm.collection+json",
   key: "application/vnd.ibm.kms.key+json",
+  keyVersion: "application/vnd.ibm.kms.key.version+json",
   keyAction: "application/vnd.ibm.kms.key_action+json",
   policy: "application/vnd.ibm.kms.policy+json",
   lockerMetadata: "application/vnd.ibm.kms.locker_metadata+json",

@@ -26,6 +26,26 @@ export interface KeyResource {
   readonly algorithm:
     | { readonly type: string; readonly bitLength: number; readonly mode: string }
     | undefined;
+  /** `authExpiration`: when the first authorization of a deletion expires. */
+  readonly dualAuthDelete:
+    | {
+        readonly enabled: boolean;
+        readonly keySetForDeletion: boolean | undefined;
+        readonly authExpiration: Date | undefined;
+      }
+    | undefined;
+  readonly rotation:
+    | { readonly enabled: boolean; readonly intervalMonths: number | undefined }
+    | undefined;
+  readonly keyVersion: KeyVersionResource | undefined;
+  readonly keyRingId: string | undefined;
+  readonly aliases: readonly string[];
+  /** These five are present for a deleted key only. */
+  readonly purgeScheduledOn: Date | undefined;
+  readonly restoreExpirationDate: Date | undefined;
+  readonly purgeAllowedFrom: Date | undefined;
+  readonly restoreAllowed: boolean | undefined;
+  readonly purgeAllowed: boolean | undefined;
   /** Decoded material of a standard key. Only if the operation returns it. */
   readonly payload: Buffer | undefined;
 }
@@ -40,6 +60,22 @@ export interface KeyPage {
    */
   readonly isLast: boolean | undefined;
 }
+
+/** A version of a root key. */
+export interface KeyVersionResource {
+  readonly id: string;
+  readonly creationDate: Date | undefined;
+}
+
+/** A part of the list of a key's versions. */
+export interface KeyVersionPage {
+  readonly versions: readonly KeyVersionResource[];
+  /** As in `KeyPage`. */
+  readonly isLast: boolean | undefined;
+}
+
+/** A change of a key's state that has no parameters. */
+export type KeyChange = "enable" | "disable" | "setKeyForDeletion" | "unsetKeyForDeletion" | "sync";
 
 /** Key material that is imported instead of generated. */
 export type ImportedMaterial =

@@ -4,7 +4,9 @@ import type {
   CreateKeyParams,
   ImportedMaterial,
   KeyPage,
+  KeyChange,
   KeyResource,
+  KeyVersionPage,
   LockerKeyResource,
   LockerResource,
   PolicyChange,
@@ -19,6 +21,10 @@ import type {
 /** Time that a read after a change leaves for answering the call, in milliseconds. */
 export const answerReserveMs = 50;
 
+/** `KeyResource.state` of an active key. */
+export const activeState = 1;
+/** `KeyResource.state` of a disabled key. */
+export const suspendedState = 2;
 /** `KeyResource.state` of a deleted key. */
 export const destroyedState = 5;
 
@@ -37,7 +43,22 @@ export interface KeyProtect {
   /** Metadata and, for a standard key, `payload`. */
   getKeyMaterial(call: CallContext, keyId: string): Promise<KeyResource>;
   /** The deleted key if `prefer` is `representation` and the upstream sent it. */
-  deleteKey(call: CallContext, keyId: string, prefer: Preference): Promise<KeyResource | undefined>;
+  deleteKey(
+    call: CallContext,
+    keyId: string,
+    options: { prefer: Preference; force: boolean },
+  ): Promise<KeyResource | undefined>;
+  /** The key as it is after the move. */
+  moveKey(call: CallContext, keyId: string, targetRingId: string): Promise<KeyResource>;
+  changeKey(call: CallContext, keyId: string, change: KeyChange): Promise<void>;
+  restoreKey(call: CallContext, keyId: string, prefer: Preference): Promise<KeyResource>;
+  purgeKey(call: CallContext, keyId: string): Promise<void>;
+  /** At most `limit` versions, starting at `offset`, the newest first. */
+  listKeyVersions(
+    call: CallContext,
+    keyId: string,
+    page: { limit: number; offset: number },
+  ): Promise<KeyVersionPage>;
   /** Without `plaintext` the service generates 32 bytes and returns them. */
   wrapKey(
     call: CallContext,

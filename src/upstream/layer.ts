@@ -32,7 +32,7 @@ export interface UpstreamCall {
 
 /** One HTTP request to the upstream. */
 export interface UpstreamRequest {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path and query, starting with `/`. */
   readonly path: string;
   /** Lower-case names. The layer `bearer-token` alone adds `authorization`. */

@@ -66,7 +66,7 @@ test("a deletion that is executed behind a proxy's 401 or 429 succeeds at the se
     await gateway.call(
       gateway.clients.keys,
       "deleteKey",
-      { keyId: gateway.keyId, returnPreference: 0, allowMissing: false },
+      { keyId: gateway.keyId, returnPreference: 0, allowMissing: false, force: false },
       inMs(10_000),
     );
     expect(gateway.asked().map((request) => request.status)).toEqual([status, 410]);

@@ -95,6 +95,7 @@ test.each([404, 410])("DeleteKey with allow_missing succeeds for HTTP %d", async
     keyId: absentKeyId,
     returnPreference: ReturnPreference.MINIMAL,
     allowMissing: true,
+    force: false,
   });
   expect(deleted.key?.id).toBe(absentKeyId);
 });
@@ -117,6 +118,7 @@ test.each([
       keyId: absentKeyId,
       returnPreference: ReturnPreference.MINIMAL,
       allowMissing: true,
+      force: false,
     });
     expect(failure.reason).toBe("UPSTREAM_BAD_RESPONSE");
   },

@@ -224,7 +224,31 @@ const stateRows: readonly ErrorRow[] = [
   row("DeleteKey", 410, "KEY_DELETED_ERR", ["NOT_FOUND", "KEY_DELETED", "RS"]),
   row("RotateKey", 400, "KEY_IMPT_REQ_ERR", state, { preconditions: ["KEY_NOT_IMPORTED"] }),
   row("RotateKey", 400, "KEY_EXPIRED_ERR", state, { preconditions: ["KEY_EXPIRED"] }),
-  row("RotateKey", 400, "KEY_RESTORE_EXPIRED", state, { preconditions: ["KEY_EXPIRED"] }),
+  ...["KEY_RESTORE_EXPIRED", "KEY_EXPIRED_ERR"].map((code) =>
+    row("RestoreKey", 400, code, ["FAILED_PRECONDITION", "KEY_RESTORE_EXPIRED", "PF RS"]),
+  ),
+  ...(["UpdateKey", "GetKey"] as const).map((rpc) =>
+    row(rpc, 404, "KEY_RING_NOT_FOUND_ERR", ["NOT_FOUND", "KEY_RING_NOT_FOUND", "RS"]),
+  ),
+  ...(["EnableKey", "DisableKey", "RestoreKey", "PurgeKey"] as const).map((rpc) =>
+    row(rpc, 409, "KEY_ACTION_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),
+  ),
+  ...(["ScheduleKeyDeletion", "CancelKeyDeletion"] as const).map((rpc) =>
+    row(rpc, 409, "NOT_DUAL_AUTH_ERR", ["FAILED_PRECONDITION", "DUAL_AUTH_NOT_ENABLED", "PF RS"]),
+  ),
+  ...(
+    [
+      ["EnableKey", 30_000],
+      ["RestoreKey", 30_000],
+      ["SyncKey", 3_600_000],
+      ["PurgeKey", 14_400_000],
+    ] as const
+  ).map(([rpc, retryDelayMs]) =>
+    row(rpc, 409, "REQ_TOO_EARLY_ERR", ["FAILED_PRECONDITION", "KEY_CHANGED_RECENTLY", "RI"], {
+      retryDelayMs,
+    }),
+  ),
+  row("RewrapKey", 422, "UNPROCESSABLE_CIPHERTEXT_ERR", ciphertext),
   row("WrapKey", 409, "KEY_ACTION_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),
   row("WrapKey", 422, "KEY_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),
   row("UnwrapKey", 422, "KEY_VERSION_INVALID", state, { preconditions: ["KEY_VERSION"] }),
@@ -233,9 +257,11 @@ const stateRows: readonly ErrorRow[] = [
   ...["PROTECTED_RESOURCE_ERR", "PREV_KEY_DEL_ERR"].map((code) =>
     row("DeleteKey", 409, code, ["FAILED_PRECONDITION", "KEY_PROTECTS_RESOURCES", "H PF RS"]),
   ),
-  ...["AUTHORIZATIONS_NOT_MET", "NOT_DUAL_AUTH_ERR"].map((code) =>
-    row("DeleteKey", 409, code, ["FAILED_PRECONDITION", "DUAL_AUTH_REQUIRED", "PF"]),
-  ),
+  row("DeleteKey", 409, "AUTHORIZATIONS_NOT_MET", [
+    "FAILED_PRECONDITION",
+    "DUAL_AUTH_REQUIRED",
+    "PF",
+  ]),
   row("CreateKey", 409, "KEY_CREATE_IMPORT_ACCESS_ERR", [
     "FAILED_PRECONDITION",
     "INSTANCE_POLICY_VIOLATION",

@@ -14,12 +14,21 @@ import {
 } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import {
+  CancelKeyDeletionRequest,
   CountKeysRequest,
   CreateKeyRequest,
   DeleteKeyRequest,
+  DisableKeyRequest,
+  EnableKeyRequest,
   GetKeyMaterialRequest,
   GetKeyRequest,
   ListKeysRequest,
+  ListKeyVersionsRequest,
+  PurgeKeyRequest,
+  RestoreKeyRequest,
+  ScheduleKeyDeletionRequest,
+  SyncKeyRequest,
+  UpdateKeyRequest,
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import {
   CreateLockerRequest,
@@ -64,6 +73,7 @@ const actions = "/keyprotect.v1.KeyActionsService";
 const policies = "/keyprotect.v1.PoliciesService";
 const lockers = "/keyprotect.v1.LockersService";
 const keyId = absentKeyId;
+const keyChange = { keyId, returnPreference: ReturnPreference.UNSPECIFIED };
 
 /** One function per RPC of the contract. */
 export const goldenRequests = {
@@ -91,7 +101,36 @@ export const goldenRequests = {
     keyId,
     returnPreference: ReturnPreference.UNSPECIFIED,
     allowMissing: false,
+    force: false,
   }),
+  UpdateKey: golden<UpdateKeyRequest>(`${keys}/UpdateKey`, UpdateKeyRequest, {
+    keyId,
+    keyRingId: "orders",
+    updateMask: undefined,
+  }),
+  RestoreKey: golden<RestoreKeyRequest>(`${keys}/RestoreKey`, RestoreKeyRequest, keyChange),
+  PurgeKey: golden<PurgeKeyRequest>(`${keys}/PurgeKey`, PurgeKeyRequest, {
+    keyId,
+    allowMissing: false,
+  }),
+  EnableKey: golden<EnableKeyRequest>(`${keys}/EnableKey`, EnableKeyRequest, keyChange),
+  DisableKey: golden<DisableKeyRequest>(`${keys}/DisableKey`, DisableKeyRequest, keyChange),
+  ScheduleKeyDeletion: golden<ScheduleKeyDeletionRequest>(
+    `${keys}/ScheduleKeyDeletion`,
+    ScheduleKeyDeletionRequest,
+    keyChange,
+  ),
+  CancelKeyDeletion: golden<CancelKeyDeletionRequest>(
+    `${keys}/CancelKeyDeletion`,
+    CancelKeyDeletionRequest,
+    keyChange,
+  ),
+  SyncKey: golden<SyncKeyRequest>(`${keys}/SyncKey`, SyncKeyRequest, keyChange),
+  ListKeyVersions: golden<ListKeyVersionsRequest>(
+    `${keys}/ListKeyVersions`,
+    ListKeyVersionsRequest,
+    { keyId, pageSize: 0, pageToken: "" },
+  ),
   WrapKey: golden<WrapKeyRequest>(`${actions}/WrapKey`, WrapKeyRequest, {
     keyId,
     plaintext: Buffer.alloc(32, 1),

@@ -58,6 +58,7 @@ export const deleteKeyRequest = (
   keyId,
   returnPreference: ReturnPreference.UNSPECIFIED,
   allowMissing: false,
+  force: false,
   ...overrides,
 });
 

@@ -1,3 +1,4 @@
+import { withAbsentHandlers } from "./absent-handlers.ts";
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
@@ -48,8 +49,6 @@ export interface TestServerOptions extends Partial<Omit<StartServerOptions, "ser
   readonly evictableMs?: number;
 }
 
-const absent = () => Promise.reject(new Error("not part of this test"));
-
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const lines: Record<string, unknown>[] = [];
   const contexts: CallContext[] = [];
@@ -78,18 +77,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   });
   const keys = bindService(
     KeysServiceService,
-    {
-      createKey: absent,
-      listKeys: absent,
+    withAbsentHandlers(KeysServiceService, {
       async countKeys(_request, context) {
         contexts.push(context);
         await options.work?.(context);
         return { totalSize: 7 };
       },
-      getKey: absent,
-      getKeyMaterial: absent,
-      deleteKey: absent,
-    },
+    }),
     unary,
   );
   const server = await startServer({

@@ -1,3 +1,4 @@
+import { withAbsentHandlers } from "./absent-handlers.ts";
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import { pino } from "pino";
@@ -38,8 +39,6 @@ export interface UnaryServer extends AsyncDisposable {
   readonly lines: Record<string, unknown>[];
   newClient(): KeysServiceClient;
 }
-
-const absent = () => Promise.reject(new Error("not part of this test"));
 
 export async function startUnaryServer(
   handlers: Partial<KeysHandlers>,
@@ -85,15 +84,7 @@ export async function startUnaryServer(
     ...serverOptions,
   });
   capTimeouts(server);
-  const all: KeysHandlers = {
-    createKey: absent,
-    listKeys: absent,
-    countKeys: absent,
-    getKey: absent,
-    getKeyMaterial: absent,
-    deleteKey: absent,
-    ...handlers,
-  };
+  const all = withAbsentHandlers(KeysServiceService, handlers);
   const { definition, implementation } = bindService(KeysServiceService, all, unary);
   server.addService(definition, implementation);
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Policy } from "../../access/policy.ts";
+import { forcedRows } from "../../rpc-table.ts";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
 
@@ -11,7 +12,8 @@ import type { Interceptor } from "./interceptor.ts";
  */
 export function createAuthorize(isAllowed: Policy): Interceptor {
   return (next) => (request, context) => {
-    const { caller, rpc, instance, keyRing, targetKeyRing } = context;
+    const { caller, instance, keyRing, targetKeyRing } = context;
+    const rpc = isForced(request) ? (forcedRows.get(context.rpc.path) ?? context.rpc) : context.rpc;
     const isTargetAllowed =
       targetKeyRing === undefined || isAllowed(caller, rpc, instance, targetKeyRing);
     if (isTargetAllowed && isAllowed(caller, rpc, instance, keyRing)) return next(request, context);
@@ -31,3 +33,7 @@ export function createAuthorize(isAllowed: Policy): Interceptor {
     );
   };
 }
+
+/** Whether the request overrides a protection by its field `force`. */
+const isForced = (request: unknown): boolean =>
+  typeof request === "object" && request !== null && "force" in request && request.force === true;

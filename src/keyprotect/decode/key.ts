@@ -17,7 +17,7 @@ import {
   type JsonObject,
 } from "./json.ts";
 import { optionalDate } from "./date.ts";
-import type { KeyResource } from "../resources.ts";
+import type { KeyResource, KeyVersionResource } from "../resources.ts";
 import { isSameUuid, isUuid } from "../../platform/uuid.ts";
 
 /**
@@ -71,6 +71,16 @@ export function decodeKey(resource: JsonObject, reading: KeyReading): KeyResourc
     expirationDate: optionalDate(resource, onAnomaly, "expirationDate", "expirationdate"),
     deletionDate: optionalDate(resource, onAnomaly, "deletionDate", "deletiondate"),
     algorithm: decodeAlgorithm(resource),
+    dualAuthDelete: decodeDualAuthDelete(resource, onAnomaly),
+    rotation: decodeRotationState(resource),
+    keyVersion: decodeKeyVersion(resource, onAnomaly),
+    keyRingId: optionalText(resource, "keyRingID"),
+    aliases: texts(resource, "aliases"),
+    purgeScheduledOn: optionalDate(resource, onAnomaly, "purgeScheduledOn"),
+    restoreExpirationDate: optionalDate(resource, onAnomaly, "restoreExpirationDate"),
+    purgeAllowedFrom: optionalDate(resource, onAnomaly, "purgeAllowedFrom"),
+    restoreAllowed: optionalBoolean(resource, "restoreAllowed"),
+    purgeAllowed: optionalBoolean(resource, "purgeAllowed"),
     // Last, so that an error in another field leaves no decoded material behind.
     payload:
       isMaterialWanted && extractable !== false ? optionalBytes(resource, "payload") : undefined,
@@ -90,6 +100,44 @@ function decodeAlgorithm(resource: JsonObject): KeyResource["algorithm"] {
   const bitLength = bitLengthOf(own(fields, "bitLength"));
   return mode === undefined || bitLength === undefined ? undefined : { type, bitLength, mode };
 }
+
+function decodeDualAuthDelete(
+  resource: JsonObject,
+  onAnomaly: OnAnomaly,
+): KeyResource["dualAuthDelete"] {
+  const value = own(resource, "dualAuthDelete");
+  if (value === undefined) return undefined;
+  const fields = toObject(value, "dualAuthDelete");
+  return {
+    enabled: optionalBoolean(fields, "enabled") ?? false,
+    keySetForDeletion: optionalBoolean(fields, "keySetForDeletion"),
+    authExpiration: optionalDate(fields, onAnomaly, "authExpiration"),
+  };
+}
+
+function decodeRotationState(resource: JsonObject): KeyResource["rotation"] {
+  const value = own(resource, "rotation");
+  if (value === undefined) return undefined;
+  const fields = toObject(value, "rotation");
+  return {
+    enabled: optionalBoolean(fields, "enabled") ?? true,
+    intervalMonths: optionalInt32(fields, "interval_month"),
+  };
+}
+
+function decodeKeyVersion(
+  resource: JsonObject,
+  onAnomaly: OnAnomaly,
+): KeyVersionResource | undefined {
+  const value = own(resource, "keyVersion");
+  return value === undefined ? undefined : decodeVersion(toObject(value, "keyVersion"), onAnomaly);
+}
+
+/** Decodes a version of a key. */
+export const decodeVersion = (fields: JsonObject, onAnomaly: OnAnomaly): KeyVersionResource => ({
+  id: requiredText(fields, "id"),
+  creationDate: optionalDate(fields, onAnomaly, "creationDate"),
+});
 
 function bitLengthOf(value: unknown): number | undefined {
   if (value === undefined) return undefined;

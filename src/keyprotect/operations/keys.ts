@@ -33,10 +33,15 @@ export interface KeyOperations {
   /** Reads a key with the material of a standard key. */
   getKeyMaterial(call: ApiCall, keyId: string): Promise<KeyResource>;
   /**
-   * Deletes a key. Returns it if the response has it. Rejects with `BAD_RESPONSE` for a 200 without
-   * the key: a proxy answers so too, whatever became of the key.
+   * Deletes a key, with `force` also one that protects resources. Returns it if the response has
+   * it. Rejects with `BAD_RESPONSE` for a 200 without the key: a proxy answers so too, whatever
+   * became of the key.
    */
-  deleteKey(call: ApiCall, keyId: string, prefer: Preference): Promise<KeyResource | undefined>;
+  deleteKey(
+    call: ApiCall,
+    keyId: string,
+    options: { prefer: Preference; force: boolean },
+  ): Promise<KeyResource | undefined>;
 }
 
 /** Creates the operations on keys. */
@@ -157,12 +162,12 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
         isMaterialWanted: true,
       }),
 
-    deleteKey: async (call, keyId, prefer) =>
+    deleteKey: async (call, keyId, { prefer, force }) =>
       callApi(
         call,
         {
           method: "DELETE",
-          path: `${keysPath}/${pathSegment(keyId)}`,
+          path: `${keysPath}/${pathSegment(keyId)}${force ? "?force=true" : ""}`,
           accept: mediaType.key,
           prefer,
           expected: [200, 204],

@@ -10,6 +10,8 @@ import { UpstreamError } from "../../upstream/error.ts";
 export interface Subject {
   readonly keyId?: string;
   readonly lockerId?: string;
+  /** The ring of a request for a ring, or the one to move the key to. */
+  readonly keyRingId?: string;
 }
 
 /** The facts that a failure may depend on. */
@@ -137,6 +139,7 @@ export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.retry === 
 export const named = ({ subject }: FailureContext): string => {
   if (subject.keyId !== undefined) return `key ${subject.keyId}`;
   if (subject.lockerId !== undefined) return `locker ${subject.lockerId}`;
+  if (subject.keyRingId !== undefined) return `key ring ${subject.keyRingId}`;
   return "the resource";
 };
 
@@ -148,6 +151,9 @@ export const resource = ({ subject, context }: FailureContext): StatusDetails["r
   }
   if (subject.lockerId !== undefined) {
     return { type: "keyprotect.v1.Locker", name: subject.lockerId, description };
+  }
+  if (subject.keyRingId !== undefined) {
+    return { type: "keyprotect.v1.KeyRing", name: subject.keyRingId, description };
   }
   return { type: "keyprotect.instance", name: context.instance };
 };

@@ -14,10 +14,8 @@ import {
 /** Key Protect allows one rotation per key and hour. */
 const rotationIntervalMs = 3_600_000;
 
-/** Key Protect rejects some changes of a key for 30 s after the last one. */
-const keyCooldownMs = 30_000;
-
-const stateInvalid =
+/** FAILED_PRECONDITION / KEY_STATE_INVALID with a type of precondition and its text. */
+export const stateInvalid =
   (type: string, description: string): Failure =>
   (f) =>
     fail(f, status.FAILED_PRECONDITION, "KEY_STATE_INVALID", `${named(f)}: ${description}`, {
@@ -29,12 +27,6 @@ const stateInvalid =
 export const keyNotImported: Failure = stateInvalid(
   "KEY_NOT_IMPORTED",
   "only an imported key can be restored",
-);
-
-/** `KEY_EXPIRED_ERR` or `KEY_RESTORE_EXPIRED`. */
-export const keyExpired: Failure = stateInvalid(
-  "KEY_EXPIRED",
-  "the key, or the period in which it can be restored, has expired",
 );
 
 /**
@@ -130,7 +122,7 @@ export const keyProtectsResources: Failure = (f) =>
     },
   );
 
-/** `AUTHORIZATIONS_NOT_MET` or `NOT_DUAL_AUTH_ERR`. */
+/** `AUTHORIZATIONS_NOT_MET`. */
 export const dualAuthRequired: Failure = (f) =>
   fail(
     f,
@@ -179,16 +171,6 @@ export const rotatedRecently: Failure = (f) =>
       preconditions: precondition(f, "KEY_ROTATION_INTERVAL", "one rotation an hour"),
       retryDelayMs: retryDelay(f, rotationIntervalMs),
     },
-  );
-
-/** `REQ_TOO_EARLY_ERR`. Retry delay: `Retry-After`, but at least 30 s. */
-export const changedRecently: Failure = (f) =>
-  fail(
-    f,
-    status.FAILED_PRECONDITION,
-    "KEY_CHANGED_RECENTLY",
-    `${named(f)} was changed a moment ago; Key Protect needs about 30 seconds between changes`,
-    { retryDelayMs: retryDelay(f, keyCooldownMs) },
   );
 
 /** CreateKey: 409 without a known reason. Every RPC: `KEY_ALIAS_NOT_UNIQUE_ERR`. */

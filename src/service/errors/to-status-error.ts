@@ -14,6 +14,7 @@ import { StatusError } from "../../grpc/status/status-error.ts";
 import { KeyProtectError, type KeyProtectErrorCode } from "../../keyprotect/error.ts";
 import { UpstreamError, type UpstreamErrorCode } from "../../upstream/error.ts";
 import * as access from "./access-failures.ts";
+import * as life from "./key-life-failures.ts";
 import * as request from "./request-failures.ts";
 import * as state from "./state-failures.ts";
 import * as upstream from "./upstream-failures.ts";
@@ -77,8 +78,8 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   KEY_ROOT_REQ_REG_ERR: request.keyTypeMismatch,
   KEY_PAYLOAD_REQ_ERR: request.keyMaterialRequired,
   KEY_IMPT_REQ_ERR: state.keyNotImported,
-  KEY_EXPIRED_ERR: state.keyExpired,
-  KEY_RESTORE_EXPIRED: state.keyExpired,
+  KEY_EXPIRED_ERR: life.keyExpired,
+  KEY_RESTORE_EXPIRED: life.restorePeriodOver,
   INCORRECT_NONCE_ERR: request.importNonceRejected,
   INCORRECT_NONCE_IV_ERR: request.importNonceRejected,
   UNAUTHORIZED_ERR: access.accessDenied,
@@ -87,6 +88,7 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   SERVICE_ONLY_ERR: access.accessDenied,
   FEATURE_RESTRICTED_ERR: access.accessDenied,
   KEY_NOT_FOUND_ERR: notFound,
+  KEY_RING_NOT_FOUND_ERR: life.keyRingNotFound,
   KEY_DELETED_ERR: deleted,
   KEY_ACTION_INVALID_STATE_ERR: state.keyState,
   KEY_INVALID_STATE_ERR: state.keyState,
@@ -94,11 +96,11 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   FORCE_REQ_ERR: state.keyProtectsResources,
   PREV_KEY_DEL_ERR: state.keyProtectsResources,
   AUTHORIZATIONS_NOT_MET: state.dualAuthRequired,
-  NOT_DUAL_AUTH_ERR: state.dualAuthRequired,
+  NOT_DUAL_AUTH_ERR: life.dualAuthNotEnabled,
   KEY_CREATE_IMPORT_ACCESS_ERR: state.instancePolicyViolation,
   IMPORT_TOKEN_EXPIRED_ERR: state.importTokenExpired,
   KEY_ROTATION_NOT_PERMITTED: state.rotatedRecently,
-  REQ_TOO_EARLY_ERR: state.changedRecently,
+  REQ_TOO_EARLY_ERR: life.changedRecently,
   KEY_ALIAS_NOT_UNIQUE_ERR: state.resourceExists,
   UNPROCESSABLE_CIPHERTEXT_ERR: request.ciphertextRejected,
   KEY_VERSION_INVALID: state.keyVersionInvalid,

@@ -33,7 +33,10 @@ export const deleteKey = ({
       const prefer =
         request.returnPreference === ReturnPreference.REPRESENTATION ? "representation" : "minimal";
       try {
-        const deleted = await keyProtectOf(context).deleteKey(context, request.keyId, prefer);
+        const deleted = await keyProtectOf(context).deleteKey(context, request.keyId, {
+          prefer,
+          force: request.force,
+        });
         deleted?.payload?.fill(0);
         if (deleted !== undefined && prefer === "representation") return { key: toKey(deleted) };
         return { key: toKeyOfId(deleted?.id ?? request.keyId) };

@@ -1,5 +1,12 @@
-import { KeyState, KeyType, type Key } from "../../gen/keyprotect/v1/key.ts";
-import type { KeyResource } from "../../keyprotect/resources.ts";
+import {
+  KeyState,
+  KeyType,
+  type DualAuthDelete,
+  type Key,
+  type KeyVersion,
+  type RotationState,
+} from "../../gen/keyprotect/v1/key.ts";
+import type { KeyResource, KeyVersionResource } from "../../keyprotect/resources.ts";
 import { isUuid } from "../../platform/uuid.ts";
 import { destroyedState } from "../key-protect.ts";
 
@@ -32,6 +39,30 @@ function toType(extractable: boolean | undefined): KeyType {
   return extractable ? KeyType.STANDARD : KeyType.ROOT;
 }
 
+/** The message of a key's version. */
+export const toKeyVersion = ({ id, creationDate }: KeyVersionResource): KeyVersion => ({
+  id,
+  createTime: toTime(creationDate),
+});
+
+const toDualAuthDelete = ({
+  enabled,
+  keySetForDeletion,
+  authExpiration,
+}: NonNullable<KeyResource["dualAuthDelete"]>): DualAuthDelete => ({
+  enabled,
+  keySetForDeletion,
+  authExpireTime: toTime(authExpiration),
+});
+
+const toRotationState = ({
+  enabled,
+  intervalMonths,
+}: NonNullable<KeyResource["rotation"]>): RotationState => ({
+  enabled,
+  intervalMonths: toInt32(intervalMonths),
+});
+
 /** The message of a key, without its material. An unknown state becomes `UNSPECIFIED`. */
 export function toKey(resource: KeyResource): Key {
   const { algorithm } = resource;
@@ -56,6 +87,16 @@ export function toKey(resource: KeyResource): Key {
       algorithm === undefined
         ? undefined
         : { type: algorithm.type, bitLength: toInt32(algorithm.bitLength), mode: algorithm.mode },
+    dualAuthDelete: resource.dualAuthDelete && toDualAuthDelete(resource.dualAuthDelete),
+    purgeTime: toTime(resource.purgeScheduledOn),
+    keyVersion: resource.keyVersion && toKeyVersion(resource.keyVersion),
+    keyRingId: resource.keyRingId ?? "",
+    aliases: [...resource.aliases],
+    rotation: resource.rotation && toRotationState(resource.rotation),
+    restoreExpireTime: toTime(resource.restoreExpirationDate),
+    purgeAllowedTime: toTime(resource.purgeAllowedFrom),
+    restoreAllowed: resource.restoreAllowed,
+    purgeAllowed: resource.purgeAllowed,
   };
 }
 
@@ -80,5 +121,15 @@ export function toKeyOfId(keyId: string): Key | undefined {
     createdBy: "",
     deletedBy: "",
     algorithm: undefined,
+    dualAuthDelete: undefined,
+    purgeTime: undefined,
+    keyVersion: undefined,
+    keyRingId: "",
+    aliases: [],
+    rotation: undefined,
+    restoreExpireTime: undefined,
+    purgeAllowedTime: undefined,
+    restoreAllowed: undefined,
+    purgeAllowed: undefined,
   };
 }

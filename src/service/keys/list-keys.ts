@@ -6,7 +6,7 @@ import type { ServiceDeps } from "../service-deps.ts";
 import { pageSize, skip } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
 import { toKey } from "./key-message.ts";
-import { defaultPageSize, listPage, maxPageSize, type ReadItems } from "./list-page.ts";
+import { listPage, toPageSize, type ReadItems } from "./list-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 
 /** Largest offset that Key Protect accepts, a 32-bit integer. */
@@ -34,10 +34,7 @@ export const listKeys = ({
         return { items: keys, isLast };
       };
       const page = await listPage(read, {
-        pageSize: Math.min(
-          request.pageSize === 0 ? defaultPageSize : request.pageSize,
-          maxPageSize,
-        ),
+        pageSize: toPageSize(request.pageSize),
         position,
         skip: request.skip,
       });

@@ -56,6 +56,10 @@ export const defaultPageSize = 200;
 /** Largest page size. A request for more gets this. */
 export const maxPageSize = 1_000;
 
+/** The size of a page for a requested one: 0 means the default. */
+export const toPageSize = (requested: number): number =>
+  Math.min(requested === 0 ? defaultPageSize : requested, maxPageSize);
+
 /** The second search for the end of the previous page reads as many items as the largest page. */
 const wideLimit = maxPageSize + 2;
 

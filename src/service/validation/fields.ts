@@ -17,6 +17,7 @@ import {
   text,
   type Rule,
 } from "./rules.ts";
+import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
 import { uuidPattern } from "../../platform/uuid.ts";
 
 /** Words that Key Protect does not allow as aliases, because its paths contain them. */
@@ -58,6 +59,18 @@ export const keyId: Rule<string> = (value) => {
         "a key ID (UUID) or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
       );
 };
+
+/** The ID of a key ring. */
+export const keyRingId: Rule<string> = (value) => {
+  if (value === "") return fault("REQUIRED", `required: ${keyRingIdForm}`);
+  return isKeyRingId(value) ? undefined : fault("FORMAT_INVALID", keyRingIdForm);
+};
+
+/** The mask of UpdateKey: empty, or the one field that can be changed. */
+export const keyUpdateMask: Rule<readonly string[]> = (paths) =>
+  paths.every((path) => path === "key_ring_id")
+    ? undefined
+    : fault("UNKNOWN_VALUE", "only key_ring_id can be changed");
 
 /** The ID of a locker. */
 export const lockerId: Rule<string> = all(

@@ -12,10 +12,11 @@ const reasons = (declared?.values ?? [])
   .filter((value) => value.number !== 0)
   .map((value) => value.name.slice(prefix.length));
 
-test("ErrorReason has 50 values with the numbers 1 to 50", () => {
-  const numbers = Array.from({ length: 51 }, (_, index) => index);
-  expect(declared?.values.map((value) => value.number)).toEqual(numbers);
-  expect(new Set(reasons).size).toBe(50);
+test("the values of ErrorReason are numbered from 0 without a gap, and no name is there twice", () => {
+  const numbers = declared?.values.map((value) => value.number) ?? [];
+  expect(numbers).toEqual(numbers.map((_, index) => index));
+  expect(numbers.length).toBeGreaterThanOrEqual(50);
+  expect(new Set(reasons).size).toBe(reasons.length);
 });
 
 // The comment of google.rpc.ErrorInfo.reason requires this form.

@@ -34,9 +34,9 @@ describe("rpc-table.ts", () => {
   });
 
   test("assertTableCovers throws for an RPC of the contract without a row", () => {
-    const more = [...paths, "/keyprotect.v1.KeysService/RestoreKey"];
+    const more = [...paths, "/keyprotect.v1.KeysService/ShareKey"];
     expect(() => assertTableCovers(more)).toThrow(
-      "without a row: /keyprotect.v1.KeysService/RestoreKey; without an RPC: none",
+      "without a row: /keyprotect.v1.KeysService/ShareKey; without an RPC: none",
     );
   });
 
@@ -70,7 +70,7 @@ describe("rpc-table.ts", () => {
 });
 
 test("rpcOf throws for an RPC without a row and names it", () => {
-  expect(() => rpcOf("/keyprotect.v1.KeysService/RestoreKey")).toThrow("RestoreKey");
+  expect(() => rpcOf("/keyprotect.v1.KeysService/ShareKey")).toThrow("ShareKey");
 });
 
 // Connect clients may send such RPCs as HTTP GET with the request in the URL, which access logs and

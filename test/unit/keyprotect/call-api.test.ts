@@ -61,7 +61,7 @@ describe("bodies with secrets", () => {
     ["getKeyMaterial", (client) => client.getKeyMaterial(call, keyId)],
     ["getKey of 2019", (client) => client.getKey(call, keyId)],
     ["retrieveLocker", (client) => client.retrieveLocker(call, keyId)],
-    ["deleteKey", (client) => client.deleteKey(call, keyId, "minimal")],
+    ["deleteKey", (client) => client.deleteKey(call, keyId, { prefer: "minimal", force: false })],
   ];
 
   test.each(asks)("the response body of %s is zeroed even if it is malformed", async (_, ask) => {

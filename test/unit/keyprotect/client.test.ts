@@ -25,6 +25,11 @@ const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectCl
   getKey: true,
   getKeyMaterial: true,
   deleteKey: true,
+  moveKey: true,
+  changeKey: true,
+  restoreKey: true,
+  purgeKey: true,
+  listKeyVersions: true,
   wrapKey: true,
   unwrapKey: true,
   rewrapKey: true,
@@ -172,6 +177,20 @@ test.each([
       ]),
   ],
   ["current", (client: KeyProtectClient) => client.listLockers(call)],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.rewrapKey(call, keyId, { ciphertext: Buffer.from("x"), aad: [] }),
+  ],
+  ["2019", (client: KeyProtectClient) => client.moveKey(call, keyId, "orders")],
+  ["2019", (client: KeyProtectClient) => client.changeKey(call, keyId, "disable")],
+  ["2019", (client: KeyProtectClient) => client.restoreKey(call, keyId, "minimal")],
+  ["2019", (client: KeyProtectClient) => client.purgeKey(call, keyId)],
+  [
+    "2019",
+    (client: KeyProtectClient) => client.listKeyVersions(call, keyId, { limit: 2, offset: 0 }),
+  ],
+  ["2019", (client: KeyProtectClient) => client.getKey({ ...call, keyRing: "orders" }, keyId)],
 ] as const)(
   "the %s dialect refuses what it does not have, sending nothing",
   async (dialect, ask) => {

@@ -24,6 +24,9 @@ export const call: ApiCall = {
   attemptLog: { attempts: 0, httpStatus: undefined },
 };
 
+/** The same call, limited to the ring `default`. */
+export const callInRing: ApiCall = { ...call, keyRing: "default" };
+
 /** A request as it was sent, with the body copied before the client zeroes it. */
 export interface SentRequest {
   readonly method: string;
@@ -54,7 +57,9 @@ export function createScriptedClient(dialect: ApiDialect, ...answers: readonly A
   const anomalies: Anomaly[] = [];
   const send: Send = async (request) => {
     const { method, path, headers, maxResponseBytes, body } = request;
-    if (request.call !== call) throw new Error("the call was not passed on");
+    if (request.call !== call && request.call !== callInRing) {
+      throw new Error("the call was not passed on");
+    }
     if (body !== undefined) requestBodies.push(body);
     const answer = answers[sent.length];
     sent.push({ method, path, headers, maxResponseBytes, body: body?.toString("utf8") });
@@ -145,6 +150,16 @@ export const decodedRootKey = {
   expirationDate: undefined,
   deletionDate: undefined,
   algorithm: { type: "Deprecated", bitLength: 256, mode: "Deprecated" },
+  dualAuthDelete: { enabled: false, keySetForDeletion: undefined, authExpiration: undefined },
+  rotation: undefined,
+  keyVersion: { id: otherKeyId, creationDate: new Date("2026-01-02T03:04:05Z") },
+  keyRingId: "default",
+  aliases: ["demo-alias"],
+  purgeScheduledOn: undefined,
+  restoreExpirationDate: undefined,
+  purgeAllowedFrom: undefined,
+  restoreAllowed: undefined,
+  purgeAllowed: undefined,
   payload: undefined,
 };
 
@@ -155,11 +170,26 @@ export const operationsById: readonly {
 }[] = [
   { name: "getKey", ask: (client, id) => client.getKey(call, id) },
   { name: "getKeyMaterial", ask: (client, id) => client.getKeyMaterial(call, id) },
-  { name: "deleteKey", ask: (client, id) => client.deleteKey(call, id, "minimal") },
+  {
+    name: "deleteKey",
+    ask: (client, id) => client.deleteKey(call, id, { prefer: "minimal", force: false }),
+  },
   { name: "wrapKey", ask: (client, id) => client.wrapKey(call, id, { aad: [] }) },
   {
     name: "unwrapKey",
     ask: (client, id) => client.unwrapKey(call, id, { ciphertext: Buffer.from("x"), aad: [] }),
+  },
+  {
+    name: "rewrapKey",
+    ask: (client, id) => client.rewrapKey(call, id, { ciphertext: Buffer.from("x"), aad: [] }),
+  },
+  { name: "moveKey", ask: (client, id) => client.moveKey(call, id, "orders") },
+  { name: "changeKey", ask: (client, id) => client.changeKey(call, id, "enable") },
+  { name: "restoreKey", ask: (client, id) => client.restoreKey(call, id, "minimal") },
+  { name: "purgeKey", ask: (client, id) => client.purgeKey(call, id) },
+  {
+    name: "listKeyVersions",
+    ask: (client, id) => client.listKeyVersions(call, id, { limit: 2, offset: 0 }),
   },
   { name: "rotateKey", ask: (client, id) => client.rotateKey(call, id, undefined) },
   { name: "getKeyPolicies", ask: (client, id) => client.getKeyPolicies(call, id) },

@@ -33,7 +33,8 @@ const count: Ask = (client) => client.countKeys(call);
 const get: Ask = (client) => client.getKey(call, keyId);
 const getByAlias: Ask = (client) => client.getKey(call, "demo-alias");
 const material: Ask = (client) => client.getKeyMaterial(call, keyId);
-const remove: Ask = (client) => client.deleteKey(call, keyId, "representation");
+const remove: Ask = (client) =>
+  client.deleteKey(call, keyId, { prefer: "representation", force: false });
 const wrap: Ask = (client) => client.wrapKey(call, keyId, { plaintext: Buffer.from("x"), aad: [] });
 const generate: Ask = (client) => client.wrapKey(call, keyId, { aad: [] });
 const unwrap: Ask = (client) =>

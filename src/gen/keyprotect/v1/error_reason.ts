@@ -139,7 +139,8 @@ export const ErrorReason = {
   KEY_ROTATED_RECENTLY: 16,
   /**
    * KEY_CHANGED_RECENTLY - The key was changed moments ago, and Key Protect does not accept another change yet.
-   * FAILED_PRECONDITION, with a `RetryInfo` of 30 seconds. Repeat after the delay.
+   * FAILED_PRECONDITION, with a `RetryInfo` of at least 30 seconds, of 4 hours for `PurgeKey`, and of
+   * an hour for `SyncKey`. Repeat after the delay.
    */
   KEY_CHANGED_RECENTLY: 17,
   /**
@@ -332,6 +333,22 @@ export const ErrorReason = {
    * once.
    */
   REQUEST_INCOMPLETE: 50,
+  /**
+   * KEY_RING_NOT_FOUND - The instance has no such key ring. NOT_FOUND, with a `ResourceInfo`. Check the ID in
+   * `x-kp-key-ring` or in the request, or create the ring.
+   */
+  KEY_RING_NOT_FOUND: 51,
+  /**
+   * KEY_RESTORE_EXPIRED - The deleted key cannot be restored any more: more than 30 days have passed, or the key has
+   * expired. FAILED_PRECONDITION, with a `PreconditionFailure` and a `ResourceInfo`. Data that only
+   * this key can unwrap is lost.
+   */
+  KEY_RESTORE_EXPIRED: 52,
+  /**
+   * DUAL_AUTH_NOT_ENABLED - The key can be deleted by one user alone, so there is no authorization to give or to take back.
+   * FAILED_PRECONDITION, with a `PreconditionFailure` and a `ResourceInfo`. Delete the key directly.
+   */
+  DUAL_AUTH_NOT_ENABLED: 53,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -388,4 +405,7 @@ export namespace ErrorReason {
   export type GATEWAY_INTERNAL = typeof ErrorReason.GATEWAY_INTERNAL;
   export type REQUEST_ID_STORE_UNAVAILABLE = typeof ErrorReason.REQUEST_ID_STORE_UNAVAILABLE;
   export type REQUEST_INCOMPLETE = typeof ErrorReason.REQUEST_INCOMPLETE;
+  export type KEY_RING_NOT_FOUND = typeof ErrorReason.KEY_RING_NOT_FOUND;
+  export type KEY_RESTORE_EXPIRED = typeof ErrorReason.KEY_RESTORE_EXPIRED;
+  export type DUAL_AUTH_NOT_ENABLED = typeof ErrorReason.DUAL_AUTH_NOT_ENABLED;
 }

@@ -171,7 +171,83 @@ export interface Key {
    */
   deletedBy: string;
   /** Output only. Cipher that the material is meant for. Unset if Key Protect did not say. */
-  algorithm: KeyAlgorithm | undefined;
+  algorithm:
+    | KeyAlgorithm
+    | undefined;
+  /**
+   * Output only. Whether two users have to authorize the deletion of the key, and whether one has.
+   * Unset for instances of the 2019 API.
+   */
+  dualAuthDelete:
+    | DualAuthDelete
+    | undefined;
+  /**
+   * Output only. When Key Protect purges the deleted key by itself. Unset unless `state` is
+   * `DESTROYED`.
+   */
+  purgeTime:
+    | Date
+    | undefined;
+  /**
+   * Output only. The newest version of a root key. Unset for standard keys and deleted keys, in
+   * lists, and for instances of the 2019 API.
+   */
+  keyVersion:
+    | KeyVersion
+    | undefined;
+  /** Output only. ID of the key ring that the key lies in. Empty if Key Protect did not say. */
+  keyRingId: string;
+  /**
+   * Output only. Aliases of the key, in Key Protect's order: at most 5. They may lag behind a change
+   * by minutes.
+   */
+  aliases: string[];
+  /** Output only. The rotation policy of the key. Unset if it has none or Key Protect did not say. */
+  rotation:
+    | RotationState
+    | undefined;
+  /** Output only. Until when the deleted key can be restored. Unset unless `state` is `DESTROYED`. */
+  restoreExpireTime:
+    | Date
+    | undefined;
+  /** Output only. From when on the deleted key can be purged. Unset unless `state` is `DESTROYED`. */
+  purgeAllowedTime:
+    | Date
+    | undefined;
+  /** Output only. Whether the deleted key can be restored now. Unset unless `state` is `DESTROYED`. */
+  restoreAllowed?:
+    | boolean
+    | undefined;
+  /** Output only. Whether the deleted key can be purged now. Unset unless `state` is `DESTROYED`. */
+  purgeAllowed?: boolean | undefined;
+}
+
+/** Describes whether two users have to authorize the deletion of a key. */
+export interface DualAuthDelete {
+  /** Output only. Whether two users have to. */
+  enabled: boolean;
+  /** Output only. Whether one user has authorized the deletion. Unset if Key Protect did not say. */
+  keySetForDeletion?:
+    | boolean
+    | undefined;
+  /** Output only. When that authorization expires. Unset without one. */
+  authExpireTime: Date | undefined;
+}
+
+/** Describes a version of a root key. A rotation makes a new one. */
+export interface KeyVersion {
+  /** Output only. ID of the version: a UUID, or the ID of the key for the first version of old keys. */
+  id: string;
+  /** Output only. When the version was made, to the second. Unset if Key Protect did not say. */
+  createTime: Date | undefined;
+}
+
+/** Describes the rotation policy of a key. */
+export interface RotationState {
+  /** Output only. Whether Key Protect rotates the key by itself. */
+  enabled: boolean;
+  /** Output only. The interval in months, 1 to 12. 0 if Key Protect did not say. */
+  intervalMonths: number;
 }
 
 /** Describes the cipher that a key's material is meant for, in Key Protect's terms. */
@@ -248,6 +324,16 @@ function createBaseKey(): Key {
     createdBy: "",
     deletedBy: "",
     algorithm: undefined,
+    dualAuthDelete: undefined,
+    purgeTime: undefined,
+    keyVersion: undefined,
+    keyRingId: "",
+    aliases: [],
+    rotation: undefined,
+    restoreExpireTime: undefined,
+    purgeAllowedTime: undefined,
+    restoreAllowed: undefined,
+    purgeAllowed: undefined,
   };
 }
 
@@ -303,6 +389,36 @@ export const Key: MessageFns<Key> = {
     }
     if (message.algorithm !== undefined) {
       KeyAlgorithm.encode(message.algorithm, writer.uint32(138).fork()).join();
+    }
+    if (message.dualAuthDelete !== undefined) {
+      DualAuthDelete.encode(message.dualAuthDelete, writer.uint32(162).fork()).join();
+    }
+    if (message.purgeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.purgeTime), writer.uint32(170).fork()).join();
+    }
+    if (message.keyVersion !== undefined) {
+      KeyVersion.encode(message.keyVersion, writer.uint32(178).fork()).join();
+    }
+    if (message.keyRingId !== "") {
+      writer.uint32(186).string(message.keyRingId);
+    }
+    for (const v of message.aliases) {
+      writer.uint32(194).string(v!);
+    }
+    if (message.rotation !== undefined) {
+      RotationState.encode(message.rotation, writer.uint32(202).fork()).join();
+    }
+    if (message.restoreExpireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.restoreExpireTime), writer.uint32(210).fork()).join();
+    }
+    if (message.purgeAllowedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.purgeAllowedTime), writer.uint32(218).fork()).join();
+    }
+    if (message.restoreAllowed !== undefined) {
+      writer.uint32(224).bool(message.restoreAllowed);
+    }
+    if (message.purgeAllowed !== undefined) {
+      writer.uint32(232).bool(message.purgeAllowed);
     }
     return writer;
   },
@@ -454,6 +570,268 @@ export const Key: MessageFns<Key> = {
             }
 
             message.algorithm = KeyAlgorithm.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.dualAuthDelete = DualAuthDelete.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.purgeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.keyVersion = KeyVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.keyRingId = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.aliases.push(reader.string());
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.rotation = RotationState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.restoreExpireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.purgeAllowedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.restoreAllowed = reader.bool();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.purgeAllowed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDualAuthDelete(): DualAuthDelete {
+  return { enabled: false, keySetForDeletion: undefined, authExpireTime: undefined };
+}
+
+export const DualAuthDelete: MessageFns<DualAuthDelete> = {
+  encode(message: DualAuthDelete, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.keySetForDeletion !== undefined) {
+      writer.uint32(16).bool(message.keySetForDeletion);
+    }
+    if (message.authExpireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.authExpireTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DualAuthDelete {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDualAuthDelete();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keySetForDeletion = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.authExpireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeyVersion(): KeyVersion {
+  return { id: "", createTime: undefined };
+}
+
+export const KeyVersion: MessageFns<KeyVersion> = {
+  encode(message: KeyVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyVersion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotationState(): RotationState {
+  return { enabled: false, intervalMonths: 0 };
+}
+
+export const RotationState: MessageFns<RotationState> = {
+  encode(message: RotationState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.intervalMonths !== 0) {
+      writer.uint32(16).int32(message.intervalMonths);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotationState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotationState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMonths = reader.int32();
             continue;
           }
         }

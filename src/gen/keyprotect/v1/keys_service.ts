@@ -15,8 +15,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { EncryptedKeyMaterial, Key, KeyType, ReturnPreference } from "./key.ts";
+import { EncryptedKeyMaterial, Key, KeyType, KeyVersion, ReturnPreference } from "./key.ts";
 
 export const protobufPackage = "keyprotect.v1";
 
@@ -191,6 +192,11 @@ export interface DeleteKeyRequest {
    * unnoticed.
    */
   allowMissing: boolean;
+  /**
+   * Optional. Whether to delete the key although it protects cloud resources, which then lose their
+   * data. Authorization rules have to name `KeysService/DeleteKey:force` for it. Default `false`.
+   */
+  force: boolean;
 }
 
 /** Confirms that a key is deleted. */
@@ -200,6 +206,227 @@ export interface DeleteKeyResponse {
    * key with `id` alone otherwise; unset if the request named the key by an alias.
    */
   key: Key | undefined;
+}
+
+/** Asks to move a key to another key ring. */
+export interface UpdateKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Required. ID of the new key ring: 2 to 100 letters, digits, underscores, hyphens and inner
+   * spaces, the first a letter or digit. `default` is the ring of keys that were put into no other.
+   */
+  keyRingId: string;
+  /**
+   * Optional. The fields to change. Only `key_ring_id` can be changed, so the mask is `key_ring_id`
+   * or absent. Default `key_ring_id`.
+   */
+  updateMask: string[] | undefined;
+}
+
+/** Holds the moved key. */
+export interface UpdateKeyResponse {
+  /** Output only. The key as Key Protect returned it after the change. */
+  key: Key | undefined;
+}
+
+/** Asks to restore a deleted key. */
+export interface RestoreKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /** Optional. How much of the key to return. Default `MINIMAL`. */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that a key is restored. */
+export interface RestoreKeyResponse {
+  /**
+   * Output only. The restored key if the preference was `REPRESENTATION`. A key with `id` alone
+   * otherwise; unset if the request named the key by an alias and Key Protect did not name its ID.
+   */
+  key: Key | undefined;
+}
+
+/** Asks to destroy a deleted key for good. */
+export interface PurgeKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. Whether a key that does not exist counts as success. Default `false`. A key of
+   * another instance or ring does not exist either, so a missing `x-kp-instance` goes unnoticed.
+   */
+  allowMissing: boolean;
+}
+
+/** Confirms that a key is purged. */
+export interface PurgeKeyResponse {
+  /** Output only. A key with `id` alone; unset if the request named the key by an alias. */
+  key: Key | undefined;
+}
+
+/** Asks to enable a key. */
+export interface EnableKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How much of the key to return. Default `MINIMAL`. `REPRESENTATION` costs one more
+   * upstream request, because Key Protect's response is empty.
+   */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that a key is enabled. */
+export interface EnableKeyResponse {
+  /**
+   * Output only. The key as it is after the change if the preference was `REPRESENTATION`. A key
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was changed but could not be read afterwards.
+   */
+  key: Key | undefined;
+}
+
+/** Asks to disable a key. */
+export interface DisableKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How much of the key to return. Default `MINIMAL`. `REPRESENTATION` costs one more
+   * upstream request, because Key Protect's response is empty.
+   */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that a key is disabled. */
+export interface DisableKeyResponse {
+  /**
+   * Output only. The key as it is after the change if the preference was `REPRESENTATION`. A key
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was changed but could not be read afterwards.
+   */
+  key: Key | undefined;
+}
+
+/** Asks for the first authorization of a deletion. */
+export interface ScheduleKeyDeletionRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How much of the key to return. Default `MINIMAL`. `REPRESENTATION` costs one more
+   * upstream request, because Key Protect's response is empty.
+   */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that a deletion has its first authorization. */
+export interface ScheduleKeyDeletionResponse {
+  /**
+   * Output only. The key as it is after the change if the preference was `REPRESENTATION`. A key
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was changed but could not be read afterwards.
+   */
+  key: Key | undefined;
+}
+
+/** Asks to take the authorization of a deletion back. */
+export interface CancelKeyDeletionRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How much of the key to return. Default `MINIMAL`. `REPRESENTATION` costs one more
+   * upstream request, because Key Protect's response is empty.
+   */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that the authorization is taken back. */
+export interface CancelKeyDeletionResponse {
+  /**
+   * Output only. The key as it is after the change if the preference was `REPRESENTATION`. A key
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was changed but could not be read afterwards.
+   */
+  key: Key | undefined;
+}
+
+/** Asks to tell cloud services about a key. */
+export interface SyncKeyRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How much of the key to return. Default `MINIMAL`. `REPRESENTATION` costs one more
+   * upstream request, because Key Protect's response is empty.
+   */
+  returnPreference: ReturnPreference;
+}
+
+/** Confirms that cloud services will be told about a key. */
+export interface SyncKeyResponse {
+  /**
+   * Output only. The key as it is after the change if the preference was `REPRESENTATION`. A key
+   * with `id` alone otherwise (unset if the request named the key by an alias), and also if the key
+   * was changed but could not be read afterwards.
+   */
+  key: Key | undefined;
+}
+
+/** Asks for one page of a key's versions. */
+export interface ListKeyVersionsRequest {
+  /**
+   * Required. ID, alias or CRN of the key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except the
+   * words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /**
+   * Optional. How many versions to return at most. 0 means the default of 200; values above 1000 are
+   * lowered to 1000; negative values are rejected.
+   */
+  pageSize: number;
+  /**
+   * Optional. `next_page_token` of the page before, for the same key. Default the first page. It is
+   * opaque, grants nothing, and is not meant to be stored.
+   */
+  pageToken: string;
+}
+
+/** Holds one page of a key's versions. */
+export interface ListKeyVersionsResponse {
+  /** Output only. The versions of the page, the newest first. */
+  keyVersions: KeyVersion[];
+  /** Output only. Token of the page after this one. Empty if, and only if, this is the last page. */
+  nextPageToken: string;
 }
 
 function createBaseCreateKeyRequest(): CreateKeyRequest {
@@ -820,7 +1047,7 @@ export const GetKeyMaterialResponse: MessageFns<GetKeyMaterialResponse> = {
 };
 
 function createBaseDeleteKeyRequest(): DeleteKeyRequest {
-  return { keyId: "", returnPreference: 0, allowMissing: false };
+  return { keyId: "", returnPreference: 0, allowMissing: false, force: false };
 }
 
 export const DeleteKeyRequest: MessageFns<DeleteKeyRequest> = {
@@ -833,6 +1060,9 @@ export const DeleteKeyRequest: MessageFns<DeleteKeyRequest> = {
     }
     if (message.allowMissing !== false) {
       writer.uint32(24).bool(message.allowMissing);
+    }
+    if (message.force !== false) {
+      writer.uint32(32).bool(message.force);
     }
     return writer;
   },
@@ -872,6 +1102,14 @@ export const DeleteKeyRequest: MessageFns<DeleteKeyRequest> = {
             }
 
             message.allowMissing = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.force = reader.bool();
             continue;
           }
         }
@@ -918,6 +1156,966 @@ export const DeleteKeyResponse: MessageFns<DeleteKeyResponse> = {
             }
 
             message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateKeyRequest(): UpdateKeyRequest {
+  return { keyId: "", keyRingId: "", updateMask: undefined };
+}
+
+export const UpdateKeyRequest: MessageFns<UpdateKeyRequest> = {
+  encode(message: UpdateKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.keyRingId !== "") {
+      writer.uint32(18).string(message.keyRingId);
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyRingId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateKeyResponse(): UpdateKeyResponse {
+  return { key: undefined };
+}
+
+export const UpdateKeyResponse: MessageFns<UpdateKeyResponse> = {
+  encode(message: UpdateKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRestoreKeyRequest(): RestoreKeyRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const RestoreKeyRequest: MessageFns<RestoreKeyRequest> = {
+  encode(message: RestoreKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRestoreKeyResponse(): RestoreKeyResponse {
+  return { key: undefined };
+}
+
+export const RestoreKeyResponse: MessageFns<RestoreKeyResponse> = {
+  encode(message: RestoreKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePurgeKeyRequest(): PurgeKeyRequest {
+  return { keyId: "", allowMissing: false };
+}
+
+export const PurgeKeyRequest: MessageFns<PurgeKeyRequest> = {
+  encode(message: PurgeKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.allowMissing !== false) {
+      writer.uint32(16).bool(message.allowMissing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PurgeKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePurgeKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.allowMissing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePurgeKeyResponse(): PurgeKeyResponse {
+  return { key: undefined };
+}
+
+export const PurgeKeyResponse: MessageFns<PurgeKeyResponse> = {
+  encode(message: PurgeKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PurgeKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePurgeKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEnableKeyRequest(): EnableKeyRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const EnableKeyRequest: MessageFns<EnableKeyRequest> = {
+  encode(message: EnableKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEnableKeyResponse(): EnableKeyResponse {
+  return { key: undefined };
+}
+
+export const EnableKeyResponse: MessageFns<EnableKeyResponse> = {
+  encode(message: EnableKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnableKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnableKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDisableKeyRequest(): DisableKeyRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const DisableKeyRequest: MessageFns<DisableKeyRequest> = {
+  encode(message: DisableKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDisableKeyResponse(): DisableKeyResponse {
+  return { key: undefined };
+}
+
+export const DisableKeyResponse: MessageFns<DisableKeyResponse> = {
+  encode(message: DisableKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScheduleKeyDeletionRequest(): ScheduleKeyDeletionRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const ScheduleKeyDeletionRequest: MessageFns<ScheduleKeyDeletionRequest> = {
+  encode(message: ScheduleKeyDeletionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScheduleKeyDeletionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScheduleKeyDeletionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseScheduleKeyDeletionResponse(): ScheduleKeyDeletionResponse {
+  return { key: undefined };
+}
+
+export const ScheduleKeyDeletionResponse: MessageFns<ScheduleKeyDeletionResponse> = {
+  encode(message: ScheduleKeyDeletionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScheduleKeyDeletionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScheduleKeyDeletionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCancelKeyDeletionRequest(): CancelKeyDeletionRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const CancelKeyDeletionRequest: MessageFns<CancelKeyDeletionRequest> = {
+  encode(message: CancelKeyDeletionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelKeyDeletionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelKeyDeletionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCancelKeyDeletionResponse(): CancelKeyDeletionResponse {
+  return { key: undefined };
+}
+
+export const CancelKeyDeletionResponse: MessageFns<CancelKeyDeletionResponse> = {
+  encode(message: CancelKeyDeletionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelKeyDeletionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelKeyDeletionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSyncKeyRequest(): SyncKeyRequest {
+  return { keyId: "", returnPreference: 0 };
+}
+
+export const SyncKeyRequest: MessageFns<SyncKeyRequest> = {
+  encode(message: SyncKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.returnPreference !== 0) {
+      writer.uint32(16).int32(message.returnPreference);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returnPreference = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSyncKeyResponse(): SyncKeyResponse {
+  return { key: undefined };
+}
+
+export const SyncKeyResponse: MessageFns<SyncKeyResponse> = {
+  encode(message: SyncKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SyncKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSyncKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListKeyVersionsRequest(): ListKeyVersionsRequest {
+  return { keyId: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListKeyVersionsRequest: MessageFns<ListKeyVersionsRequest> = {
+  encode(message: ListKeyVersionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeyVersionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeyVersionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListKeyVersionsResponse(): ListKeyVersionsResponse {
+  return { keyVersions: [], nextPageToken: "" };
+}
+
+export const ListKeyVersionsResponse: MessageFns<ListKeyVersionsResponse> = {
+  encode(message: ListKeyVersionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keyVersions) {
+      KeyVersion.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeyVersionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeyVersionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyVersions.push(KeyVersion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
             continue;
           }
         }
@@ -1101,6 +2299,229 @@ export const KeysServiceService = {
     responseSerialize: (value: DeleteKeyResponse): Buffer => Buffer.from(DeleteKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteKeyResponse => DeleteKeyResponse.decode(value),
   },
+  /**
+   * Moves a key to another key ring.
+   *
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
+   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
+   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
+   * not cover it. A rule that lists key rings has to list both the ring of the call
+   * and the new one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
+   * demands. The 2019 dialect does not have it.
+   */
+  updateKey: {
+    path: "/keyprotect.v1.KeysService/UpdateKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateKeyRequest): Buffer => Buffer.from(UpdateKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateKeyRequest => UpdateKeyRequest.decode(value),
+    responseSerialize: (value: UpdateKeyResponse): Buffer => Buffer.from(UpdateKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateKeyResponse => UpdateKeyResponse.decode(value),
+  },
+  /**
+   * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
+   *
+   * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
+   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
+   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
+   * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
+   * the 2019 dialect, where deletion is final.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  restoreKey: {
+    path: "/keyprotect.v1.KeysService/RestoreKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreKeyRequest): Buffer => Buffer.from(RestoreKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreKeyRequest => RestoreKeyRequest.decode(value),
+    responseSerialize: (value: RestoreKeyResponse): Buffer => Buffer.from(RestoreKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestoreKeyResponse => RestoreKeyResponse.decode(value),
+  },
+  /**
+   * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
+   *
+   * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
+   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
+   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
+   * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  purgeKey: {
+    path: "/keyprotect.v1.KeysService/PurgeKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PurgeKeyRequest): Buffer => Buffer.from(PurgeKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PurgeKeyRequest => PurgeKeyRequest.decode(value),
+    responseSerialize: (value: PurgeKeyResponse): Buffer => Buffer.from(PurgeKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PurgeKeyResponse => PurgeKeyResponse.decode(value),
+  },
+  /**
+   * Enables a disabled root key, so that it wraps and unwraps again.
+   *
+   * Safe to repeat: a second call for an enabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * enabled it. Key Protect allows it from 30 seconds after the key was disabled. Authorization
+   * rules have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  enableKey: {
+    path: "/keyprotect.v1.KeysService/EnableKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnableKeyRequest): Buffer => Buffer.from(EnableKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnableKeyRequest => EnableKeyRequest.decode(value),
+    responseSerialize: (value: EnableKeyResponse): Buffer => Buffer.from(EnableKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnableKeyResponse => EnableKeyResponse.decode(value),
+  },
+  /**
+   * Disables a root key: it neither wraps nor unwraps until it is enabled again.
+   *
+   * Safe to repeat: a second call for a disabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * disabled it. All data that needs the key becomes unreadable meanwhile. Authorization rules have
+   * to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/disable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  disableKey: {
+    path: "/keyprotect.v1.KeysService/DisableKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DisableKeyRequest): Buffer => Buffer.from(DisableKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DisableKeyRequest => DisableKeyRequest.decode(value),
+    responseSerialize: (value: DisableKeyResponse): Buffer => Buffer.from(DisableKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DisableKeyResponse => DisableKeyResponse.decode(value),
+  },
+  /**
+   * Gives the first of the two authorizations that the deletion of a key with dual authorization
+   * needs. Within 7 days another user can then delete the key.
+   *
+   * Safe to repeat. It prepares the deletion of a key. Authorization rules have to name this RPC; a
+   * wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  scheduleKeyDeletion: {
+    path: "/keyprotect.v1.KeysService/ScheduleKeyDeletion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ScheduleKeyDeletionRequest): Buffer =>
+      Buffer.from(ScheduleKeyDeletionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ScheduleKeyDeletionRequest => ScheduleKeyDeletionRequest.decode(value),
+    responseSerialize: (value: ScheduleKeyDeletionResponse): Buffer =>
+      Buffer.from(ScheduleKeyDeletionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ScheduleKeyDeletionResponse => ScheduleKeyDeletionResponse.decode(value),
+  },
+  /**
+   * Takes the authorization of `ScheduleKeyDeletion` back.
+   *
+   * Safe to repeat. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  cancelKeyDeletion: {
+    path: "/keyprotect.v1.KeysService/CancelKeyDeletion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CancelKeyDeletionRequest): Buffer =>
+      Buffer.from(CancelKeyDeletionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CancelKeyDeletionRequest => CancelKeyDeletionRequest.decode(value),
+    responseSerialize: (value: CancelKeyDeletionResponse): Buffer =>
+      Buffer.from(CancelKeyDeletionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CancelKeyDeletionResponse => CancelKeyDeletionResponse.decode(value),
+  },
+  /**
+   * Tells the cloud services that use a key about its state once more, if one of them missed a
+   * change.
+   *
+   * Safe to repeat, but Key Protect allows it once an hour and key only. A call without a deadline
+   * gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_CHANGED_RECENTLY, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/sync` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  syncKey: {
+    path: "/keyprotect.v1.KeysService/SyncKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SyncKeyRequest): Buffer => Buffer.from(SyncKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SyncKeyRequest => SyncKeyRequest.decode(value),
+    responseSerialize: (value: SyncKeyResponse): Buffer => Buffer.from(SyncKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SyncKeyResponse => SyncKeyResponse.decode(value),
+  },
+  /**
+   * Lists the versions of a root key page by page, the newest first.
+   *
+   * Safe to repeat. A rotation between two pages shifts the versions; the gateway notices it like
+   * `ListKeys`. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAGE_TOKEN_INVALID; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
+   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   */
+  listKeyVersions: {
+    path: "/keyprotect.v1.KeysService/ListKeyVersions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListKeyVersionsRequest): Buffer =>
+      Buffer.from(ListKeyVersionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListKeyVersionsRequest => ListKeyVersionsRequest.decode(value),
+    responseSerialize: (value: ListKeyVersionsResponse): Buffer =>
+      Buffer.from(ListKeyVersionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListKeyVersionsResponse => ListKeyVersionsResponse.decode(value),
+  },
 } as const;
 
 export interface KeysServiceServer extends UntypedServiceImplementation {
@@ -1195,6 +2616,151 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Upstream: `DELETE /api/v2/keys/{id}` in both dialects.
    */
   deleteKey: handleUnaryCall<DeleteKeyRequest, DeleteKeyResponse>;
+  /**
+   * Moves a key to another key ring.
+   *
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
+   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
+   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
+   * not cover it. A rule that lists key rings has to list both the ring of the call
+   * and the new one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
+   * demands. The 2019 dialect does not have it.
+   */
+  updateKey: handleUnaryCall<UpdateKeyRequest, UpdateKeyResponse>;
+  /**
+   * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
+   *
+   * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
+   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
+   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
+   * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
+   * the 2019 dialect, where deletion is final.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  restoreKey: handleUnaryCall<RestoreKeyRequest, RestoreKeyResponse>;
+  /**
+   * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
+   *
+   * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
+   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
+   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
+   * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  purgeKey: handleUnaryCall<PurgeKeyRequest, PurgeKeyResponse>;
+  /**
+   * Enables a disabled root key, so that it wraps and unwraps again.
+   *
+   * Safe to repeat: a second call for an enabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * enabled it. Key Protect allows it from 30 seconds after the key was disabled. Authorization
+   * rules have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  enableKey: handleUnaryCall<EnableKeyRequest, EnableKeyResponse>;
+  /**
+   * Disables a root key: it neither wraps nor unwraps until it is enabled again.
+   *
+   * Safe to repeat: a second call for a disabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * disabled it. All data that needs the key becomes unreadable meanwhile. Authorization rules have
+   * to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/disable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  disableKey: handleUnaryCall<DisableKeyRequest, DisableKeyResponse>;
+  /**
+   * Gives the first of the two authorizations that the deletion of a key with dual authorization
+   * needs. Within 7 days another user can then delete the key.
+   *
+   * Safe to repeat. It prepares the deletion of a key. Authorization rules have to name this RPC; a
+   * wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  scheduleKeyDeletion: handleUnaryCall<ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse>;
+  /**
+   * Takes the authorization of `ScheduleKeyDeletion` back.
+   *
+   * Safe to repeat. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  cancelKeyDeletion: handleUnaryCall<CancelKeyDeletionRequest, CancelKeyDeletionResponse>;
+  /**
+   * Tells the cloud services that use a key about its state once more, if one of them missed a
+   * change.
+   *
+   * Safe to repeat, but Key Protect allows it once an hour and key only. A call without a deadline
+   * gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_CHANGED_RECENTLY, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/sync` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  syncKey: handleUnaryCall<SyncKeyRequest, SyncKeyResponse>;
+  /**
+   * Lists the versions of a root key page by page, the newest first.
+   *
+   * Safe to repeat. A rotation between two pages shifts the versions; the gateway notices it like
+   * `ListKeys`. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAGE_TOKEN_INVALID; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
+   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   */
+  listKeyVersions: handleUnaryCall<ListKeyVersionsRequest, ListKeyVersionsResponse>;
 }
 
 export interface KeysServiceClient extends Client {
@@ -1372,6 +2938,277 @@ export interface KeysServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Moves a key to another key ring.
+   *
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
+   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
+   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
+   * not cover it. A rule that lists key rings has to list both the ring of the call
+   * and the new one. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
+   * demands. The 2019 dialect does not have it.
+   */
+  updateKey(
+    request: UpdateKeyRequest,
+    callback: (error: ServiceError | null, response: UpdateKeyResponse) => void,
+  ): ClientUnaryCall;
+  updateKey(
+    request: UpdateKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateKeyResponse) => void,
+  ): ClientUnaryCall;
+  updateKey(
+    request: UpdateKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
+   *
+   * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
+   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
+   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
+   * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
+   * the 2019 dialect, where deletion is final.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  restoreKey(
+    request: RestoreKeyRequest,
+    callback: (error: ServiceError | null, response: RestoreKeyResponse) => void,
+  ): ClientUnaryCall;
+  restoreKey(
+    request: RestoreKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestoreKeyResponse) => void,
+  ): ClientUnaryCall;
+  restoreKey(
+    request: RestoreKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestoreKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
+   *
+   * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
+   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
+   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
+   * without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
+   * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
+   * it.
+   */
+  purgeKey(
+    request: PurgeKeyRequest,
+    callback: (error: ServiceError | null, response: PurgeKeyResponse) => void,
+  ): ClientUnaryCall;
+  purgeKey(
+    request: PurgeKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PurgeKeyResponse) => void,
+  ): ClientUnaryCall;
+  purgeKey(
+    request: PurgeKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PurgeKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Enables a disabled root key, so that it wraps and unwraps again.
+   *
+   * Safe to repeat: a second call for an enabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * enabled it. Key Protect allows it from 30 seconds after the key was disabled. Authorization
+   * rules have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  enableKey(
+    request: EnableKeyRequest,
+    callback: (error: ServiceError | null, response: EnableKeyResponse) => void,
+  ): ClientUnaryCall;
+  enableKey(
+    request: EnableKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnableKeyResponse) => void,
+  ): ClientUnaryCall;
+  enableKey(
+    request: EnableKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnableKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Disables a root key: it neither wraps nor unwraps until it is enabled again.
+   *
+   * Safe to repeat: a second call for a disabled key is answered with FAILED_PRECONDITION
+   * (KEY_STATE_INVALID), or with OK if an earlier attempt of the gateway for the same call may have
+   * disabled it. All data that needs the key becomes unreadable meanwhile. Authorization rules have
+   * to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
+   * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED,
+   * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
+   * dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/disable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  disableKey(
+    request: DisableKeyRequest,
+    callback: (error: ServiceError | null, response: DisableKeyResponse) => void,
+  ): ClientUnaryCall;
+  disableKey(
+    request: DisableKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DisableKeyResponse) => void,
+  ): ClientUnaryCall;
+  disableKey(
+    request: DisableKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DisableKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives the first of the two authorizations that the deletion of a key with dual authorization
+   * needs. Within 7 days another user can then delete the key.
+   *
+   * Safe to repeat. It prepares the deletion of a key. Authorization rules have to name this RPC; a
+   * wildcard does not cover it. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  scheduleKeyDeletion(
+    request: ScheduleKeyDeletionRequest,
+    callback: (error: ServiceError | null, response: ScheduleKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  scheduleKeyDeletion(
+    request: ScheduleKeyDeletionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ScheduleKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  scheduleKeyDeletion(
+    request: ScheduleKeyDeletionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ScheduleKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes the authorization of `ScheduleKeyDeletion` back.
+   *
+   * Safe to repeat. A call without a deadline gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
+   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  cancelKeyDeletion(
+    request: CancelKeyDeletionRequest,
+    callback: (error: ServiceError | null, response: CancelKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  cancelKeyDeletion(
+    request: CancelKeyDeletionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CancelKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  cancelKeyDeletion(
+    request: CancelKeyDeletionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CancelKeyDeletionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Tells the cloud services that use a key about its state once more, if one of them missed a
+   * change.
+   *
+   * Safe to repeat, but Key Protect allows it once an hour and key only. A call without a deadline
+   * gets 30 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
+   * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_CHANGED_RECENTLY, KEY_DELETED or
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `POST /api/v2/keys/{id}/actions/sync` in the current dialect; followed by the read of
+   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   */
+  syncKey(
+    request: SyncKeyRequest,
+    callback: (error: ServiceError | null, response: SyncKeyResponse) => void,
+  ): ClientUnaryCall;
+  syncKey(
+    request: SyncKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SyncKeyResponse) => void,
+  ): ClientUnaryCall;
+  syncKey(
+    request: SyncKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SyncKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists the versions of a root key page by page, the newest first.
+   *
+   * Safe to repeat. A rotation between two pages shifts the versions; the gateway notices it like
+   * `ListKeys`. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * KEY_TYPE_MISMATCH or PAGE_TOKEN_INVALID; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with
+   * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
+   *
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
+   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   */
+  listKeyVersions(
+    request: ListKeyVersionsRequest,
+    callback: (error: ServiceError | null, response: ListKeyVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listKeyVersions(
+    request: ListKeyVersionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListKeyVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listKeyVersions(
+    request: ListKeyVersionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListKeyVersionsResponse) => void,
   ): ClientUnaryCall;
 }
 

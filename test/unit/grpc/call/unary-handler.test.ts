@@ -427,6 +427,7 @@ test("a call at the end of the grace period is UNKNOWN for an unsafe RPC that wa
     keyId: "id",
     returnPreference: 0,
     allowMissing: false,
+    force: false,
   });
   await eventually(() => activeCalls.count === 3);
   const idle = activeCalls.idle();

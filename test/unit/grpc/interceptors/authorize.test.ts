@@ -96,3 +96,21 @@ test("a call that moves a key is allowed only if the rules allow both its ring a
   await expect(inRings({}, inKeyRings("orders", "audit"))).rejects.toMatchObject(denied);
   await expect(inRings({}, inKeyRings(undefined, "payments"))).rejects.toMatchObject(denied);
 });
+
+const allowing = (method: string) =>
+  createAuthorize(compilePolicy([{ callers: ["unix"], methods: [method], instances: ["*"] }]))(() =>
+    Promise.resolve("answered"),
+  );
+
+test("a forced deletion needs a rule that names DeleteKey:force, which allows plain ones too", async () => {
+  const context = callContext("DeleteKey", { caller: "unix" });
+  const denied = { reason: "CALLER_NOT_AUTHORIZED" };
+
+  const plain = allowing("KeysService/DeleteKey");
+  expect(await plain({ force: false }, context)).toBe("answered");
+  await expect(plain({ force: true }, context)).rejects.toMatchObject(denied);
+  await expect(allowing("*")({ force: true }, context)).rejects.toMatchObject(denied);
+  const forced = allowing("KeysService/DeleteKey:force");
+  expect(await forced({ force: true }, context)).toBe("answered");
+  expect(await forced({ force: false }, context)).toBe("answered");
+});

@@ -170,9 +170,9 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
   ],
   [
     "400 KEY_RESTORE_EXPIRED",
-    "RotateKey",
+    "RestoreKey",
     rejected(400, "KEY_RESTORE_EXPIRED"),
-    ["FAILED_PRECONDITION", "KEY_STATE_INVALID", "PF RS", false],
+    ["FAILED_PRECONDITION", "KEY_RESTORE_EXPIRED", "PF RS", false],
   ],
   [
     "400 INCORRECT_NONCE_ERR",
@@ -339,9 +339,9 @@ const golden: readonly [situation: string, method: string, error: unknown, expec
   ],
   [
     "409 NOT_DUAL_AUTH_ERR",
-    "DeleteKey",
+    "ScheduleKeyDeletion",
     rejected(409, "NOT_DUAL_AUTH_ERR"),
-    ["FAILED_PRECONDITION", "DUAL_AUTH_REQUIRED", "PF", false],
+    ["FAILED_PRECONDITION", "DUAL_AUTH_NOT_ENABLED", "PF RS", false],
   ],
   [
     "409 KEY_CREATE_IMPORT_ACCESS_ERR",

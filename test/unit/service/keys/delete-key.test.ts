@@ -26,7 +26,13 @@ const remove = async (
 ): Promise<Deleted> => {
   const { deps } = fakeKeyProtect({ deleteKey });
   return createKeysHandlers(deps).deleteKey(
-    { keyId, returnPreference: ReturnPreference.UNSPECIFIED, allowMissing: false, ...overrides },
+    {
+      keyId,
+      returnPreference: ReturnPreference.UNSPECIFIED,
+      allowMissing: false,
+      force: false,
+      ...overrides,
+    },
     callContext("DeleteKey"),
   );
 };
@@ -47,7 +53,7 @@ test("DeleteKey returns no key if an alias was given and the answer is empty", a
 
 test("DeleteKey returns the deleted key for a representation", async () => {
   const preferences: string[] = [];
-  const answer = await remove(async (_call, _id, prefer) => {
+  const answer = await remove(async (_call, _id, { prefer }) => {
     preferences.push(prefer);
     return keyResource({ state: 5, deletedBy: "IBMid-2" });
   }, representation);
@@ -71,7 +77,7 @@ test.each([
 });
 
 test.each([404, 410])("DeleteKey succeeds for %i if allow_missing is set", async (httpStatus) => {
-  const answer = await remove(missing(httpStatus), { allowMissing: true });
+  const answer = await remove(missing(httpStatus), { allowMissing: true, force: false });
   expect(answer.key).toMatchObject({ id: keyId, state: KeyState.UNSPECIFIED });
 });
 
@@ -80,7 +86,7 @@ test.each([404, 410])(
   async (httpStatus) => {
     const { deps } = fakeKeyProtect({ deleteKey: missing(httpStatus) });
     const answer = await createKeysHandlers(deps).deleteKey(
-      { keyId, returnPreference: ReturnPreference.UNSPECIFIED, allowMissing: false },
+      { keyId, returnPreference: ReturnPreference.UNSPECIFIED, allowMissing: false, force: false },
       callContext("DeleteKey", {
         attemptLog: { attempts: 2, httpStatus, mayHaveBeenExecuted: true },
       }),
@@ -92,13 +98,15 @@ test.each([404, 410])(
 test.each([409, 403, 500])(
   "DeleteKey fails for %i although allow_missing is set",
   async (httpStatus) => {
-    await failure(remove(missing(httpStatus), { allowMissing: true }));
+    await failure(remove(missing(httpStatus), { allowMissing: true, force: false }));
   },
 );
 
 test("DeleteKey does not treat an unreadable answer as a missing key", async () => {
   const unreadable = new KeyProtectError("BAD_RESPONSE", "unreadable", { httpStatus: 404 });
-  const error = await failure(remove(() => Promise.reject(unreadable), { allowMissing: true }));
+  const error = await failure(
+    remove(() => Promise.reject(unreadable), { allowMissing: true, force: false }),
+  );
   expect(error.reason).toBe("UPSTREAM_BAD_RESPONSE");
 });
 

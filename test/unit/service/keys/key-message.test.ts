@@ -75,6 +75,25 @@ const resource: fc.Arbitrary<KeyResource> = fc.record({
   algorithm: fc.option(fc.record({ type: fc.string(), bitLength: fc.nat(), mode: fc.string() }), {
     nil: undefined,
   }),
+  dualAuthDelete: fc.option(
+    fc.record({ enabled: fc.boolean(), keySetForDeletion: flag, authExpiration: time }),
+    { nil: undefined },
+  ),
+  rotation: fc.option(
+    fc.record({
+      enabled: fc.boolean(),
+      intervalMonths: fc.option(fc.integer(), { nil: undefined }),
+    }),
+    { nil: undefined },
+  ),
+  keyVersion: fc.option(fc.record({ id: fc.uuid(), creationDate: time }), { nil: undefined }),
+  keyRingId: text,
+  aliases: fc.array(fc.string({ unit: "grapheme" })),
+  purgeScheduledOn: time,
+  restoreExpirationDate: time,
+  purgeAllowedFrom: time,
+  restoreAllowed: flag,
+  purgeAllowed: flag,
   payload: fc.constant(undefined),
 });
 

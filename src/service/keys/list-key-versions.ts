@@ -1,0 +1,42 @@
+import type {
+  ListKeyVersionsRequest,
+  ListKeyVersionsResponse,
+} from "../../gen/keyprotect/v1/keys_service.ts";
+import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
+import { createHandler } from "../create-handler.ts";
+import type { ServiceDeps } from "../service-deps.ts";
+import { keyId, pageSize } from "../validation/fields.ts";
+import { check } from "../validation/rules.ts";
+import { toKeyVersion } from "./key-message.ts";
+import { listPage, toPageSize } from "./list-page.ts";
+import { fromPageToken, toPageToken } from "./page-token.ts";
+
+/** Creates the handler of ListKeyVersions. */
+export const listKeyVersions = ({
+  keyProtectOf,
+}: ServiceDeps): UnaryHandler<ListKeyVersionsRequest, ListKeyVersionsResponse> =>
+  createHandler({
+    validate(request, violations) {
+      check(violations, "key_id", request.keyId, keyId);
+      check(violations, "page_size", request.pageSize, pageSize);
+    },
+    subjectOf: (request) => ({ keyId: request.keyId }),
+    async answer(request, context) {
+      const list = [context.instance, "key-versions", context.keyRing ?? "", request.keyId];
+      const page = await listPage(
+        async (window) => {
+          const read = await keyProtectOf(context).listKeyVersions(context, request.keyId, window);
+          return { items: read.versions, isLast: read.isLast };
+        },
+        {
+          pageSize: toPageSize(request.pageSize),
+          position: request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list),
+          skip: 0,
+        },
+      );
+      return {
+        keyVersions: page.items.map(toKeyVersion),
+        nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
+      };
+    },
+  });
