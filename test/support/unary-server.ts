@@ -14,7 +14,7 @@ import { bindService, type HandlersOf } from "../../src/grpc/call/bind-service.t
 import type { CallOutcome } from "../../src/grpc/call/call-observer.ts";
 import { createActiveCalls, type ActiveCalls } from "../../src/grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
-import { capTimeouts } from "../../src/grpc/server/grpc-js.ts";
+import { correctHeaders } from "../../src/grpc/server/grpc-js.ts";
 import { createRawCallInterceptor } from "../../src/grpc/server/raw-call-interceptor.ts";
 import { createUnary, type UnaryOptions } from "../../src/grpc/call/unary-handler.ts";
 import { ampleReceivingCalls } from "./receiving-calls.ts";
@@ -83,7 +83,7 @@ export async function startUnaryServer(
     ],
     ...serverOptions,
   });
-  capTimeouts(server);
+  correctHeaders(server);
   const all = withAbsentHandlers(KeysServiceService, handlers);
   const { definition, implementation } = bindService(KeysServiceService, all, unary);
   server.addService(definition, implementation);

@@ -12,13 +12,15 @@ export const correlationKey = "x-correlation-id";
 const acceptedKeys = [correlationKey, "correlation-id"];
 
 /**
- * The caller's correlation ID if it is a UUID of any version, otherwise a new one from `createId`.
- * Other texts are replaced, because the ID is written to log lines and to a header of the upstream
- * request.
+ * The caller's correlation ID if it sent exactly one and that is a UUID of any version, otherwise a
+ * new one from `createId`. Other texts are replaced, because the ID is written to log lines and to
+ * a header of the upstream request.
  */
 export function correlationIdOf(metadata: Metadata, createId: () => string): string {
   for (const key of acceptedKeys) {
-    const [value] = metadata.get(key);
+    const [value, ...others] = metadata.get(key);
+    // Of two IDs, it is unknown which one the caller means.
+    if (others.length > 0) continue;
     if (typeof value === "string" && isUuid(value)) return value;
   }
   return createId();

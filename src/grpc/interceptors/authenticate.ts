@@ -20,7 +20,8 @@ const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
  * Rejects with `UNAUTHENTICATED` if the certificate does not identify the caller.
  *
  * The bearer token in `authorization` is accepted only over TLS, a Unix socket or loopback. A
- * token that crossed a network in plaintext is ignored.
+ * token that crossed a network in plaintext is ignored, and so are two tokens: a call that needs
+ * one is then refused upstream.
  */
 export function createAuthenticate(options: AuthenticateOptions): Interceptor {
   const loopback = new BlockList();

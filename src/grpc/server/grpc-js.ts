@@ -103,21 +103,50 @@ export function cappedTimeout(header: string): string {
 }
 
 /**
- * Caps the timeouts of all calls of a server. grpc-js reads the header in the constructor of a call
- * and removes it, so it is replaced in the handler of streams, before there is a call. To be called
- * before the server binds an address.
+ * Gives repeated headers their separate values back, as a list. Node keeps the first value of some
+ * (`authorization`) and joins those of others with commas, so that no check behind it sees whether
+ * there were two. Binary metadata is left joined, since grpc-js splits it, and so are gRPC's own
+ * headers, except that a repeated `grpc-timeout` becomes one that grpc-js rejects.
  */
-export function capTimeouts(server: Server): void {
+export function separateValues(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+  if (rawHeaders.length === 2 * Object.keys(headers).length) return;
+  const seen = new Map<string, string[]>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = "", value = ""] = rawHeaders.slice(at, at + 2);
+    const values = seen.get(name);
+    if (values === undefined) seen.set(name, [value]);
+    else values.push(value);
+  }
+  for (const [name, values] of seen) {
+    if (values.length === 1 || name.endsWith("-bin")) continue;
+    if (name === "grpc-timeout") headers[name] = "";
+    else if (!name.startsWith("grpc-")) headers[name] = values;
+  }
+}
+
+/**
+ * Corrects the headers of all calls of a server: separates repeated ones and caps timeouts. grpc-js
+ * reads them in the constructor of a call, so they are replaced in the handler of streams, before
+ * there is a call. To be called before the server binds an address.
+ */
+export function correctHeaders(server: Server): void {
   // The second one is used with channelz.
   for (const name of ["_streamHandler", "_channelzHandler"]) {
     const handle: unknown = Reflect.get(server, name);
     if (typeof handle !== "function") throw new Error(`grpc-js has no ${name} to wrap`);
-    const capped = (calls: unknown, stream: unknown, headers: IncomingHttpHeaders): void => {
+    const corrected = (
+      calls: unknown,
+      stream: unknown,
+      headers: IncomingHttpHeaders,
+      _flags: unknown,
+      rawHeaders: readonly string[],
+    ): void => {
+      separateValues(headers, rawHeaders);
       const timeout = headers["grpc-timeout"];
       if (typeof timeout === "string") headers["grpc-timeout"] = cappedTimeout(timeout);
       Reflect.apply(handle, server, [calls, stream, headers]);
     };
-    Reflect.set(server, name, capped);
+    Reflect.set(server, name, corrected);
   }
 }
 

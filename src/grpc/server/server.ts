@@ -11,7 +11,12 @@ import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
 import type { Connections } from "./connections/connections.ts";
 import { announceHeaderListSize } from "./connections/http2-servers.ts";
-import { assertGrpcVersion, capTimeouts, installedGrpcVersion, silenceGrpcLog } from "./grpc-js.ts";
+import {
+  assertGrpcVersion,
+  correctHeaders,
+  installedGrpcVersion,
+  silenceGrpcLog,
+} from "./grpc-js.ts";
 import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -83,7 +88,7 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   const health = createHealth({ names: healthNames(options.healthServices) });
   const reflection = options.reflection && createReflection(options.reflection.descriptorSetBase64);
   const server = new Server(serverOptions(options.limits, options.interceptors ?? []));
-  capTimeouts(server);
+  correctHeaders(server);
   announceHeaderListSize(server, headerListBytes(options.limits));
   options.connections.watch(server);
   for (const { definition, implementation } of [

@@ -27,7 +27,7 @@ export const callerTokenRejected: Failure = (f) =>
     f,
     status.UNAUTHENTICATED,
     "CALLER_TOKEN_REJECTED",
-    `instance "${f.context.instance}" needs the caller's own IAM token in "authorization"; the token is missing, expired or not accepted; get a new token`,
+    `instance "${f.context.instance}" needs the caller's own IAM token in "authorization"; the token is missing, given twice, expired or not accepted; get a new token`,
     { help: [iamHelp] },
   );
 

@@ -194,9 +194,9 @@ export const ErrorReason = {
    */
   CALLER_NOT_AUTHORIZED: 26,
   /**
-   * CALLER_TOKEN_REJECTED - The deployment passes the caller's IAM token through, and that token is missing or was
-   * rejected, or access was denied and the token has expired, or may have. UNAUTHENTICATED, with a
-   * `Help`. Get a new token and repeat once.
+   * CALLER_TOKEN_REJECTED - The deployment passes the caller's IAM token through, and that token is missing, was sent twice
+   * or was rejected, or access was denied and the token has expired, or may have. UNAUTHENTICATED,
+   * with a `Help`. Get a new token and repeat once.
    */
   CALLER_TOKEN_REJECTED: 27,
   /**

@@ -1,17 +1,20 @@
 /** Fails if a release of grpc-js changes what `grpc-js.ts` relies on. */
 import * as grpc from "@grpc/grpc-js";
+import { once } from "node:events";
 import http2 from "node:http2";
 import { describe, expect, test } from "vitest";
 import {
   assertGrpcVersion,
   cappedTimeout,
-  capTimeouts,
+  correctHeaders,
   divertDeadline,
   installedGrpcVersion,
   sendOriginal,
+  separateValues,
   sessionOf,
   type StatusToSend,
 } from "../../../../src/grpc/server/grpc-js.ts";
+import { connectFrames } from "../../../support/http2-frames.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.ts";
 
@@ -50,10 +53,10 @@ test.each([
   expect(cappedTimeout(header)).toBe(capped);
 });
 
-test("capTimeouts throws if a release of grpc-js has no handler of streams to wrap", () => {
+test("correctHeaders throws if a release of grpc-js has no handler of streams to wrap", () => {
   const server = new grpc.Server();
   Reflect.set(server, "_streamHandler", undefined);
-  expect(() => capTimeouts(server)).toThrow("no _streamHandler");
+  expect(() => correctHeaders(server)).toThrow("no _streamHandler");
 });
 
 test("sessionOf finds the HTTP/2 session of a real call, the same for all calls of a connection", async () => {
@@ -104,4 +107,55 @@ test("the deadline timer of grpc-js sends its status through the diverted sendSt
   expect(outcomes).toMatchObject([{ code: grpc.status.DEADLINE_EXCEEDED, metadata: null }]);
   expect(answer?.["grpc-message"]).toBe("diverted");
   session.destroy();
+});
+
+describe("separateValues", () => {
+  test.each<[string, string[], object]>([
+    [
+      "a header that Node drops",
+      ["authorization", "a", "authorization", "b"],
+      { authorization: ["a", "b"] },
+    ],
+    [
+      "a header that Node joins",
+      ["x-a", "1", "x-b", "3", "x-a", "2"],
+      { "x-a": ["1", "2"], "x-b": "3" },
+    ],
+    ["binary metadata", ["x-bin", "AA==", "x-bin", "BB=="], { "x-bin": "AA==, BB==" }],
+    ["a timeout", ["grpc-timeout", "1S", "grpc-timeout", "2S"], { "grpc-timeout": "" }],
+    [
+      "a header of gRPC",
+      ["grpc-encoding", "gzip", "grpc-encoding", "br"],
+      { "grpc-encoding": "gzip, br" },
+    ],
+    ["no repeated header", ["x-a", "1", "x-b", "2"], { "x-a": "1", "x-b": "2" }],
+  ])("%s of a real request has the values that were sent", async (_, raw, expected) => {
+    const server = http2.createServer();
+    const seen = new Promise<http2.IncomingHttpHeaders>((resolve) =>
+      server.on(
+        "stream",
+        (
+          stream: http2.ServerHttp2Stream,
+          headers: http2.IncomingHttpHeaders,
+          _flags: number,
+          rawHeaders: string[],
+        ) => {
+          separateValues(headers, rawHeaders);
+          resolve(headers);
+          stream.close();
+        },
+      ),
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    using client = await connectFrames(typeof address === "object" ? (address?.port ?? 0) : 0);
+    const pairs = Array.from({ length: raw.length / 2 }, (_pair, at): [string, string] => [
+      raw[2 * at] ?? "",
+      raw[2 * at + 1] ?? "",
+    ]);
+    client.call(1, "/a", undefined, pairs);
+    expect(await seen).toMatchObject(expected);
+    server.close();
+  });
 });
