@@ -218,11 +218,11 @@ describe("with the callers' tokens", () => {
     await using gateway = await startPassingThrough();
     const { genuine, forged } = tokensOf(gateway);
     const { keys } = gateway.clients;
-    gateway.emulator.faults.add({ match: { operation: "createKey" }, delayMs: 2_000 });
+    gateway.emulator.faults.add({ match: { operation: "createKey" }, delayMs: 4_000 });
     const request = withId(randomUUID());
     const first = gateway.call(keys, "createKey", request, genuine);
     await eventually(() => asked(gateway, "createKey") === 1);
-    const deadline = Date.now() + 1_000;
+    const deadline = Date.now() + 3_000;
     const refused = await gateway.failure(keys, "createKey", request, { ...forged, deadline });
     expect(refused).toMatchObject(unauthenticated);
     expect(refused.errorInfo?.metadata["mayHaveExecuted"]).toBe("false");
