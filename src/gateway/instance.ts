@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Config, InstanceConfig } from "../config/config.ts";
 import type { ManagedTokenSource } from "../iam/token.ts";
 import type { ConnectionsOf } from "./upstream-connections.ts";
-import { coalescedMethods, isOnlyReplica, toQueueBounds } from "./options.ts";
+import { changingMethods, coalescedMethods, isOnlyReplica, toQueueBounds } from "./options.ts";
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../keyprotect/client.ts";
 import { hasErrorBody } from "../keyprotect/error-body.ts";
@@ -73,6 +73,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     maxAttempts: settings.retry.maxAttempts,
     coalesce: {
       methods: coalescedMethods(settings.coalesce),
+      changing: changingMethods(),
       scope: tokens === undefined ? "caller" : "instance",
       joinUntil: isOnlyReplica(settings) ? "answered" : "sent",
       changes: changes.of(config.instanceId),

@@ -30,6 +30,17 @@ export function coalescedMethods({ reads, unwraps }: Config["coalesce"]): Readon
 }
 
 /**
+ * Names of the methods that change what reads return: those whose own priority is that of changes,
+ * whatever priority a caller selects.
+ */
+export const changingMethods = (): ReadonlySet<string> =>
+  new Set(
+    rpcTable
+      .filter(({ highestPriority }) => highestPriority === "management")
+      .map(({ method }) => method),
+  );
+
+/**
  * Whether this is the only gateway to its instances, as far as the configuration tells: another one
  * would make changes that this one does not see.
  */

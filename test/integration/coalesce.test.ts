@@ -105,25 +105,40 @@ test("a caller that cancels does not affect the other callers of a shared reques
   expect(asked(gateway)).toHaveLength(1);
 }, 60_000);
 
-test("a caller that deleted a key does not join a read from before the deletion", async () => {
-  await using gateway = await startTestGateway();
-  const { clients, emulator } = gateway;
-  const keyId = await createKeyId(gateway);
-  emulator.requests.clear();
-  // The first read starts before the deletion and ends after it.
-  emulator.faults.add({
-    match: { service: "keyprotect", method: "GET" },
-    times: 1,
-    delayMs: 2_000,
-  });
-  const early = gateway.outcome(clients.keys, "getKey", { keyId });
-  await eventually(() => asked(gateway).length === 1);
-  await gateway.call(clients.keys, "deleteKey", deleteKeyRequest(keyId));
-  await gateway.outcome(clients.keys, "getKey", { keyId });
-  await early;
-  const reads = asked(gateway).filter(({ method }) => method === "GET");
-  expect(reads).toHaveLength(2);
-}, 60_000);
+test.each([
+  [
+    "deleteKey",
+    (gateway: TestGateway, keyId: string) =>
+      gateway.call(gateway.clients.keys, "deleteKey", deleteKeyRequest(keyId)),
+  ],
+  [
+    "syncKey",
+    (gateway: TestGateway, keyId: string) =>
+      gateway.call(gateway.clients.keys, "syncKey", { keyId, returnPreference: 0 }),
+  ],
+])(
+  "a caller that changed a key by %s does not join a read from before the change",
+  async (_, change) => {
+    await using gateway = await startTestGateway();
+    const { clients, emulator } = gateway;
+    const keyId = await createKeyId(gateway);
+    emulator.requests.clear();
+    // The first read starts before the change and ends after it.
+    emulator.faults.add({
+      match: { service: "keyprotect", method: "GET" },
+      times: 1,
+      delayMs: 2_000,
+    });
+    const early = gateway.outcome(clients.keys, "getKey", { keyId });
+    await eventually(() => asked(gateway).length === 1);
+    await change(gateway, keyId);
+    await gateway.outcome(clients.keys, "getKey", { keyId });
+    await early;
+    const reads = asked(gateway).filter(({ method }) => method === "GET");
+    expect(reads).toHaveLength(2);
+  },
+  60_000,
+);
 
 test("a caller that deleted a key through one alias does not join a read through another alias", async () => {
   await using gateway = await startTestGateway({

@@ -12,6 +12,11 @@ export interface CoalesceOptions {
    */
   readonly methods: ReadonlySet<string>;
   /**
+   * Methods of the RPCs that are safe to repeat and change what reads return. RPCs of another retry
+   * class always count as changes.
+   */
+  readonly changing: ReadonlySet<string>;
+  /**
    * `caller` if callers bring their own access tokens, because the upstream then decides by the
    * token; otherwise `instance`.
    */
@@ -39,7 +44,7 @@ export interface CoalesceOptions {
  * instance to new calls, and where another process makes changes, sending a request closes it.
  */
 export function createCoalesce(options: CoalesceOptions): Layer {
-  const { methods, scope, emit = ignoreEvents, joinUntil = "answered" } = options;
+  const { methods, changing, scope, emit = ignoreEvents, joinUntil = "answered" } = options;
   const changes = options.changes ?? createChangeFeed();
   if (methods.size === 0) return (next) => next;
   return (next) => {
@@ -54,8 +59,7 @@ export function createCoalesce(options: CoalesceOptions): Layer {
     };
     return (request) => {
       const { rpc, signal } = request.call;
-      // A request that may change what reads return.
-      if (rpc.retry !== "safe" || request.method === "PUT") return sendChange(request);
+      if (rpc.retry !== "safe" || changing.has(rpc.method)) return sendChange(request);
       // The transport rejects a call that has ended.
       if (!methods.has(rpc.method) || signal.aborted) return next(request);
       const key = coalesceKey(request, scope);

@@ -16,6 +16,7 @@ import { openRequest, upstreamErrorOf } from "../requests.ts";
 import { nextTurn } from "../../../support/next-turn.ts";
 
 const methods = new Set(["GetKey", "UnwrapKey"]);
+const changing = new Set(["ScheduleKeyDeletion"]);
 
 interface Exchange {
   readonly request: UpstreamRequest;
@@ -26,7 +27,7 @@ interface Exchange {
 /** Creates the layer before an upstream whose exchanges end by the test or with their call. */
 function held(options: Partial<CoalesceOptions> = {}) {
   const exchanges: Exchange[] = [];
-  const send = createCoalesce({ methods, scope: "instance", ...options })(
+  const send = createCoalesce({ methods, changing, scope: "instance", ...options })(
     (request) =>
       new Promise((resolve, reject) => {
         const { signal } = request.call;
@@ -251,7 +252,7 @@ describe("a call that ends", () => {
   test("the late response of a call that was alone is zeroed", async () => {
     const late = answered("key material");
     const given: ((response: UpstreamResponse) => void)[] = [];
-    const send = createCoalesce({ methods, scope: "instance" })(
+    const send = createCoalesce({ methods, changing, scope: "instance" })(
       () => new Promise((resolve) => void given.push(resolve)),
     );
     const request = openRequest();
@@ -359,6 +360,24 @@ describe("requests from before a change", () => {
     expect(other.exchanges).toHaveLength(1);
   });
 
+  test("a change that is safe to repeat closes shared requests, and a wrap does not", async () => {
+    for (const [method, count] of [
+      ["ScheduleKeyDeletion", 2],
+      ["WrapKey", 1],
+    ] as const) {
+      const made = held();
+      drop(made.send(openRequest()));
+      const { rpc } = openRequest().call;
+      const other = openRequest({ method: "POST", call: { rpc: { ...rpc, method } } });
+      const sent = made.send(other);
+      made.exchanges[1]?.resolve(answered());
+      // oxlint-disable-next-line no-await-in-loop -- each case has its own layer
+      await sent;
+      drop(made.send(openRequest()));
+      expect(made.exchanges).toHaveLength(1 + count);
+    }
+  });
+
   test("with joinUntil sent, a call joins a request that waits and none that was sent", () => {
     const made = held({ joinUntil: "sent" });
     drop(made.send(openRequest()));
@@ -461,7 +480,7 @@ test("a thousand identical requests through sockets reach the upstream once", as
     clock: systemClock,
   });
   try {
-    const send = createCoalesce({ methods, scope: "instance" })(
+    const send = createCoalesce({ methods, changing, scope: "instance" })(
       createTransport({ pool, clock: systemClock }),
     );
     const first = openRequest();
