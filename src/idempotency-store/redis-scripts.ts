@@ -8,24 +8,26 @@ import type { LuaScript } from "../redis/redis-commands.ts";
 /**
  * Key: the record. Arguments: fingerprint, owner, time of the reservation in milliseconds. Replies
  * with the kind of a `BeginResult` and the key ID. A reservation is a running record that expires
- * before its lease ends: if it is not confirmed, the request was never executed.
+ * and has a lease without an end: if it is not confirmed, the request was never executed. An end
+ * would be compared with `TIME`, which may be ahead of the time by which Redis expires keys.
  */
 export const beginScript: LuaScript = {
   source: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local record = redis.call('HMGET', KEYS[1], 'f', 's', 'o', 'u', 'k')
 local fingerprint, state, owner, untilMs, keyId = unpack(record)
-if not fingerprint then
-  local reservedUntil = string.format('%d', now + ARGV[3])
-  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2], 'u', reservedUntil)
+if not fingerprint or state == 'running' and not untilMs then
+  redis.call('HSET', KEYS[1], 'f', ARGV[1], 's', 'running', 'o', ARGV[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  -- Last: a script that fails half-way is not undone, and leaves no reservation without this.
+  redis.call('HSET', KEYS[1], 'u', '9007199254740991')
   return {'begun', ''}
 end
 if fingerprint ~= ARGV[1] then return {'reused', ''} end
 if state == 'done' then return {'done', keyId} end
 if state == 'running' then
   if owner == ARGV[2] then return {'begun', ''} end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if now < tonumber(untilMs) then return {'running', ''} end
 end
 return {'unknown', ''}
@@ -40,8 +42,8 @@ export const confirmScript: LuaScript = {
   source: `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local record = redis.call('HMGET', KEYS[1], 'o', 's')
-if record[1] ~= ARGV[1] or record[2] ~= 'running' then return 0 end
+local record = redis.call('HMGET', KEYS[1], 'o', 's', 'u')
+if record[1] ~= ARGV[1] or record[2] ~= 'running' or not record[3] then return 0 end
 redis.call('HSET', KEYS[1], 'u', string.format('%d', now + ARGV[2]))
 redis.call('PEXPIRE', KEYS[1], string.format('%d', ARGV[2] + ARGV[3]))
 return 1

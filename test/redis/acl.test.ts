@@ -157,6 +157,21 @@ describe("with users that lack rights", () => {
     60_000,
   );
 
+  test("a request ID whose record was half written for lack of a right can be used once the right is there", async () => {
+    const admin = "user admin on >admin ~* &* +@all";
+    const user = documentedUser.replace(" +pexpire", "");
+    await using server = await startRedisServer({ acl: ["user default off", user, admin] });
+    await using gateway = await startAs(server);
+    const id = randomUUID();
+    await eventually(() => has(gateway, "keyprotect_gateway_redis_up 1"));
+    const failure = await gateway.failure(gateway.clients.keys, "createKey", withId(id));
+    expect(failure.reason).toBe("REQUEST_ID_STORE_UNAVAILABLE");
+    const as = ["--user", "admin", "--pass", "admin"];
+    expect(server.cli(...as, "keys", "kpgw:request:*")).not.toBe("");
+    server.cli(...as, "acl", "setuser", "gateway", "+pexpire");
+    expect(await create(gateway, id)).toBe(false);
+  }, 60_000);
+
   test("a Redis user without the right for INFO is served, and the log says what cannot be known", async () => {
     const user = documentedUser.replace(" +info", "");
     await using server = await startRedisServer({ acl: ["user default off", user] });

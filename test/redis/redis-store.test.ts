@@ -94,6 +94,19 @@ test("a reservation in Redis that its owner does not confirm in time frees the I
   expect(await store.confirm(identity, "two", leaseMs)).toBe(true);
 });
 
+test("a reservation in Redis reads as running until it has ended, and never as unknown", async () => {
+  const [one, other] = [newStore(), newStore()];
+  for (let at = 0; at < 200; at += 1) {
+    const identity = await identityOf(`reservation ${at}`);
+    await one.begin(identity, "one", 3);
+    // Redis still has a key in the millisecond in which it expires.
+    const kinds = new Set<string>();
+    while (!kinds.has("begun")) kinds.add((await other.begin(identity, "two", reserveMs)).kind);
+    kinds.delete("running");
+    expect([...kinds]).toEqual(["begun"]);
+  }
+});
+
 test("the Redis store keeps an unknown outcome as unknown, and writes a lost record anew", async () => {
   const identity = await identityOf("lost");
   const store = newStore();
