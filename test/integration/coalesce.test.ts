@@ -1,5 +1,6 @@
 /** Identical reads that are active at the same time share one request. */
 import { describe, expect, test } from "vitest";
+import { ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   createKeyId,
@@ -114,7 +115,10 @@ test.each([
   [
     "syncKey",
     (gateway: TestGateway, keyId: string) =>
-      gateway.call(gateway.clients.keys, "syncKey", { keyId, returnPreference: 0 }),
+      gateway.call(gateway.clients.keys, "syncKey", {
+        keyId,
+        returnPreference: ReturnPreference.UNSPECIFIED,
+      }),
   ],
 ])(
   "a caller that changed a key by %s does not join a read from before the change",

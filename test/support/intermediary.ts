@@ -6,12 +6,14 @@ import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
 import type { FaultAction, ProcessingMoment } from "../../src/emulator/control/faults.ts";
 import type { Operation } from "../../src/emulator/api/operations.ts";
+import { ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import type { Outcome } from "../../examples/unary-call.ts";
 import { statusDetails } from "./status-details.ts";
 import {
   createKeyId,
   createKeyRequest,
   deleteKeyRequest,
+  dualAuthPolicy,
   rotateKeyRequest,
   rotationPolicy,
   wrapKeyRequest,
@@ -134,6 +136,29 @@ export const trials = {
       return (ms) => gateway.outcome(gateway.clients.keys, "deleteKey", request, within(ms));
     },
   },
+  DisableKey: {
+    operation: "disableKey",
+    isUnsafe: false,
+    prepare: async (gateway) => {
+      const request = {
+        keyId: await createKeyId(gateway),
+        returnPreference: ReturnPreference.UNSPECIFIED,
+      };
+      return (ms) => gateway.outcome(gateway.clients.keys, "disableKey", request, within(ms));
+    },
+  },
+  ScheduleKeyDeletion: {
+    operation: "setKeyForDeletion",
+    isUnsafe: false,
+    prepare: async (gateway) => {
+      const { keys, policies } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const dualAuth = { keyId, policies: [dualAuthPolicy(true)] };
+      await gateway.call(policies, "replaceKeyPolicies", dualAuth);
+      const request = { keyId, returnPreference: ReturnPreference.UNSPECIFIED };
+      return (ms) => gateway.outcome(keys, "scheduleKeyDeletion", request, within(ms));
+    },
+  },
   ReplaceKeyPolicies: {
     operation: "putPolicy",
     isUnsafe: false,
@@ -149,6 +174,26 @@ export const trials = {
     prepare: async (gateway) => {
       const request = wrapKeyRequest(await createKeyId(gateway), Buffer.from("data key"));
       return (ms) => gateway.outcome(gateway.clients.actions, "wrapKey", request, within(ms));
+    },
+  },
+  RewrapKey: {
+    operation: "rewrapKey",
+    isUnsafe: false,
+    prepare: async (gateway) => {
+      const { actions } = gateway.clients;
+      const keyId = await createKeyId(gateway);
+      const wrap = wrapKeyRequest(keyId, Buffer.from("data key"));
+      const { ciphertext } = await gateway.call(actions, "wrapKey", wrap);
+      const request = { keyId, ciphertext, additionalAuthenticatedData: [] };
+      return (ms) => gateway.outcome(actions, "rewrapKey", request, within(ms));
+    },
+  },
+  ListKeyVersions: {
+    operation: "getKeyVersions",
+    isUnsafe: false,
+    prepare: async (gateway) => {
+      const request = { keyId: await createKeyId(gateway), pageSize: 0, pageToken: "" };
+      return (ms) => gateway.outcome(gateway.clients.keys, "listKeyVersions", request, within(ms));
     },
   },
   GetKey: {
@@ -244,7 +289,9 @@ export async function judgeCall(
       return;
     }
     const { errorInfo } = statusDetails(error);
-    expect(indefinite, `${story}: ${errorInfo?.reason}`).toContain(errorInfo?.reason);
+    // A repeated change may get Key Protect's own verdict, such as that of a disabled key.
+    const isPage = requests.list({ operation }).at(-1)?.fault !== undefined;
+    if (isPage) expect(indefinite, `${story}: ${errorInfo?.reason}`).toContain(errorInfo?.reason);
     const mayHaveExecuted = errorInfo?.metadata["mayHaveExecuted"];
     if (isUnsafe && executed() > 0) expect(mayHaveExecuted, story).toBe("true");
     if (!isUnsafe) expect(mayHaveExecuted, story).toBe("false");
