@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/config.ts";
 import type { ConnectionLimits } from "../grpc/server/connections/admission.ts";
+import type { ConnectionAge } from "../grpc/server/connections/connection-age.ts";
 import { type Connections, createConnections } from "../grpc/server/connections/connections.ts";
 import {
   createReceivingCalls,
@@ -14,6 +15,8 @@ import type { Clock } from "../platform/clock.ts";
 /** Dependencies of `createCallerBounds`. */
 export interface CallerBoundsDeps {
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -26,10 +29,12 @@ export interface CallerBounds {
 
 /** Creates both lists, empty and watched by the metrics. */
 export function createCallerBounds(config: Config, deps: CallerBoundsDeps): CallerBounds {
-  const { clock, logger, metrics } = deps;
+  const { clock, random, logger, metrics } = deps;
   const connections = createConnections({
     clock,
+    random,
     logger,
+    age: toConnectionAge(config),
     limits: toConnectionLimits(config),
     observer: metrics,
   });
@@ -47,6 +52,13 @@ export function createCallerBounds(config: Config, deps: CallerBoundsDeps): Call
 const toConnectionLimits = ({ connections }: Config): ConnectionLimits => ({
   max: connections.max,
   maxPerPeer: connections.maxPerPeer ?? Math.ceil(connections.max / 2),
+});
+
+/** Ages of callers' connections. No call is cut off by them. */
+const toConnectionAge = ({ connections, limits }: Config): ConnectionAge => ({
+  ageMs: connections.ageMs,
+  ageJitterPercent: connections.ageJitterPercent,
+  ageGraceMs: connections.ageGraceMs ?? Math.max(45_000, limits.maxDeadlineMs + 5_000),
 });
 
 /** Default memory of incomplete requests, in bytes: 170 of the largest. */

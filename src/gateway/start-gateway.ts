@@ -114,7 +114,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
 
   // Calls: context, interceptors and observers, then the services with their handlers.
   const activeCalls = createActiveCalls();
-  const { connections, receiving } = createCallerBounds(config, { clock, logger, metrics });
+  const { connections, receiving } = createCallerBounds(config, { clock, random, logger, metrics });
   const unary = createUnary({
     clock,
     logger,
@@ -197,6 +197,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       tls: config.tls,
       services,
       limits: config.limits,
+      times: config.connections,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
       activeCalls,

@@ -14,6 +14,7 @@ import type { ActiveCalls } from "../../src/grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../src/grpc/call/deadline.ts";
 import { createAuthenticate } from "../../src/grpc/interceptors/authenticate.ts";
 import { createPeerReader } from "../../src/grpc/call/peer.ts";
+import type { ConnectionAge } from "../../src/grpc/server/connections/connection-age.ts";
 import { startServer } from "../../src/grpc/server/server.ts";
 import type { GatewayServer, StartServerOptions } from "../../src/grpc/server/server.ts";
 import type { CallObserver } from "../../src/grpc/call/call-observer.ts";
@@ -46,6 +47,8 @@ export interface TestServerOptions extends Partial<Omit<StartServerOptions, "ser
   /** Clock of the sweeps over connections. Default: that of the machine. */
   readonly sweepClock?: Pick<Clock, "after">;
   readonly connectionLimits?: ConnectionLimits;
+  readonly age?: ConnectionAge;
+  readonly random?: () => number;
   readonly evictableMs?: number;
 }
 
@@ -58,6 +61,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     clock: { ...systemClock, ...options.sweepClock },
     logger,
     limits: options.connectionLimits ?? { max: 1_000, maxPerPeer: 1_000 },
+    age: options.age ?? { ageMs: 900_000, ageJitterPercent: 10, ageGraceMs: 65_000 },
+    random: options.random ?? Math.random,
     evictableMs: options.evictableMs ?? 10_000,
   });
   const unary = createUnary({
@@ -94,8 +99,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       maxSendBytes: 4_194_304,
       maxMetadataBytes: 16_384,
       maxConcurrentStreams: 1_000,
-      maxDeadlineMs: 60_000,
     },
+    times: { idleMs: 900_000, keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 },
     healthServices: ["keyprotect.v1.KeysService"],
     reflection: undefined,
     activeCalls,

@@ -150,7 +150,11 @@ function* checkTimes({ upstream, limits }: Settings): Generator<SettingFinding> 
 }
 
 function* checkConnections({ connections, limits }: Settings): Generator<SettingFinding> {
-  const { max, maxPerPeer = 0, maxReceivingBytes } = connections;
+  const { max, maxPerPeer = 0, maxReceivingBytes, ageGraceMs } = connections;
+  if (ageGraceMs !== undefined && ageGraceMs < limits.maxDeadlineMs) {
+    const what = "has to be at least limits.maxDeadlineMs: calls would be cut off";
+    yield { path: ["connections", "ageGraceMs"], what };
+  }
   if (maxPerPeer > max) {
     yield { path: ["connections", "maxPerPeer"], what: "has to be at most connections.max" };
   }

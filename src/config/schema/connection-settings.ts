@@ -26,5 +26,38 @@ export const connectionSettings = {
       fallback: 10_000,
       meaning: "Time in which a request must arrive in full.",
     }),
+    ageMs: setting(kinds.integer(1_000, 86_400_000), {
+      env: "GATEWAY_CONNECTION_AGE_MS",
+      fallback: 900_000,
+      meaning:
+        "Age at which a connection is ended in an orderly way (GOAWAY), so that callers connect again and find new replicas.",
+    }),
+    ageJitterPercent: setting(kinds.integer(0, 50), {
+      env: "GATEWAY_CONNECTION_AGE_JITTER_PERCENT",
+      fallback: 10,
+      meaning:
+        "How much the age of each connection differs at most, up and down, so that not all end at once.",
+    }),
+    ageGraceMs: optionalSetting(kinds.integer(1_000, 3_600_000), {
+      env: "GATEWAY_CONNECTION_AGE_GRACE_MS",
+      meaning:
+        "Time that the calls of a connection have after its age, at least `limits.maxDeadlineMs`. If not set: 5 s more than that, and at least 45 s.",
+    }),
+    idleMs: setting(kinds.integer(1_000, 86_400_000), {
+      env: "GATEWAY_CONNECTION_IDLE_MS",
+      fallback: 900_000,
+      meaning: "Time without a call after which a connection is ended in an orderly way.",
+    }),
+    keepaliveMs: setting(kinds.integer(1_000, 86_400_000), {
+      env: "GATEWAY_KEEPALIVE_MS",
+      fallback: 60_000,
+      meaning:
+        "Interval at which the gateway asks a caller by PING whether it still lives. Keeps idle connections alive in networks that forget them.",
+    }),
+    keepaliveTimeoutMs: setting(kinds.integer(100, 600_000), {
+      env: "GATEWAY_KEEPALIVE_TIMEOUT_MS",
+      fallback: 20_000,
+      meaning: "Time in which the PING must be answered. Then the connection is closed.",
+    }),
   }),
 };

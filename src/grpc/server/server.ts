@@ -31,13 +31,21 @@ export interface ServerLimits {
   readonly maxSendBytes: number;
   /** Largest request metadata that the `limit-metadata` interceptor accepts, in bytes. */
   readonly maxMetadataBytes: number;
-  /** Longest time of a call, in milliseconds; a connection at its maximum age waits this long. */
-  readonly maxDeadlineMs: number;
   /**
    * Concurrent calls per connection. Above it a client queues calls on its side, where the gateway
    * cannot see them, so the limit is generous.
    */
   readonly maxConcurrentStreams: number;
+}
+
+/** Times after which a connection is looked at or closed, in milliseconds. */
+export interface ConnectionTimes {
+  /** Without a call for this long, a connection is closed. */
+  readonly idleMs: number;
+  /** Interval at which the peer is asked by a PING whether it lives. */
+  readonly keepaliveMs: number;
+  /** Time that it has for the answer. */
+  readonly keepaliveTimeoutMs: number;
 }
 
 /** Options of `startServer`. */
@@ -47,6 +55,7 @@ export interface StartServerOptions {
   readonly tls: CertificateFiles | undefined;
   readonly services: readonly BoundService[];
   readonly limits: ServerLimits;
+  readonly times: ConnectionTimes;
   /** Full names of the services that the health service reports. */
   readonly healthServices: readonly string[];
   /** Without it there is no reflection. */
@@ -87,7 +96,9 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   const { logger, clock } = options;
   const health = createHealth({ names: healthNames(options.healthServices) });
   const reflection = options.reflection && createReflection(options.reflection.descriptorSetBase64);
-  const server = new Server(serverOptions(options.limits, options.interceptors ?? []));
+  const server = new Server(
+    serverOptions(options.limits, options.times, options.interceptors ?? []),
+  );
   correctHeaders(server);
   announceHeaderListSize(server, headerListBytes(options.limits));
   options.connections.watch(server);
@@ -161,18 +172,15 @@ const headerListBytes = ({ maxMetadataBytes }: ServerLimits): number =>
 
 const serverOptions = (
   limits: ServerLimits,
+  times: ConnectionTimes,
   interceptors: readonly ServerInterceptor[],
 ): ServerOptions => ({
   "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
   "grpc.max_receive_message_length": limits.maxReceiveBytes,
   "grpc.max_send_message_length": limits.maxSendBytes,
-  // Detects dead peers.
-  "grpc.keepalive_time_ms": 60_000,
-  "grpc.keepalive_timeout_ms": 20_000,
-  // Lets a load balancer of connections spread them over replicas; grpc-js varies the age by 10 %.
-  "grpc.max_connection_age_ms": 15 * 60_000,
-  "grpc.max_connection_age_grace_ms": Math.max(45_000, limits.maxDeadlineMs + 5_000),
-  "grpc.max_connection_idle_ms": 15 * 60_000,
+  "grpc.keepalive_time_ms": times.keepaliveMs,
+  "grpc.keepalive_timeout_ms": times.keepaliveTimeoutMs,
+  "grpc.max_connection_idle_ms": times.idleMs,
   "grpc.enable_channelz": 0,
   interceptors: [...interceptors],
 });

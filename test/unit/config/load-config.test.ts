@@ -108,6 +108,12 @@ test("three variables are enough: every other setting has a default", () => {
       maxPerPeer: undefined,
       maxReceivingBytes: undefined,
       receiveTimeoutMs: 10_000,
+      ageMs: 900_000,
+      ageJitterPercent: 10,
+      ageGraceMs: undefined,
+      idleMs: 900_000,
+      keepaliveMs: 60_000,
+      keepaliveTimeoutMs: 20_000,
     },
     drain: { delayMs: 5_000, graceMs: 25_000 },
     upstream: {
@@ -362,6 +368,7 @@ describe("the file", () => {
       ["logLevel", "upstream.connections", "unknown"],
     ],
     ["breaker: {longestResetMs: 9999}", ["breaker.longestResetMs"]],
+    ["connections: {ageGraceMs: 59999}", ["connections.ageGraceMs"]],
     ["connections: {max: 100, maxPerPeer: 101}", ["connections.maxPerPeer"]],
     [
       "connections: {maxReceivingBytes: 1048576}\nlimits: {maxReceiveBytes: 262145}",

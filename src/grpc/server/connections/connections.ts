@@ -13,6 +13,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import { sessionOf } from "../grpc-js.ts";
 import { admit, type ConnectionLimit, type ConnectionLimits } from "./admission.ts";
 import { type Http2Listener, idleMsOf, onHttp2Server } from "./http2-servers.ts";
+import { type ConnectionAge, limitAge } from "./connection-age.ts";
 import { peerGroup } from "./peer-group.ts";
 import { createRefusal } from "./refusal.ts";
 import { createSessionProbe } from "./session-probe.ts";
@@ -23,6 +24,9 @@ export interface ConnectionsOptions {
   readonly clock: Pick<Clock, "now" | "after">;
   readonly logger: Pick<Logger, "warn">;
   readonly limits: ConnectionLimits;
+  readonly age: ConnectionAge;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   /** Idle time after which a connection can make room for another, in ms. Default 10,000. */
   readonly evictableMs?: number;
   readonly observer?: ConnectionObserver;
@@ -191,8 +195,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
       beginning = handshakes.get(`${remoteAddress}:${remotePort}`);
     });
     listener.on("session", (session: ServerHttp2Session) => {
-      if (beginning !== undefined) beginning.session = session;
+      const connection = beginning;
       beginning = undefined;
+      if (connection === undefined) return;
+      connection.session = session;
+      limitAge(session, options.age, options);
     });
   };
 

@@ -71,7 +71,6 @@ test("a message above the limit is rejected", async () => {
       maxSendBytes: 1_024,
       maxMetadataBytes: 16_384,
       maxConcurrentStreams: 10,
-      maxDeadlineMs: 60_000,
     },
   });
   const client = fixture.newClient();

@@ -135,7 +135,13 @@ describe("connections", () => {
 
   test("no timer runs while there is no connection", () => {
     const clock = createDrivenClock();
-    createConnections({ clock, logger: { warn: () => {} }, limits: { max: 1, maxPerPeer: 1 } });
+    createConnections({
+      clock,
+      logger: { warn: () => {} },
+      limits: { max: 1, maxPerPeer: 1 },
+      age: { ageMs: 1_000, ageJitterPercent: 0, ageGraceMs: 1_000 },
+      random: Math.random,
+    });
     expect(clock.pending).toBe(0);
   });
 });
@@ -251,4 +257,120 @@ describe("the bounds of connections", () => {
     const lines = fixture.lines.filter(({ msg }) => String(msg).includes("bound of connections"));
     expect(lines).toMatchObject([{ limit: "peer", peer: "127.0.0.1", isRefused: true, times: 1 }]);
   });
+});
+
+describe("the age of a connection", () => {
+  const age = { ageMs: 10_000, ageJitterPercent: 20, ageGraceMs: 5_000 };
+
+  test.each([
+    [0, 8_000],
+    [0.5, 10_000],
+    [0.75, 11_000],
+  ])("with the random number %d a connection gets GOAWAY after %d ms", async (number, ms) => {
+    const sweepClock = createDrivenClock();
+    await using fixture = await startTestServer({ sweepClock, age, random: () => number });
+    using client = await connect(fixture);
+    expect(await isOpen(client)).toBe(true);
+    await sweepClock.advance(ms - 100);
+    expect(await isOpen(client)).toBe(true);
+    expect(goaway(client)).toBe(false);
+    await sweepClock.advance(200);
+    await eventually(() => client.isClosed);
+    const [first] = client.received.filter(({ type }) => type === frameTypes.goaway);
+    expect(first?.payload).toEqual(
+      Buffer.concat([Buffer.from("7fffffff00000000", "hex"), Buffer.from("max_age")]),
+    );
+  });
+
+  test("a call that runs at the age of its connection is answered within the grace", async () => {
+    let answer: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    const sweepClock = createDrivenClock();
+    await using fixture = await startTestServer({
+      sweepClock,
+      age,
+      random: () => 0.5,
+      work: () => held,
+    });
+    using client = await connect(fixture);
+    client.call(1, path, nothing);
+    await eventually(() => fixture.contexts.length > 0);
+    await sweepClock.advance(10_000);
+    await eventually(() => goaway(client));
+    await sweepClock.advance(4_900);
+    expect(client.isClosed).toBe(false);
+    answer?.();
+    await eventually(() => client.isClosed);
+    const answered = client.received.filter(({ stream }) => stream === 1);
+    expect(answered.map(({ type }) => type)).toContain(frameTypes.data);
+  });
+
+  test("a call that runs longer than the grace is ended with its connection", async () => {
+    const sweepClock = createDrivenClock();
+    const outcomes: CallOutcome[] = [];
+    await using fixture = await startTestServer({
+      sweepClock,
+      age,
+      random: () => 0.5,
+      work: ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
+      observers: [{ callEnded: (outcome) => void outcomes.push(outcome) }],
+    });
+    using client = await connect(fixture);
+    client.call(1, path, nothing);
+    await eventually(() => fixture.contexts.length > 0);
+    await sweepClock.advance(15_100);
+    await eventually(() => client.isClosed && outcomes.length > 0);
+    expect(outcomes).toMatchObject([{ code: status.CANCELLED }]);
+  });
+
+  test("a connection whose last call ends after its age is closed and does not count as broken", async () => {
+    let answer: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    const sweepClock = createDrivenClock();
+    await using fixture = await startTestServer({
+      sweepClock,
+      age,
+      random: () => 0.5,
+      work: () => held,
+    });
+    using client = await connect(fixture);
+    client.call(1, path, nothing);
+    await eventually(() => fixture.contexts.length === 1);
+    await sweepClock.advance(10_000);
+    await eventually(() => goaway(client));
+    answer?.();
+    await eventually(() => client.received.some(({ type }) => type === frameTypes.data));
+    await sweepClock.advance(200);
+    await eventually(() => client.isClosed);
+    expect(fixture.lines.filter(({ msg }) => String(msg).includes("HTTP/2"))).toEqual([]);
+  });
+
+  test("no timer of a connection outlives it", async () => {
+    const sweepClock = createDrivenClock();
+    await using fixture = await startTestServer({ sweepClock, age });
+    using client = await connect(fixture);
+    expect(await isOpen(client)).toBe(true);
+    client.socket.destroy();
+    await eventually(() => fixture.connections.count === 0);
+    await sweepClock.advance(200);
+    expect(sweepClock.pending).toBe(0);
+  });
+});
+
+test("a peer that does not answer a PING is closed after the keepalive times", async () => {
+  await using fixture = await startTestServer({
+    times: { idleMs: 900_000, keepaliveMs: 100, keepaliveTimeoutMs: 100 },
+  });
+  using client = await connect(fixture);
+  await eventually(() => client.isClosed);
+  expect(client.received.map(({ type }) => type)).toContain(frameTypes.ping);
+});
+
+test("a connection without calls is ended after the idle time", async () => {
+  await using fixture = await startTestServer({
+    times: { idleMs: 100, keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 },
+  });
+  using client = await connect(fixture);
+  await eventually(() => client.isClosed);
+  expect(goaway(client)).toBe(true);
 });
