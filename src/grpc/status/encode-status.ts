@@ -83,6 +83,10 @@ function delayMsOf({ retryDelayMs, mayHaveExecuted }: StatusDetails): number | u
   return Math.min(Math.max(Math.ceil(retryDelayMs), 0), maxDelayMs);
 }
 
+/** At least 1 ms: after a pushback of 0, calls of grpcio 1.85 end at their deadline only. */
+const pushbackOf = (delayMs: number | undefined): string | undefined =>
+  delayMs === undefined ? undefined : String(Math.max(delayMs, 1));
+
 function errorInfo(
   error: StatusError,
   facts: StatusFacts,
@@ -218,7 +222,7 @@ export function encodeStatus(error: StatusError, facts: StatusFacts): EncodedSta
     if (bytes.byteLength <= maxDetailsBytes) break;
   }
   // Derived here and nowhere else, so that no reason can forget it.
-  const pushback = error.details.mayHaveExecuted === true ? "-1" : delayMs?.toString();
+  const pushback = error.details.mayHaveExecuted === true ? "-1" : pushbackOf(delayMs);
   return {
     code,
     message,

@@ -407,7 +407,7 @@ test("a new call during shutdown is rejected with an immediate retry hint", asyn
   const seen = await callRpc(client, keys.countKeys, {});
   expect(seen.code).toBe(status.UNAVAILABLE);
   expect(errorInfoOf(seen).reason).toBe("SHUTTING_DOWN");
-  expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual(["0"]);
+  expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual(["1"]);
 });
 
 test("a call at the end of the grace period is UNKNOWN for an unsafe RPC that was sent, otherwise UNAVAILABLE", async () => {

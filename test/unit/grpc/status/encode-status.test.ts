@@ -146,9 +146,9 @@ test("the facts of a call cannot be overwritten by the metadata of an error", ()
 
 test.each<[string, StatusDetails, string | undefined]>([
   ["an error without a delay has no pushback", {}, undefined],
-  ["a delay of zero is a pushback of 0", { retryDelayMs: 0 }, "0"],
+  ["a delay of zero is a pushback of 1, because grpcio hangs at 0", { retryDelayMs: 0 }, "1"],
   ["a fractional delay is rounded up", { retryDelayMs: 10.1 }, "11"],
-  ["a negative delay is sent as 0, not as -1", { retryDelayMs: -5 }, "0"],
+  ["a negative delay is sent as 1, not as -1", { retryDelayMs: -5 }, "1"],
   ["an infinite delay is sent as the maximum", { retryDelayMs: Infinity }, "2147483647"],
   ["a delay that is NaN is not sent", { retryDelayMs: NaN }, undefined],
   ["a change that may have happened is sent as -1", { mayHaveExecuted: true }, "-1"],
@@ -162,7 +162,8 @@ test.each<[string, StatusDetails, string | undefined]>([
   expect(encoded.pushback).toBe(pushback);
   const delay = decode(encoded.details).details.RetryInfo?.retryDelay;
   const delayMs = delay && Number(delay.seconds) * 1_000 + delay.nanos / 1_000_000;
-  expect(delayMs?.toString()).toBe(pushback === "-1" ? undefined : pushback);
+  const shown = delayMs === undefined ? undefined : String(Math.max(delayMs, 1));
+  expect(shown).toBe(pushback === "-1" ? undefined : pushback);
 });
 
 test.each([status.OK, 17, -1, 1.5])("an error with code %d is sent as INTERNAL", (code) => {
@@ -262,7 +263,7 @@ test("any error is encoded within the limits, decodes, and has reason, correlati
         expect(encoded.details.length).toBeLessThanOrEqual(maxDetailsBytes);
         expect(Buffer.byteLength(encoded.message)).toBeLessThanOrEqual(maxMessageBytes);
         expect(() => encodeURI(encoded.message)).not.toThrow();
-        expect(encoded.pushback ?? "0").toMatch(/^(-1|\d{1,10})$/);
+        expect(encoded.pushback ?? "1").toMatch(/^(-1|[1-9]\d{0,9})$/);
         expect(encoded.pushback === "-1").toBe(given.mayHaveExecuted === true);
         const decoded = decode(encoded.details);
         expect(decoded.status).toMatchObject({ code, message: encoded.message });
