@@ -1,12 +1,14 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
 import { hasRedisServer, redisLoadTests } from "./test/support/redis-tests.ts";
-import { sharedTestOptions } from "./test/support/test-options.ts";
+import { globalSetups, sharedTestOptions } from "./test/support/test-options.ts";
 import { loadTests, propertyTests, thoroughTests } from "./test/support/thorough-tests.ts";
 
 export default defineConfig({
   test: {
     ...sharedTestOptions,
+    // The last one reports loudly that the tests of a gRPC library are left out.
+    globalSetup: [...globalSetups, "test/interop/languages.ts"],
     projects: [
       {
         extends: true,

@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { credentials } from "@grpc/grpc-js";
+import { repositoryRoot } from "../../scripts/run.ts";
+import { serviceConfigFile } from "../../scripts/service-config.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { eventually } from "../support/eventually.ts";
@@ -10,7 +12,7 @@ import { serveGateway, type ServingGateway } from "./serving.ts";
 
 /** The service configuration that callers get with the contract. */
 export const publishedConfig: string = readFileSync(
-  join(import.meta.dirname, "..", "..", "proto", "keyprotect", "v1", "service_config.json"),
+  join(repositoryRoot, serviceConfigFile),
   "utf8",
 );
 

@@ -15,8 +15,14 @@ const reportFile = process.env["TEST_REPORT"];
 const jsonReport: NonNullable<TestOptions["reporters"]> =
   reportFile === undefined ? [] : [["json", { outputFile: reportFile }]];
 
+/** Programs that run before the first test of either suite. */
+export const globalSetups: readonly string[] = [
+  "test/support/transport-keys.ts",
+  "test/support/redis-tests.ts",
+];
+
 export const sharedTestOptions: TestOptions = {
-  globalSetup: ["test/support/transport-keys.ts", "test/support/redis-tests.ts"],
+  globalSetup: [...globalSetups],
   testTimeout: 20_000,
   hookTimeout: 30_000,
   // An unhandled rejection is a defect of the gateway.

@@ -13,5 +13,6 @@ export const loadTests: readonly string[] = [
 export const thoroughTests: readonly string[] = [
   ...loadTests,
   "test/fault/**/*.test.ts",
+  "test/interop/**/*.test.ts",
   "test/simulation/**/*.test.ts",
 ];
