@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { credentials, Metadata, status, type ClientUnaryCall } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
@@ -253,11 +254,11 @@ test("16: a caller with too many waiting calls is rejected, and another caller i
     });
     const other = new KeysServiceClient(`unix:${path}`, credentials.createInsecure());
     const { first } = await startPause(gateway);
+    const theirs = gateway.call(other, "getKey", { keyId: gateway.keyId }, inMs(30_000));
+    await eventually(async () => (await queued(gateway)) === 2);
     const mine = Array.from({ length: 160 }, () =>
       gateway.outcome(gateway.clients.keys, "getKey", { keyId: gateway.keyId }, inMs(30_000)),
     );
-    await eventually(async () => (await queued(gateway)) >= 100);
-    const theirs = gateway.call(other, "getKey", { keyId: gateway.keyId }, inMs(30_000));
     const refused = (await Promise.all(mine)).flatMap(({ error }) =>
       error === null
         ? []
@@ -274,6 +275,33 @@ test("16: a caller with too many waiting calls is rejected, and another caller i
   } finally {
     await rm(folder, { recursive: true });
   }
+}, 60_000);
+
+test("1: six times two 429s while nearly idle do not keep the only caller from 40 calls per second", async () => {
+  await using gateway = await startWarmGateway();
+  for (let times = 0; times < 6; times++) {
+    gateway.fault(throttled(), { times: 2 });
+    await gateway.unwrap(inMs(10_000));
+    await sleep(400);
+  }
+  const outcomes: Promise<{ atMs: number; refusal: string | undefined }>[] = [];
+  const startedAt = performance.now();
+  for (let atMs = 0; atMs < 15_000; atMs += 25) {
+    await sleep(startedAt + atMs - performance.now());
+    const get = { keyId: gateway.keyId };
+    const asked = gateway.outcome(gateway.clients.keys, "getKey", get, inMs(2_000));
+    outcomes.push(
+      asked.then(({ error }) => ({
+        atMs,
+        refusal: error === null ? undefined : statusDetails(error).errorInfo?.reason,
+      })),
+    );
+  }
+  const calls = await Promise.all(outcomes);
+  const refusals = countsOf(calls.flatMap(({ refusal }) => refusal ?? []));
+  expect(Object.keys(refusals)).not.toContain("CALLER_RATE_LIMITED");
+  const late = calls.filter(({ atMs }) => atMs >= 10_000);
+  expect(late.filter(({ refusal }) => refusal !== undefined)).toEqual([]);
 }, 60_000);
 
 test("19: a call that is cancelled in the queue leaves it immediately and uses no quota", async () => {

@@ -1,8 +1,6 @@
 /** A client with an adaptive rate, a network, and an upstream with a quota, in simulated time. */
-import {
-  type AdaptiveRate,
-  createAdaptiveRate,
-} from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import { createAdaptiveRate } from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import type { AdaptiveRate } from "../../src/upstream/rate-limit/adaptive/rate-state.ts";
 import type { RatePhase } from "../../src/upstream/rate-limit/adaptive/rate-state.ts";
 import type { QuotaSettings } from "../../src/upstream/rate-limit/adaptive/settings.ts";
 import type { Demand } from "./demands.ts";

@@ -89,3 +89,34 @@ export function penaltyBox(
     setQuota: (next, now) => inner.setQuota(next, now),
   };
 }
+
+/** Refuses requests for no reason: a share of them, or the next `count` at each of some times. */
+export function withStrays(
+  inner: SimulatedUpstream,
+  { random, share = 0, at = [], count = 1 }: Strays,
+): SimulatedUpstream {
+  const times = [...at];
+  let due = 0;
+  return {
+    accepts(now) {
+      while ((times[0] ?? Number.POSITIVE_INFINITY) <= now) {
+        times.shift();
+        due = count;
+      }
+      if (due > 0 || (share > 0 && random() < share)) {
+        due = Math.max(0, due - 1);
+        return false;
+      }
+      return inner.accepts(now);
+    },
+    setQuota: (next, now) => inner.setQuota(next, now),
+  };
+}
+
+export interface Strays {
+  readonly random: () => number;
+  readonly share?: number;
+  /** In milliseconds, in order. */
+  readonly at?: readonly number[];
+  readonly count?: number;
+}

@@ -4,7 +4,7 @@ import { parseRetryAfter } from "../../platform/http-date.ts";
 import { UpstreamError } from "../error.ts";
 import type { UpstreamCall, UpstreamResponse } from "../layer.ts";
 import { outcomeOfStatus, type Emit } from "../meter.ts";
-import type { AdaptiveRate } from "./adaptive/adaptive-rate.ts";
+import type { AdaptiveRate } from "./adaptive/rate-state.ts";
 import type { LatencyEstimate } from "./latency-estimate.ts";
 import type { RateLimiter } from "./permits/rate-limiter.ts";
 

@@ -200,9 +200,9 @@ export const ErrorReason = {
    */
   CALLER_TOKEN_REJECTED: 27,
   /**
-   * CALLER_RATE_LIMITED - The caller already fills its part of the gateway's queue. RESOURCE_EXHAUSTED, with a
-   * `RetryInfo` and a `QuotaFailure` whose subject is the caller. Repeat after the delay and call
-   * less often. Another replica does not help.
+   * CALLER_RATE_LIMITED - The caller already fills its part of the gateway's queue, and calls of others wait too.
+   * RESOURCE_EXHAUSTED, with a `RetryInfo` and a `QuotaFailure` whose subject is the caller. Repeat
+   * after the delay and call less often. Another replica does not help.
    */
   CALLER_RATE_LIMITED: 28,
   /**

@@ -2,62 +2,15 @@
  * The rate for a quota that shows itself only by 429: hold a rate that works, probe a little higher
  * now and then, and go back at the first refusal. Pure arithmetic over the times that it is given.
  */
-import {
-  createLockoutDetector,
-  type PastLockout,
-  recoveryProbesPerSecond,
-  type RefusalCause,
-} from "./lockout.ts";
+import { createLockoutDetector, type PastLockout, recoveryProbesPerSecond } from "./lockout.ts";
 import { createQuotaEstimate, type QuotaEstimate } from "./quota-estimate.ts";
 import { leastPerSecond, rateConstants, singleConstants } from "./constants.ts";
 import { createRateSearch, isDoubted, type RateEvent } from "./rate-search.ts";
-import { phaseOf, type RatePhase } from "./rate-state.ts";
-import { createResponseCounter, isSevere } from "./response-counter.ts";
+import { type AdaptiveRate, type AdaptiveRateDeps, phaseOf } from "./rate-state.ts";
+import { createResponseCounter, createUseMeter, isSevere } from "./response-counter.ts";
 import { type QuotaSettings, toQuotaBounds } from "./settings.ts";
+import { createStrayRefusals } from "./stray-refusals.ts";
 import { continueSlowRestart, type SlowRestart, startSlowRestart } from "./slow-restart.ts";
-
-/** The rate of one instance. Times are milliseconds of the monotonic clock and never go back. */
-export interface AdaptiveRate {
-  /** Requests per second to apply now, at least 0.5; `Infinity` while the quota is unknown. */
-  readonly rate: number;
-  /** The rate whose second must not be exceeded: above `rate` during a lockout. */
-  readonly quotaRate: number;
-  /** The highest rate that has passed a test, in requests per second; below `rate` in a probe. */
-  readonly safeRate: number;
-  readonly phase: RatePhase;
-  /** Nothing is to be sent before this time; in the past, or `-Infinity`, if there is no pause. */
-  readonly pausedUntil: number;
-  /** Records a response that is not 429. */
-  onAccepted(now: number): void;
-  /**
-   * Records a 429, with its `Retry-After` in milliseconds if it had a usable one. Returns whether
-   * it says something about the rate: a refused recovery probe does not, unless the lockout may be
-   * no more than the rest of a used-up second.
-   */
-  onThrottled(now: number, retryAfterMs: number | undefined): boolean;
-  /**
-   * Records a 503 with a `Retry-After` of more than 0, in milliseconds. It pauses as that of a 429
-   * does, and does not lower the rate.
-   */
-  onUnavailable(now: number, retryAfterMs: number): void;
-  /** Why little or nothing is sent: the refusal behind a pause or a lockout, if there is one. */
-  refusalCause(now: number): RefusalCause | undefined;
-  /**
-   * Moves on to `now`; to be called at every event and at most 100 ms apart. Returns whether the
-   * rate or the pause has changed since the last call.
-   */
-  advance(now: number): boolean;
-  /** After an outage: starts at a quarter of the rate and grows by a quarter each second. */
-  slowRestart(now: number): void;
-}
-
-/** Dependencies of an adaptive rate. */
-export interface AdaptiveRateDeps {
-  /** The present time. */
-  readonly now: number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-}
 
 const { margin, decreaseGapMs, leastUse } = rateConstants;
 /** Decreases that follow each other more closely have the same cause. */
@@ -80,6 +33,8 @@ export function createAdaptiveRate(
   const search = createRateSearch(bounds);
   const responses = createResponseCounter();
   const lockout = createLockoutDetector(random);
+  const strays = createStrayRefusals();
+  const use = createUseMeter(createdAt);
   let state = search.initial;
   /** Begin of the present period, and responses in it. */
   let periodStart = createdAt;
@@ -111,6 +66,7 @@ export function createAdaptiveRate(
   }
   function dispatch(event: RateEvent, now: number): void {
     state = search.reduce(state, event, now);
+    if (state.kind === "holding") strays.follow(state.rate < state.top);
     startPeriod(now);
   }
 
@@ -119,7 +75,10 @@ export function createAdaptiveRate(
     const second = responses.lastSecond(now);
     const isInDoubt = isDoubted(state, second, now);
     const isSameCause = now - decrease.at < sameCauseMs;
-    dispatch({ kind: "refused", sent: sent(), second, isSameCause }, now);
+    dispatch(
+      { kind: "refused", sent: sent(), second, isUsed: use.isUsed(sent()), isSameCause },
+      now,
+    );
     const isFirst = kind === "unlimited";
     const nextAt = now + (isFirst ? singleConstants.firstDecreaseGapMs : decreaseGapMs);
     decrease = { at: now, nextAt, factorLeft: kind === "probing" ? margin : 1 };
@@ -131,6 +90,11 @@ export function createAdaptiveRate(
       lockout.explain(now + doubtPauseMs, nextAt);
     } else estimate ??= createQuotaEstimate(now, "refusal");
   }
+
+  const isStray = (now: number): boolean =>
+    state.kind !== "unlimited" &&
+    !isSevere(responses.lastSecond(now)) &&
+    strays.isStray(now, sent());
 
   /** Applies the result of the estimate, if there is one. */
   function conclude(now: number): void {
@@ -147,12 +111,12 @@ export function createAdaptiveRate(
     // Late refusals of the old rate would look like another drop.
     responses.startAt(nextAt);
     lockout.explain(from, nextAt);
-    cautiousUntil = from + cautionMs;
+    if (state.kind === "holding") cautiousUntil = from + cautionMs;
   }
 
   function recover(past: PastLockout, now: number): void {
     const factor = decrease.at >= past.startedAt ? decrease.factorLeft : margin;
-    dispatch({ kind: "recovered", lockout: past, factor }, now);
+    dispatch({ kind: "recovered", lockout: past, factor, isUsed: use.isUsed(state.rate) }, now);
     if (state.kind === "measuring") estimate = createQuotaEstimate(now, "refusal");
     else if (past.isOfSecond && !past.isOfNothing && !bounds.isFixed) {
       estimate = createQuotaEstimate(now, "recovery");
@@ -163,6 +127,8 @@ export function createAdaptiveRate(
     if (estimate !== undefined) conclude(now);
     answers += 1;
     responses.accept(now);
+    strays.accept();
+    if (state.kind !== "lockout") use.answer();
     if (state.kind === "lockout") {
       const past = lockout.acceptProbe(now);
       if (past !== undefined) recover(past, now);
@@ -203,10 +169,18 @@ export function createAdaptiveRate(
       responses.throttle(now);
       estimate?.throttle(now);
       if (state.kind === "lockout") return lockout.throttleProbe(now, retryAfterMs);
+      use.answer();
       const mayLower = !bounds.isFixed && state.kind !== "measuring";
-      if (mayLower && now >= decrease.nextAt) refuse(now);
+      if (mayLower && now >= decrease.nextAt) {
+        if (isStray(now)) state = search.reduce(state, { kind: "strayed" }, now);
+        else refuse(now);
+      }
       if (lockout.throttle(now, retryAfterMs, applied())) lockOut(now);
       else conclude(now);
+      strays.pause(now, lockout.pausedUntil);
+      // The answers that come in a pause measure nothing.
+      if (retryAfterMs !== undefined && estimate?.origin === "refusal" && now < lockout.pausedUntil)
+        estimate = createQuotaEstimate(lockout.pausedUntil, "refusal");
       return true;
     },
     onUnavailable(now, retryAfterMs) {
@@ -233,6 +207,7 @@ export function createAdaptiveRate(
         dispatch({ kind: "periodEnded", isUsed }, now);
       }
       const { pausedUntil } = lockout;
+      use.advance(now, state.kind === "lockout" ? now : pausedUntil);
       const rate = applied();
       const isChanged = rate !== reportedRate || pausedUntil !== reportedPause;
       reportedRate = rate;

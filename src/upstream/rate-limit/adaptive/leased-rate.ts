@@ -1,7 +1,7 @@
 /** The rate of a gateway that shares its quota: the lease of the group, while there is one. */
-import { type AdaptiveRate, createAdaptiveRate } from "./adaptive-rate.ts";
+import { createAdaptiveRate } from "./adaptive-rate.ts";
 import { rateConstants } from "./constants.ts";
-import { phaseOf } from "./rate-state.ts";
+import { type AdaptiveRate, phaseOf } from "./rate-state.ts";
 import type { QuotaLimit } from "./settings.ts";
 import { continueSlowRestart, type SlowRestart, startSlowRestart } from "./slow-restart.ts";
 

@@ -35,6 +35,7 @@ export type EstimateOrigin = "refusal" | "recovery" | "used-up";
 
 /** Counts responses until they show the quota. */
 export interface QuotaEstimate {
+  readonly origin: EstimateOrigin;
   accept(now: number): void;
   throttle(now: number): void;
   /**
@@ -44,15 +45,18 @@ export interface QuotaEstimate {
   finish(now: number, rate: number): Measurement | undefined;
 }
 
-/** The rate that follows from a measurement that was made while `rate` was to be sent. */
-export function rateOf({ accepted, throttled, usedUpUntil }: Measurement, rate: number): number {
-  // If too little was sent to fill the quota, what was accepted is only a lower bound of it.
-  const isFilled =
-    usedUpUntil !== undefined || accepted + throttled >= rateConstants.leastUse * rate;
-  return (isFilled ? accepted : Math.max(accepted, rate / 2)) * rateConstants.margin;
-}
+/**
+ * Whether enough was sent at `rate` to show a quota. What is accepted in a second that demand does
+ * not fill is only a lower bound of it. One request more or less is a matter of when the second
+ * begins.
+ */
+export const isFilled = ({ accepted, throttled }: LastSecond, rate: number): boolean =>
+  accepted + throttled + 1 >= rateConstants.leastUse * rate;
 
-/** Begins to count. Times are milliseconds of the monotonic clock. */
+/**
+ * Begins to count at `startedAt`: earlier responses are ignored. Times are milliseconds of the
+ * monotonic clock.
+ */
 export function createQuotaEstimate(startedAt: number, origin: EstimateOrigin): QuotaEstimate {
   const lengthMs = origin === "used-up" ? nextWindowMs : secondMs;
   const leastRefusals = origin === "used-up" ? usedUpRefusalsAgain : usedUpRefusals;
@@ -74,7 +78,9 @@ export function createQuotaEstimate(startedAt: number, origin: EstimateOrigin): 
   };
 
   return {
+    origin,
     accept(now) {
+      if (now < startedAt) return;
       if (refusedInRow > 0) {
         acceptedSince = 0;
         acceptingSince = now;
@@ -84,6 +90,7 @@ export function createQuotaEstimate(startedAt: number, origin: EstimateOrigin): 
       refusedInRow = 0;
     },
     throttle(now) {
+      if (now < startedAt) return;
       throttled += 1;
       refusedInRow += 1;
       if (refusedInRow === 1) refusedSince = now;

@@ -70,3 +70,41 @@ export function createResponseCounter(): ResponseCounter {
 }
 
 const sum = (counts: Int32Array): number => counts.reduce((total, count) => total + count, 0);
+
+/** Measures the demand that was met. Times are milliseconds of the monotonic clock. */
+export interface UseMeter {
+  /** Records a response. */
+  answer(): void;
+  /** Moves on to `now`. Nothing could be sent before `pausedUntil`. */
+  advance(now: number, pausedUntil: number): void;
+  /** Whether that would use so much of a rate that a refusal, or none, says something about it. */
+  isUsed(perSecond: number): boolean;
+}
+
+const windowMs = 1_000;
+
+/** Creates a meter that starts at `now`. */
+export function createUseMeter(now: number): UseMeter {
+  let at = now;
+  /** The present window and the one before. */
+  let present = { ms: 0, answered: 0 };
+  let before = { ms: 0, answered: 0 };
+
+  return {
+    answer() {
+      present.answered += 1;
+    },
+    advance(next, pausedUntil) {
+      present.ms += Math.max(0, next - Math.max(at, pausedUntil));
+      at = next;
+      if (present.ms < windowMs) return;
+      before = present;
+      present = { ms: 0, answered: 0 };
+    },
+    isUsed(perSecond) {
+      const answered = present.answered + before.answered;
+      const ms = present.ms + before.ms;
+      return answered * 1_000 >= rateConstants.leastUse * perSecond * ms;
+    },
+  };
+}

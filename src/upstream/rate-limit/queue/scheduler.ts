@@ -20,10 +20,10 @@ export interface Scheduler {
    * Waits for a permit. Returns `undefined` instead of a promise if the permit is granted at once.
    * Rejects with an `UpstreamError`:
    *
-   * - `CALLER_LIMIT`: the caller has too many waiting calls. On arrival, or later for a bulk call
-   *   whose place a call of the same caller and a higher class took.
-   * - `OVERLOADED`: the queue is full. On arrival, or later for a bulk call whose place any
-   *   caller's call of a higher class took.
+   * - `CALLER_LIMIT`: the caller has too many waiting calls, and others wait too. On arrival, or
+   *   later for a bulk call whose place a call of the same caller and a higher class took.
+   * - `OVERLOADED`: the queue is full, or the caller's part of it while no other caller waits. On
+   *   arrival, or later for a bulk call whose place any caller's call of a higher class took.
    * - `DEADLINE_TOO_SHORT`: the call would miss its deadline. On arrival, or when a pause begins.
    * - `THROTTLED`, `UNAVAILABLE`: instead of these two while the upstream refuses requests, unless
    *   the call's time would not suffice for an exchange either.
@@ -184,8 +184,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     // With `callerPercent` at 100 the per-caller limit is off.
     const isAtCallerLimit =
       callerCapacity < capacity && waiters.sizeOfCaller(call.caller) >= callerCapacity;
+    // A caller that is alone takes nobody's part.
     const full = (ms: number): Rejection =>
-      isAtCallerLimit ? rejections.callerLimit(ms) : rejections.full(ms, refusalCause(now));
+      isAtCallerLimit && waiters.isShared(now)
+        ? rejections.callerLimit(ms)
+        : rejections.full(ms, refusalCause(now));
     const victim = victimFor(call, isFull, isAtCallerLimit);
     if ((isFull || isAtCallerLimit) && victim === undefined) return rejectNow(call, full(turnMs));
     if (call.deadline - now < turnMs + serviceMs) {

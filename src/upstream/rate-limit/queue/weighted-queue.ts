@@ -11,6 +11,8 @@ export interface WeightedQueue {
   readonly size: number;
   /** Callers with a waiting call, in any class. */
   readonly callers: number;
+  /** Whether calls of several callers wait, or did so when one came in the last second. */
+  isShared(now: number): boolean;
   /** Waiting calls of a class. */
   sizeOf(priority: PriorityClass): number;
   /** Waiting calls of a caller, in any class. */
@@ -43,6 +45,8 @@ interface WeightedClass {
   currentWeight: number;
 }
 
+const sharedForMs = 1_000;
+
 const weightedClass = (weight: number): WeightedClass => ({
   queue: createFairQueue(),
   weight,
@@ -63,6 +67,7 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
   const entries: readonly WeightedClass[] = [classes.interactive, classes.management, classes.bulk];
   const callers = new Map<string, number>();
   let size = 0;
+  let sharedAt = Number.NEGATIVE_INFINITY;
 
   const count = (waiter: Waiter, by: 1 | -1): void => {
     const { caller } = waiter.call;
@@ -92,6 +97,7 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
     get callers() {
       return callers.size;
     },
+    isShared: (now) => callers.size > 1 || now - sharedAt < sharedForMs,
     sizeOf: (priority) => classes[priority].queue.size,
     sizeOfCaller: (caller) => callers.get(caller) ?? 0,
     ahead(priority, caller, place) {
@@ -107,6 +113,7 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
     add(waiter, place) {
       classes[waiter.call.rpc.priority].queue.add(waiter, place);
       count(waiter, 1);
+      if (callers.size > 1) sharedAt = waiter.since;
     },
     remove(waiter) {
       const entry = classes[waiter.call.rpc.priority];

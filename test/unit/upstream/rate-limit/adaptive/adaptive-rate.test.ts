@@ -1,9 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  createAdaptiveRate,
-  type AdaptiveRate,
-} from "../../../../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import { createAdaptiveRate } from "../../../../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
+import type { AdaptiveRate } from "../../../../../src/upstream/rate-limit/adaptive/rate-state.ts";
 import type { QuotaSettings } from "../../../../../src/upstream/rate-limit/adaptive/settings.ts";
 
 const adaptive: QuotaSettings = { mode: "adaptive" };
@@ -333,6 +331,55 @@ describe("a rate that may be far too low", () => {
     for (let index = 0; index < 6; index++) controller.onAccepted(2_510 + index * 10);
     refuseUntil(controller, 2_570, 2_690);
     expect(controller.safeRate).toBeGreaterThan(90);
+  });
+});
+
+describe("refusals that prove nothing", () => {
+  test("a known rate that refusals lowered without demand returns as soon as it is used", () => {
+    const controller = create(known);
+    let now = 0;
+    for (let times = 0; times < 20; times++) {
+      now = serve(controller, now, now + 2_000, 0.05);
+      refuse(controller, now + 1, 1);
+    }
+    expect(controller.rate).toBeCloseTo(98.5 * 0.985 ** 20, 6);
+    serve(controller, now, now + 3_000);
+    expect(controller).toMatchObject({ rate: 98.5, safeRate: 98.5, phase: "hold" });
+  });
+
+  test("an unknown quota is searched quickly after refusals without demand", () => {
+    const controller = create({ mode: "adaptive", initialPerSecond: Number.POSITIVE_INFINITY });
+    let now = 0;
+    for (let times = 0; times < 6; times++) {
+      controller.onAccepted(now + 400);
+      controller.advance(now + 400);
+      now = refuse(controller, now + 490, 2);
+    }
+    expect(controller.rate).toBeLessThan(10);
+    now = serve(controller, now, now + 9_000);
+    expect(controller.rate).toBeGreaterThan(40);
+  });
+
+  test("a low rate that few answers have shown is kept longer each time it is found again", () => {
+    const controller = create({ mode: "adaptive" });
+    const refusedAt: number[] = [];
+    let accepted = 0;
+    let second = 0;
+    // Two per second are accepted, whatever is sent.
+    for (let now = 0; now < 120_000; now += 1_000 / controller.rate) {
+      if (Math.floor(now / 1_000) !== second) {
+        second = Math.floor(now / 1_000);
+        accepted = 0;
+      }
+      accepted += 1;
+      if (accepted <= 2) controller.onAccepted(now);
+      else {
+        controller.onThrottled(now, undefined);
+        refusedAt.push(now);
+      }
+      for (let at = now; at < now + 1_000 / controller.rate; at += 100) controller.advance(at);
+    }
+    expect(refusedAt.filter((at) => at >= 60_000).length).toBeLessThan(30);
   });
 });
 

@@ -280,16 +280,43 @@ describe("the bounds of the queue", () => {
     const queue = createQueue(1_000, { bounds: { calls: 256, callerPercent: 50 } });
     exhaust(queue);
     const classes = ["interactive", "management", "bulk"] as const;
+    const other = queue.arrive({ caller: "modest" });
     const calls = times(129, (index) =>
       queue.arrive({ caller: "greedy", priority: classes[index % 3] ?? "bulk" }),
     );
-    const other = queue.arrive({ caller: "modest" });
     await queue.clock.advance(0);
     expect(calls.at(-1)?.error).toMatchObject({ code: "CALLER_LIMIT" });
     expect(calls.at(-1)?.error?.retryAfterMs).toBeGreaterThan(0);
     expect([countOf(calls, "waiting"), other.outcome]).toEqual([128, "waiting"]);
     expect([queue.scheduler.queued, queue.scheduler.callers]).toEqual([129, 2]);
     expect(classes.map((priority) => queue.scheduler.queuedBy(priority))).toEqual([44, 43, 42]);
+  });
+
+  test("a caller that is alone is never told that it exceeds its part, and leaves room for others", async () => {
+    const queue = createQueue(1_000, { bounds: { calls: 256, callerPercent: 50 } });
+    exhaust(queue);
+    const calls = times(200, () => queue.arrive({ caller: "only" }));
+    const other = queue.arrive({ caller: "later" });
+    await queue.clock.advance(0);
+    expect([countOf(calls, "waiting"), countOf(calls, "OVERLOADED")]).toEqual([128, 72]);
+    expect(other.outcome).toBe("waiting");
+  });
+
+  test("a caller learns that it exceeds its part within a second after others waited", async () => {
+    const queue = createQueue(10, { bounds: { calls: 256, workMs: 2_000, callerPercent: 50 } });
+    exhaust(queue);
+    const fill = () => queue.arrive({ caller: "greedy", withinMs: 60_000 });
+    times(10, fill);
+    const other = queue.arrive({ caller: "modest" });
+    await queue.clock.advance(150);
+    times(10, fill);
+    const soon = fill();
+    await queue.clock.advance(1_050);
+    times(20, fill);
+    const late = fill();
+    await queue.clock.advance(0);
+    expect(other.outcome).toBe("granted");
+    expect([soon.outcome, late.outcome]).toEqual(["CALLER_LIMIT", "OVERLOADED"]);
   });
 
   test.each(["interactive", "management"] as const)(
@@ -321,8 +348,8 @@ describe("the bounds of the queue", () => {
     async (priority) => {
       const queue = createQueue(5, { bounds: { callerPercent: 60 } });
       exhaust(queue);
-      const bulk = times(7, () => queue.arrive({ priority: "bulk", withinMs: 60_000 }));
       const other = queue.arrive({ caller: "b", priority: "bulk", withinMs: 60_000 });
+      const bulk = times(7, () => queue.arrive({ priority: "bulk", withinMs: 60_000 }));
       const urgent = times(6, () => queue.arrive({ priority, withinMs: 60_000 }));
       const tooMany = queue.arrive({ priority, withinMs: 60_000 });
       await queue.clock.advance(0);
