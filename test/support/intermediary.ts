@@ -188,6 +188,14 @@ export const trials = {
       return (ms) => gateway.outcome(actions, "rewrapKey", request, within(ms));
     },
   },
+  ListKeys: {
+    operation: "getKeys",
+    isUnsafe: false,
+    prepare: async (gateway) => {
+      const request = { pageSize: 10, pageToken: "", skip: 0 };
+      return (ms) => gateway.outcome(gateway.clients.keys, "listKeys", request, within(ms));
+    },
+  },
   ListKeyVersions: {
     operation: "getKeyVersions",
     isUnsafe: false,
