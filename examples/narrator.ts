@@ -27,7 +27,7 @@ export function createNarrator(write: (line: string) => void = (line) => console
   async function attempt<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
   ) {
     const started = performance.now();
     const outcome = await unaryCall(client, method, request);
@@ -65,7 +65,7 @@ export function createNarrator(write: (line: string) => void = (line) => console
   const call = async <C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
   ): Promise<ResponseOf<C, M>> => {
     const { error, response } = await attempt(client, method, request);
     if (error !== null) showError(error);
@@ -77,7 +77,7 @@ export function createNarrator(write: (line: string) => void = (line) => console
   const callThatFails = async <C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
   ): Promise<void> => {
     const { error } = await attempt(client, method, request);
     if (error === null) throw new Error(`${method} was expected to fail`);

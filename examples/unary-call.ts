@@ -1,5 +1,11 @@
 /** Promises for the callbacks of grpc-js clients, with headers and trailers. */
-import { Metadata, type CallOptions, type ClientUnaryCall, type ServiceError } from "@grpc/grpc-js";
+import {
+  Metadata,
+  type CallOptions,
+  type ClientUnaryCall,
+  type ServiceDefinition,
+  type ServiceError,
+} from "@grpc/grpc-js";
 
 type UnaryMethod<Req, Res> = (
   request: Req,
@@ -37,11 +43,25 @@ export interface Outcome<Res> {
   readonly trailers: Metadata;
 }
 
-/** Calls a unary method of a generated client. Resolves for successful and failed calls. */
+/** The request with all fields that are not given at their defaults, so absent on the wire. */
+function complete<C extends object, M extends MethodOf<C>>(
+  client: C,
+  method: M,
+  request: Partial<RequestOf<C, M>>,
+): Partial<RequestOf<C, M>> {
+  const { service } = client.constructor as unknown as { service?: ServiceDefinition };
+  const defaults: unknown = service?.[method]?.requestDeserialize(Buffer.alloc(0));
+  return typeof defaults === "object" ? { ...defaults, ...request } : request;
+}
+
+/**
+ * Calls a unary method of a generated client. Fields that are not given have their defaults.
+ * Resolves for successful and failed calls.
+ */
 export function unaryCall<C extends object, M extends MethodOf<C>>(
   client: C,
   method: M,
-  request: RequestOf<C, M>,
+  request: Partial<RequestOf<C, M>>,
   metadata: Metadata = new Metadata(),
   options: Partial<CallOptions> = {},
 ): Promise<Outcome<ResponseOf<C, M>>> {
@@ -50,10 +70,16 @@ export function unaryCall<C extends object, M extends MethodOf<C>>(
     let trailers = new Metadata();
     let answer: { error: ServiceError | null; response: ResponseOf<C, M> | undefined };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- overloads of a name
-    const invoke = client[method] as UnaryMethod<RequestOf<C, M>, ResponseOf<C, M>>;
-    const call = invoke.call(client, request, metadata, options, (error, response) => {
-      answer = { error, response: error === null ? response : undefined };
-    });
+    const invoke = client[method] as UnaryMethod<Partial<RequestOf<C, M>>, ResponseOf<C, M>>;
+    const call = invoke.call(
+      client,
+      complete(client, method, request),
+      metadata,
+      options,
+      (error, response) => {
+        answer = { error, response: error === null ? response : undefined };
+      },
+    );
     call.on("metadata", (received: Metadata) => {
       headers = received;
     });

@@ -1,6 +1,13 @@
 /** The envelope around resources, in requests and responses. */
 import { badResponseError } from "./error.ts";
-import { optionalInt32, own, parseObject, toObject, type JsonObject } from "./decode/json.ts";
+import {
+  optionalBoolean,
+  optionalInt32,
+  own,
+  parseObject,
+  toObject,
+  type JsonObject,
+} from "./decode/json.ts";
 import { mediaType } from "./media-types.ts";
 
 /** Puts resources into the envelope of a request. */
@@ -26,6 +33,8 @@ export interface CollectionPage {
   readonly total: number | undefined;
   /** `totalCount`: the length of the whole list, if the request asked for it. */
   readonly totalCount: number | undefined;
+  /** `incompleteSearch`: whether the upstream gave a search up. */
+  readonly isIncomplete: boolean;
 }
 
 /**
@@ -71,6 +80,7 @@ export function fromPage(
     resources: resources.map((resource: unknown) => toObject(resource, "a resource")),
     total,
     totalCount: optionalInt32(metadata, "totalCount"),
+    isIncomplete: optionalBoolean(metadata, "incompleteSearch") ?? false,
   };
 }
 

@@ -50,6 +50,18 @@ export interface KeyResource {
   readonly payload: Buffer | undefined;
 }
 
+/** Which keys a list or a count is about, and in which order. Empty: all that are not deleted. */
+export interface KeyQuery {
+  /** Numbers of states, as in `KeyResource.state`. */
+  readonly states?: readonly number[] | undefined;
+  /** `true`: standard keys; `false`: root keys. */
+  readonly extractable?: boolean | undefined;
+  readonly search?: string | undefined;
+  /** Properties, separated by commas, with `-` before those in descending order. Default: `id`. */
+  readonly sort?: string | undefined;
+  readonly filter?: string | undefined;
+}
+
 /** A part of the list of keys. */
 export interface KeyPage {
   readonly keys: readonly KeyResource[];
@@ -59,6 +71,10 @@ export interface KeyPage {
    * proxy may cap a page.
    */
   readonly isLast: boolean | undefined;
+  /** The number of keys on all pages; `undefined` if the response does not tell. */
+  readonly total: number | undefined;
+  /** Whether the upstream gave a search up before it had looked at all keys. */
+  readonly isIncomplete: boolean;
 }
 
 /** A version of a root key. */
@@ -106,6 +122,9 @@ export interface CreateKeyParams {
   readonly extractable: boolean;
   /** Absent: the service generates 256 bits. */
   readonly material: ImportedMaterial | undefined;
+  readonly aliases: readonly string[];
+  /** Replaces the policies that the instance gives to new keys. Default: those. */
+  readonly policyOverrides: readonly PolicyChange[] | undefined;
   readonly prefer: Preference;
 }
 

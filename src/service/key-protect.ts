@@ -4,6 +4,7 @@ import type {
   CreateKeyParams,
   ImportedMaterial,
   KeyPage,
+  KeyQuery,
   KeyChange,
   KeyResource,
   KeyVersionPage,
@@ -35,9 +36,12 @@ export const destroyedState = 5;
  */
 export interface KeyProtect {
   createKey(call: CallContext, params: CreateKeyParams): Promise<KeyResource>;
-  /** At most `limit` keys, starting at `offset`, in the upstream's order (by ID). */
-  listKeys(call: CallContext, page: { limit: number; offset: number }): Promise<KeyPage>;
-  countKeys(call: CallContext): Promise<number>;
+  /** At most `limit` keys, starting at `offset`, in the order of the query. */
+  listKeys(
+    call: CallContext,
+    page: { limit: number; offset: number; query?: KeyQuery },
+  ): Promise<KeyPage>;
+  countKeys(call: CallContext, query?: KeyQuery): Promise<number>;
   /** Metadata only: `payload` is never set. */
   getKey(call: CallContext, keyId: string): Promise<KeyResource>;
   /** Metadata and, for a standard key, `payload`. */

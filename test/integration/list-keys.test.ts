@@ -5,20 +5,10 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { defaultInstanceId } from "../../src/emulator/options.ts";
-import type {
-  ListKeysRequest,
-  ListKeysResponse,
-} from "../../src/gen/keyprotect/v1/keys_service.ts";
+import type { ListKeysResponse } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { isJsonObject } from "../../src/emulator/api/json-fields.ts";
-import { createKeyId, deleteKeyRequest } from "../support/requests.ts";
+import { createKeyId, deleteKeyRequest, listKeysRequest } from "../support/requests.ts";
 import { startTestGateway, type TestGateway } from "../support/start-gateway.ts";
-
-const request = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
-  pageSize: 0,
-  pageToken: "",
-  skip: 0,
-  ...overrides,
-});
 
 /** Calls the service directly and not through the gateway, like other clients of the instance. */
 async function createDirectly(emulator: Emulator): Promise<{
@@ -69,7 +59,7 @@ async function readAll(
     const page = await gateway.call(
       gateway.clients.keys,
       "listKeys",
-      request({ pageSize, pageToken }),
+      listKeysRequest({ pageSize, pageToken }),
     );
     pages.push(idsOf(page));
     pageToken = page.nextPageToken;
@@ -116,22 +106,22 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
     const ids = await create(9);
-    const first = await gateway.call(keys, "listKeys", request({ pageSize: 2, skip: 3 }));
+    const first = await gateway.call(keys, "listKeys", listKeysRequest({ pageSize: 2, skip: 3 }));
     expect(idsOf(first)).toEqual(ids.slice(3, 5));
     const second = await gateway.call(
       keys,
       "listKeys",
-      request({ pageSize: 2, skip: 1, pageToken: first.nextPageToken }),
+      listKeysRequest({ pageSize: 2, skip: 1, pageToken: first.nextPageToken }),
     );
     expect(idsOf(second)).toEqual(ids.slice(6, 8));
     const third = await gateway.call(
       keys,
       "listKeys",
-      request({ pageSize: 2, pageToken: second.nextPageToken }),
+      listKeysRequest({ pageSize: 2, pageToken: second.nextPageToken }),
     );
     expect(idsOf(third)).toEqual(ids.slice(8));
     expect(third.nextPageToken).toBe("");
-    const beyond = await gateway.call(keys, "listKeys", request({ skip: 9 }));
+    const beyond = await gateway.call(keys, "listKeys", listKeysRequest({ skip: 9 }));
     expect(beyond).toEqual({ keys: [], nextPageToken: "" });
   });
 
@@ -155,12 +145,12 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
     const ids = await create(6);
-    const first = await gateway.call(keys, "listKeys", request({ pageSize: 3 }));
+    const first = await gateway.call(keys, "listKeys", listKeysRequest({ pageSize: 3 }));
     await gateway.call(keys, "deleteKey", deleteKeyRequest(ids[2] ?? ""));
     const second = await gateway.call(
       keys,
       "listKeys",
-      request({ pageSize: 3, pageToken: first.nextPageToken }),
+      listKeysRequest({ pageSize: 3, pageToken: first.nextPageToken }),
     );
     expect([idsOf(second), second.nextPageToken]).toEqual([ids.slice(3), ""]);
   });
@@ -176,7 +166,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       const page = await gateway.call(
         gateway.clients.keys,
         "listKeys",
-        request({ pageSize: 3, pageToken }),
+        listKeysRequest({ pageSize: 3, pageToken }),
       );
       // oxlint-disable-next-line no-await-in-loop -- the page is deleted before the next is read
       await Promise.all(idsOf(page).map(remove));
@@ -191,7 +181,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const { keys } = gateway.clients;
     const { create } = await createDirectly(gateway.emulator);
     const ids = await create(6);
-    const first = await gateway.call(keys, "listKeys", request({ pageSize: 3 }));
+    const first = await gateway.call(keys, "listKeys", listKeysRequest({ pageSize: 3 }));
     for (const id of ids.slice(2, 4)) {
       // oxlint-disable-next-line no-await-in-loop -- in the order of the list
       await gateway.call(keys, "deleteKey", deleteKeyRequest(id));
@@ -199,7 +189,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const failure = await gateway.failure(
       keys,
       "listKeys",
-      request({ pageSize: 3, pageToken: first.nextPageToken }),
+      listKeysRequest({ pageSize: 3, pageToken: first.nextPageToken }),
     );
     expect(failure).toMatchObject({ code: "ABORTED", reason: "LIST_CHANGED" });
     expect((await readAll(gateway, 3)).flat()).toEqual([...ids.slice(0, 2), ...ids.slice(4)]);
@@ -240,12 +230,12 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       match: { operation: "getKeys" },
       action: { kind: "rewrite", patch: { metadata: { collectionTotal: 2_500 } } },
     });
-    const first = await gateway.call(keys, "listKeys", request());
+    const first = await gateway.call(keys, "listKeys", listKeysRequest());
     expect(first.keys).toHaveLength(2);
     const failure = await gateway.failure(
       keys,
       "listKeys",
-      request({ pageToken: first.nextPageToken }),
+      listKeysRequest({ pageToken: first.nextPageToken }),
     );
     expect(failure).toMatchObject({ code: "INTERNAL", reason: "UPSTREAM_BAD_RESPONSE" });
     expect(await gateway.metrics()).toMatch(/anomalies_total\{kind="short_page"\} [1-9]/);
@@ -277,7 +267,7 @@ test("a key that stays is listed exactly once despite changes between pages, or 
           const { error, response } = await gateway.outcome(
             gateway.clients.keys,
             "listKeys",
-            request({ pageSize, pageToken }),
+            listKeysRequest({ pageSize, pageToken }),
           );
           if (error !== null) {
             expect(error.code).toBe(10);
@@ -339,14 +329,18 @@ defaultInstance: one
       await createKeyId(gateway, {}, { "x-kp-instance": instance });
     }
   }
-  const { nextPageToken } = await gateway.call(keys, "listKeys", request({ pageSize: 2 }));
+  const { nextPageToken } = await gateway.call(keys, "listKeys", listKeysRequest({ pageSize: 2 }));
   const before = gateway.upstreamRequests().length;
   const failures = [
-    await gateway.failure(keys, "listKeys", request({ pageToken: nextPageToken }), {
+    await gateway.failure(keys, "listKeys", listKeysRequest({ pageToken: nextPageToken }), {
       metadata: { "x-kp-instance": "two" },
     }),
-    await gateway.failure(keys, "listKeys", request({ pageToken: nextPageToken.toLowerCase() })),
-    await gateway.failure(keys, "listKeys", request({ pageToken: "2" })),
+    await gateway.failure(
+      keys,
+      "listKeys",
+      listKeysRequest({ pageToken: nextPageToken.toLowerCase() }),
+    ),
+    await gateway.failure(keys, "listKeys", listKeysRequest({ pageToken: "2" })),
     await gateway.failure(lockers, "listLockers", { pageSize: 0, pageToken: nextPageToken }),
   ];
   for (const failure of failures) {
@@ -354,6 +348,6 @@ defaultInstance: one
     expect(failure.badRequest?.fieldViolations).toMatchObject([{ field: "page_token" }]);
   }
   expect(gateway.upstreamRequests()).toHaveLength(before);
-  const rest = await gateway.call(keys, "listKeys", request({ pageToken: nextPageToken }));
+  const rest = await gateway.call(keys, "listKeys", listKeysRequest({ pageToken: nextPageToken }));
   expect(rest.keys).toHaveLength(1);
 });

@@ -15,11 +15,13 @@ import { createLogger } from "../../src/observability/logging/logger.ts";
 import { createCellFamily } from "../../src/observability/metrics/families.ts";
 import { encryptForLocker } from "../support/import-material.ts";
 import {
+  allKeys,
   createKeyId,
   createKeyRequest,
   deleteKeyRequest,
   encryptedMaterial,
   generateDataKeyRequest,
+  listKeysRequest,
   plainMaterial,
   rotateKeyRequest,
   rotationPolicy,
@@ -285,8 +287,13 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       );
       await attempt(keys, "getKey", { keyId: standard }, settings());
       await attempt(keys, "getKeyMaterial", { keyId: standard }, settings());
-      await attempt(keys, "listKeys", { pageSize: 50, pageToken: "", skip: 0 }, settings());
-      await attempt(keys, "countKeys", {}, settings());
+      await attempt(
+        keys,
+        "listKeys",
+        listKeysRequest({ pageSize: 50, pageToken: "", skip: 0 }),
+        settings(),
+      );
+      await attempt(keys, "countKeys", allKeys, settings());
       const plaintext = secrets.bytes(64);
       const wrapped = await attempt(
         actions,
@@ -419,7 +426,11 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
       }),
     );
     await attempt(clients.keys, "getKey", { keyId: `../${stray}` });
-    await attempt(clients.keys, "listKeys", { pageSize: -1, pageToken: stray, skip: -1 });
+    await attempt(
+      clients.keys,
+      "listKeys",
+      listKeysRequest({ pageSize: -1, pageToken: stray, skip: -1 }),
+    );
     await attempt(
       clients.actions,
       "wrapKey",
@@ -428,24 +439,16 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     await attempt(clients.actions, "wrapKey", wrapKeyRequest(fixture.root, secrets.bytes(200_000)));
     await attempt(clients.actions, "unwrapKey", unwrapKeyRequest("", secrets.bytes(20_000)));
     await attempt(clients.lockers, "retrieveLocker", { lockerId: stray });
-    await attempt(
-      clients.keys,
-      "countKeys",
-      {},
-      {
-        metadata: {
-          authorization: `Bearer ${stray}`,
-          "x-correlation-id": stray,
-          "x-kp-instance": `${stray} ${stray}`,
-        },
+    await attempt(clients.keys, "countKeys", allKeys, {
+      metadata: {
+        authorization: `Bearer ${stray}`,
+        "x-correlation-id": stray,
+        "x-kp-instance": `${stray} ${stray}`,
       },
-    );
-    await attempt(
-      clients.keys,
-      "countKeys",
-      {},
-      { metadata: { authorization: `Basic ${stray}`, cookie: stray } },
-    );
+    });
+    await attempt(clients.keys, "countKeys", allKeys, {
+      metadata: { authorization: `Basic ${stray}`, cookie: stray },
+    });
 
     // Finally the service stops.
     await emulator[Symbol.asyncDispose]();

@@ -1,4 +1,5 @@
 /** The compiled process under plain node: its start, its service and its end. */
+import { allKeys } from "../support/requests.ts";
 import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -82,7 +83,7 @@ describe("serving", () => {
       const { env } = await gatewayEnv(emulator, { GATEWAY_LISTEN: `unix:${path}` });
       await using gateway = await serveGateway(built.main, { env, address: `unix:${path}` });
       expect((await stat(path)).mode & 0o777).toBe(0o660);
-      const counted = await gateway.call(gateway.keys, "countKeys", {});
+      const counted = await gateway.call(gateway.keys, "countKeys", allKeys);
       expect(counted).toMatchObject({ code: "OK", response: { totalSize: 0 } });
       expect(
         await firstAnswer(() => gateway.log().find(({ msg }) => msg === "call")),
@@ -143,7 +144,7 @@ describe("readiness", () => {
       status: 503,
       body: { status: "not ready", reasons: ["draining"] },
     });
-    expect((await gateway.call(gateway.keys, "countKeys", {})).code).toBe("OK");
+    expect((await gateway.call(gateway.keys, "countKeys", allKeys)).code).toBe("OK");
     expect(await gateway.exit).toEqual({ code: 0, signal: null });
   }, 60_000);
 });
@@ -185,7 +186,7 @@ describe("signals with a call in flight", () => {
     const settings = await gatewayEnv(emulator, { GATEWAY_DRAIN_GRACE_MS: "600000" });
     await using gateway = await serveGateway(built.main, settings);
     emulator.faults.add({ match: { method: "HEAD" }, action: { kind: "hang" } });
-    const counted = gateway.call(gateway.keys, "countKeys", {});
+    const counted = gateway.call(gateway.keys, "countKeys", allKeys);
     await firstAnswer(() => emulator.faults.list().find(({ struck }) => struck === 1));
     gateway.send("SIGTERM");
     await gateway.until(() => gateway.log().find(({ msg }) => msg === "draining"));
@@ -204,7 +205,7 @@ test("without IAM the process serves typed errors instead of not starting", asyn
   await using gateway = await serveGateway(built.main, settings);
   await probeUntil(`${settings.adminUrl}/readyz`, 503);
   await probeUntil(`${settings.adminUrl}/livez`, 200);
-  expect(await gateway.call(gateway.keys, "countKeys", {})).toMatchObject({
+  expect(await gateway.call(gateway.keys, "countKeys", allKeys)).toMatchObject({
     code: "UNAVAILABLE",
     reason: "IAM_UNAVAILABLE",
   });

@@ -41,6 +41,9 @@ export const newKey: CreateKeyRequest = {
   material: undefined,
   returnPreference: ReturnPreference.UNSPECIFIED,
   requestId: "",
+  keyRingId: "",
+  aliases: [],
+  policyOverrides: undefined,
 };
 
 /**

@@ -248,6 +248,14 @@ const stateRows: readonly ErrorRow[] = [
       retryDelayMs,
     }),
   ),
+  row("ListKeys", 400, "KEY_SEARCH_TOO_BROAD", ["INVALID_ARGUMENT", "SEARCH_TOO_BROAD", "BR"], {
+    fields: ["search"],
+  }),
+  row("ListKeys", 400, "INVALID_QUERY_PARAM_ERR", invalid, {
+    field: "filter",
+    fields: ["filter"],
+    title: "400 INVALID_QUERY_PARAM_ERR about the filter on ListKeys",
+  }),
   row("RewrapKey", 422, "UNPROCESSABLE_CIPHERTEXT_ERR", ciphertext),
   row("WrapKey", 409, "KEY_ACTION_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),
   row("WrapKey", 422, "KEY_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),

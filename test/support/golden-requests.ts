@@ -3,6 +3,7 @@
  * or bytes that no generated client would send. Fields that come later in a message win, so
  * appended fields replace earlier ones.
  */
+import { allKeys } from "./requests.ts";
 import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } from "@grpc/grpc-js";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
@@ -86,13 +87,22 @@ export const goldenRequests = {
     material: undefined,
     returnPreference: ReturnPreference.UNSPECIFIED,
     requestId: "",
+    keyRingId: "",
+    aliases: [],
+    policyOverrides: undefined,
   }),
   ListKeys: golden<ListKeysRequest>(`${keys}/ListKeys`, ListKeysRequest, {
     pageSize: 0,
     pageToken: "",
     skip: 0,
+    states: [],
+    types: [],
+    search: "",
+    orderBy: "",
+    filter: "",
+    includeTotal: false,
   }),
-  CountKeys: golden<CountKeysRequest>(`${keys}/CountKeys`, CountKeysRequest, {}),
+  CountKeys: golden<CountKeysRequest>(`${keys}/CountKeys`, CountKeysRequest, allKeys),
   GetKey: golden<GetKeyRequest>(`${keys}/GetKey`, GetKeyRequest, { keyId }),
   GetKeyMaterial: golden<GetKeyMaterialRequest>(`${keys}/GetKeyMaterial`, GetKeyMaterialRequest, {
     keyId,

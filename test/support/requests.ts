@@ -13,6 +13,7 @@ import type {
 } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
 import type {
   CreateKeyRequest,
+  CountKeysRequest,
   DeleteKeyRequest,
   ListKeysRequest,
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
@@ -29,13 +30,25 @@ export const createKeyRequest = (overrides: Partial<CreateKeyRequest> = {}): Cre
   material: undefined,
   returnPreference: ReturnPreference.UNSPECIFIED,
   requestId: "",
+  keyRingId: "",
+  aliases: [],
+  policyOverrides: undefined,
   ...overrides,
 });
+
+/** The request of CountKeys for all keys. */
+export const allKeys: CountKeysRequest = { states: [], types: [], filter: "" };
 
 export const listKeysRequest = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
   pageSize: 0,
   pageToken: "",
   skip: 0,
+  states: [],
+  types: [],
+  search: "",
+  orderBy: "",
+  filter: "",
+  includeTotal: false,
   ...overrides,
 });
 

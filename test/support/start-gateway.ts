@@ -82,21 +82,21 @@ export interface TestGateway extends AsyncDisposable {
   outcome<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<Outcome<ResponseOf<C, M>>>;
   /** Makes a call that must succeed. */
   call<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<ResponseOf<C, M>>;
   /** Makes a call that must fail. */
   failure<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<Failure>;
   /** Requests that reached Key Protect (not IAM), in the form `GET /api/v2/keys`. */
@@ -174,7 +174,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   async function outcome<C extends object, M extends MethodOf<C>>(
     client: C,
     method: M,
-    request: RequestOf<C, M>,
+    request: Partial<RequestOf<C, M>>,
     { metadata = {}, ...callOptions }: CallSettings = {},
   ): Promise<Outcome<ResponseOf<C, M>>> {
     const ended = await unaryCall(client, method, request, toMetadata(metadata), callOptions);

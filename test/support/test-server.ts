@@ -1,3 +1,4 @@
+import { allKeys } from "./requests.ts";
 import { withAbsentHandlers } from "./absent-handlers.ts";
 import * as grpc from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
@@ -156,7 +157,7 @@ export interface Seen {
 export function countKeys(client: KeysServiceClient): Promise<Seen> {
   return new Promise((resolve) => {
     client.countKeys(
-      {},
+      allKeys,
       new grpc.Metadata(),
       { deadline: Date.now() + 15_000 },
       (error, response) => {

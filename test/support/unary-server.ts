@@ -217,4 +217,7 @@ export const createKeyRequest = (material?: Buffer): CreateKeyRequest => ({
   material: material === undefined ? undefined : { $case: "keyMaterial", value: material },
   returnPreference: 0,
   requestId: "",
+  keyRingId: "",
+  aliases: [],
+  policyOverrides: undefined,
 });

@@ -51,6 +51,7 @@ export const reasonCatalogue = {
     409,
     "This root key has been rotated within the last hour: Only one 'rotate' action per hour is permitted",
   ],
+  KEY_SEARCH_TOO_BROAD: [400, "The search query is too broad"],
   NOT_DUAL_AUTH_ERR: [409, "The key is not dual auth enabled and cannot be set for deletion"],
   NO_BODY_ERR: [400, "Missing body in request"],
   NUM_COLLECTION_RESOURCE_ERR: [

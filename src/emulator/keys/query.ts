@@ -6,7 +6,10 @@ import type { Call } from "../api/route.ts";
 import { filterKeys } from "./filter.ts";
 import type { KeyRecord } from "./record.ts";
 import { keyState, stateOf } from "./state.ts";
-import { invalidQuery } from "../api/vendor-error.ts";
+import { invalidQuery, rejection } from "../api/vendor-error.ts";
+
+/** The service does not search more keys than this. */
+const mostSearched = 5_000;
 
 interface Selection {
   readonly page: readonly KeyRecord[];
@@ -45,7 +48,10 @@ export function selectKeys(call: Call, defaultLimit: number): Selection {
     return isStateAskedFor || state !== keyState.destroyed;
   });
   const search = searchOf(query.get("search"));
-  if (search !== undefined) keys = keys.filter(search.matches);
+  if (search !== undefined) {
+    if (keys.length > mostSearched) throw rejection("KEY_SEARCH_TOO_BROAD");
+    keys = keys.filter(search.matches);
+  }
 
   const { items, metadata } = pageOf(sortKeys(keys, query.get("sort"), now));
   return {

@@ -13,7 +13,15 @@ import {
 import { own } from "../decode/json.ts";
 import { importedMaterialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
-import type { CreateKeyParams, KeyPage, KeyResource, Preference } from "../resources.ts";
+import { keyQueryParameters } from "./query-parameters.ts";
+import type {
+  CreateKeyParams,
+  KeyQuery,
+  PolicyChange,
+  KeyPage,
+  KeyResource,
+  Preference,
+} from "../resources.ts";
 
 const keysPath = "/api/v2/keys";
 
@@ -25,9 +33,12 @@ export interface KeyOperations {
    */
   createKey(call: ApiCall, params: CreateKeyParams): Promise<KeyResource>;
   /** Lists one page of keys. Rejects with `BAD_RESPONSE` for more keys than `limit`. */
-  listKeys(call: ApiCall, page: { limit: number; offset: number }): Promise<KeyPage>;
+  listKeys(
+    call: ApiCall,
+    page: { limit: number; offset: number; query?: KeyQuery },
+  ): Promise<KeyPage>;
   /** Counts the keys. Rejects with `BAD_RESPONSE` unless `key-total` is a number of 32 bits. */
-  countKeys(call: ApiCall): Promise<number>;
+  countKeys(call: ApiCall, query?: KeyQuery): Promise<number>;
   /** Reads a key without its material. */
   getKey(call: ApiCall, keyId: string): Promise<KeyResource>;
   /** Reads a key with the material of a standard key. */
@@ -74,7 +85,8 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
     createKey: async (call, params) => {
       const request: ApiRequest = {
         method: "POST",
-        path: keysPath,
+        path: params.policyOverrides === undefined ? keysPath : `${keysPath}_with_policy_overrides`,
+        isCurrentOnly: params.policyOverrides !== undefined || params.aliases.length > 0,
         accept: mediaType.key,
         contentType: mediaType.key,
         prefer: params.prefer,
@@ -86,7 +98,9 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
             tags: params.tags.length === 0 ? undefined : params.tags,
             expirationDate: params.expirationDate && toSeconds(params.expirationDate),
             extractable: params.extractable,
+            aliases: params.aliases.length === 0 ? undefined : params.aliases,
             ...(params.material && importedMaterialFields(params.material, dialect)),
+            ...overriddenPolicies(params.policyOverrides ?? []),
           },
         ]),
         expected: [201, 200],
@@ -105,40 +119,46 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
       });
     },
 
-    listKeys: async (call, { limit, offset }) =>
-      callApi(
+    listKeys: async (call, { limit, offset, query = {} }) => {
+      const chosen = keyQueryParameters(query);
+      return callApi(
         call,
         {
           method: "GET",
-          path: `${keysPath}?limit=${limit}&offset=${offset}`,
+          path: `${keysPath}?limit=${limit}&offset=${offset}${chosen}`,
+          isCurrentOnly: chosen !== "",
           accept: dialect.keyListType,
           expected: [200],
           isAnswerSecret: false,
           maxResponseBytes: listAnswerBytes,
         },
         ({ headers, body }) => {
-          const { resources, total } = fromPage(body, mediaType.key);
+          const { resources, total, isIncomplete } = fromPage(body, mediaType.key);
           if (resources.length > limit)
             throw badResponseError("resources has more keys than requested");
           const keys = resources.map((resource) =>
             decodeKey(resource, { isMaterialWanted: false, onAnomaly }),
           );
-          if (keys.length === limit) return { keys, isLast: undefined };
           const keyTotal = keyTotalOf(headers);
+          const page = { keys, total: keyTotal, isIncomplete };
+          if (keys.length === limit) return { ...page, isLast: undefined };
           const isLast = isLastPage(offset, keys.length, total, keyTotal);
           const claimsMore = isLast === false || (keyTotal ?? 0) > offset + keys.length;
           // `Key-Total` may count the keys of all rings.
           if (claimsMore && call.keyRing === undefined) onAnomaly("short_page");
-          return { keys, isLast };
+          return { ...page, isLast };
         },
-      ),
+      );
+    },
 
-    countKeys: async (call) =>
-      callApi(
+    countKeys: async (call, query = {}) => {
+      const chosen = keyQueryParameters(query);
+      return callApi(
         call,
         {
           method: "HEAD",
-          path: keysPath,
+          path: chosen === "" ? keysPath : `${keysPath}?${chosen.slice(1)}`,
+          isCurrentOnly: chosen !== "",
           accept: dialect.keyListType,
           expected: [200],
           isAnswerSecret: false,
@@ -148,7 +168,8 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
           if (total === undefined) throw badResponseError("key-total is not a number of keys");
           return total;
         },
-      ),
+      );
+    },
 
     getKey: async (call, keyId) =>
       readKey(call, keyId, dialect.metadataPath(pathSegment(keyId)), {
@@ -185,6 +206,16 @@ export function createKeyOperations({ callApi, dialect, onAnomaly }: OperationDe
       ),
   };
 }
+
+/** The policies of a new key, in the form of its resource. */
+const overriddenPolicies = (changes: readonly PolicyChange[]): Readonly<Record<string, object>> =>
+  Object.fromEntries(
+    changes.map((change) =>
+      change.kind === "rotation"
+        ? ["rotation", { enabled: change.enabled ?? true, interval_month: change.intervalMonths }]
+        : ["dualAuthDelete", { enabled: change.enabled }],
+    ),
+  );
 
 /** The number of keys in the header `Key-Total`; `undefined` if there is none. */
 function keyTotalOf({ "key-total": total }: UpstreamResponse["headers"]): number | undefined {

@@ -164,3 +164,15 @@ export function pageTokenInvalid(): StatusError {
     { violations: [{ field: "page_token", reason: "TOKEN_INVALID", description }] },
   );
 }
+
+/** `KEY_SEARCH_TOO_BROAD`. */
+export const searchTooBroad: Failure = (f) => {
+  const description = "Key Protect does not search so many keys";
+  return fail(
+    f,
+    status.INVALID_ARGUMENT,
+    "SEARCH_TOO_BROAD",
+    `search: ${description}; search in one key ring, or list without a search`,
+    { violations: violation("search", "TOO_BROAD", description) },
+  );
+};

@@ -33,7 +33,9 @@ const invalidField: Failure = (f) =>
 
 /** The gateway chooses `limit` and `offset`. Other query parameters are values of the request. */
 const invalidQuery: Failure = (f) =>
-  on(f, "ListKeys") ? request.gatewayRequestRejected(f) : request.requestInvalid(f);
+  on(f, "ListKeys") && f.fields.length === 0
+    ? request.gatewayRequestRejected(f)
+    : request.requestInvalid(f);
 
 const deleted: Failure = (f) => {
   if (f.context.rpc.resource === "locker") return state.importTokenExpired(f);
@@ -75,6 +77,7 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   NUM_COLLECTION_RESOURCE_ERR: request.gatewayRequestRejected,
   BEARER_SUB_EXTRACTION_ERR: access.tokenUnusable,
   KEY_ROOT_REQ_ERR: request.keyTypeMismatch,
+  KEY_SEARCH_TOO_BROAD: request.searchTooBroad,
   KEY_ROOT_REQ_REG_ERR: request.keyTypeMismatch,
   KEY_PAYLOAD_REQ_ERR: request.keyMaterialRequired,
   KEY_IMPT_REQ_ERR: state.keyNotImported,

@@ -1,8 +1,12 @@
 import { KeyType, ReturnPreference } from "../../gen/keyprotect/v1/key.ts";
-import type { CreateKeyRequest, CreateKeyResponse } from "../../gen/keyprotect/v1/keys_service.ts";
+import type {
+  CreateKeyRequest,
+  CreateKeyResponse,
+  PolicyOverrides,
+} from "../../gen/keyprotect/v1/keys_service.ts";
 import type { CallContext } from "../../grpc/call/call-context.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
-import type { KeyResource } from "../../keyprotect/resources.ts";
+import type { KeyResource, PolicyChange } from "../../keyprotect/resources.ts";
 import { createHandler } from "../create-handler.ts";
 import type { IdempotentChange } from "../idempotency/execute-once.ts";
 import { createIdempotent } from "../idempotency/idempotent.ts";
@@ -13,12 +17,15 @@ import {
   description,
   expireTime,
   keyName,
+  keyRingId,
   keyType,
+  newAliases,
+  policyOverrides,
   requestId,
   returnPreference,
   tags,
 } from "../validation/fields.ts";
-import { check } from "../validation/rules.ts";
+import { check, optional } from "../validation/rules.ts";
 import {
   checkMaterial,
   materialParts,
@@ -33,10 +40,41 @@ const none = Buffer.alloc(0);
 const isRepresentationWanted = (request: CreateKeyRequest): boolean =>
   request.returnPreference === ReturnPreference.REPRESENTATION;
 
+/**
+ * The fields that version 0.1 did not have. They are absent if they are not set, so that a request
+ * ID of a request without them stays valid across an update.
+ */
+const ringFields = (request: CreateKeyRequest, keyRing: string | undefined): readonly string[] =>
+  keyRing === undefined && request.aliases.length === 0 && request.policyOverrides === undefined
+    ? []
+    : [
+        keyRing ?? "",
+        String(request.aliases.length),
+        ...request.aliases,
+        JSON.stringify(toPolicyChanges(request.policyOverrides) ?? "none"),
+      ];
+
+const toPolicyChanges = (
+  overrides: PolicyOverrides | undefined,
+): readonly PolicyChange[] | undefined => {
+  if (overrides === undefined) return undefined;
+  const { rotation, dualAuthDelete } = overrides;
+  const changes: PolicyChange[] = [];
+  if (rotation !== undefined) {
+    const { enabled, intervalMonths } = rotation;
+    changes.push({ kind: "rotation", enabled, intervalMonths: intervalMonths || undefined });
+  }
+  if (dualAuthDelete !== undefined) {
+    changes.push({ kind: "dualAuthDelete", enabled: dualAuthDelete.enabled });
+  }
+  return changes;
+};
+
 /** The creation as a change that happens once per request ID. */
 function creationOf(
   request: CreateKeyRequest,
   keyProtect: KeyProtect,
+  keyRing: string | undefined,
 ): IdempotentChange<KeyResource> {
   const { fields, material } = materialParts(request.material);
   return {
@@ -50,6 +88,7 @@ function creationOf(
       String(request.tags.length),
       ...request.tags,
       ...fields,
+      ...ringFields(request, keyRing),
     ],
     material,
     make: (context) =>
@@ -60,6 +99,8 @@ function creationOf(
         expirationDate: request.expireTime,
         extractable: request.type === KeyType.STANDARD,
         material: toImportedMaterial(request.material),
+        aliases: request.aliases,
+        policyOverrides: toPolicyChanges(request.policyOverrides),
         prefer: isRepresentationWanted(request) ? "representation" : "minimal",
       }),
     keyIdOf: ({ id }) => id,
@@ -102,10 +143,13 @@ export function createKey({
       checkMaterial(violations, request.material, request.type, dialectOf(context));
       check(violations, "return_preference", request.returnPreference, returnPreference);
       check(violations, "request_id", request.requestId, requestId);
+      check(violations, "key_ring_id", request.keyRingId, optional(keyRingId));
+      check(violations, "aliases", request.aliases, newAliases);
+      check(violations, "policy_overrides", request.policyOverrides, policyOverrides);
     },
     async answer(request, context) {
       const keyProtect = keyProtectOf(context);
-      const creation = await idempotent(context, creationOf(request, keyProtect));
+      const creation = await idempotent(context, creationOf(request, keyProtect, context.keyRing));
       if (creation.kind === "replay") {
         const isTokenPassedThrough = idempotency?.isTokenPassedThrough(context) ?? false;
         const found = await readReplayed(context, creation, { keyProtect, isTokenPassedThrough });

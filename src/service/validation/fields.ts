@@ -3,6 +3,7 @@
  * differ, the looser limit applies.
  */
 import { ReturnPreference, KeyType } from "../../gen/keyprotect/v1/key.ts";
+import type { PolicyOverrides } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import {
   all,
@@ -58,6 +59,27 @@ export const keyId: Rule<string> = (value) => {
         "FORMAT_INVALID",
         "a key ID (UUID) or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
       );
+};
+
+/** An alias that a key is to get. */
+export const newAlias: Rule<string> = (value) =>
+  uuidPattern.test(value) ? fault("FORMAT_INVALID", "not a UUID") : keyId(value);
+
+/** The aliases of a new key. */
+export const newAliases: Rule<readonly string[]> = (values) =>
+  each(newAlias, 5)(values) ??
+  (new Set(values).size === values.length
+    ? undefined
+    : fault("DUPLICATE", "each alias at most once"));
+
+/** The policies of a new key. Absent: those of the instance. */
+export const policyOverrides: Rule<PolicyOverrides | undefined> = (value) => {
+  const rotation = value?.rotation;
+  if (rotation === undefined || rotation.enabled === false) return undefined;
+  return rotationInterval(rotation.intervalMonths)?.map((found) => ({
+    ...found,
+    at: ".rotation.interval_months",
+  }));
 };
 
 /** The ID of a key ring. */

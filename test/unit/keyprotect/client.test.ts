@@ -183,6 +183,12 @@ test.each([
       client.rewrapKey(call, keyId, { ciphertext: Buffer.from("x"), aad: [] }),
   ],
   ["2019", (client: KeyProtectClient) => client.moveKey(call, keyId, "orders")],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.listKeys(call, { limit: 1, offset: 0, query: { states: [5] } }),
+  ],
+  ["2019", (client: KeyProtectClient) => client.countKeys(call, { filter: "state=5" })],
   ["2019", (client: KeyProtectClient) => client.changeKey(call, keyId, "disable")],
   ["2019", (client: KeyProtectClient) => client.restoreKey(call, keyId, "minimal")],
   ["2019", (client: KeyProtectClient) => client.purgeKey(call, keyId)],

@@ -26,6 +26,8 @@ const create: Ask = (client) =>
     expirationDate: undefined,
     extractable: false,
     material: undefined,
+    aliases: [],
+    policyOverrides: undefined,
     prefer: "representation",
   });
 const list: Ask = (client) => client.listKeys(call, { limit: 2, offset: 0 });

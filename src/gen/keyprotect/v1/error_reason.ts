@@ -349,6 +349,11 @@ export const ErrorReason = {
    * FAILED_PRECONDITION, with a `PreconditionFailure` and a `ResourceInfo`. Delete the key directly.
    */
   DUAL_AUTH_NOT_ENABLED: 53,
+  /**
+   * SEARCH_TOO_BROAD - The instance has too many keys to search. INVALID_ARGUMENT, with a `BadRequest` for `search`.
+   * Search in one key ring, or list without a search.
+   */
+  SEARCH_TOO_BROAD: 54,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -408,4 +413,5 @@ export namespace ErrorReason {
   export type KEY_RING_NOT_FOUND = typeof ErrorReason.KEY_RING_NOT_FOUND;
   export type KEY_RESTORE_EXPIRED = typeof ErrorReason.KEY_RESTORE_EXPIRED;
   export type DUAL_AUTH_NOT_ENABLED = typeof ErrorReason.DUAL_AUTH_NOT_ENABLED;
+  export type SEARCH_TOO_BROAD = typeof ErrorReason.SEARCH_TOO_BROAD;
 }

@@ -17,7 +17,8 @@ import {
 } from "@grpc/grpc-js";
 import { FieldMask } from "../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { EncryptedKeyMaterial, Key, KeyType, KeyVersion, ReturnPreference } from "./key.ts";
+import { EncryptedKeyMaterial, Key, KeyState, KeyType, KeyVersion, ReturnPreference } from "./key.ts";
+import { DualAuthDeletePolicy, RotationPolicy } from "./policy.ts";
 
 export const protobufPackage = "keyprotect.v1";
 
@@ -72,6 +73,37 @@ export interface CreateKeyRequest {
    * field with INVALID_ARGUMENT (REQUEST_ID_UNSUPPORTED) instead of ignoring it. Default none.
    */
   requestId: string;
+  /**
+   * Optional. ID of the key ring for the key: 2 to 100 letters, digits, underscores, hyphens and
+   * inner spaces. It must not differ from the metadata `x-kp-key-ring`. Not in the 2019 API. Default
+   * the ring of the metadata, or `default`.
+   */
+  keyRingId: string;
+  /**
+   * Optional. Aliases of the key, which callers can use in place of its ID: at most 5 different
+   * ones, unique in the instance. Each is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, no UUID and none of the
+   * words that Key Protect reserves. Not in the 2019 API. Default none.
+   */
+  aliases: string[];
+  /**
+   * Optional. The policies of the key, in place of those that the instance gives to new keys. An
+   * empty message gives the key no policies. Not in the 2019 API. Default the policies of the
+   * instance.
+   */
+  policyOverrides: PolicyOverrides | undefined;
+}
+
+/** Holds the policies of a new key. */
+export interface PolicyOverrides {
+  /**
+   * Optional. Makes Key Protect rotate the key automatically. Root keys with generated material
+   * only. Default no rotation.
+   */
+  rotation:
+    | RotationPolicy
+    | undefined;
+  /** Optional. Requires two users to delete the key. Default one user. */
+  dualAuthDelete: DualAuthDeletePolicy | undefined;
 }
 
 /** Holds the new key. */
@@ -116,6 +148,32 @@ export interface ListKeysRequest {
    * are rejected. Skipping more keys than exist gives an empty last page.
    */
   skip: number;
+  /** Optional. States of the keys to list. Not in the 2019 API. Default all but `DESTROYED`. */
+  states: KeyState[];
+  /** Optional. Types of the keys to list. Not in the 2019 API. Default all. */
+  types: KeyType[];
+  /**
+   * Optional. Text to find in names: 1 to 240 characters. A prefix `alias:` searches aliases,
+   * `name:alias:` both; `exact:` compares the whole text, `not:` lists the keys without a match, and
+   * `escape:` ends the prefixes. Not in the 2019 API. Default no search.
+   */
+  search: string;
+  /**
+   * Optional. Order of the keys: up to 5 of `id`, `state`, `type`, `imported`, `create_time`,
+   * `update_time`, `last_rotate_time`, `expire_time` and `delete_time`, separated by commas, each
+   * with ` desc` behind it for the reverse order. Not in the 2019 API. Default `id`.
+   */
+  orderBy: string;
+  /**
+   * Optional. Condition in Key Protect's own form: terms `property=value` or `property=op:value`
+   * separated by blanks, with the operators `lt`, `lte`, `gt` and `gte`, and dates in double quotes
+   * or `none`; for example `expirationDate=lt:"2027-01-01T00:00:00Z"`. Properties: `creationDate`,
+   * `deletionDate`, `expirationDate`, `lastRotateDate`, `lastUpdateDate`, `extractable` and `state`.
+   * At most 1000 characters. Not in the 2019 API. Default no condition.
+   */
+  filter: string;
+  /** Optional. Whether to return `total_size`. Default `false`. */
+  includeTotal: boolean;
 }
 
 /** Holds one page of keys. */
@@ -124,10 +182,31 @@ export interface ListKeysResponse {
   keys: Key[];
   /** Output only. Token of the page after this one. Empty if, and only if, this is the last page. */
   nextPageToken: string;
+  /**
+   * Output only. Number of keys on all pages, as Key Protect states it. Unset if the request does
+   * not ask for it or Key Protect did not say.
+   */
+  totalSize?:
+    | number
+    | undefined;
+  /**
+   * Output only. Whether Key Protect gave the search up before it had looked at all keys. Keys may
+   * be missing then: search in one key ring, or list without a search.
+   */
+  incomplete: boolean;
 }
 
 /** Asks for the number of keys. */
 export interface CountKeysRequest {
+  /** Optional. States of the keys to count. Not in the 2019 API. Default all but `DESTROYED`. */
+  states: KeyState[];
+  /** Optional. Types of the keys to count. Not in the 2019 API. Default all. */
+  types: KeyType[];
+  /**
+   * Optional. Condition in Key Protect's own form, as `ListKeysRequest.filter` describes it. Not in
+   * the 2019 API. Default no condition.
+   */
+  filter: string;
 }
 
 /** Holds the number of keys. */
@@ -439,6 +518,9 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     material: undefined,
     returnPreference: 0,
     requestId: "",
+    keyRingId: "",
+    aliases: [],
+    policyOverrides: undefined,
   };
 }
 
@@ -472,6 +554,15 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(74).string(message.requestId);
+    }
+    if (message.keyRingId !== "") {
+      writer.uint32(82).string(message.keyRingId);
+    }
+    for (const v of message.aliases) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.policyOverrides !== undefined) {
+      PolicyOverrides.encode(message.policyOverrides, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -564,6 +655,87 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.keyRingId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.aliases.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.policyOverrides = PolicyOverrides.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePolicyOverrides(): PolicyOverrides {
+  return { rotation: undefined, dualAuthDelete: undefined };
+}
+
+export const PolicyOverrides: MessageFns<PolicyOverrides> = {
+  encode(message: PolicyOverrides, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rotation !== undefined) {
+      RotationPolicy.encode(message.rotation, writer.uint32(10).fork()).join();
+    }
+    if (message.dualAuthDelete !== undefined) {
+      DualAuthDeletePolicy.encode(message.dualAuthDelete, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyOverrides {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyOverrides();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rotation = RotationPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dualAuthDelete = DualAuthDeletePolicy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -646,7 +818,17 @@ export const CreateKeyResponse: MessageFns<CreateKeyResponse> = {
 };
 
 function createBaseListKeysRequest(): ListKeysRequest {
-  return { pageSize: 0, pageToken: "", skip: 0 };
+  return {
+    pageSize: 0,
+    pageToken: "",
+    skip: 0,
+    states: [],
+    types: [],
+    search: "",
+    orderBy: "",
+    filter: "",
+    includeTotal: false,
+  };
 }
 
 export const ListKeysRequest: MessageFns<ListKeysRequest> = {
@@ -659,6 +841,32 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
     }
     if (message.skip !== 0) {
       writer.uint32(24).int32(message.skip);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.types.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.types) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.search !== "") {
+      writer.uint32(50).string(message.search);
+    }
+    if (message.orderBy !== "") {
+      writer.uint32(58).string(message.orderBy);
+    }
+    if (message.filter !== "") {
+      writer.uint32(66).string(message.filter);
+    }
+    if (message.includeTotal !== false) {
+      writer.uint32(72).bool(message.includeTotal);
     }
     return writer;
   },
@@ -700,6 +908,74 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
             message.skip = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.types.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.types.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.orderBy = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.includeTotal = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -714,7 +990,7 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
 };
 
 function createBaseListKeysResponse(): ListKeysResponse {
-  return { keys: [], nextPageToken: "" };
+  return { keys: [], nextPageToken: "", totalSize: undefined, incomplete: false };
 }
 
 export const ListKeysResponse: MessageFns<ListKeysResponse> = {
@@ -724,6 +1000,12 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.totalSize !== undefined) {
+      writer.uint32(24).int32(message.totalSize);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(32).bool(message.incomplete);
     }
     return writer;
   },
@@ -757,6 +1039,22 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -771,11 +1069,28 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
 };
 
 function createBaseCountKeysRequest(): CountKeysRequest {
-  return {};
+  return { states: [], types: [], filter: "" };
 }
 
 export const CountKeysRequest: MessageFns<CountKeysRequest> = {
-  encode(_: CountKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: CountKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.states.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.types.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.types) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
     return writer;
   },
 
@@ -792,6 +1107,50 @@ export const CountKeysRequest: MessageFns<CountKeysRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.types.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.types.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2169,10 +2528,12 @@ export const KeysServiceService = {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
+   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * Upstream: `POST /api/v2/keys` in both dialects, or
+   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
    * representation of a standard key was requested and came without material. A repeat with the
    * same `request_id` does the read of `GetKey` instead.
    */
@@ -2186,15 +2547,16 @@ export const KeysServiceService = {
     responseDeserialize: (value: Buffer): CreateKeyResponse => CreateKeyResponse.decode(value),
   },
   /**
-   * Lists the keys of the instance page by page, ordered by ID, without material.
+   * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
    * created or deleted between two pages shift the others. The gateway notices if a page does not
    * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
    * a deadline gets 15 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -2213,9 +2575,9 @@ export const KeysServiceService = {
    *
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
-   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
+   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -2536,24 +2898,27 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
+   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * Upstream: `POST /api/v2/keys` in both dialects, or
+   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
    * representation of a standard key was requested and came without material. A repeat with the
    * same `request_id` does the read of `GetKey` instead.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
   /**
-   * Lists the keys of the instance page by page, ordered by ID, without material.
+   * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
    * created or deleted between two pages shift the others. The gateway notices if a page does not
    * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
    * a deadline gets 15 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -2564,9 +2929,9 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    *
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
-   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
+   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -2775,10 +3140,12 @@ export interface KeysServiceClient extends Client {
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; UNKNOWN
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
+   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
    * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects; followed by `GET /api/v2/keys/{id}` if the
+   * Upstream: `POST /api/v2/keys` in both dialects, or
+   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
    * representation of a standard key was requested and came without material. A repeat with the
    * same `request_id` does the read of `GetKey` instead.
    */
@@ -2798,15 +3165,16 @@ export interface KeysServiceClient extends Client {
     callback: (error: ServiceError | null, response: CreateKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists the keys of the instance page by page, ordered by ID, without material.
+   * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are not listed. Key Protect pages by position, so keys that are
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
    * created or deleted between two pages shift the others. The gateway notices if a page does not
    * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
    * a deadline gets 15 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
-   * PAGE_TOKEN_INVALID; ABORTED with LIST_CHANGED: start again at the first page.
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
+   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -2831,9 +3199,9 @@ export interface KeysServiceClient extends Client {
    *
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
-   * Besides what every RPC may answer (see `ErrorReason`), this RPC has no failures of its own. Key
-   * Protect's rejections of this request have no body, so `upstreamReason` is empty, for example
-   * with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
+   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */

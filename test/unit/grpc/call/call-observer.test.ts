@@ -1,3 +1,4 @@
+import { allKeys } from "../../../support/requests.ts";
 import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import type { CallObserver } from "../../../../src/grpc/call/call-observer.ts";
@@ -37,7 +38,7 @@ test("an observer hears of a call once at its start and once at its end, with it
     { clock, observers: [observer] },
   );
   const { client } = server;
-  await callRpc(client, keys.countKeys, {});
+  await callRpc(client, keys.countKeys, allKeys);
   await callRpc(client, keys.getKey, { keyId: "id" });
   await callRpc(client, keys.createKey, createKeyRequest());
   const expiring = callRpc(client, keys.getKeyMaterial, { keyId: "id" }, { timeoutMs: Infinity });

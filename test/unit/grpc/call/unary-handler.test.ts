@@ -1,3 +1,4 @@
+import { allKeys, listKeysRequest } from "../../../support/requests.ts";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { callEnd, CallEnded } from "../../../../src/platform/call-signal.ts";
@@ -42,7 +43,7 @@ afterEach(async () => {
 test("a response reaches the caller with the correlation ID in headers and trailers", async () => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.response).toEqual({ totalSize: 1 });
   const [id] = seen.trailers.get("x-correlation-id");
   expect(id).toMatch(uuid);
@@ -59,7 +60,9 @@ test("the correlation ID of a caller is kept unchanged", async () => {
   await using server = await startUnaryServer({ countKeys: countsOne });
   const id = "AAAAAAAA-bbbb-1CCC-dddd-EEEEEEEEEEEE";
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {}, { metadata: { "correlation-id": id } });
+  const seen = await callRpc(client, keys.countKeys, allKeys, {
+    metadata: { "correlation-id": id },
+  });
   expect(seen.trailers.get("x-correlation-id")).toEqual([id]);
 });
 
@@ -71,7 +74,7 @@ test("a StatusError becomes status, details, correlation ID and pushback", async
       ),
   });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.code).toBe(status.UNAVAILABLE);
   expect(seen.error?.details).toBe("try later");
   expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual(["1501"]);
@@ -95,7 +98,7 @@ test("an error without a retry hint has no pushback", async () => {
     countKeys: () => Promise.reject(new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "none")),
   });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual([]);
 });
 
@@ -112,7 +115,7 @@ test.each([
 ])("a handler that %s with a foreign error is answered with a fixed text", async (_, countKeys) => {
   await using server = await startUnaryServer({ countKeys });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.code).toBe(status.INTERNAL);
   expect(seen.error?.details).toBe("internal error of the gateway");
   expect(errorInfoOf(seen).reason).toBe("GATEWAY_INTERNAL");
@@ -138,7 +141,7 @@ test("a response that cannot be encoded is answered and counted as an error with
     countKeys: () => Promise.resolve({ totalSize: 2 ** 40 }),
   });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.code).toBe(status.INTERNAL);
   expect(errorInfoOf(seen).reason).toBe("GATEWAY_INTERNAL");
   await eventually(() => server.outcomes.length === 1);
@@ -164,7 +167,7 @@ test("a lone surrogate in an error text reaches the caller replaced", async () =
     },
   });
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.error?.details).toBe("bad \ufffd text  second");
 });
 
@@ -177,7 +180,7 @@ test("a successful call is not counted as cancelled", async () => {
     },
   });
   const { client } = server;
-  await callRpc(client, keys.countKeys, {});
+  await callRpc(client, keys.countKeys, allKeys);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(context?.signal.aborted).toBe(false);
   expect(server.outcomes.map(({ code }) => code)).toEqual([status.OK]);
@@ -224,7 +227,7 @@ test("a call without a deadline gets the deadline of the table", async () => {
     { clock },
   );
   const { client } = server;
-  await callRpc(client, keys.countKeys, {}, { timeoutMs: Infinity });
+  await callRpc(client, keys.countKeys, allKeys, { timeoutMs: Infinity });
   expect(context?.deadline).toBe(10_000);
   expect(clock.pending).toBe(0);
 });
@@ -243,8 +246,8 @@ test("the deadline of the context is a margin before the caller's", async () => 
   );
   const { client } = server;
   // The driven clock does not advance, so the transit time of the call does not count.
-  await callRpc(client, keys.countKeys, {}, { timeoutMs: 2_000 });
-  await callRpc(client, keys.countKeys, {}, { timeoutMs: 600_000 });
+  await callRpc(client, keys.countKeys, allKeys, { timeoutMs: 2_000 });
+  await callRpc(client, keys.countKeys, allKeys, { timeoutMs: 600_000 });
   expect(deadlines[0]).toBeGreaterThan(1_800);
   expect(deadlines[0]).toBeLessThan(12_000);
   expect(deadlines[1]).toBe(60_000);
@@ -263,7 +266,7 @@ test("a call whose deadline leaves no time is rejected immediately", async () =>
     { clock },
   );
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {}, { timeoutMs: 4_000 });
+  const seen = await callRpc(client, keys.countKeys, allKeys, { timeoutMs: 4_000 });
   expect(seen.code).toBe(status.DEADLINE_EXCEEDED);
   expect(errorInfoOf(seen)).toMatchObject({
     reason: "DEADLINE_TOO_SHORT",
@@ -318,7 +321,7 @@ test("a handler that reacts to the deadline within a turn determines the answer"
     { clock },
   );
   const { client } = server;
-  const answer = callRpc(client, keys.countKeys, {});
+  const answer = callRpc(client, keys.countKeys, allKeys);
   await eventually(() => isRunning);
   await clock.advance(15_000);
   expect(errorInfoOf(await answer).reason).toBe("DEADLINE_IN_QUEUE");
@@ -365,7 +368,7 @@ test("a foreign error after the answer is logged and has no other effect", async
     { clock },
   );
   const { client } = server;
-  const answer = callRpc(client, keys.countKeys, {});
+  const answer = callRpc(client, keys.countKeys, allKeys);
   await eventually(() => reject !== undefined);
   await clock.advance(15_000);
   await answer;
@@ -390,7 +393,7 @@ test("a failing signal listener is logged and does not keep other listeners from
     { clock },
   );
   const { client } = server;
-  const answer = callRpc(client, keys.countKeys, {});
+  const answer = callRpc(client, keys.countKeys, allKeys);
   await eventually(() => server.activeCalls.count === 1);
   await clock.advance(15_000);
   expect((await answer).code).toBe(status.DEADLINE_EXCEEDED);
@@ -404,7 +407,7 @@ test("a new call during shutdown is rejected with an immediate retry hint", asyn
   await using server = await startUnaryServer({ countKeys: countsOne }, { activeCalls });
   activeCalls.refuseNew();
   const { client } = server;
-  const seen = await callRpc(client, keys.countKeys, {});
+  const seen = await callRpc(client, keys.countKeys, allKeys);
   expect(seen.code).toBe(status.UNAVAILABLE);
   expect(errorInfoOf(seen).reason).toBe("SHUTTING_DOWN");
   expect(seen.trailers.get("grpc-retry-pushback-ms")).toEqual(["1"]);
@@ -422,7 +425,7 @@ test("a call at the end of the grace period is UNKNOWN for an unsafe RPC that wa
   );
   const { client } = server;
   const create = callRpc(client, keys.createKey, createKeyRequest());
-  const count = callRpc(client, keys.countKeys, {});
+  const count = callRpc(client, keys.countKeys, allKeys);
   const remove = callRpc(client, keys.deleteKey, {
     keyId: "id",
     returnPreference: 0,
@@ -458,7 +461,7 @@ test("a handler that rejects with its CallEnded is answered with the status of t
     { activeCalls },
   );
   const { client } = server;
-  const answer = callRpc(client, keys.countKeys, {});
+  const answer = callRpc(client, keys.countKeys, allKeys);
   await eventually(() => activeCalls.count === 1);
   activeCalls.cancelAll();
   expect(errorInfoOf(await answer).reason).toBe("SHUTTING_DOWN");
@@ -514,7 +517,7 @@ test("observers that throw do not affect the call", async () => {
     { observers: [{ callStarted: fail, callEnded: fail }] },
   );
   const { client } = server;
-  expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.OK);
+  expect((await callRpc(client, keys.countKeys, allKeys)).code).toBe(status.OK);
   await eventually(() => server.lines.length === 2);
   expect(server.lines).toMatchObject([{ msg: "observer failed" }, { msg: "observer failed" }]);
 });
@@ -535,7 +538,7 @@ test("observers see the caller and the instance that interceptors wrote, also fo
     },
   );
   const { client } = server;
-  expect((await callRpc(client, keys.countKeys, {})).code).toBe(status.PERMISSION_DENIED);
+  expect((await callRpc(client, keys.countKeys, allKeys)).code).toBe(status.PERMISSION_DENIED);
   await eventually(() => server.outcomes.length === 1);
   expect(server.outcomes[0]?.context).toMatchObject({
     caller: "spiffe://a/b",
@@ -547,7 +550,12 @@ test("a thousand interleaved calls each get their own correlation ID and answer"
   await using server = await startUnaryServer({
     listKeys: async (request, context) => {
       await new Promise((resolve) => setTimeout(resolve, request.skip % 17));
-      return { keys: [], nextPageToken: `${request.skip} ${context.correlationId}` };
+      return {
+        keys: [],
+        nextPageToken: `${request.skip} ${context.correlationId}`,
+        totalSize: undefined,
+        incomplete: false,
+      };
     },
   });
   const { client } = server;
@@ -558,7 +566,7 @@ test("a thousand interleaved calls each get their own correlation ID and answer"
       const seen = await callRpc(
         client,
         keys.listKeys,
-        { pageSize: 0, pageToken: "", skip: index },
+        listKeysRequest({ pageSize: 0, pageToken: "", skip: index }),
         index % 2 === 0 ? { metadata: { "x-correlation-id": id } } : {},
       );
       const [answered] = seen.trailers.get("x-correlation-id");
@@ -587,7 +595,7 @@ test("observers see each call start once and end once, however it ends", async (
   const { client, activeCalls } = server;
   const forEver = { timeoutMs: Infinity };
   const calls = Array.from({ length: 60 }, (_, index) => {
-    if (index % 3 === 0) return callRpc(client, keys.countKeys, {}, forEver);
+    if (index % 3 === 0) return callRpc(client, keys.countKeys, allKeys, forEver);
     if (index % 3 === 1) return callRpc(client, keys.getKey, { keyId: "id" }, forEver);
     return callRpc(client, keys.getKeyMaterial, { keyId: "id" }, forEver);
   });

@@ -105,6 +105,8 @@ describe("material", () => {
       expirationDate: undefined,
       extractable: true,
       material: undefined,
+      aliases: [],
+      policyOverrides: undefined,
       prefer: "minimal",
     });
     expect(key.payload).toBeUndefined();
@@ -122,6 +124,8 @@ describe("material", () => {
       expirationDate: undefined,
       extractable: true,
       material: undefined,
+      aliases: [],
+      policyOverrides: undefined,
       prefer: "representation",
     });
     expect(key).toMatchObject({ id: keyId, payload: undefined });

@@ -60,6 +60,8 @@ const create: CreateKeyParams = {
   expirationDate: undefined,
   extractable: false,
   material: undefined,
+  aliases: [],
+  policyOverrides: undefined,
   prefer: "minimal",
 };
 const encrypted = {
@@ -132,6 +134,8 @@ const table: readonly Row[] = [
         expirationDate: new Date("2030-01-02T03:04:05.999Z"),
         extractable: true,
         material: { kind: "plain", payload: Buffer.from("secret material!") },
+        aliases: [],
+        policyOverrides: undefined,
         prefer: "representation",
       }),
     request: "POST /api/v2/keys",
@@ -199,7 +203,7 @@ const table: readonly Row[] = [
       status: 200,
       body: { metadata: { collectionType, collectionTotal: 1 }, resources: [rootKey] },
     },
-    gives: { keys: [decodedRootKey], isLast: undefined },
+    gives: { keys: [decodedRootKey], isLast: undefined, total: undefined, isIncomplete: false },
   },
   {
     states: "listKeys asks for keys",
@@ -218,6 +222,8 @@ const table: readonly Row[] = [
         expect.objectContaining({ id: otherKeyId, tags: [], payload: undefined }),
       ],
       isLast: undefined,
+      total: undefined,
+      isIncomplete: false,
     },
   },
   {
@@ -231,7 +237,7 @@ const table: readonly Row[] = [
       status: 200,
       body: { metadata: { collectionType: keyType, collectionTotal: 0 } },
     },
-    gives: { keys: [], isLast: undefined },
+    gives: { keys: [], isLast: undefined, total: undefined, isIncomplete: false },
   },
   {
     states: "countKeys reads Key-Total",
@@ -312,6 +318,77 @@ const table: readonly Row[] = [
       deletionDate: new Date("2026-01-03T00:00:00Z"),
       deletedBy: "IBMid-2",
     },
+  },
+  {
+    states: "listKeys encodes the choice and the order of keys",
+    dialects: ["current"],
+    ask: (client) =>
+      client.listKeys(call, {
+        limit: 2,
+        offset: 4,
+        query: {
+          states: [1, 5],
+          extractable: false,
+          search: "not:exact:a&b",
+          sort: "-creationDate,id",
+          filter: 'expirationDate=lt:"2027-01-01T00:00:00Z"',
+        },
+      }),
+    request:
+      "GET /api/v2/keys?limit=2&offset=4&state=1%2C5&extractable=false&search=not%3Aexact%3Aa%26b&sort=-creationDate%2Cid&filter=expirationDate%3Dlt%3A%222027-01-01T00%3A00%3A00Z%22",
+    accept: keyType,
+    maxResponseBytes: list,
+    answer: {
+      status: 200,
+      headers: { "key-total": "5" },
+      body: {
+        metadata: { collectionType: keyType, collectionTotal: 1, incompleteSearch: true },
+        resources: [rootKey],
+      },
+    },
+    gives: { keys: [decodedRootKey], total: 5, isIncomplete: true, isLast: true },
+  },
+  {
+    states: "countKeys encodes the choice of keys",
+    dialects: ["current"],
+    ask: (client) => client.countKeys(call, { states: [2], extractable: true }),
+    request: "HEAD /api/v2/keys?state=2&extractable=true",
+    accept: keyType,
+    answer: { status: 200, headers: { "key-total": "3" } },
+    gives: 3,
+  },
+  {
+    states: "createKey sends aliases and policies of its own",
+    dialects: ["current"],
+    ask: (client) =>
+      client.createKey(callInRing, {
+        ...create,
+        aliases: ["orders", "orders-2"],
+        policyOverrides: [
+          { kind: "rotation", enabled: undefined, intervalMonths: 3 },
+          { kind: "dualAuthDelete", enabled: true },
+        ],
+      }),
+    keyRing: "default",
+    request: "POST /api/v2/keys_with_policy_overrides",
+    accept: keyType,
+    contentType: keyType,
+    prefer: "return=minimal",
+    body: {
+      metadata: { collectionType: keyType, collectionTotal: 1 },
+      resources: [
+        {
+          type: keyType,
+          name: "demo",
+          extractable: false,
+          aliases: ["orders", "orders-2"],
+          rotation: { enabled: true, interval_month: 3 },
+          dualAuthDelete: { enabled: true },
+        },
+      ],
+    },
+    answer: { status: 201, body: keys(rootKey) },
+    gives: decodedRootKey,
   },
   {
     states: "deleteKey asks for a forced deletion",

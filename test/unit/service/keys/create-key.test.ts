@@ -33,6 +33,9 @@ const request = (overrides: Partial<CreateKeyRequest> = {}): CreateKeyRequest =>
   material: undefined,
   returnPreference: ReturnPreference.UNSPECIFIED,
   requestId: "",
+  keyRingId: "",
+  aliases: [],
+  policyOverrides: undefined,
   ...overrides,
 });
 
@@ -301,6 +304,8 @@ describe("translation", () => {
           expirationDate: undefined,
           extractable: false,
           material: undefined,
+          aliases: [],
+          policyOverrides: undefined,
           prefer: "minimal",
         },
       ],

@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import type { ListKeysRequest } from "../../../../src/gen/keyprotect/v1/keys_service.ts";
 import { createKeysHandlers } from "../../../../src/service/keys/handlers.ts";
 import { toPageToken } from "../../../../src/service/keys/page-token.ts";
+import { listKeysRequest } from "../../../support/requests.ts";
 import { callContext } from "../../../support/call-context.ts";
 import {
   failure,
@@ -12,12 +12,6 @@ import {
   type Fake,
 } from "../fake-key-protect.ts";
 
-const request = (overrides: Partial<ListKeysRequest> = {}): ListKeysRequest => ({
-  pageSize: 0,
-  pageToken: "",
-  skip: 0,
-  ...overrides,
-});
 const idOf = (index: number): string =>
   `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
 const context = callContext("ListKeys");
@@ -30,6 +24,8 @@ const withKeys = (total: number): Fake =>
         keyResource({ id: idOf(offset + index), state: 9 }),
       ),
       isLast: offset + limit >= total,
+      total,
+      isIncomplete: false,
     }),
   });
 
@@ -41,9 +37,17 @@ test.each([
   [2 ** 31 - 1, 1_001],
 ])("ListKeys with page size %i asks for %i keys", async (pageSize, limit) => {
   const fake = withKeys(0);
-  const answer = await createKeysHandlers(fake.deps).listKeys(request({ pageSize }), context);
-  expect(answer).toEqual({ keys: [], nextPageToken: "" });
-  expect(fake.calls).toEqual([["listKeys", { limit, offset: 0 }]]);
+  const answer = await createKeysHandlers(fake.deps).listKeys(
+    listKeysRequest({ pageSize }),
+    context,
+  );
+  expect(answer).toEqual({
+    keys: [],
+    nextPageToken: "",
+    totalSize: undefined,
+    incomplete: false,
+  });
+  expect(fake.calls).toEqual([["listKeys", { limit, offset: 0, query: { states: [] } }]]);
 });
 
 test("page tokens lead from page to page to the end of the list", async () => {
@@ -53,7 +57,7 @@ test("page tokens lead from page to page to the end of the list", async () => {
   const sizes: number[] = [];
   let pageToken = "";
   do {
-    const page = await handlers.listKeys(request({ pageToken }), context);
+    const page = await handlers.listKeys(listKeysRequest({ pageToken }), context);
     listed.push(...page.keys.map(({ id }) => id));
     sizes.push(page.keys.length);
     pageToken = page.nextPageToken;
@@ -64,16 +68,22 @@ test("page tokens lead from page to page to the end of the list", async () => {
 
 test("ListKeys returns keys in an unknown state", async () => {
   const fake = withKeys(3);
-  const page = await createKeysHandlers(fake.deps).listKeys(request({ pageSize: 2 }), context);
+  const page = await createKeysHandlers(fake.deps).listKeys(
+    listKeysRequest({ pageSize: 2 }),
+    context,
+  );
   expect(page.keys).toHaveLength(2);
 });
 
 test("skip moves the page by offset, alone and behind a token", async () => {
   const fake = withKeys(20);
   const handlers = createKeysHandlers(fake.deps);
-  const first = await handlers.listKeys(request({ pageSize: 2, skip: 5 }), context);
+  const first = await handlers.listKeys(listKeysRequest({ pageSize: 2, skip: 5 }), context);
   const { nextPageToken: pageToken } = first;
-  const second = await handlers.listKeys(request({ pageSize: 2, skip: 3, pageToken }), context);
+  const second = await handlers.listKeys(
+    listKeysRequest({ pageSize: 2, skip: 3, pageToken }),
+    context,
+  );
   expect(first.keys.map(({ id }) => id)).toEqual([idOf(5), idOf(6)]);
   expect(second.keys.map(({ id }) => id)).toEqual([idOf(10), idOf(11)]);
 });
@@ -81,16 +91,21 @@ test("skip moves the page by offset, alone and behind a token", async () => {
 test("a skip beyond the largest offset ends the list without a request", async () => {
   const fake = withKeys(20);
   const pageToken = toPageToken({ offset: 1, anchor: idOf(0) }, ["default", "keys", ""]);
-  const asked = request({ pageToken, skip: 2 ** 31 - 1 });
+  const asked = listKeysRequest({ pageToken, skip: 2 ** 31 - 1 });
   const answer = await createKeysHandlers(fake.deps).listKeys(asked, context);
-  expect(answer).toEqual({ keys: [], nextPageToken: "" });
+  expect(answer).toEqual({
+    keys: [],
+    nextPageToken: "",
+    totalSize: undefined,
+    incomplete: false,
+  });
   expect(fake.calls).toEqual([]);
 });
 
 describe("is refused", () => {
   test("ListKeys rejects negative numbers", async () => {
     const call = createKeysHandlers(withKeys(0).deps).listKeys(
-      request({ pageSize: -1, skip: -1 }),
+      listKeysRequest({ pageSize: -1, skip: -1 }),
       context,
     );
     expect(await violationsOf(call)).toEqual(["page_size OUT_OF_RANGE", "skip OUT_OF_RANGE"]);
@@ -99,9 +114,12 @@ describe("is refused", () => {
   test("ListKeys rejects a token of another instance", async () => {
     const { deps } = withKeys(10);
     const handlers = createKeysHandlers(deps);
-    const { nextPageToken: pageToken } = await handlers.listKeys(request({ pageSize: 1 }), context);
+    const { nextPageToken: pageToken } = await handlers.listKeys(
+      listKeysRequest({ pageSize: 1 }),
+      context,
+    );
     const elsewhere = callContext("ListKeys", { instance: "eu" });
-    const error = await failure(handlers.listKeys(request({ pageToken }), elsewhere));
+    const error = await failure(handlers.listKeys(listKeysRequest({ pageToken }), elsewhere));
     expect([error.code, error.reason]).toEqual([status.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"]);
   });
 
@@ -109,7 +127,7 @@ describe("is refused", () => {
     const fake = withKeys(10);
     const pageToken = toPageToken({ offset: 3, anchor: "gone" }, ["default", "keys", ""]);
     const error = await failure(
-      createKeysHandlers(fake.deps).listKeys(request({ pageToken }), context),
+      createKeysHandlers(fake.deps).listKeys(listKeysRequest({ pageToken }), context),
     );
     expect([error.code, error.reason]).toEqual([status.ABORTED, "LIST_CHANGED"]);
     expect(fake.calls).toHaveLength(2);
