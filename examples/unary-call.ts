@@ -49,6 +49,7 @@ function complete<C extends object, M extends MethodOf<C>>(
   method: M,
   request: Partial<RequestOf<C, M>>,
 ): Partial<RequestOf<C, M>> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- generated clients have it
   const { service } = client.constructor as unknown as { service?: ServiceDefinition };
   const defaults: unknown = service?.[method]?.requestDeserialize(Buffer.alloc(0));
   return typeof defaults === "object" ? { ...defaults, ...request } : request;
