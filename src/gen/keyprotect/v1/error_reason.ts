@@ -18,18 +18,19 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * `mayHaveExecuted`. That is `true` if the requested change may have been made although the call
  * failed. For RPCs that are safe to repeat it is `false`, except for `DeleteKey` with
  * DEADLINE_UPSTREAM. Every failure with `true` has `grpc-retry-pushback-ms` = -1, which forbids
- * automatic repetition, and no `RetryInfo`. Where waiting helps, `RetryInfo` says how long; other details (`BadRequest`,
- * `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named at the values that carry
- * them. `RequestInfo` is always present, except in errors whose details were cut to fit into 3 KiB.
+ * automatic repetition, and no `RetryInfo`. Where waiting helps, `RetryInfo` says how long; other
+ * details (`BadRequest`, `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named
+ * at the values that carry them. `RequestInfo` is always present, except in errors whose details
+ * were cut to fit into 3 KiB.
  *
  * Every RPC may answer: INVALID_ARGUMENT with REQUEST_INVALID or INSTANCE_UNKNOWN; UNAUTHENTICATED
  * with CALLER_UNAUTHENTICATED or CALLER_TOKEN_REJECTED; PERMISSION_DENIED with
  * CALLER_NOT_AUTHORIZED or UPSTREAM_ACCESS_DENIED; RESOURCE_EXHAUSTED with CALLER_RATE_LIMITED,
  * UPSTREAM_RATE_LIMITED, METADATA_TOO_LARGE or REQUEST_INCOMPLETE; UNAVAILABLE with OVERLOADED,
- * CIRCUIT_OPEN, SHUTTING_DOWN, IAM_UNAVAILABLE, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE, UPSTREAM_TIMEOUT or
- * UPSTREAM_INTERNAL; DEADLINE_EXCEEDED with DEADLINE_IN_QUEUE, DEADLINE_TOO_SHORT or
- * DEADLINE_UPSTREAM; UNIMPLEMENTED with UPSTREAM_REQUEST_REJECTED; DATA_LOSS with
- * UPSTREAM_DATA_CORRUPT; INTERNAL with UPSTREAM_CREDENTIALS_REJECTED, UPSTREAM_TLS_FAILURE,
+ * CIRCUIT_OPEN, SHUTTING_DOWN, IAM_UNAVAILABLE, UPSTREAM_UNAVAILABLE, UPSTREAM_UNREACHABLE,
+ * UPSTREAM_TIMEOUT or UPSTREAM_INTERNAL; DEADLINE_EXCEEDED with DEADLINE_IN_QUEUE,
+ * DEADLINE_TOO_SHORT or DEADLINE_UPSTREAM; UNIMPLEMENTED with UPSTREAM_REQUEST_REJECTED; DATA_LOSS
+ * with UPSTREAM_DATA_CORRUPT; INTERNAL with UPSTREAM_CREDENTIALS_REJECTED, UPSTREAM_TLS_FAILURE,
  * UPSTREAM_INTERNAL, UPSTREAM_BAD_RESPONSE, UPSTREAM_REQUEST_REJECTED or GATEWAY_INTERNAL; and,
  * without a reason, CANCELLED for a caller that cancelled, and the answers of the gRPC library
  * itself, such as RESOURCE_EXHAUSTED for a message that is too large.
@@ -139,8 +140,8 @@ export const ErrorReason = {
   KEY_ROTATED_RECENTLY: 16,
   /**
    * KEY_CHANGED_RECENTLY - The key was changed moments ago, and Key Protect does not accept another change yet.
-   * FAILED_PRECONDITION, with a `RetryInfo` of at least 30 seconds, of 4 hours for `PurgeKey`, and of
-   * an hour for `SyncKey`. Repeat after the delay.
+   * FAILED_PRECONDITION, with a `RetryInfo` of at least 30 seconds, of 4 hours for `PurgeKey`, and
+   * of an hour for `SyncKey`. Repeat after the delay.
    */
   KEY_CHANGED_RECENTLY: 17,
   /**
@@ -294,8 +295,8 @@ export const ErrorReason = {
   /**
    * UPSTREAM_BAD_RESPONSE - Key Protect reported success, but its response is invalid, or the answer is not Key Protect's
    * own, such as a page of a proxy. The gateway never guesses about key material. INTERNAL, or
-   * UNAVAILABLE with a `RetryInfo` for a page after which repeating is safe. If `mayHaveExecuted` is
-   * `true`, the change was perhaps made; report it to the operator.
+   * UNAVAILABLE with a `RetryInfo` for a page after which repeating is safe. If `mayHaveExecuted`
+   * is `true`, the change was perhaps made; report it to the operator.
    */
   UPSTREAM_BAD_RESPONSE: 45,
   /**
@@ -306,11 +307,10 @@ export const ErrorReason = {
   UPSTREAM_REQUEST_REJECTED: 46,
   /**
    * OUTCOME_UNKNOWN - It is unknown whether Key Protect made the change: the connection broke, the time-out passed,
-   * the gateway was shut down, or Key Protect failed or a proxy answered 429 or 5xx while it had the
-   * request. UNKNOWN, with
-   * `mayHaveExecuted` = `true` and a pushback that forbids automatic repetition. Check whether the
-   * change was made before you ask for it again. Then use a fresh `request_id`: a repeat with the
-   * same one gets the same answer.
+   * the gateway was shut down, or Key Protect failed or a proxy answered 429 or 5xx while it had
+   * the request. UNKNOWN, with `mayHaveExecuted` = `true` and a pushback that forbids automatic
+   * repetition. Check whether the change was made before you ask for it again. Then use a fresh
+   * `request_id`: a repeat with the same one gets the same answer.
    */
   OUTCOME_UNKNOWN: 47,
   /**
@@ -346,7 +346,8 @@ export const ErrorReason = {
   KEY_RESTORE_EXPIRED: 52,
   /**
    * DUAL_AUTH_NOT_ENABLED - The key can be deleted by one user alone, so there is no authorization to give or to take back.
-   * FAILED_PRECONDITION, with a `PreconditionFailure` and a `ResourceInfo`. Delete the key directly.
+   * FAILED_PRECONDITION, with a `PreconditionFailure` and a `ResourceInfo`. Delete the key
+   * directly.
    */
   DUAL_AUTH_NOT_ENABLED: 53,
   /**

@@ -198,8 +198,8 @@ export interface Key {
   /** Output only. ID of the key ring that the key lies in. Empty if Key Protect did not say. */
   keyRingId: string;
   /**
-   * Output only. Aliases of the key, in Key Protect's order: at most 5. They may lag behind a change
-   * by minutes.
+   * Output only. Aliases of the key, in Key Protect's order: at most 5. They may lag behind a
+   * change by minutes.
    */
   aliases: string[];
   /** Output only. The rotation policy of the key. Unset if it has none or Key Protect did not say. */

@@ -24,9 +24,9 @@ export const protobufFileName = "keyprotect/v1/key_actions_service.proto";
 /** Asks to wrap a data encryption key. */
 export interface WrapKeyRequest {
   /**
-   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
-   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
-   * instance of the call. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`,
+   * except the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be
+   * of the instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -60,9 +60,9 @@ export interface WrapKeyResponse {
 /** Asks for a new data encryption key. */
 export interface GenerateDataKeyRequest {
   /**
-   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
-   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
-   * instance of the call. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`,
+   * except the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be
+   * of the instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -94,9 +94,9 @@ export interface GenerateDataKeyResponse {
 /** Asks to unwrap a data encryption key. */
 export interface UnwrapKeyRequest {
   /**
-   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
-   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
-   * instance of the call. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`,
+   * except the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be
+   * of the instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /** Required. What `WrapKey` or `GenerateDataKey` returned: 1 to 16384 bytes. */
@@ -128,9 +128,9 @@ export interface UnwrapKeyResponse {
 /** Asks to rotate a root key. */
 export interface RotateKeyRequest {
   /**
-   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
-   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
-   * instance of the call. Instances of the 2019 API have no aliases.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`,
+   * except the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be
+   * of the instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
   /**
@@ -185,9 +185,9 @@ export interface RotateKeyResponse {
 /** Asks to wrap a data encryption key anew. */
 export interface RewrapKeyRequest {
   /**
-   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`, except
-   * the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be of the
-   * instance of the call.
+   * Required. ID, alias or CRN of the root key. An alias is `[A-Za-z0-9][A-Za-z0-9_-]{1,89}`,
+   * except the words that Key Protect reserves, such as `metadata` and `policies`. A CRN has to be
+   * of the instance of the call.
    */
   keyId: string;
   /**

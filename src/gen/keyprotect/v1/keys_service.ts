@@ -75,8 +75,8 @@ export interface CreateKeyRequest {
   requestId: string;
   /**
    * Optional. ID of the key ring for the key: 2 to 100 letters, digits, underscores, hyphens and
-   * inner spaces. It must not differ from the metadata `x-kp-key-ring`. Not in the 2019 API. Default
-   * the ring of the metadata, or `default`.
+   * inner spaces. It must not differ from the metadata `x-kp-key-ring`. Not in the 2019 API.
+   * Default the ring of the metadata, or `default`.
    */
   keyRingId: string;
   /**
@@ -154,8 +154,8 @@ export interface ListKeysRequest {
   types: KeyType[];
   /**
    * Optional. Text to find in names: 1 to 240 characters. A prefix `alias:` searches aliases,
-   * `name:alias:` both; `exact:` compares the whole text, `not:` lists the keys without a match, and
-   * `escape:` ends the prefixes. Not in the 2019 API. Default no search.
+   * `name:alias:` both; `exact:` compares the whole text, `not:` lists the keys without a match,
+   * and `escape:` ends the prefixes. Not in the 2019 API. Default no search.
    */
   search: string;
   /**
@@ -168,8 +168,8 @@ export interface ListKeysRequest {
    * Optional. Condition in Key Protect's own form: terms `property=value` or `property=op:value`
    * separated by blanks, with the operators `lt`, `lte`, `gt` and `gte`, and dates in double quotes
    * or `none`; for example `expirationDate=lt:"2027-01-01T00:00:00Z"`. Properties: `creationDate`,
-   * `deletionDate`, `expirationDate`, `lastRotateDate`, `lastUpdateDate`, `extractable` and `state`.
-   * At most 1000 characters. Not in the 2019 API. Default no condition.
+   * `deletionDate`, `expirationDate`, `lastRotateDate`, `lastUpdateDate`, `extractable` and
+   * `state`. At most 1000 characters. Not in the 2019 API. Default no condition.
    */
   filter: string;
   /** Optional. Whether to return `total_size`. Default `false`. */
@@ -489,8 +489,8 @@ export interface ListKeyVersionsRequest {
    */
   keyId: string;
   /**
-   * Optional. How many versions to return at most. 0 means the default of 200; values above 1000 are
-   * lowered to 1000; negative values are rejected.
+   * Optional. How many versions to return at most. 0 means the default of 200; values above 1000
+   * are lowered to 1000; negative values are rejected.
    */
   pageSize: number;
   /**
@@ -2503,10 +2503,10 @@ export const ListKeyVersionsResponse: MessageFns<ListKeyVersionsResponse> = {
  * hyphens and inner spaces. The RPC is then limited to keys of that ring; RPCs that concern no keys
  * ignore it, and instances of the 2019 API answer UNIMPLEMENTED (OPERATION_UNSUPPORTED).
  * `x-kp-priority` is `bulk` for a call that may wait behind others while Key Protect's quota is
- * short, or `interactive`, which only RPCs accept that are interactive by themselves, and RewrapKey.
- * `x-correlation-id` (or `correlation-id`) is a UUID that identifies the call in the gateway's log
- * and at Key Protect; any other value is replaced by a fresh UUID. `authorization` is `Bearer` and
- * a token. It is used by deployments that pass the caller's IAM token through.
+ * short, or `interactive`, which only RPCs accept that are interactive by themselves, and
+ * RewrapKey. `x-correlation-id` (or `correlation-id`) is a UUID that identifies the call in the
+ * gateway's log and at Key Protect; any other value is replaced by a fresh UUID. `authorization` is
+ * `Bearer` and a token. It is used by deployments that pass the caller's IAM token through.
  *
  * Response metadata: `x-correlation-id` in the initial metadata and in the trailers. A failed call
  * has a `google.rpc.Status` in `grpc-status-details-bin`, as described at `ErrorReason`, and
@@ -2521,21 +2521,21 @@ export const KeysServiceService = {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
-   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
-   * call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or
+   * any failure without an `ErrorInfo` of the gateway, look for the key before creating another
+   * one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
-   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
-   * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND
+   * with KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN with
+   * OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects, or
-   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was requested and came without material. A repeat with the
-   * same `request_id` does the read of `GetKey` instead.
+   * Upstream: `POST /api/v2/keys` in both dialects, or `POST /api/v2/keys_with_policy_overrides` in
+   * the current one; followed by `GET /api/v2/keys/{id}` if the representation of a standard key
+   * was requested and came without material. A repeat with the same `request_id` does the read of
+   * `GetKey` instead.
    */
   createKey: {
     path: "/keyprotect.v1.KeysService/CreateKey" as const,
@@ -2549,14 +2549,15 @@ export const KeysServiceService = {
   /**
    * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
-   * created or deleted between two pages shift the others. The gateway notices if a page does not
-   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
-   * a deadline gets 15 seconds.
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect
+   * pages by position, so keys that are created or deleted between two pages shift the others. The
+   * gateway notices if a page does not continue where the last one ended. It then realigns the page
+   * or answers ABORTED. A call without a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
-   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
-   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first
+   * page; UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019
+   * dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -2576,8 +2577,9 @@ export const KeysServiceService = {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
-   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
-   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no
+   * body, so `upstreamReason` is empty, for example with PERMISSION_DENIED
+   * (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -2664,19 +2666,19 @@ export const KeysServiceService = {
   /**
    * Moves a key to another key ring.
    *
-   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
-   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
-   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
-   * not cover it. A rule that lists key rings has to list both the ring of the call
-   * and the new one. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the
+   * key has left, or with OK if an earlier attempt of the gateway for the same call may have moved
+   * the key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A rule that lists key rings has to list both the ring of the call and the
+   * new one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
    * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
-   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
-   * demands. The 2019 dialect does not have it.
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key
+   * Protect demands. The 2019 dialect does not have it.
    */
   updateKey: {
     path: "/keyprotect.v1.KeysService/UpdateKey" as const,
@@ -2691,17 +2693,17 @@ export const KeysServiceService = {
    * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
    *
    * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
-   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
-   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
-   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key.
+   * Key Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules
+   * have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
    * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
    * the 2019 dialect, where deletion is final.
    *
-   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   restoreKey: {
     path: "/keyprotect.v1.KeysService/RestoreKey" as const,
@@ -2716,17 +2718,17 @@ export const KeysServiceService = {
    * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
    *
    * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
-   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
-   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
-   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
-   * without a deadline gets 30 seconds.
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call
+   * may have purged the key. Key Protect allows it from 4 hours after the deletion, and only for
+   * the role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
    * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   purgeKey: {
     path: "/keyprotect.v1.KeysService/PurgeKey" as const,
@@ -2751,8 +2753,8 @@ export const KeysServiceService = {
    * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
    * dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
-   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   enableKey: {
     path: "/keyprotect.v1.KeysService/EnableKey" as const,
@@ -2799,8 +2801,8 @@ export const KeysServiceService = {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   scheduleKeyDeletion: {
     path: "/keyprotect.v1.KeysService/ScheduleKeyDeletion" as const,
@@ -2822,8 +2824,8 @@ export const KeysServiceService = {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   cancelKeyDeletion: {
     path: "/keyprotect.v1.KeysService/CancelKeyDeletion" as const,
@@ -2870,8 +2872,8 @@ export const KeysServiceService = {
    * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
    * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
-   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the
+   * current dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
    */
   listKeyVersions: {
     path: "/keyprotect.v1.KeysService/ListKeyVersions" as const,
@@ -2891,34 +2893,35 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
-   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
-   * call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or
+   * any failure without an `ErrorInfo` of the gateway, look for the key before creating another
+   * one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
-   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
-   * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND
+   * with KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN with
+   * OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects, or
-   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was requested and came without material. A repeat with the
-   * same `request_id` does the read of `GetKey` instead.
+   * Upstream: `POST /api/v2/keys` in both dialects, or `POST /api/v2/keys_with_policy_overrides` in
+   * the current one; followed by `GET /api/v2/keys/{id}` if the representation of a standard key
+   * was requested and came without material. A repeat with the same `request_id` does the read of
+   * `GetKey` instead.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
   /**
    * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
-   * created or deleted between two pages shift the others. The gateway notices if a page does not
-   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
-   * a deadline gets 15 seconds.
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect
+   * pages by position, so keys that are created or deleted between two pages shift the others. The
+   * gateway notices if a page does not continue where the last one ended. It then realigns the page
+   * or answers ABORTED. A call without a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
-   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
-   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first
+   * page; UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019
+   * dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -2930,8 +2933,9 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
-   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
-   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no
+   * body, so `upstreamReason` is empty, for example with PERMISSION_DENIED
+   * (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -2984,53 +2988,53 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
   /**
    * Moves a key to another key ring.
    *
-   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
-   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
-   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
-   * not cover it. A rule that lists key rings has to list both the ring of the call
-   * and the new one. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the
+   * key has left, or with OK if an earlier attempt of the gateway for the same call may have moved
+   * the key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A rule that lists key rings has to list both the ring of the call and the
+   * new one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
    * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
-   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
-   * demands. The 2019 dialect does not have it.
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key
+   * Protect demands. The 2019 dialect does not have it.
    */
   updateKey: handleUnaryCall<UpdateKeyRequest, UpdateKeyResponse>;
   /**
    * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
    *
    * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
-   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
-   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
-   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key.
+   * Key Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules
+   * have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
    * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
    * the 2019 dialect, where deletion is final.
    *
-   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   restoreKey: handleUnaryCall<RestoreKeyRequest, RestoreKeyResponse>;
   /**
    * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
    *
    * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
-   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
-   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
-   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
-   * without a deadline gets 30 seconds.
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call
+   * may have purged the key. Key Protect allows it from 4 hours after the deletion, and only for
+   * the role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
    * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   purgeKey: handleUnaryCall<PurgeKeyRequest, PurgeKeyResponse>;
   /**
@@ -3047,8 +3051,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
    * dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
-   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   enableKey: handleUnaryCall<EnableKeyRequest, EnableKeyResponse>;
   /**
@@ -3079,8 +3083,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   scheduleKeyDeletion: handleUnaryCall<ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse>;
   /**
@@ -3092,8 +3096,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   cancelKeyDeletion: handleUnaryCall<CancelKeyDeletionRequest, CancelKeyDeletionResponse>;
   /**
@@ -3122,8 +3126,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
    * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
    * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
-   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the
+   * current dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
    */
   listKeyVersions: handleUnaryCall<ListKeyVersionsRequest, ListKeyVersionsResponse>;
 }
@@ -3133,21 +3137,21 @@ export interface KeysServiceClient extends Client {
    * Creates a key from imported material, or from material that Key Protect generates.
    *
    * Not safe to repeat: names are not unique, so a second call without a `request_id` creates a
-   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or any
-   * failure without an `ErrorInfo` of the gateway, look for the key before creating another one. A
-   * call without a deadline gets 30 seconds.
+   * second key. After UNKNOWN (OUTCOME_UNKNOWN), any error whose `mayHaveExecuted` is `true`, or
+   * any failure without an `ErrorInfo` of the gateway, look for the key before creating another
+   * one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
    * KEY_TYPE_MISMATCH, IMPORT_NONCE_REJECTED, PAYLOAD_TOO_LARGE, REQUEST_ID_UNSUPPORTED or
    * REQUEST_ID_REUSED; FAILED_PRECONDITION with IMPORT_TOKEN_EXPIRED, INSTANCE_POLICY_VIOLATION,
-   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND with
-   * KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN
-   * with OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
+   * KEY_STATE_INVALID or, for a repeat, KEY_DELETED; ALREADY_EXISTS with RESOURCE_EXISTS; NOT_FOUND
+   * with KEY_RING_NOT_FOUND; UNIMPLEMENTED with OPERATION_UNSUPPORTED; UNKNOWN with
+   * OUTCOME_UNKNOWN; UNAVAILABLE or RESOURCE_EXHAUSTED with REQUEST_ID_STORE_UNAVAILABLE.
    *
-   * Upstream: `POST /api/v2/keys` in both dialects, or
-   * `POST /api/v2/keys_with_policy_overrides` in the current one; followed by `GET /api/v2/keys/{id}` if the
-   * representation of a standard key was requested and came without material. A repeat with the
-   * same `request_id` does the read of `GetKey` instead.
+   * Upstream: `POST /api/v2/keys` in both dialects, or `POST /api/v2/keys_with_policy_overrides` in
+   * the current one; followed by `GET /api/v2/keys/{id}` if the representation of a standard key
+   * was requested and came without material. A repeat with the same `request_id` does the read of
+   * `GetKey` instead.
    */
   createKey(
     request: CreateKeyRequest,
@@ -3167,14 +3171,15 @@ export interface KeysServiceClient extends Client {
   /**
    * Lists the keys of the instance page by page, ordered by ID or as requested, without material.
    *
-   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect pages by position, so keys that are
-   * created or deleted between two pages shift the others. The gateway notices if a page does not
-   * continue where the last one ended. It then realigns the page or answers ABORTED. A call without
-   * a deadline gets 15 seconds.
+   * Safe to repeat. Deleted keys are listed only if `states` or `filter` asks for them. Key Protect
+   * pages by position, so keys that are created or deleted between two pages shift the others. The
+   * gateway notices if a page does not continue where the last one ended. It then realigns the page
+   * or answers ABORTED. A call without a deadline gets 15 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID,
-   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first page;
-   * UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019 dialect.
+   * PAGE_TOKEN_INVALID or SEARCH_TOO_BROAD; ABORTED with LIST_CHANGED: start again at the first
+   * page; UNIMPLEMENTED with OPERATION_UNSUPPORTED for a choice of keys or an order in the 2019
+   * dialect.
    *
    * Upstream: `GET /api/v2/keys?limit={n}&offset={n}` in both dialects; twice if a page has to be
    * realigned, or if the answer does not show that the list ends with it.
@@ -3200,8 +3205,9 @@ export interface KeysServiceClient extends Client {
    * Safe to repeat. A call without a deadline gets 10 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): UNIMPLEMENTED with OPERATION_UNSUPPORTED
-   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no body,
-   * so `upstreamReason` is empty, for example with PERMISSION_DENIED (UPSTREAM_ACCESS_DENIED).
+   * for a choice of keys in the 2019 dialect. Key Protect's rejections of this request have no
+   * body, so `upstreamReason` is empty, for example with PERMISSION_DENIED
+   * (UPSTREAM_ACCESS_DENIED).
    *
    * Upstream: `HEAD /api/v2/keys` in both dialects.
    */
@@ -3310,19 +3316,19 @@ export interface KeysServiceClient extends Client {
   /**
    * Moves a key to another key ring.
    *
-   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the key
-   * has left, or with OK if an earlier attempt of the gateway for the same call may have moved the
-   * key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard does
-   * not cover it. A rule that lists key rings has to list both the ring of the call
-   * and the new one. A call without a deadline gets 30 seconds.
+   * Safe to repeat: a second move is answered with NOT_FOUND if the call names the ring that the
+   * key has left, or with OK if an earlier attempt of the gateway for the same call may have moved
+   * the key. It changes who may use the key. Authorization rules have to name this RPC; a wildcard
+   * does not cover it. A rule that lists key rings has to list both the ring of the call and the
+   * new one. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND or KEY_RING_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
    * Upstream: `PATCH /api/v2/keys/{id}` in the current dialect, after
-   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key Protect
-   * demands. The 2019 dialect does not have it.
+   * `GET /api/v2/keys/{id}/metadata` if the metadata does not name the key's ring, which Key
+   * Protect demands. The 2019 dialect does not have it.
    */
   updateKey(
     request: UpdateKeyRequest,
@@ -3343,17 +3349,17 @@ export interface KeysServiceClient extends Client {
    * Restores a deleted key. It has its former ID and unwraps what it wrapped before.
    *
    * Safe to repeat: a second restoration is answered with FAILED_PRECONDITION (KEY_STATE_INVALID),
-   * or with OK if an earlier attempt of the gateway for the same call may have restored the key. Key
-   * Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules have to
-   * name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
+   * or with OK if an earlier attempt of the gateway for the same call may have restored the key.
+   * Key Protect allows it from 30 seconds until 30 days after the deletion. Authorization rules
+   * have to name this RPC; a wildcard does not cover it. A call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID, KEY_CHANGED_RECENTLY,
    * KEY_RESTORE_EXPIRED or INSTANCE_POLICY_VIOLATION; UNIMPLEMENTED with OPERATION_UNSUPPORTED in
    * the 2019 dialect, where deletion is final.
    *
-   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `POST /api/v2/keys/{id}/restore` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   restoreKey(
     request: RestoreKeyRequest,
@@ -3374,17 +3380,17 @@ export interface KeysServiceClient extends Client {
    * Destroys a deleted key for good. Afterwards it can be neither restored nor read.
    *
    * Safe to repeat: a second purge changes nothing and is answered with NOT_FOUND. It is answered
-   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call may
-   * have purged the key. Key Protect allows it from 4 hours after the deletion, and only for the
-   * role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A call
-   * without a deadline gets 30 seconds.
+   * with OK if `allow_missing` is set, or if an earlier attempt of the gateway for the same call
+   * may have purged the key. Key Protect allows it from 4 hours after the deletion, and only for
+   * the role KeyPurge. Authorization rules have to name this RPC; a wildcard does not cover it. A
+   * call without a deadline gets 30 seconds.
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID;
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_STATE_INVALID or
    * KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not have
-   * it.
+   * Upstream: `DELETE /api/v2/keys/{id}/purge` in the current dialect. The 2019 dialect does not
+   * have it.
    */
   purgeKey(
     request: PurgeKeyRequest,
@@ -3415,8 +3421,8 @@ export interface KeysServiceClient extends Client {
    * KEY_STATE_INVALID or KEY_CHANGED_RECENTLY; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019
    * dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read of
-   * `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/enable` in the current dialect; followed by the read
+   * of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   enableKey(
     request: EnableKeyRequest,
@@ -3475,8 +3481,8 @@ export interface KeysServiceClient extends Client {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/setKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   scheduleKeyDeletion(
     request: ScheduleKeyDeletionRequest,
@@ -3502,8 +3508,8 @@ export interface KeysServiceClient extends Client {
    * NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with DUAL_AUTH_NOT_ENABLED, KEY_DELETED or
    * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed by
-   * the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
+   * Upstream: `POST /api/v2/keys/{id}/actions/unsetKeyForDeletion` in the current dialect; followed
+   * by the read of `GetKey` if the representation was requested. The 2019 dialect does not have it.
    */
   cancelKeyDeletion(
     request: CancelKeyDeletionRequest,
@@ -3560,8 +3566,8 @@ export interface KeysServiceClient extends Client {
    * KEY_DELETED or KEY_STATE_INVALID; ABORTED with LIST_CHANGED: start again at the first page;
    * UNIMPLEMENTED with OPERATION_UNSUPPORTED in the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the current
-   * dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
+   * Upstream: `GET /api/v2/keys/{id}/versions?limit={n}&offset={n}&allKeyStates=true` in the
+   * current dialect, twice if a page has to be realigned. The 2019 dialect does not have it.
    */
   listKeyVersions(
     request: ListKeyVersionsRequest,
