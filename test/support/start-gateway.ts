@@ -1,7 +1,8 @@
 /**
  * The complete path for integration tests: generated grpc-js clients → gateway → emulator, over
  * sockets. All output of the gateway (log lines at level trace, metrics, statuses, metadata) is
- * kept and searched for secrets when the test ends.
+ * kept and searched for secrets, and the log for lines that docs/logging.md does not list, when the
+ * test ends.
  */
 import { credentials, Metadata, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "vitest";
@@ -22,6 +23,7 @@ import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { LockersServiceClient } from "../../src/gen/keyprotect/v1/lockers_service.ts";
 import { PoliciesServiceClient } from "../../src/gen/keyprotect/v1/policies_service.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
+import { undocumentedIn } from "./documented-log.ts";
 import { createSecretLedger, type SecretLedger } from "./secret-ledger.ts";
 import { startEmulator } from "./start-emulator.ts";
 import { statusDetails, type StatusDetailsSeen } from "./status-details.ts";
@@ -234,6 +236,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       const out = [...lines, ...seen, measured].join("\n");
       // Every integration test asserts that the output contains no secret.
       expect(secrets.tracesIn(out)).toEqual([]);
+      expect(undocumentedIn(lines.map(parseLine))).toEqual([]);
     },
   };
 }

@@ -46,7 +46,7 @@ export interface TestServerOptions extends Partial<Omit<StartServerOptions, "ser
   readonly trustDomains?: readonly string[];
   readonly observers?: readonly CallObserver[];
   /** Clock of the sweeps over connections. Default: that of the machine. */
-  readonly sweepClock?: Pick<Clock, "after">;
+  readonly sweepClock?: Pick<Clock, "after" | "now">;
   readonly connectionLimits?: ConnectionLimits;
   readonly age?: ConnectionAge;
   readonly random?: () => number;

@@ -38,6 +38,8 @@ export interface CallContext {
    * it does or if there is none.
    */
   readonly certificateProblem: string | undefined;
+  /** Names of a certificate that does not identify the caller; for the log only. */
+  readonly refusedIdentity?: string | undefined;
   /**
    * A SPIFFE ID, `unix`, or `anonymous`. Written by the `authenticate` interceptor; `anonymous`
    * before.
@@ -113,7 +115,7 @@ export function createCallContext(
   remaining: number,
   signal: CallSignal,
 ): MutableCallContext {
-  const { peer, certificateUri, certificateProblem } = peerOf(call);
+  const { peer, certificateUri, certificateProblem, refusedIdentity } = peerOf(call);
   return {
     rpc,
     correlationId: correlationIdOf(call.metadata, createId),
@@ -121,6 +123,7 @@ export function createCallContext(
     peer,
     certificateUri,
     certificateProblem,
+    refusedIdentity,
     caller: "anonymous",
     instance: "",
     keyRing: undefined,

@@ -11,13 +11,23 @@ export interface Peer {
   readonly certificateUri: string | undefined;
   /** Why the certificate does not identify the caller. */
   readonly certificateProblem: string | undefined;
+  /**
+   * The names of a certificate that does not identify the caller, as Node prints them
+   * (`URI:spiffe://a/b, DNS:c`), or its common name. At most 1,000 characters, for the log only.
+   */
+  readonly refusedIdentity?: string | undefined;
 }
 
 /** The part of a grpc-js call that is read. */
 export interface PeerCall {
   getPeer(): string;
   getAuthContext(): {
-    readonly sslPeerCertificate?: { readonly subjectaltname?: string | undefined } | undefined;
+    readonly sslPeerCertificate?:
+      | {
+          readonly subjectaltname?: string | undefined;
+          readonly subject?: { readonly CN?: unknown } | undefined;
+        }
+      | undefined;
   };
 }
 
@@ -41,6 +51,9 @@ const problem = (certificateProblem: string): Identity => ({
   certificateUri: undefined,
   certificateProblem,
 });
+
+/** Longest identity in the log, in characters. */
+const maxIdentityLength = 1_000;
 
 /**
  * Creates the function that reads the caller of a call. Calls of a Unix listener are marked by
@@ -73,10 +86,15 @@ export function createPeerReader(options: PeerOptions): (call: PeerCall) => Peer
     const session = sessionOf(call);
     const cached = session && known.get(session);
     if (cached !== undefined) return cached;
-    const names = certificateNames(call);
+    const certificate = certificateOf(call);
     // The handshake rejects callers without a certificate, so the connection is gone.
-    if (names === undefined) return problem("the connection has no client certificate");
-    const identity = identify(names);
+    if (certificate === undefined) return problem("the connection has no client certificate");
+    const names = certificate.subjectaltname ?? "";
+    const found = identify(names);
+    const identity =
+      found.certificateProblem === undefined
+        ? found
+        : { ...found, refusedIdentity: shownName(names, certificate.subject?.CN) };
     if (session !== undefined) known.set(session, identity);
     return identity;
   };
@@ -89,11 +107,20 @@ export function createPeerReader(options: PeerOptions): (call: PeerCall) => Peer
   };
 }
 
-/** The certificate's alternative names; `undefined` if it has none or the connection is gone. */
-function certificateNames(call: PeerCall): string | undefined {
+/** The alternative names, or the common name if there are none; `undefined` without any name. */
+function shownName(names: string, commonName: unknown): string | undefined {
+  if (names !== "") return names.slice(0, maxIdentityLength);
+  return typeof commonName === "string"
+    ? `CN:${commonName}`.slice(0, maxIdentityLength)
+    : undefined;
+}
+
+type Certificate = NonNullable<ReturnType<PeerCall["getAuthContext"]>["sslPeerCertificate"]>;
+
+/** The caller's certificate; `undefined` if it has none or the connection is gone. */
+function certificateOf(call: PeerCall): Certificate | undefined {
   try {
-    const { sslPeerCertificate } = call.getAuthContext();
-    return sslPeerCertificate && (sslPeerCertificate.subjectaltname ?? "");
+    return call.getAuthContext().sslPeerCertificate;
   } catch {
     // For a destroyed socket Node returns `null` as certificate, and grpc-js reads its fields.
     return undefined;

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallObserver, CallOutcome } from "../call/call-observer.ts";
-import type { Reason } from "../status/status-error.ts";
+import { type Reason, StatusError } from "../status/status-error.ts";
 
 type Level = "info" | "warn" | "error";
 
@@ -43,6 +43,13 @@ function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
 }
 
 /**
+ * Why the caller is not identified, in the words of the status. Its text is the gateway's own and
+ * contains nothing of the request.
+ */
+const refusalOf = ({ code, error }: CallOutcome): string | undefined =>
+  code === status.UNAUTHENTICATED && error instanceof StatusError ? error.message : undefined;
+
+/**
  * Creates the observer that writes one line per call when it has ended. A mistake of the caller is
  * logged at `info`, because only the caller can act on it. From `warn` on the line includes the
  * error behind the status, through the logger's own `err` serializer, except for rejections by the
@@ -66,6 +73,8 @@ export function createAccessLog(logger: Logger): CallObserver {
           instance: context.instance,
           keyRing: context.keyRing,
           peer: context.peer,
+          refusedIdentity: context.refusedIdentity,
+          refusal: refusalOf(outcome),
           upstreamAttempts: attemptLog.attempts,
           upstreamStatus: attemptLog.httpStatus,
           // For a shared request: the ID by which Key Protect's own logs know it.

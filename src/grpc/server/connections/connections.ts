@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../platform/clock.ts";
 import { sessionOf } from "../grpc-js.ts";
 import { admit, type ConnectionLimit, type ConnectionLimits } from "./admission.ts";
+import { createHandshakeLog } from "./handshake-log.ts";
 import { type Http2Listener, idleMsOf, onHttp2Server } from "./http2-servers.ts";
 import { type ConnectionAge, limitAge } from "./connection-age.ts";
 import { peerGroup } from "./peer-group.ts";
@@ -22,7 +23,7 @@ import { createSparseLog } from "./sparse-log.ts";
 /** Options of `createConnections`. */
 export interface ConnectionsOptions {
   readonly clock: Pick<Clock, "now" | "after">;
-  readonly logger: Pick<Logger, "warn">;
+  readonly logger: Pick<Logger, "info" | "warn">;
   readonly limits: ConnectionLimits;
   readonly age: ConnectionAge;
   /** Uniform in [0, 1). */
@@ -87,6 +88,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   const isSessionOver = createSessionProbe(logger);
   const warn = createSparseLog(logger, clock);
   const refuse = createRefusal(clock);
+  const handshakeFailed = createHandshakeLog(options);
   let isSweeping = false;
 
   const check = (connection: Connection): void => {
@@ -194,6 +196,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     listener.prependListener("secureConnection", ({ remoteAddress, remotePort }: Socket) => {
       beginning = handshakes.get(`${remoteAddress}:${remotePort}`);
     });
+    if (listener.isSecure) listener.on("tlsClientError", handshakeFailed);
     listener.on("session", (session: ServerHttp2Session) => {
       const connection = beginning;
       beginning = undefined;

@@ -50,6 +50,29 @@ test("a successful call is one line with exactly these fields", () => {
   });
 });
 
+test("the line of a refused caller has its certificate's names and the text of the status", () => {
+  const text = "the caller is not identified: the certificate has no URI name";
+  const line = lineOf({
+    context: callContext("GetKey", { refusedIdentity: "DNS:orders.test" }),
+    code: status.UNAUTHENTICATED,
+    reason: "CALLER_UNAUTHENTICATED",
+    error: new StatusError(status.UNAUTHENTICATED, "CALLER_UNAUTHENTICATED", text),
+  });
+  expect(line).toMatchObject({
+    level: 30,
+    caller: "anonymous",
+    refusedIdentity: "DNS:orders.test",
+    refusal: text,
+  });
+});
+
+test("the text of another status is not logged as a refusal", () => {
+  const error = new StatusError(status.NOT_FOUND, "KEY_NOT_FOUND", "there is no such key");
+  expect(lineOf({ code: status.NOT_FOUND, reason: "KEY_NOT_FOUND", error })).not.toHaveProperty(
+    "refusal",
+  );
+});
+
 const info = 30;
 const warn = 40;
 const error = 50;

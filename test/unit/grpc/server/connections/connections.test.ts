@@ -137,7 +137,7 @@ describe("connections", () => {
     const clock = createDrivenClock();
     createConnections({
       clock,
-      logger: { warn: () => {} },
+      logger: { info: () => {}, warn: () => {} },
       limits: { max: 1, maxPerPeer: 1 },
       age: { ageMs: 1_000, ageJitterPercent: 0, ageGraceMs: 1_000 },
       random: Math.random,
