@@ -1,6 +1,6 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
-import { hasRedisServer, redisLoadTests } from "./test/support/redis-tests.ts";
+import { hasRedisServer, redisFaultTests, redisLoadTests } from "./test/support/redis-tests.ts";
 import { globalSetups, sharedTestOptions } from "./test/support/test-options.ts";
 import { loadTests, propertyTests, thoroughTests } from "./test/support/thorough-tests.ts";
 
@@ -15,7 +15,11 @@ export default defineConfig({
         test: {
           name: "searches",
           include: [propertyTests, ...thoroughTests],
-          exclude: [...configDefaults.exclude, ...loadTests],
+          exclude: [
+            ...configDefaults.exclude,
+            ...loadTests,
+            ...(hasRedisServer() ? [] : [redisFaultTests]),
+          ],
           maxWorkers: 2,
           provide: { schedules: 10_000 },
           sequence: { groupOrder: 0 },

@@ -10,6 +10,9 @@ export const redisTests = "test/redis/**";
 /** Pattern of the load tests that need Redis. */
 export const redisLoadTests = "test/load/replicas*.test.ts";
 
+/** Pattern of the fault tests that need Redis. */
+export const redisFaultTests = "test/fault/redis-*.test.ts";
+
 /** Whether redis-server and redis-cli are on the PATH. */
 export const hasRedisServer = (): boolean =>
   ["redis-server", "redis-cli"].every(
@@ -23,6 +26,6 @@ export default function setup(): void {
     name.endsWith(".test.ts"),
   );
   process.stderr.write(
-    `\nLEFT OUT: no redis-server on the PATH: ${redisTests} (${files.length} files), ${redisLoadTests}\n\n`,
+    `\nLEFT OUT: no redis-server on the PATH: ${redisTests} (${files.length} files), ${redisFaultTests}, ${redisLoadTests}\n\n`,
   );
 }
