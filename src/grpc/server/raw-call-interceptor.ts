@@ -80,6 +80,7 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
   /** The call has reached its handler, or one is about to be called. */
   #isHandled = false;
   #isCancelled = false;
+  #isHalfClosed = false;
   #isRefused = false;
 
   constructor(call: ServerInterceptingCallInterface, path: string, deps: Required<RawCallDeps>) {
@@ -102,7 +103,6 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
 
   override start(listener: Listener): void {
     this.#listener = listener;
-    this.receiving.began(this);
     this.inner.start(this);
   }
 
@@ -127,6 +127,8 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
 
   /** Passes the metadata on; grpc-js reads the message only after that. */
   accept(): void {
+    // A call that waits in the accept queue may be complete, so it does not count before.
+    this.receiving.began(this);
     if (this.metadata !== undefined) this.#listener?.onReceiveMetadata(this.metadata);
   }
 
@@ -137,6 +139,7 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
   }
 
   onReceiveHalfClose(): void {
+    this.#isHalfClosed = true;
     if (this.#isCancelled) return;
     // With no message or several, grpc-js answers instead of the handler.
     this.#isHandled = this.#messages === 1;
@@ -149,7 +152,7 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
     this.#position?.leave();
     if (!this.#isHandled) {
       this.#received();
-      this.stopReceiving();
+      if (!this.#isHalfClosed) this.endedEarly();
       this.#reportEnd();
     }
     this.#listener?.onCancel();

@@ -42,3 +42,12 @@ export function resetStream(call: object, code: number): void {
   const close: unknown = holdsObject(stream) && Reflect.get(stream, "close");
   if (typeof close === "function") Reflect.apply(close, stream, [code]);
 }
+
+/** Frees the part of a message that grpc-js holds for an innermost call that has been answered. */
+export const releaseData = (call: object): boolean => Reflect.set(call, "decoder", undefined);
+
+/** Whether the stream of an innermost call is open, so that its client can still send. */
+export function isStreamOpen(call: object): boolean {
+  const stream: unknown = Reflect.get(call, "stream");
+  return holdsObject(stream) && Reflect.get(stream, "destroyed") === false;
+}

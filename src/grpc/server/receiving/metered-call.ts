@@ -12,7 +12,13 @@ import { requestIncompleteStatus } from "../../status/call-ended-status.ts";
 import type { StatusError } from "../../status/status-error.ts";
 import { withTrailers } from "../../status/trailers.ts";
 import { sendOriginal, sessionOfInner } from "../grpc-js.ts";
-import { type DataReceiver, divertData, resetStream } from "./divert-data.ts";
+import {
+  type DataReceiver,
+  divertData,
+  isStreamOpen,
+  releaseData,
+  resetStream,
+} from "./divert-data.ts";
 import type {
   ReceiveRefusal,
   ReceivingCall,
@@ -82,6 +88,8 @@ export abstract class MeteredCall
   refuse(why: ReceiveRefusal, isExplained: boolean): void {
     if (isExplained) this.answer(requestIncompleteStatus(why));
     else resetStream(this.inner, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#newestRead = undefined;
+    releaseData(this.inner);
   }
 
   get peer(): string {
@@ -137,12 +145,12 @@ export abstract class MeteredCall
     sendOriginal(this.inner, withTrailers(error, facts));
   }
 
-  /**
-   * Tells the client, after the answer, that the rest of the request is not needed (RFC 9113
-   * section 8.1). grpc-js leaves the stream open until the client ends it.
-   */
-  protected stopReceiving(): void {
-    this.#newestRead = undefined;
+  /** To be called when the call is over and its request is not complete. */
+  protected endedEarly(): void {
+    if (isStreamOpen(this.inner)) this.receiving.answered(this);
+  }
+
+  stopReceiving(): void {
     resetStream(this.inner, constants.NGHTTP2_NO_ERROR);
   }
 }

@@ -29,6 +29,11 @@ export interface ReceivingCall {
    * RESOURCE_EXHAUSTED and which costs a fraction of it.
    */
   refuse(why: ReceiveRefusal, isExplained: boolean): void;
+  /**
+   * Tells the client of an answered call that the rest of its request is not needed (RFC 9113
+   * section 8.1). grpc-js leaves the stream open until the client ends it.
+   */
+  stopReceiving(): void;
 }
 
 /** The place of a call in the list. */
@@ -75,10 +80,18 @@ export interface ReceivingCalls {
   shrank(entry: ReceivingEntry, bytes: number): void;
   /** Removes a call that is complete or over. Does nothing to a call that is not listed. */
   ended(call: ReceivingCall): void;
+  /** A call was answered before its request was complete. It is stopped a second later. */
+  answered(call: ReceivingCall): void;
 }
 
 /** Bytes that a call takes besides its request: the stream, the call, its timers (measured). */
 export const callOverheadBytes = 8_192;
+
+/**
+ * Time from the answer of a call until its stream is reset, in milliseconds. A reset overtakes an
+ * answer that waits for an earlier write. Most clients end the stream themselves.
+ */
+const stopMs = 1_000;
 
 /**
  * Calls that are refused with a status in one turn of the event loop. Further ones are reset, so
@@ -98,6 +111,8 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
   /** Calls that were refused with a status in this turn. */
   let explained = 0;
   let timer: Timer | undefined;
+  /** Answered calls that are to be stopped, the earliest answer first. */
+  let answered: { readonly call: ReceivingCall; readonly due: number }[] = [];
 
   const holderOf = (call: ReceivingCall): Holder => {
     // Without a session the connection is gone; the call's end follows.
@@ -192,6 +207,16 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
     schedule();
   };
 
+  const stopDue = (): void => {
+    const now = clock.now();
+    const first = answered.findIndex(({ due }) => due > now);
+    const due = first < 0 ? answered : answered.slice(0, first);
+    answered = first < 0 ? [] : answered.slice(first);
+    const [next] = answered;
+    if (next !== undefined) clock.after(next.due - now, stopDue);
+    for (const { call } of due) call.stopReceiving();
+  };
+
   return {
     get bytes() {
       return bytes;
@@ -215,6 +240,10 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
     },
     ended({ entry }) {
       if (entry !== undefined) remove(entry);
+    },
+    answered(call) {
+      answered.push({ call, due: clock.now() + stopMs });
+      if (answered.length === 1) clock.after(stopMs, stopDue);
     },
   };
 }

@@ -60,7 +60,7 @@ export class StreamCall extends MeteredCall implements Listener {
   onCancel(): void {
     this.#isOver = true;
     this.receiving.ended(this);
-    if (!this.#isHalfClosed) this.stopReceiving();
+    if (!this.#isHalfClosed) this.endedEarly();
     this.#listener?.onCancel();
   }
 }

@@ -33,6 +33,7 @@ const start = (maxBytes = 100_000): Fixture => {
         session: undefined,
         entry: undefined,
         refuse: (why: ReceiveRefusal) => void refused.push(`${name} ${why}`),
+        stopReceiving: () => void refused.push(`${name} stopped`),
         ...more,
       };
       calls.began(call);
@@ -79,6 +80,21 @@ describe("incomplete requests", () => {
     expect(refused).toEqual(["a time", "b time"]);
     expect(calls.bytes).toBe(0);
     expect(clock.pending).toBe(0);
+  });
+
+  test("an answered call is stopped a second after its answer", async () => {
+    const { calls, clock, begin, refused } = start();
+    const isOver = { isReceiving: false };
+    const [first, second] = [begin("first", isOver), begin("second", isOver)];
+    calls.answered(first);
+    await clock.advance(400);
+    calls.answered(second);
+    await clock.advance(599);
+    expect(refused).toEqual([]);
+    await clock.advance(1);
+    expect(refused).toEqual(["first stopped"]);
+    await clock.advance(400);
+    expect(refused).toContain("second stopped");
   });
 
   test("a stream has no time limit while no message is under way", async () => {
