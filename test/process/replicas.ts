@@ -20,7 +20,7 @@ export const publishedConfig: string = readFileSync(
 export interface Replicas extends AsyncDisposable {
   readonly client: KeysServiceClient;
   /**
-   * Makes a call during which its gateway is killed. Key Protect executes the first request of
+   * Makes a call during which its gateway is killed. Key Protect executes the next request of
    * `operation` and answers only a half.
    */
   callAndKill<T>(operation: string, call: () => Promise<T>): Promise<T>;
@@ -31,6 +31,12 @@ export interface ReplicasOptions {
   /** Default: the published one. */
   readonly serviceConfig?: string;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Whether a gateway has a call in progress. */
+async function isBusy(adminUrl: string): Promise<boolean> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  return /^keyprotect_gateway_inflight 1$/m.test(text);
 }
 
 /** Starts two replicas of the compiled gateway `main`. */
@@ -49,17 +55,19 @@ export async function startReplicas(
   );
 
   const killBusy = async (): Promise<void> => {
-    for (const [at, { adminUrl }] of envs.entries()) {
-      const text = await (await fetch(`${adminUrl}/metrics`)).text();
-      if (/^keyprotect_gateway_inflight 1$/m.test(text)) gateways[at]?.send("SIGKILL");
+    // All are asked before one is killed: its call may then continue at another.
+    const busy = await Promise.all(envs.map(({ adminUrl }) => isBusy(adminUrl)));
+    for (const [at, gateway] of gateways.entries()) {
+      if (busy[at] === true) gateway.send("SIGKILL");
     }
   };
   return {
     client,
     async callAndKill(operation, call) {
+      const before = emulator.requests.list({ operation }).length;
       emulator.faults.add({ match: { operation }, times: 1, action: { kind: "stall" } });
       const calling = call();
-      await eventually(() => emulator.requests.list({ operation }).length === 1);
+      await eventually(() => emulator.requests.list({ operation }).length > before);
       await killBusy();
       return calling;
     },
