@@ -29,7 +29,7 @@ export type PriorityClass = "interactive" | "management" | "bulk";
 export type CoalesceClass = "read" | "unwrap" | "never";
 
 /** The resource in the path of the upstream request; determines how a 404 is read. */
-export type ResourceKind = "key" | "locker" | "none";
+export type ResourceKind = "key" | "locker" | "keyRing" | "none";
 
 /**
  * How an RPC relates to key rings.
@@ -152,6 +152,18 @@ export const rpcTable: readonly Rpc[] = [
     // A dual authorization cannot be taken back.
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key", sensitive: true },
   }),
+  ...rows("keyprotect.v1.AliasesService", {
+    CreateAlias: conditional,
+    DeleteAlias: { ...conditional, sensitive: true },
+  }),
+  ...rows("keyprotect.v1.KeyRingsService", {
+    ListKeyRings: { ...bulk, resource: "none", keyRing: "none" },
+    CreateKeyRing: { ...conditional, resource: "keyRing", keyRing: "none" },
+    DeleteKeyRing: { ...conditional, resource: "keyRing", keyRing: "none", sensitive: true },
+  }),
+  ...rows("keyprotect.v1.RegistrationsService", {
+    ListRegistrations: { ...bulk, resource: "key" },
+  }),
   ...rows("keyprotect.v1.LockersService", {
     // It replaces the locker of all who use the instance.
     CreateLocker: { ...change, resource: "none", keyRing: "none", sensitive: true },
@@ -167,7 +179,7 @@ export const rpcTable: readonly Rpc[] = [
 ];
 
 /** The RPCs whose field `force` overrides a protection. */
-const forcible: ReadonlySet<string> = new Set(["DeleteKey"]);
+const forcible: ReadonlySet<string> = new Set(["DeleteKey", "DeleteKeyRing"]);
 
 /**
  * For access rules: a row for the forced form of each RPC that has one, by the path of the RPC. Its

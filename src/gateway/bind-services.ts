@@ -2,10 +2,13 @@ import { bindService, type BoundService } from "../grpc/call/bind-service.ts";
 import { services } from "../grpc/call/services.ts";
 import type { Unary } from "../grpc/call/unary-handler.ts";
 import { assertTableCovers } from "../rpc-table.ts";
+import { createAliasesHandlers } from "../service/aliases/handlers.ts";
 import { createKeyActionsHandlers } from "../service/key-actions/handlers.ts";
+import { createKeyRingsHandlers } from "../service/key-rings/handlers.ts";
 import { createKeysHandlers } from "../service/keys/handlers.ts";
 import { createLockersHandlers } from "../service/lockers/handlers.ts";
 import { createPoliciesHandlers } from "../service/policies/handlers.ts";
+import { createRegistrationsHandlers } from "../service/registrations/handlers.ts";
 import type { ServiceDeps } from "../service/service-deps.ts";
 
 /**
@@ -17,6 +20,9 @@ export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundSer
     bindService(services.keys, createKeysHandlers(deps), unary),
     bindService(services.keyActions, createKeyActionsHandlers(deps), unary),
     bindService(services.policies, createPoliciesHandlers(deps), unary),
+    bindService(services.aliases, createAliasesHandlers(deps), unary),
+    bindService(services.keyRings, createKeyRingsHandlers(deps), unary),
+    bindService(services.registrations, createRegistrationsHandlers(deps), unary),
     bindService(services.lockers, createLockersHandlers(deps), unary),
   ];
   assertTableCovers(

@@ -8,6 +8,7 @@ import { createCallApi, type OperationDeps } from "./call-api.ts";
 import { createKeyLifeOperations, type KeyLifeOperations } from "./operations/key-life.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
+import { createRingOperations, type RingOperations } from "./operations/rings.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
 
@@ -25,6 +26,7 @@ export interface KeyProtectClient
   extends
     KeyOperations,
     KeyLifeOperations,
+    RingOperations,
     KeyActionOperations,
     PolicyOperations,
     LockerOperations {}
@@ -59,6 +61,7 @@ export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectCl
   return {
     ...createKeyOperations(operations),
     ...createKeyLifeOperations(operations),
+    ...createRingOperations(operations),
     ...createKeyActionOperations(operations),
     ...createPolicyOperations(operations),
     ...createLockerOperations(operations),

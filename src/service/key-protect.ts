@@ -1,5 +1,10 @@
 /** The interface to Key Protect, as the handlers see it. */
 import type { CallContext } from "../grpc/call/call-context.ts";
+import type { AliasResource } from "../keyprotect/decode/alias.ts";
+import type { KeyRingResource } from "../keyprotect/decode/key-ring.ts";
+import type { RegistrationResource } from "../keyprotect/decode/registration.ts";
+import type { ResourcePage } from "../keyprotect/operations/list-window.ts";
+import type { RegistrationQuery } from "../keyprotect/operations/rings.ts";
 import type {
   CreateKeyParams,
   ImportedMaterial,
@@ -18,6 +23,12 @@ import type {
   UnwrapResult,
   WrapResult,
 } from "../keyprotect/resources.ts";
+
+/** The part of a list to read. */
+interface Window {
+  readonly limit: number;
+  readonly offset: number;
+}
 
 /** Time that a read after a change leaves for answering the call, in milliseconds. */
 export const answerReserveMs = 50;
@@ -91,6 +102,15 @@ export interface KeyProtect {
     keyId: string,
     policies: readonly PolicyChange[],
   ): Promise<ReplacedPolicies>;
+  createAlias(call: CallContext, keyId: string, alias: string): Promise<AliasResource>;
+  deleteAlias(call: CallContext, keyId: string, alias: string): Promise<void>;
+  listKeyRings(call: CallContext, window: Window): Promise<ResourcePage<KeyRingResource>>;
+  createKeyRing(call: CallContext, keyRingId: string): Promise<void>;
+  deleteKeyRing(call: CallContext, keyRingId: string, force: boolean): Promise<void>;
+  listRegistrations(
+    call: CallContext,
+    window: Window & { readonly query?: RegistrationQuery },
+  ): Promise<ResourcePage<RegistrationResource>>;
   createLocker(
     call: CallContext,
     params: { expirationSeconds: number; maxAllowedRetrievals: number },

@@ -256,6 +256,13 @@ const stateRows: readonly ErrorRow[] = [
     fields: ["filter"],
     title: "400 INVALID_QUERY_PARAM_ERR about the filter on ListKeys",
   }),
+  ...["KEY_RING_NOT_EMPTY_ERR", "KEY_RING_KEYS_NOT_DELETED_ERR"].map((code) =>
+    row("DeleteKeyRing", 409, code, ["FAILED_PRECONDITION", "KEY_RING_NOT_EMPTY", "PF RS"]),
+  ),
+  row("DeleteKeyRing", 404, "KEY_RING_NOT_FOUND_ERR", ["NOT_FOUND", "KEY_RING_NOT_FOUND", "RS"]),
+  row("DeleteAlias", 404, "KEY_ALIAS_NOT_FOUND_ERR", ["NOT_FOUND", "ALIAS_NOT_FOUND", "RS"]),
+  row("CreateAlias", 409, "KEY_ALIAS_NOT_UNIQUE_ERR", ["ALREADY_EXISTS", "RESOURCE_EXISTS", "RS"]),
+  row("ListRegistrations", 404, "KEY_NOT_FOUND_ERR", notFound),
   row("RewrapKey", 422, "UNPROCESSABLE_CIPHERTEXT_ERR", ciphertext),
   row("WrapKey", 409, "KEY_ACTION_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),
   row("WrapKey", 422, "KEY_INVALID_STATE_ERR", state, { preconditions: ["KEY_STATE"] }),

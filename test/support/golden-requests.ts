@@ -7,6 +7,16 @@ import { allKeys } from "./requests.ts";
 import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } from "@grpc/grpc-js";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
+  CreateAliasRequest,
+  DeleteAliasRequest,
+} from "../../src/gen/keyprotect/v1/aliases_service.ts";
+import {
+  CreateKeyRingRequest,
+  DeleteKeyRingRequest,
+  ListKeyRingsRequest,
+} from "../../src/gen/keyprotect/v1/key_rings_service.ts";
+import { ListRegistrationsRequest } from "../../src/gen/keyprotect/v1/registrations_service.ts";
+import {
   GenerateDataKeyRequest,
   RewrapKeyRequest,
   RotateKeyRequest,
@@ -72,6 +82,9 @@ const golden =
 const keys = "/keyprotect.v1.KeysService";
 const actions = "/keyprotect.v1.KeyActionsService";
 const policies = "/keyprotect.v1.PoliciesService";
+const aliases = "/keyprotect.v1.AliasesService";
+const rings = "/keyprotect.v1.KeyRingsService";
+const registrations = "/keyprotect.v1.RegistrationsService";
 const lockers = "/keyprotect.v1.LockersService";
 const keyId = absentKeyId;
 const keyChange = { keyId, returnPreference: ReturnPreference.UNSPECIFIED };
@@ -187,6 +200,38 @@ export const goldenRequests = {
           kind: { $case: "rotation", value: { intervalMonths: 3 } },
         },
       ],
+    },
+  ),
+  CreateAlias: golden<CreateAliasRequest>(`${aliases}/CreateAlias`, CreateAliasRequest, {
+    keyId,
+    alias: "orders",
+  }),
+  DeleteAlias: golden<DeleteAliasRequest>(`${aliases}/DeleteAlias`, DeleteAliasRequest, {
+    keyId,
+    alias: "orders",
+    allowMissing: false,
+  }),
+  ListKeyRings: golden<ListKeyRingsRequest>(`${rings}/ListKeyRings`, ListKeyRingsRequest, {
+    pageSize: 0,
+    pageToken: "",
+  }),
+  CreateKeyRing: golden<CreateKeyRingRequest>(`${rings}/CreateKeyRing`, CreateKeyRingRequest, {
+    keyRingId: "orders",
+  }),
+  DeleteKeyRing: golden<DeleteKeyRingRequest>(`${rings}/DeleteKeyRing`, DeleteKeyRingRequest, {
+    keyRingId: "orders",
+    force: false,
+    allowMissing: false,
+  }),
+  ListRegistrations: golden<ListRegistrationsRequest>(
+    `${registrations}/ListRegistrations`,
+    ListRegistrationsRequest,
+    {
+      keyId,
+      resourceCrnPattern: "",
+      preventsKeyDeletion: undefined,
+      pageSize: 0,
+      pageToken: "",
     },
   ),
   CreateLocker: golden<CreateLockerRequest>(`${lockers}/CreateLocker`, CreateLockerRequest, {

@@ -19,6 +19,9 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway/start-gateway.ts";
 import { KeyActionsServiceClient } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { AliasesServiceClient } from "../../src/gen/keyprotect/v1/aliases_service.ts";
+import { KeyRingsServiceClient } from "../../src/gen/keyprotect/v1/key_rings_service.ts";
+import { RegistrationsServiceClient } from "../../src/gen/keyprotect/v1/registrations_service.ts";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { LockersServiceClient } from "../../src/gen/keyprotect/v1/lockers_service.ts";
 import { PoliciesServiceClient } from "../../src/gen/keyprotect/v1/policies_service.ts";
@@ -28,11 +31,14 @@ import { createSecretLedger, type SecretLedger } from "./secret-ledger.ts";
 import { startEmulator } from "./start-emulator.ts";
 import { statusDetails, type StatusDetailsSeen } from "./status-details.ts";
 
-/** Clients of the four services. */
+/** Clients of all services. */
 export interface Clients {
   readonly keys: KeysServiceClient;
   readonly actions: KeyActionsServiceClient;
   readonly policies: PoliciesServiceClient;
+  readonly aliases: AliasesServiceClient;
+  readonly keyRings: KeyRingsServiceClient;
+  readonly registrations: RegistrationsServiceClient;
   readonly lockers: LockersServiceClient;
 }
 
@@ -170,6 +176,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     keys: new KeysServiceClient(address, channel),
     actions: new KeyActionsServiceClient(address, channel),
     policies: new PoliciesServiceClient(address, channel),
+    aliases: new AliasesServiceClient(address, channel),
+    keyRings: new KeyRingsServiceClient(address, channel),
+    registrations: new RegistrationsServiceClient(address, channel),
     lockers: new LockersServiceClient(address, channel),
   };
 

@@ -73,3 +73,19 @@ export const changedRecently: Failure = (f) => {
     { retryDelayMs: retryDelay(f, delayMs) },
   );
 };
+
+/** `KEY_RING_NOT_EMPTY_ERR` or `KEY_RING_KEYS_NOT_DELETED_ERR`. */
+export const keyRingNotEmpty: Failure = (f) => {
+  const description =
+    "the ring holds keys; move or delete them first, and use force for deleted ones";
+  return fail(f, status.FAILED_PRECONDITION, "KEY_RING_NOT_EMPTY", `${named(f)}: ${description}`, {
+    preconditions: precondition(f, "KEY_RING_NOT_EMPTY", "the ring holds keys"),
+    resource: resource(f),
+  });
+};
+
+/** `KEY_ALIAS_NOT_FOUND_ERR`. */
+export const aliasNotFound: Failure = (f) =>
+  fail(f, status.NOT_FOUND, "ALIAS_NOT_FOUND", `${named(f)} has no such alias`, {
+    resource: resource(f),
+  });

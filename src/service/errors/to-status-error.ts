@@ -46,6 +46,7 @@ const notFound: Failure = (f) => {
   const { resource } = f.context.rpc;
   if (resource === "key") return state.keyNotFound(f);
   if (resource === "locker") return state.lockerNotFound(f);
+  if (resource === "keyRing") return life.keyRingNotFound(f);
   // The path names no resource, so the API itself is missing: the service URL is wrong.
   return request.gatewayRequestRejected(f);
 };
@@ -92,6 +93,9 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   FEATURE_RESTRICTED_ERR: access.accessDenied,
   KEY_NOT_FOUND_ERR: notFound,
   KEY_RING_NOT_FOUND_ERR: life.keyRingNotFound,
+  KEY_RING_NOT_EMPTY_ERR: life.keyRingNotEmpty,
+  KEY_RING_KEYS_NOT_DELETED_ERR: life.keyRingNotEmpty,
+  KEY_ALIAS_NOT_FOUND_ERR: life.aliasNotFound,
   KEY_DELETED_ERR: deleted,
   KEY_ACTION_INVALID_STATE_ERR: state.keyState,
   KEY_INVALID_STATE_ERR: state.keyState,

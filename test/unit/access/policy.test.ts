@@ -60,6 +60,8 @@ test("a wildcard does not include methods that destroy, disclose, or change what
     "ScheduleKeyDeletion",
     "RotateKey",
     "ReplaceKeyPolicies",
+    "DeleteAlias",
+    "DeleteKeyRing",
     "CreateLocker",
     "RetrieveLocker",
   ]);

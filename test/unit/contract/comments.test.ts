@@ -78,7 +78,7 @@ describe.each(methodsByPath)("RPC %s", (path: string, method: DescMethod) => {
     const says: Readonly<Record<RetryClass, RegExp>> = {
       safe: /(^|\. )Safe to repeat\b/,
       conditional:
-        /\. Safe to repeat: a second [^.]+ is answered with (NOT_FOUND|FAILED_PRECONDITION)/,
+        /\. Safe to repeat: a second [^.]+ is answered with (NOT_FOUND|FAILED_PRECONDITION|ALREADY_EXISTS|INVALID_ARGUMENT)/,
       unsafe: /\. Not safe to repeat: /,
     };
     expect(comment).toMatch(says[rpc.retry]);

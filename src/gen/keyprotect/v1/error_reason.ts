@@ -355,6 +355,13 @@ export const ErrorReason = {
    * Search in one key ring, or list without a search.
    */
   SEARCH_TOO_BROAD: 54,
+  /** ALIAS_NOT_FOUND - The key has no such alias. NOT_FOUND, with a `ResourceInfo`. Check the alias. */
+  ALIAS_NOT_FOUND: 55,
+  /**
+   * KEY_RING_NOT_EMPTY - The key ring holds keys. FAILED_PRECONDITION, with a `PreconditionFailure` and a
+   * `ResourceInfo`. Move or delete the keys first; deleted keys need `force`.
+   */
+  KEY_RING_NOT_EMPTY: 56,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -415,4 +422,6 @@ export namespace ErrorReason {
   export type KEY_RESTORE_EXPIRED = typeof ErrorReason.KEY_RESTORE_EXPIRED;
   export type DUAL_AUTH_NOT_ENABLED = typeof ErrorReason.DUAL_AUTH_NOT_ENABLED;
   export type SEARCH_TOO_BROAD = typeof ErrorReason.SEARCH_TOO_BROAD;
+  export type ALIAS_NOT_FOUND = typeof ErrorReason.ALIAS_NOT_FOUND;
+  export type KEY_RING_NOT_EMPTY = typeof ErrorReason.KEY_RING_NOT_EMPTY;
 }

@@ -103,7 +103,13 @@ const both = ["2019", "current"] as const;
 /** Operations that the 2019 API does not have. */
 const currentOnly = [
   "changeKey",
+  "createAlias",
+  "createKeyRing",
+  "deleteAlias",
+  "deleteKeyRing",
+  "listKeyRings",
   "listKeyVersions",
+  "listRegistrations",
   "moveKey",
   "purgeKey",
   "restoreKey",
@@ -389,6 +395,139 @@ const table: readonly Row[] = [
     },
     answer: { status: 201, body: keys(rootKey) },
     gives: decodedRootKey,
+  },
+  {
+    states: "createAlias gives the alias",
+    dialects: ["current"],
+    ask: (client) => client.createAlias(call, keyId, "orders"),
+    request: `POST /api/v2/keys/${keyId}/aliases/orders`,
+    accept: "application/vnd.ibm.kms.alias+json",
+    answer: {
+      status: 201,
+      body: {
+        metadata: { collectionType: "application/vnd.ibm.kms.alias+json", collectionTotal: 1 },
+        resources: [
+          { keyId, alias: "orders", creationDate: "2026-01-02T03:04:05Z", createdBy: "IBMid-1" },
+        ],
+      },
+    },
+    gives: {
+      keyId,
+      alias: "orders",
+      creationDate: new Date("2026-01-02T03:04:05Z"),
+      createdBy: "IBMid-1",
+    },
+  },
+  {
+    states: "deleteAlias has no body",
+    dialects: ["current"],
+    ask: (client) => client.deleteAlias(call, keyId, "orders"),
+    request: `DELETE /api/v2/keys/${keyId}/aliases/orders`,
+    accept: "application/json",
+    answer: { status: 204 },
+    gives: undefined,
+  },
+  {
+    states: "listKeyRings gives the rings, of which default has no date",
+    dialects: ["current"],
+    ask: (client) => client.listKeyRings(call, { limit: 3, offset: 0 }),
+    request: "GET /api/v2/key_rings?limit=3&offset=0&totalCount=true",
+    accept: "application/vnd.ibm.kms.key_ring+json",
+    maxResponseBytes: list,
+    answer: {
+      status: 200,
+      body: {
+        metadata: {
+          collectionType: "application/vnd.ibm.kms.key_ring+json",
+          collectionTotal: 2,
+          totalCount: 2,
+        },
+        resources: [
+          { id: "default" },
+          { id: "orders", creationDate: "2026-01-02T03:04:05Z", createdBy: "IBMid-1" },
+        ],
+      },
+    },
+    gives: {
+      items: [
+        { id: "default", creationDate: undefined, createdBy: undefined },
+        {
+          id: "orders",
+          creationDate: new Date("2026-01-02T03:04:05Z"),
+          createdBy: "IBMid-1",
+        },
+      ],
+      isLast: true,
+    },
+  },
+  {
+    states: "createKeyRing encodes the ID",
+    dialects: ["current"],
+    ask: (client) => client.createKeyRing(call, "a ring"),
+    request: "POST /api/v2/key_rings/a%20ring",
+    accept: "application/json",
+    answer: { status: 201 },
+    gives: undefined,
+  },
+  {
+    states: "deleteKeyRing can be forced",
+    dialects: ["current"],
+    ask: (client) => client.deleteKeyRing(call, "orders", true),
+    request: "DELETE /api/v2/key_rings/orders?force=true",
+    accept: "application/json",
+    answer: { status: 204 },
+    gives: undefined,
+  },
+  {
+    states: "listRegistrations gives the resources that a key protects",
+    dialects: ["current"],
+    ask: (client) =>
+      client.listRegistrations(call, {
+        limit: 2,
+        offset: 1,
+        query: { keyId, resourceCrn: "crn:v1:*:bucket:a", preventKeyDeletion: false },
+      }),
+    request: `GET /api/v2/keys/${keyId}/registrations?limit=2&offset=1&totalCount=true&urlEncodedResourceCRNQuery=crn%3Av1%3A*%3Abucket%3Aa&preventKeyDeletion=false`,
+    accept: "application/vnd.ibm.kms.registration+json",
+    maxResponseBytes: list,
+    answer: {
+      status: 200,
+      body: {
+        metadata: {
+          collectionType: "application/vnd.ibm.kms.registration+json",
+          collectionTotal: 1,
+        },
+        resources: [
+          {
+            keyId,
+            resourceCrn: "crn:v1:x:bucket:a",
+            description: "a bucket",
+            preventKeyDeletion: true,
+            createdBy: "iam-ServiceId-1",
+            creationDate: "2026-01-02T03:04:05Z",
+            updatedBy: "iam-ServiceId-2",
+            lastUpdated: "2026-01-03T03:04:05Z",
+            keyVersion: { id: otherKeyId, creationDate: "2026-01-02T03:04:05Z" },
+          },
+        ],
+      },
+    },
+    gives: {
+      items: [
+        {
+          keyId,
+          resourceCrn: "crn:v1:x:bucket:a",
+          description: "a bucket",
+          preventKeyDeletion: true,
+          createdBy: "iam-ServiceId-1",
+          creationDate: new Date("2026-01-02T03:04:05Z"),
+          updatedBy: "iam-ServiceId-2",
+          lastUpdated: new Date("2026-01-03T03:04:05Z"),
+          keyVersion: { id: otherKeyId, creationDate: new Date("2026-01-02T03:04:05Z") },
+        },
+      ],
+      isLast: undefined,
+    },
   },
   {
     states: "deleteKey asks for a forced deletion",

@@ -1,0 +1,60 @@
+/** One window of a list other than that of keys. */
+import { type ApiCall, type CallApi, listAnswerBytes } from "../call-api.ts";
+import { fromPage } from "../collection.ts";
+import type { JsonObject } from "../decode/json.ts";
+import { badResponseError } from "../error.ts";
+
+/** The resources from `offset` on, at most `limit`. */
+export interface ResourceWindow {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** The resources of a window. */
+export interface ResourcePage<T> {
+  readonly items: readonly T[];
+  /** Whether the list ends here; `undefined` if the response does not tell. */
+  readonly isLast: boolean | undefined;
+}
+
+/** A list: its path, with further query parameters, such as `&crk_id=`, and the media type. */
+export interface ResourceList {
+  readonly path: string;
+  readonly parameters?: string;
+  readonly mediaType: string;
+}
+
+/**
+ * Reads a window of a list that the current API alone has. Rejects with `BAD_RESPONSE` for more
+ * resources than requested.
+ */
+export const readWindow = <T>(
+  callApi: CallApi,
+  call: ApiCall,
+  list: ResourceList,
+  { limit, offset }: ResourceWindow,
+  decode: (resource: JsonObject) => T,
+): Promise<ResourcePage<T>> =>
+  callApi(
+    call,
+    {
+      method: "GET",
+      path: `${list.path}?limit=${limit}&offset=${offset}&totalCount=true${list.parameters ?? ""}`,
+      isCurrentOnly: true,
+      accept: list.mediaType,
+      expected: [200],
+      isAnswerSecret: false,
+      maxResponseBytes: listAnswerBytes,
+    },
+    ({ body }) => {
+      const { resources, totalCount } = fromPage(body, list.mediaType);
+      if (resources.length > limit) {
+        throw badResponseError("resources has more entries than requested");
+      }
+      const seen = offset + resources.length;
+      return {
+        items: resources.map(decode),
+        isLast: totalCount === undefined ? undefined : totalCount <= seen,
+      };
+    },
+  );
