@@ -109,12 +109,13 @@ test("a ring with keys is not deleted, and one with deleted keys by force alone"
   await gateway.call(keyRings, "deleteKeyRing", request);
 });
 
+const bucket = (name: string): string =>
+  `crn:v1:bluemix:public:cloud-object-storage:global:a/1:2:bucket:${name}`;
+
 test("registrations are listed for one key, for all keys, and by resource", async () => {
   await using gateway = await startTestGateway();
   const { registrations } = gateway.clients;
   const [first, second] = [await createKeyId(gateway), await createKeyId(gateway)];
-  const bucket = (name: string): string =>
-    `crn:v1:bluemix:public:cloud-object-storage:global:a/1:2:bucket:${name}`;
   gateway.emulator.register({ keyId: first, resourceCrn: bucket("a") });
   gateway.emulator.register({ keyId: first, resourceCrn: bucket("b"), preventsDeletion: true });
   gateway.emulator.register({ keyId: second, resourceCrn: bucket("a") });
