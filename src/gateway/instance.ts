@@ -92,7 +92,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
   });
   const membership = quota.join(upstream.rateLimit);
   metrics.watchUpstream(config.alias, upstream.state);
-  metrics.watchShare(config.alias, () => membership.state()?.kind);
+  metrics.watchShare(config.alias, membership.state);
   return {
     alias: config.alias,
     id: `${config.serviceUrl} ${config.instanceId}`,

@@ -37,6 +37,8 @@ export interface ShareState {
   readonly ratePerSecond: number;
   /** Replicas that share the quota. */
   readonly members: number;
+  /** Replicas that room is kept for although they are not heard. */
+  readonly unheard: number;
 }
 
 /** The token part of an instance's state. */

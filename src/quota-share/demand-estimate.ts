@@ -3,7 +3,9 @@ import { createResponseCounter } from "../upstream/rate-limit/adaptive/response-
 
 /** The demand of one member and the responses to it. Rates are requests per second. */
 export interface Demand {
-  /** Requests that it could use. */
+  /** Requests that it has to send: what arrives, and the queue. */
+  readonly needsPerSecond: number;
+  /** Requests that it could use, with head room for more. */
   readonly wantsPerSecond: number;
   /** Responses of the last second that were not 429. */
   readonly acceptedPerSecond: number;
@@ -27,6 +29,10 @@ const memoryMs = 2_000;
 const headroom = 1.2;
 /** Time in which the queue is to be emptied. */
 const drainMs = 2_000;
+/** The same where others queue: what a queue does not use is lost to them. */
+const patientDrainMs = 3_000;
+/** A queue that is longer than a second of the arrivals, and this, is to be emptied in a second. */
+const shortQueue = 5;
 /** A shorter time says nothing about a rate. */
 const leastGapMs = 100;
 
@@ -56,7 +62,12 @@ export function createDemandEstimate(createdAt: number): DemandEstimate {
     read(now, backlog) {
       measure(now);
       const { accepted, throttled } = responses.lastSecond(now);
+      // Without a queue, calls that were rejected before are no need any more.
+      const arriving = backlog > 0 ? average : Math.min(average, 1.25 * (accepted + throttled) + 1);
+      const excess = Math.max(0, backlog - average - shortQueue);
       return {
+        // The latest rate says more about chance than about a need. A real rise shows in the queue.
+        needsPerSecond: arriving + (backlog * 1_000) / patientDrainMs + excess,
         wantsPerSecond: Math.max(latest, average) * headroom + (backlog * 1_000) / drainMs,
         acceptedPerSecond: accepted,
         throttledPerSecond: throttled,

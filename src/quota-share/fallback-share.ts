@@ -1,18 +1,21 @@
 /**
- * The rate of one member: its lease or, while Redis is away, a share that gets smaller in steps.
- * Pure arithmetic over the times that it is given.
+ * The rate of one member: its lease or, while it does not hear from its group, a part that the
+ * group keeps for it (`docs/decisions/0024-room-for-the-unheard.md`). Pure arithmetic over the
+ * times that it is given.
  */
 import { rateConstants } from "../upstream/rate-limit/adaptive/constants.ts";
 import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
-import { type Lease, leaseMs } from "./lease.ts";
+import { type Lease, leaseMs, quietMs } from "./lease.ts";
 
 /**
  * Where the rate comes from, as logs, metrics and `/state` show it.
  *
  * - `lease`: the group granted it.
  * - `kept`: the group could not be asked again, but its lease is still valid.
- * - `slice`: the lease has ended; an equal part of the quota as it was last known.
- * - `static`: nothing is known of the group; an equal part of the configured quota.
+ * - `slice`: the lease has ended; an equal part of the quota as it was last known, and for the
+ *   first seconds no more than the lease.
+ * - `static`: nothing is known of the group; an equal part of the configured quota, and for the
+ *   first seconds of the process a twentieth of it.
  */
 export type ShareKind = "lease" | "kept" | "slice" | "static";
 
@@ -32,7 +35,7 @@ export interface FallbackShare {
    * Takes over a lease that was asked for at `askedAt`. Its time counts from then, so that it
    * never outlives the group's own count.
    */
-  grant(lease: Lease, askedAt: number, now: number): void;
+  grant(lease: Lease, askedAt: number): void;
   /** Records that the group did not reply. */
   miss(): void;
   /** Lowers the rate by the margin until the next lease. */
@@ -40,35 +43,21 @@ export interface FallbackShare {
   kind(now: number): ShareKind;
   limit(now: number): QuotaLimit;
   /**
-   * The rate that the member reports to the group: its limit, or its equal part while it waits for
-   * the first reply.
-   */
-  has(now: number): number;
-  /**
    * The rate that the member can have within about a second if it needs more: an equal part, once
    * the other members have made room.
    */
   due(now: number): number;
   readonly lease: Lease | undefined;
-  /** When the lease ends unless it is renewed; in the past without one. */
-  readonly endsAt: number;
+  /** When the rate changes next unless a lease comes; `undefined` if it does not. */
+  nextChangeAfter(now: number): number | undefined;
   /** Milliseconds since the last lease was asked for. */
   ageMs(now: number): number | undefined;
 }
 
-/** Lower than the margin of a group: members that cannot see each other do not send in turn. */
-const fallbackMargin = 0.9;
-/** Time after a lease was asked for after which the group is forgotten. */
+/** Time after a lease was asked for after which the quota that the group had found is forgotten. */
 const forgetMs = 60_000;
-/** Time in which the rate rises to the first lease after a fallback. */
-const raiseMs = 2_000;
-
-/**
- * A new member waits this long, in milliseconds, for the group's first reply, at a tenth of its
- * equal part: the other members may be using all of the quota.
- */
-export const joinMs = 300;
-const joinFactor = 0.1;
+/** Rate of a new member until it hears from the group, as a part of its equal part. */
+const joinFactor = 0.05;
 
 /** Creates the share of a member without a lease. */
 export function createFallbackShare(bounds: ShareBounds, createdAt: number): FallbackShare {
@@ -77,8 +66,6 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
   let askedAt = Number.NEGATIVE_INFINITY;
   let hasMissed = false;
   let factor = 1;
-  let raiseFrom = 0;
-  let raiseStart = Number.NEGATIVE_INFINITY;
 
   function kind(now: number): ShareKind {
     const ageMs = now - askedAt;
@@ -86,41 +73,26 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     return ageMs < forgetMs ? "slice" : "static";
   }
 
-  function leased(now: number, ratePerSecond: number): number {
-    const part = (now - raiseStart) / raiseMs;
-    const raised =
-      part < 1 && raiseFrom < ratePerSecond && ratePerSecond < Number.POSITIVE_INFINITY
-        ? raiseFrom + (ratePerSecond - raiseFrom) * part
-        : ratePerSecond;
-    return raised * factor;
-  }
-
-  const isJoining = (now: number): boolean => lease === undefined && now - createdAt < joinMs;
-
   function perSecond(now: number): number {
-    const present = kind(now);
-    if (isJoining(now)) return equalPart(now) * joinFactor;
-    if (lease === undefined || present === "static") return equalPart(now);
-    if (present !== "slice") return leased(now, lease.ratePerSecond);
-    return Math.min(leased(askedAt + leaseMs, lease.ratePerSecond), equalPart(now));
+    if (lease === undefined) return equalPart(now) * (now - createdAt < quietMs ? joinFactor : 1);
+    const ageMs = now - askedAt;
+    const leased = lease.ratePerSecond * factor;
+    if (ageMs < leaseMs) return leased;
+    return ageMs < quietMs ? Math.min(leased, equalPart(now)) : equalPart(now);
   }
 
   /** An equal part of the group's quota or, 60 s after the last lease, of the configured one. */
   function equalPart(now: number): number {
-    if (lease !== undefined && kind(now) !== "static") {
-      return (lease.quotaPerSecond * fallbackMargin) / Math.max(lease.members, replicas);
-    }
-    const quota = ceilingPerSecond ?? lease?.quotaPerSecond ?? initialPerSecond;
-    return ((quota ?? Number.POSITIVE_INFINITY) * fallbackMargin) / replicas;
+    const part = rateConstants.margin / Math.max(lease?.size ?? 1, replicas);
+    if (lease !== undefined && kind(now) !== "static") return lease.quotaPerSecond * part;
+    const ceiling = lowest(ceilingPerSecond, lease?.ceilingPerSecond);
+    return (
+      (ceiling ?? lease?.quotaPerSecond ?? initialPerSecond ?? Number.POSITIVE_INFINITY) * part
+    );
   }
 
   return {
-    grant(next, at, now) {
-      const present = kind(now);
-      if ((present === "slice" || present === "static") && !isJoining(now)) {
-        raiseFrom = perSecond(now);
-        raiseStart = now;
-      }
+    grant(next, at) {
       lease = next;
       askedAt = at;
       hasMissed = false;
@@ -134,18 +106,26 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     },
     kind,
     limit: (now) => ({ perSecond: perSecond(now), mayProbe: kind(now) !== "lease" }),
-    has: (now) => (isJoining(now) ? equalPart(now) : perSecond(now)),
     due(now) {
       const present = perSecond(now);
       if (lease === undefined || kind(now) !== "lease") return present;
-      return Math.max(present, (lease.quotaPerSecond * rateConstants.margin) / lease.members);
+      return Math.max(present, lease.lentPerSecond / lease.members);
     },
     get lease() {
       return lease;
     },
-    get endsAt() {
-      return askedAt + leaseMs;
+    nextChangeAfter(now) {
+      const known = lease === undefined ? [createdAt + quietMs] : quietTimes(askedAt);
+      return known.find((at) => at > now);
     },
     ageMs: (now) => (lease === undefined ? undefined : now - askedAt),
   };
 }
+
+/** When the rate of a member changes that hears nothing any more. */
+const quietTimes = (askedAt: number): number[] =>
+  [leaseMs, quietMs, forgetMs].map((ms) => askedAt + ms);
+
+/** The lower one of the numbers that are known. */
+const lowest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

@@ -6,10 +6,30 @@ export const leaseMs = 3_000;
 /** No quota is taken to be higher than this, in requests per second. */
 export const highestPerSecond = 1_000_000;
 
+/**
+ * A member that has heard nothing from its group for this time sends an equal part of the quota, in
+ * milliseconds. Until then it sends no more than it had; a new member sends a twentieth.
+ */
+export const quietMs = 10_000;
+
+/** Constants of the lease script beside those of the rate law. */
+export const leaseConstants = {
+  quietMs,
+  /**
+   * The group counts an equal part for a quiet member this much earlier than one lease before the
+   * member sends it. Covers the time of a request to Redis (400 ms at most) and clocks that differ.
+   */
+  guardMs: 1_000,
+  /** Part of the quota that members without calls hold together. */
+  leastShare: 0.01,
+} as const;
+
 /** The report of a member that asks for a lease. Rates are requests per second. */
 export interface LeaseRequest {
   readonly memberId: string;
-  /** Requests that it could use. */
+  /** Requests that it has to send. */
+  readonly needsPerSecond: number;
+  /** Requests that it could use, with head room. */
   readonly wantsPerSecond: number;
   /** Its present rate; `Infinity` if nothing limits it. */
   readonly hasPerSecond: number;
@@ -27,6 +47,14 @@ export interface LeaseRequest {
   readonly refusedEpoch: number | undefined;
   /** Longest time without a probe, in milliseconds. */
   readonly longestHoldMs: number;
+  /** Configured number of members. */
+  readonly replicas: number;
+  /** `timeMs` of the last reply that it heard. */
+  readonly heardAt: number | undefined;
+  /** Milliseconds since the member started. */
+  readonly ageMs: number;
+  /** Grows with each request of the member. */
+  readonly sequence: number;
 }
 
 /** A member's part of the quota. Rates are requests per second. */
@@ -40,6 +68,14 @@ export interface Lease {
   readonly quotaPerSecond: number;
   /** Changes with every decrease of the quota. */
   readonly epoch: number;
+  /** Time of the reply on the clock of Redis, in milliseconds. */
+  readonly timeMs: number;
+  /** The lowest ceiling of a member; `undefined` if none has one. */
+  readonly ceilingPerSecond: number | undefined;
+  /** Members that the group reckons with: the configured number, or those that it hears if more. */
+  readonly size: number;
+  /** Rate that is lent to all members together; `Infinity` while the quota is unknown. */
+  readonly lentPerSecond: number;
 }
 
 const mostPerSecond = 1e12;
@@ -60,6 +96,11 @@ export function toLeaseArgs(request: LeaseRequest): (string | number)[] {
     text(request.refusedEpoch),
     rate(request.throttledPerSecond),
     request.longestHoldMs,
+    rate(request.needsPerSecond),
+    request.replicas,
+    text(request.heardAt),
+    request.ageMs,
+    request.sequence,
   ];
 }
 
@@ -78,12 +119,32 @@ const isRate = (perSecond: number): boolean =>
 /** Reads the reply of `leaseScript`. Returns `undefined` for a reply that makes no sense. */
 export function parseLease(reply: unknown): Lease | undefined {
   if (!Array.isArray(reply)) return undefined;
-  const [ratePerSecond = 0, members = 0, quotaPerSecond = 0, epoch = 0, sharePerSecond = 0] =
-    reply.map(toNumber);
+  const [
+    granted = 0,
+    members = 0,
+    quota = 0,
+    epoch = 0,
+    share = 0,
+    timeMs = 0,
+    ceiling = 0,
+    ...more
+  ] = reply.map(toNumber);
+  const [size = 0, lent = 0] = more;
   const isSound =
-    [ratePerSecond, sharePerSecond, quotaPerSecond].every(isRate) &&
-    Number.isInteger(members) &&
+    [granted, share, quota, ceiling, lent].every(isRate) &&
+    [members, size, epoch, timeMs].every(Number.isInteger) &&
     members > 0 &&
-    Number.isInteger(epoch);
-  return isSound ? { ratePerSecond, sharePerSecond, members, quotaPerSecond, epoch } : undefined;
+    size > 0;
+  if (!isSound) return undefined;
+  return {
+    ratePerSecond: granted,
+    sharePerSecond: share,
+    members,
+    quotaPerSecond: quota,
+    epoch,
+    timeMs,
+    ceilingPerSecond: ceiling === Number.POSITIVE_INFINITY ? undefined : ceiling,
+    size,
+    lentPerSecond: lent,
+  };
 }

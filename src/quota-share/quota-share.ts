@@ -5,8 +5,10 @@ import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { Demand } from "./demand-estimate.ts";
 import { type Lease, type LeaseRequest, parseLease, toLeaseArgs } from "./lease.ts";
 import { leaseScript, leaveScript } from "./lease-script.ts";
+import { renewalMs } from "./renewal.ts";
 import type { QuotaLimit } from "../upstream/rate-limit/adaptive/settings.ts";
-import { createFallbackShare, joinMs, type ShareKind } from "./fallback-share.ts";
+import { createFallbackShare, type ShareKind } from "./fallback-share.ts";
+import { createGroupLog } from "./group-log.ts";
 
 /** The shared quota. */
 export interface SharedQuota {
@@ -49,6 +51,12 @@ export interface QuotaShareState {
   readonly ratePerSecond: number;
   /** Members at the last lease; 1 without any. */
   readonly members: number;
+  /** Members that the group keeps room for although it does not hear them; 0 without a lease. */
+  readonly unheard: number;
+  /** The ceiling that the group agreed on; absent without a lease or without a ceiling. */
+  readonly ceilingPerSecond: number | undefined;
+  /** Whether the configuration of this member differs from that of another. */
+  readonly isDisputed: boolean;
   readonly epoch: number | undefined;
   /** Milliseconds since the last lease was asked for. */
   readonly ageMs: number | undefined;
@@ -69,14 +77,10 @@ export interface QuotaShare {
   close(): Promise<void>;
 }
 
-const renewMs = 1_000;
-/** While the other members have not yet made room for the whole share. */
-const waitingRenewMs = 250;
 /** The other members learn of a demand when they renew, so renewing more often gains nothing. */
 const backlogRenewMs = 100;
-/** Interval of the loop: it looks for a connection, and raises the rate after a fallback. */
-const tickMs = 100;
-const joinTickMs = 20;
+/** Interval of the loop, which looks for a connection. A new member looks more often. */
+const [tickMs, joinMs, joinTickMs] = [100, 300, 20];
 /** 429s of one event come within the time of a few responses. */
 const refusalGapMs = 300;
 
@@ -88,8 +92,8 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   const keys = [`${options.instanceKey}:quota`];
   const startedAt = clock.now();
   const fallback = createFallbackShare({ ...quota, replicas }, startedAt);
+  const groupLog = createGroupLog(logger, quota.ceilingPerSecond);
   let applied: QuotaLimit | undefined;
-  let loggedKind: ShareKind | undefined;
   let timer: Timer | undefined;
   let isAsking = false;
   let isClosed = false;
@@ -97,6 +101,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   let askedAt = Number.NEGATIVE_INFINITY;
   let refusedAt = Number.NEGATIVE_INFINITY;
   let refusedEpoch: number | undefined;
+  let sequence = 0;
 
   /** Applies the present limit and logs where it comes from, if that has changed. */
   function follow(now: number): void {
@@ -105,14 +110,9 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
       applied = limit;
       options.apply(limit);
     }
-    const kind = fallback.kind(now);
     // The first reply of Redis may still come.
-    if (kind === loggedKind || (loggedKind === undefined && kind === "static" && isJoining(now)))
-      return;
-    loggedKind = kind;
-    const line = { kind, ratePerSecond: limit.perSecond, members: fallback.lease?.members };
-    if (kind === "lease") logger.info(line, "the quota is shared by lease");
-    else logger.warn(line, "the quota is shared without Redis");
+    if (fallback.lease === undefined && isJoining(now)) return;
+    groupLog.follow(fallback.kind(now), limit.perSecond, fallback.lease, now);
   }
 
   const isJoining = (now: number): boolean => now - startedAt < joinMs;
@@ -133,8 +133,8 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   /** Milliseconds until the next tick. */
   function restMsAt(now: number): number {
     const tickAt = now + (isJoining(now) ? joinTickMs : tickMs);
-    const due = [renewAt, fallback.endsAt].filter((at) => at > now);
-    return Math.min(tickAt, ...due) - now;
+    const changeAt = fallback.nextChangeAfter(now) ?? tickAt;
+    return Math.min(tickAt, changeAt, renewAt > now ? renewAt : tickAt) - now;
   }
 
   const report = (error: unknown): void =>
@@ -147,18 +147,23 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   }
 
   function requestAt(now: number): LeaseRequest {
-    const known = fallback.lease?.quotaPerSecond;
-    const isFound = known !== undefined && Number.isFinite(known);
+    const { lease } = fallback;
+    const known = lease?.quotaPerSecond ?? Number.POSITIVE_INFINITY;
+    const isFound = known < (lease?.ceilingPerSecond ?? Number.POSITIVE_INFINITY);
     const { ceilingPerSecond, initialPerSecond, longestHoldMs } = quota;
     return {
       memberId,
       ...options.demand(),
-      hasPerSecond: fallback.has(now),
+      hasPerSecond: fallback.limit(now).perSecond,
       ceilingPerSecond,
-      seedPerSecond: isFound && known !== ceilingPerSecond ? known : initialPerSecond,
+      seedPerSecond: isFound ? known : initialPerSecond,
       isSearching: !isFound,
       refusedEpoch,
       longestHoldMs,
+      replicas,
+      heardAt: lease?.timeMs,
+      ageMs: now - startedAt,
+      sequence: (sequence += 1),
     };
   }
 
@@ -171,16 +176,15 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     isAsking = false;
     if (isClosed) return;
     const answeredAt = clock.now();
-    const isWaiting = lease !== undefined && lease.ratePerSecond < 0.9 * lease.sharePerSecond;
-    renewAt = answeredAt + (isWaiting ? waitingRenewMs : renewMs * (0.9 + 0.2 * random()));
+    renewAt = answeredAt + renewalMs(request, lease, random);
     if (lease === undefined) {
       missed();
     } else {
-      fallback.grant(lease, now, answeredAt);
+      fallback.grant(lease, now);
       // A 429 came while the reply was on its way.
       if (refusedEpoch !== undefined) renewAt = answeredAt;
     }
-    follow(answeredAt);
+    tick();
   }
 
   async function requestLease(request: LeaseRequest): Promise<Lease | undefined> {
@@ -224,6 +228,9 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
         kind: fallback.kind(now),
         ratePerSecond: fallback.limit(now).perSecond,
         members: fallback.lease?.members ?? 1,
+        unheard: groupLog.unheard,
+        ceilingPerSecond: fallback.lease?.ceilingPerSecond,
+        isDisputed: groupLog.isDisputed,
         epoch: fallback.lease?.epoch,
         ageMs: fallback.ageMs(now),
       };

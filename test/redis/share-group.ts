@@ -56,6 +56,7 @@ export function startMember(id: string, wants: number, settings: GroupSettings):
       },
       replicas: settings.replicas,
       demand: () => ({
+        needsPerSecond: member.wants,
         wantsPerSecond: member.wants,
         acceptedPerSecond: Math.min(member.wants, perSecond),
         throttledPerSecond: 0,

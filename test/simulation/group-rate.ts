@@ -4,7 +4,7 @@ import { createFallbackShare } from "../../src/quota-share/fallback-share.ts";
 import { leaseMs } from "../../src/quota-share/lease.ts";
 import type { createAdaptiveRate } from "../../src/upstream/rate-limit/adaptive/adaptive-rate.ts";
 import { createLeasedRate } from "../../src/upstream/rate-limit/adaptive/leased-rate.ts";
-import { createModelGroup, lend } from "../support/lease-model.ts";
+import { createModelGroup, lend, toLease } from "../support/lease-model.ts";
 
 const refusalGapMs = 300;
 const unlimited = Number.POSITIVE_INFINITY;
@@ -33,27 +33,32 @@ export const createGroupRate: typeof createAdaptiveRate = (
   let renewAt = createdAt;
   let refusedAt = Number.NEGATIVE_INFINITY;
   let refusedEpoch: number | undefined;
+  let sequence = 0;
 
   function renew(now: number): void {
     const known = share.lease?.quotaPerSecond ?? unlimited;
-    const isFound = known < unlimited;
+    const isFound = known < (ceilingPerSecond ?? unlimited);
     const request = {
       memberId: "only",
       ...demand.read(now, 0),
+      needsPerSecond: 1e6,
       wantsPerSecond: 1e6,
-      hasPerSecond: share.has(now),
+      hasPerSecond: share.limit(now).perSecond,
       ceilingPerSecond,
-      seedPerSecond: isFound && known !== ceilingPerSecond ? known : initialPerSecond,
+      seedPerSecond: isFound ? known : initialPerSecond,
       isSearching: !isFound,
       refusedEpoch,
       longestHoldMs,
+      replicas: 1,
+      heardAt: share.lease?.timeMs,
+      ageMs: now - createdAt,
+      sequence: (sequence += 1),
     };
-    const lease = lend(group, request, 1_000_000 + Math.floor(now), leaseMs);
+    const timeMs = 1_000_000 + Math.floor(now);
+    const lease = lend(group, request, timeMs, leaseMs);
     refusedEpoch = undefined;
     renewAt = now + (lease.rate < 0.9 * lease.share ? 250 : 1_000 * (0.9 + 0.2 * random()));
-    const { rate: ratePerSecond, share: sharePerSecond, quota: quotaPerSecond } = lease;
-    const { members, epoch } = lease;
-    share.grant({ ratePerSecond, sharePerSecond, members, quotaPerSecond, epoch }, now, now);
+    share.grant(toLease(lease, timeMs), now);
   }
   function follow(now: number): void {
     if (now >= renewAt) renew(now);

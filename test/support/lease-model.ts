@@ -1,5 +1,10 @@
 /** The lease script written again in TypeScript, for comparison with the real one. */
-import type { LeaseRequest } from "../../src/quota-share/lease.ts";
+import {
+  highestPerSecond,
+  leaseConstants,
+  type Lease,
+  type LeaseRequest,
+} from "../../src/quota-share/lease.ts";
 import { groupConstants, rateConstants } from "../../src/upstream/rate-limit/adaptive/constants.ts";
 import { isSevere } from "../../src/upstream/rate-limit/adaptive/response-counter.ts";
 
@@ -15,19 +20,28 @@ export interface ModelGroup {
   dueAt: number;
   decreaseFrom: number;
   severeFrom: number;
+  joinedAt: number;
 }
 
 interface ModelMember {
   readonly expiresAt: number;
   readonly wants: number;
+  readonly needs: number;
   readonly has: number;
   readonly accepted: number;
   readonly throttled: number;
+  readonly ceiling: number | undefined;
+  readonly replicas: number;
+  readonly heardAt: number;
+  readonly sequence: number;
 }
 
-/** The request of a member that has a quarter of a quota of 100 per second. */
+let requests = 0;
+
+/** The request of the only member of a quota of 100 per second, which has a quarter of it. */
 export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
   memberId,
+  needsPerSecond: wantsPerSecond,
   wantsPerSecond,
   hasPerSecond: 25,
   acceptedPerSecond: 25,
@@ -37,6 +51,10 @@ export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest =
   throttledPerSecond: 0,
   refusedEpoch: undefined,
   longestHoldMs: 300_000,
+  replicas: 1,
+  heardAt: undefined,
+  ageMs: 0,
+  sequence: (requests += 1),
 });
 
 /** The reply to a member; `Infinity` for an unknown value. */
@@ -46,6 +64,9 @@ export interface ModelLease {
   readonly members: number;
   readonly quota: number;
   readonly epoch: number;
+  readonly ceiling: number | undefined;
+  readonly size: number;
+  readonly lent: number;
 }
 
 const {
@@ -57,8 +78,22 @@ const {
   intervalGrowthAfterProbe,
 } = rateConstants;
 const { firstDecreaseGapMs: settleMs } = groupConstants;
+const { quietMs, guardMs, leastShare } = leaseConstants;
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
+
+/** The lease that a member reads from the reply. */
+export const toLease = (reply: ModelLease, timeMs: number): Lease => ({
+  ratePerSecond: reply.rate,
+  sharePerSecond: reply.share,
+  members: reply.members,
+  quotaPerSecond: reply.quota,
+  epoch: reply.epoch,
+  timeMs,
+  ceilingPerSecond: reply.ceiling,
+  size: reply.size,
+  lentPerSecond: reply.lent,
+});
 
 export const createModelGroup = (): ModelGroup => ({
   members: new Map(),
@@ -70,27 +105,33 @@ export const createModelGroup = (): ModelGroup => ({
   dueAt: 0,
   decreaseFrom: 0,
   severeFrom: 0,
+  joinedAt: 0,
 });
 
-/** Max-min fair parts of `total`, in the order of `wants`. The rest is spread evenly. */
-export function fairShares(wants: readonly number[], total: number): number[] {
-  let left = total;
-  const shares = wants.map(() => 0);
-  let open = wants.map((want, at) => ({ want, at })).toSorted((a, b) => a.want - b.want);
-  while (open.length > 0) {
-    const part = left / open.length;
-    const content = open.filter(({ want }) => want <= part);
-    if (content.length === 0) {
-      for (const { at } of open) shares[at] = part;
-      return shares;
+interface Wish {
+  readonly needs: number;
+  readonly wants: number;
+}
+
+/** Parts of `total`, in the order of the wishes: max-min fair by need, then by what is wanted. */
+export function fairShares(wishes: readonly Wish[], total: number): number[] {
+  const needed = sum(wishes.map(({ needs }) => needs));
+  const wanted = sum(wishes.map(({ wants }) => wants));
+  if (needed > total) {
+    // The level at which the parts fill the total, by bisection.
+    let [low, high] = [0, total];
+    for (let round = 0; round < 200; round += 1) {
+      const level = (low + high) / 2;
+      if (sum(wishes.map(({ needs }) => Math.min(needs, level))) > total) high = level;
+      else low = level;
     }
-    for (const { want, at } of content) {
-      shares[at] = want;
-      left -= want;
-    }
-    open = open.filter(({ want }) => want > part);
+    return wishes.map(({ needs }) => Math.min(needs, low));
   }
-  return shares.map((share) => share + left / wants.length);
+  if (wanted > total) {
+    const factor = (total - needed) / (wanted - needed);
+    return wishes.map(({ needs, wants }) => needs + (wants - needs) * factor);
+  }
+  return wishes.map(({ wants }) => wants + (total - wanted) / wishes.length);
 }
 
 /** Does the same as the script with the same request at the same time. */
@@ -100,32 +141,55 @@ export function lend(
   now: number,
   leaseMs: number,
 ): ModelLease {
-  const { memberId, ceilingPerSecond: ceiling } = request;
-  const isHolder = (group.members.get(memberId)?.expiresAt ?? now) > now;
-  for (const [id, { expiresAt }] of group.members) {
-    if (id === memberId || expiresAt <= now) group.members.delete(id);
+  const { memberId, hasPerSecond, acceptedPerSecond } = request;
+  const before = group.members.get(memberId);
+  if (before !== undefined && request.sequence <= before.sequence) throw new Error("STALE");
+  const isHolder = before !== undefined && before.expiresAt > now;
+  group.members.delete(memberId);
+  const isQuiet = (heardAt: number): boolean => now >= heardAt + quietMs - leaseMs - guardMs;
+  for (const [id, { expiresAt, heardAt }] of group.members) {
+    if (expiresAt <= now && isQuiet(heardAt)) group.members.delete(id);
   }
+  const others = [...group.members.values()].filter(({ expiresAt }) => expiresAt > now);
+  const silent = [...group.members.values()].filter(({ expiresAt }) => expiresAt <= now);
+  const ceilings = [request.ceilingPerSecond, ...others.map((each) => each.ceiling)];
+  const lowest = Math.min(...ceilings.map((each) => each ?? Number.POSITIVE_INFINITY));
+  const ceiling = lowest === Number.POSITIVE_INFINITY ? undefined : lowest;
+  const replicas = Math.max(request.replicas, ...others.map((each) => each.replicas));
   if (group.bornAt === undefined) {
     group.bornAt = now;
     group.epoch = now;
     group.dueAt = now;
   }
   // Other members may be sending without a lease.
-  if (group.members.size === 0 && !isHolder) group.bornAt = now;
+  if (others.length === 0 && !isHolder && ceiling === undefined) group.bornAt = now;
   const isSeeded = group.quota === undefined && request.seedPerSecond !== undefined;
   if (isSeeded) {
     group.quota = group.safe = request.seedPerSecond;
     group.step = request.isSearching ? steps.length : group.step;
     group.dueAt = now + (request.isSearching ? searchMs : group.holdMs);
   }
-  const others = [...group.members.values()];
   const count = others.length + 1;
-  const accepted = request.acceptedPerSecond + sum(others.map((each) => each.accepted));
+  if (before === undefined) group.joinedAt = now;
+  const isDoubted = (each: ModelMember): boolean => each.expiresAt - leaseMs < group.joinedAt;
+  const certain = 1 + others.filter((each) => !isDoubted(each)).length;
+  const size = Math.max(replicas, certain);
+  const reserveOf = (perSecond: number): number => {
+    const part = (margin * perSecond) / size;
+    const kept = [
+      ...silent.filter((each) => !isDoubted(each)).map(({ has }) => Math.min(has, part)),
+      ...others.filter(isDoubted).map(({ has }) => Math.max(0, part - has)),
+    ].toSorted((a, b) => b - a);
+    const missing = ceiling === undefined ? 0 : part;
+    return sum(Array.from({ length: size - certain }, (_, at) => kept[at] ?? missing));
+  };
+  const accepted = acceptedPerSecond + sum(others.map((each) => each.accepted));
   if (request.refusedEpoch === group.epoch && now >= group.decreaseFrom) {
     const throttled = request.throttledPerSecond + sum(others.map((each) => each.throttled));
-    decrease(group, request, { now, count, accepted, throttled });
+    decrease(group, { ...request, ceilingPerSecond: ceiling }, { now, count, accepted, throttled });
   } else {
-    raise(group, ceiling, { now, accepted });
+    const reserved = group.quota === undefined ? 0 : reserveOf(group.quota);
+    raise(group, ceiling, { now, accepted: accepted + reserved });
   }
   if (group.quota !== undefined && ceiling !== undefined) {
     group.quota = Math.min(group.quota, ceiling);
@@ -133,28 +197,42 @@ export function lend(
   }
 
   const quota = group.quota ?? ceiling ?? Number.POSITIVE_INFINITY;
+  const has = hasPerSecond > highestPerSecond ? acceptedPerSecond : hasPerSecond;
   let rate = Number.POSITIVE_INFINITY;
   let share = Number.POSITIVE_INFINITY;
+  let lent = Number.POSITIVE_INFINITY;
+  let part = 0;
   if (quota < Number.POSITIVE_INFINITY) {
-    const total = margin * quota;
-    const least = Math.min(2, total / (2 * count));
-    const wants = [request.wantsPerSecond, ...others.map((each) => each.wants)];
-    [share = 0] = fairShares(
-      wants.map((want) => Math.max(want, least)),
-      total,
-    );
-    rate = Math.min(share, total - sum(others.map((each) => each.has)));
-    if (now - group.bornAt < leaseMs) rate = Math.min(rate, request.hasPerSecond);
-    rate = Math.max(rate, Math.min(0.5, total / (20 * count)));
+    part = (margin * quota) / size;
+    lent = margin * quota - reserveOf(quota);
+    const least = Math.min(2, (leastShare * lent) / count);
+    const mine = { needs: request.needsPerSecond, wants: request.wantsPerSecond };
+    const wishes = [mine, ...others].map(({ needs, wants }) => ({
+      needs: Math.max(needs, least),
+      wants: Math.max(needs, wants, least),
+    }));
+    [share = 0] = fairShares(wishes, lent);
+    rate = Math.min(share, lent - sum(others.map((each) => each.has)));
+    if (now - group.bornAt < leaseMs) {
+      rate = Math.min(rate, request.heardAt === undefined ? Math.max(has, part) : has);
+    }
+    rate = Math.max(rate, Math.min(0.5, least));
   }
+  const heardAt = Math.min(request.heardAt ?? now - request.ageMs, now);
+  const holds = rate === Number.POSITIVE_INFINITY ? acceptedPerSecond : Math.max(rate, has);
   group.members.set(memberId, {
     expiresAt: now + leaseMs,
     wants: request.wantsPerSecond,
-    has: rate === Number.POSITIVE_INFINITY ? request.acceptedPerSecond : rate,
-    accepted: request.acceptedPerSecond,
+    needs: request.needsPerSecond,
+    has: isQuiet(heardAt) ? Math.max(holds, part) : holds,
+    accepted: acceptedPerSecond,
     throttled: request.throttledPerSecond,
+    ceiling: request.ceilingPerSecond,
+    replicas: request.replicas,
+    heardAt,
+    sequence: request.sequence,
   });
-  return { rate, share, members: count, quota, epoch: group.epoch };
+  return { rate, share, members: count, quota, epoch: group.epoch, ceiling, size, lent };
 }
 
 interface Moment {

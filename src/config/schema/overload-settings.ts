@@ -126,7 +126,7 @@ export const overloadSettings = {
       env: "GATEWAY_REPLICAS",
       fallback: 1,
       meaning:
-        "Number of gateways that share the quotas. Each uses an equal part of a ceiling; with `quotaShare` `redis`, only while Redis cannot be reached.",
+        "Number of gateways that share the quotas. Each uses an equal part of a ceiling; with `quotaShare` `redis`, only while it cannot reach Redis. Parts of gateways that are not heard stay unused.",
     }),
     quotaShare: setting(kinds.choice(["static", "redis"]), {
       env: "GATEWAY_QUOTA_SHARE",

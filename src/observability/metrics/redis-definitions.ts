@@ -20,6 +20,18 @@ export const redisDefinitions = {
     help: "1 for the present source of this replica's part of a quota that is shared in Redis.",
     labels: ["instance", "kind"],
   },
+  quotaShareUnheard: {
+    name: "keyprotect_gateway_quota_share_unheard",
+    type: "gauge",
+    help: "Replicas that the group keeps room for although it does not hear them.",
+    labels: ["instance"],
+  },
+  quotaShareDisputed: {
+    name: "keyprotect_gateway_quota_share_disputed",
+    type: "gauge",
+    help: "1 while another replica has a lower ceiling than this one. The lowest applies to all.",
+    labels: ["instance"],
+  },
   requestIdLosses: {
     name: "keyprotect_gateway_request_id_losses_total",
     type: "counter",

@@ -13,12 +13,29 @@ export function createFakeRedis(clock: { now(): number }) {
   const redis = {
     isReady: true,
     answer: (): Promise<void> => Promise.resolve(),
+    /** Runs the script for a request that has reached Redis, and returns its reply. */
+    serve(request: LeaseRequest): unknown[] {
+      const now = 1_000_000 + Math.floor(clock.now());
+      const lease = lend(group, request, now, 3_000);
+      const { members, epoch, size } = lease;
+      const [rate, quota, share, ceiling = "", lent] = [
+        lease.rate,
+        lease.quota,
+        lease.share,
+        lease.ceiling,
+        lease.lent,
+      ].map((value) => value && text(value));
+      return [rate, members, quota, epoch, share, now, ceiling, size, lent];
+    },
     async eval(
       _script: unknown,
       _keys: readonly string[],
       args: readonly (string | number)[],
     ): Promise<unknown> {
-      if (args.length === 1) return (left += 1);
+      if (args.length === 1) {
+        group.members.delete(String(args[0]));
+        return (left += 1);
+      }
       const epoch = optional(args[8]);
       const request: LeaseRequest = {
         memberId: String(args[0]),
@@ -31,11 +48,15 @@ export function createFakeRedis(clock: { now(): number }) {
         throttledPerSecond: Number(args[9]),
         refusedEpoch: epoch,
         longestHoldMs: Number(args[10]),
+        needsPerSecond: Number(args[11]),
+        replicas: Number(args[12]),
+        heardAt: optional(args[13]),
+        ageMs: Number(args[14]),
+        sequence: Number(args[15]),
       };
       requests.push(request);
       await redis.answer();
-      const lease = lend(group, request, 1_000_000 + Math.floor(clock.now()), 3_000);
-      return [text(lease.rate), lease.members, text(lease.quota), lease.epoch, text(lease.share)];
+      return redis.serve(request);
     },
   };
   return { redis, group, requests, left: () => left };

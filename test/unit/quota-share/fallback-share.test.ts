@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Lease } from "../../../src/quota-share/lease.ts";
-import { createFallbackShare, joinMs } from "../../../src/quota-share/fallback-share.ts";
+import { type Lease, quietMs } from "../../../src/quota-share/lease.ts";
+import { createFallbackShare } from "../../../src/quota-share/fallback-share.ts";
 
 const lease: Lease = {
   ratePerSecond: 60,
@@ -9,18 +9,23 @@ const lease: Lease = {
   members: 2,
   quotaPerSecond: 100,
   epoch: 1,
+  timeMs: 1_000_000,
+  ceilingPerSecond: 100,
+  size: 4,
+  lentPerSecond: 98.5,
 };
 const bounds = { ceilingPerSecond: 100, initialPerSecond: undefined, replicas: 4 };
 const start = (more: Partial<typeof bounds> = {}) => createFallbackShare({ ...bounds, ...more }, 0);
 
 describe("without a lease", () => {
-  test("a new member waits 300 ms at a tenth of its equal part, then sends its equal part", () => {
+  test("a new member sends a twentieth of its equal part for ten seconds, then its equal part", () => {
     const fallback = start();
-    expect(fallback.limit(0).perSecond).toBeCloseTo(2.25, 9);
-    expect(fallback.has(0)).toBeCloseTo(22.5, 9);
-    expect(fallback.limit(joinMs).perSecond).toBeCloseTo(22.5, 9);
-    expect(fallback.kind(joinMs)).toBe("static");
-    expect(fallback.limit(joinMs).mayProbe).toBe(true);
+    expect(fallback.limit(0).perSecond).toBeCloseTo(1.23125, 9);
+    expect(fallback.limit(quietMs - 1).perSecond).toBeCloseTo(1.23125, 9);
+    expect(fallback.nextChangeAfter(0)).toBe(quietMs);
+    expect(fallback.limit(quietMs).perSecond).toBeCloseTo(24.625, 9);
+    expect(fallback.kind(quietMs)).toBe("static");
+    expect(fallback.limit(quietMs).mayProbe).toBe(true);
   });
 
   test("an unknown quota gives no bound", () => {
@@ -34,24 +39,24 @@ describe("without a lease", () => {
       { ...bounds, ceilingPerSecond: undefined, initialPerSecond: 40 },
       0,
     );
-    expect(fallback.limit(joinMs).perSecond).toBeCloseTo(9, 9);
+    expect(fallback.limit(quietMs).perSecond).toBeCloseTo(9.85, 9);
   });
 });
 
 describe("with a lease", () => {
   test("the first lease is used at once, and the group handles 429s", () => {
     const fallback = start();
-    fallback.grant(lease, 10, 15);
+    fallback.grant(lease, 10);
     expect(fallback.limit(15)).toEqual({ perSecond: 60, mayProbe: false });
     expect(fallback.kind(15)).toBe("lease");
     expect(fallback.ageMs(15)).toBe(5);
   });
 
-  test("an equal part of the quota is due, however small the lease is", () => {
+  test("an equal part of what is lent is due, however small the lease is", () => {
     const fallback = start();
-    fallback.grant({ ...lease, ratePerSecond: 2, sharePerSecond: 2 }, 10, 15);
+    fallback.grant({ ...lease, ratePerSecond: 2, sharePerSecond: 2 }, 10);
     expect(fallback.due(15)).toBeCloseTo(49.25, 9);
-    fallback.grant({ ...lease, ratePerSecond: 80 }, 1_010, 1_015);
+    fallback.grant({ ...lease, ratePerSecond: 80 }, 1_010);
     expect(fallback.due(1_015)).toBe(80);
     fallback.miss();
     expect(fallback.due(4_020)).toBe(fallback.limit(4_020).perSecond);
@@ -59,65 +64,64 @@ describe("with a lease", () => {
 
   test("without Redis a lease is kept until its end, then replaced by an equal part of the larger group", () => {
     const fallback = start();
-    fallback.grant(lease, 10, 15);
+    fallback.grant(lease, 10);
     fallback.miss();
     expect(fallback.kind(20)).toBe("kept");
     expect(fallback.limit(3_009)).toEqual({ perSecond: 60, mayProbe: true });
-    expect(fallback.limit(3_010)).toEqual({ perSecond: 22.5, mayProbe: true });
+    expect(fallback.limit(3_010)).toEqual({ perSecond: 24.625, mayProbe: true });
     expect(fallback.kind(3_010)).toBe("slice");
     const crowded = start();
-    crowded.grant({ ...lease, members: 9 }, 10, 15);
-    expect(crowded.limit(3_010).perSecond).toBeCloseTo(10, 9);
+    crowded.grant({ ...lease, members: 9, size: 9 }, 10);
+    expect(crowded.limit(3_010).perSecond).toBeCloseTo(98.5 / 9, 9);
   });
 
-  test("the end of a lease never raises the rate", () => {
+  test("the end of a lease does not raise the rate before the group keeps room for an equal part", () => {
     const fallback = start();
-    fallback.grant({ ...lease, ratePerSecond: 5 }, 10, 15);
+    fallback.grant({ ...lease, ratePerSecond: 5 }, 10);
     expect(fallback.limit(3_010).perSecond).toBe(5);
+    expect(fallback.limit(quietMs + 9).perSecond).toBe(5);
+    expect(fallback.limit(quietMs + 10).perSecond).toBeCloseTo(24.625, 9);
   });
 
-  test("the group is forgotten after a minute", () => {
-    const fallback = start();
-    fallback.grant({ ...lease, quotaPerSecond: 40, members: 9 }, 10, 15);
-    expect(fallback.limit(60_009).perSecond).toBeCloseTo(4, 9);
-    expect(fallback.limit(60_010).perSecond).toBeCloseTo(22.5, 9);
+  test("the quota that the group had found is forgotten after a minute, but not its ceiling", () => {
+    const fallback = start({ ceilingPerSecond: 200 });
+    fallback.grant({ ...lease, quotaPerSecond: 40, members: 8, size: 8 }, 10);
+    expect(fallback.limit(60_009).perSecond).toBeCloseTo((40 * 0.985) / 8, 9);
+    expect(fallback.limit(60_010).perSecond).toBeCloseTo(98.5 / 8, 9);
     expect(fallback.kind(60_010)).toBe("static");
   });
 
-  test("the rate rises to a new lease within two seconds and falls to it at once", () => {
+  test("the rate follows a new lease at once, up and down", () => {
     const fallback = start();
-    fallback.grant(lease, 10, 15);
-    fallback.grant(lease, 10_000, 10_000);
-    expect(fallback.limit(10_000).perSecond).toBeCloseTo(22.5, 9);
-    expect(fallback.limit(11_000).perSecond).toBeCloseTo(41.25, 9);
-    fallback.grant(lease, 11_000, 11_000);
-    expect(fallback.limit(11_000).perSecond).toBeCloseTo(41.25, 9);
-    expect(fallback.limit(12_000).perSecond).toBe(60);
-    fallback.grant({ ...lease, ratePerSecond: 3 }, 30_000, 30_000);
+    fallback.grant(lease, 10);
+    fallback.grant(lease, 20_000);
+    expect(fallback.limit(20_000).perSecond).toBe(60);
+    fallback.grant({ ...lease, ratePerSecond: 3 }, 30_000);
     expect(fallback.limit(30_000).perSecond).toBe(3);
   });
 
   test("each 429 lowers the rate by 1.5 % until the next lease", () => {
     const fallback = start();
-    fallback.grant(lease, 10, 15);
+    fallback.grant(lease, 10);
     fallback.decrease();
     expect(fallback.limit(20).perSecond).toBeCloseTo(59.1, 9);
-    fallback.grant(lease, 30, 31);
+    fallback.grant(lease, 30);
     expect(fallback.limit(31).perSecond).toBe(60);
   });
 });
 
-test("the equal parts of a group that knows its size are less than the quota", () => {
+test("the equal parts of a group are together no more than the quota", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 50 }),
       fc.double({ min: 1, max: 5_000, noNaN: true }),
       fc.double({ min: 0, max: 100_000, noNaN: true }),
-      (members, quotaPerSecond, now) => {
-        const fallback = start({ ceilingPerSecond: quotaPerSecond, replicas: members });
-        fallback.grant({ ...lease, ratePerSecond: quotaPerSecond, quotaPerSecond, members }, 0, 0);
+      (size, quotaPerSecond, now) => {
+        const fallback = start({ ceilingPerSecond: quotaPerSecond, replicas: size });
+        const all = { ...lease, ratePerSecond: quotaPerSecond, quotaPerSecond, size };
+        fallback.grant({ ...all, members: size, ceilingPerSecond: quotaPerSecond }, 0);
         const { perSecond } = fallback.limit(now + 3_000);
-        expect(perSecond * members).toBeLessThanOrEqual(0.9 * quotaPerSecond * (1 + 1e-9));
+        expect(perSecond * size).toBeLessThanOrEqual(0.985 * quotaPerSecond * (1 + 1e-9));
       },
     ),
   );

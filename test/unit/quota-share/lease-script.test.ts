@@ -34,6 +34,7 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
     renewAt: at * 250,
     refusedAt: -1_000,
     credit: 0,
+    sequence: 0,
   }));
   const accepted = Array.from({ length: seconds }, () => 0);
   const throttled = Array.from({ length: seconds }, () => 0);
@@ -72,6 +73,10 @@ function run({ ceilingPerSecond, quotaAt, seconds }: Scenario): Outcome {
           isSearching: false,
           refusedEpoch: isTold ? member.epoch : undefined,
           longestHoldMs: 300_000,
+          replicas: 4,
+          heardAt: member.sequence === 0 ? undefined : now,
+          ageMs: now,
+          sequence: (member.sequence += 1),
         },
         now + 1,
         leaseMs,

@@ -1,7 +1,7 @@
 /** The loop of a member on driven time, with the model of the script in place of Redis. */
 import { describe, expect, test } from "vitest";
 import { createLogger } from "../../../src/observability/logging/logger.ts";
-import { toLeaseArgs } from "../../../src/quota-share/lease.ts";
+import { parseLease, toLeaseArgs } from "../../../src/quota-share/lease.ts";
 import { createQuotaShare, type SharedQuota } from "../../../src/quota-share/quota-share.ts";
 import type { QuotaLimit } from "../../../src/upstream/rate-limit/adaptive/settings.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
@@ -14,12 +14,17 @@ interface Options {
   readonly memberId?: string;
 }
 
-function start({ quota = {}, replicas = 2, memberId = "a" }: Options = {}) {
+function start({ quota = {}, replicas = 1, memberId = "a" }: Options = {}) {
   const clock = createDrivenClock();
   const fake = createFakeRedis(clock);
   const limits: QuotaLimit[] = [];
   const lines: string[] = [];
-  const demand = { wantsPerSecond: 500, acceptedPerSecond: 50, throttledPerSecond: 0 };
+  const demand = {
+    needsPerSecond: 500,
+    wantsPerSecond: 500,
+    acceptedPerSecond: 50,
+    throttledPerSecond: 0,
+  };
   const share = createQuotaShare({
     redis: fake.redis,
     instanceKey: "kp:{one}",
@@ -41,11 +46,12 @@ function start({ quota = {}, replicas = 2, memberId = "a" }: Options = {}) {
 
 describe("renewal", () => {
   test("a lease is renewed four times a second while more is to come, then once", async () => {
-    const { share, clock, requests, rate } = start();
+    const { share, clock, redis, requests, rate } = start({ replicas: 2 });
+    await redis.eval("", [], toLeaseArgs({ ...asking("b", 0), replicas: 2 }));
     share.start();
     // A young group may have members that it does not know.
     await clock.advance(2_950);
-    expect(rate()).toBeCloseTo(45, 6);
+    expect(rate()).toBeCloseTo(49.25, 6);
     expect(requests.length).toBeGreaterThanOrEqual(12);
     expect(requests.length).toBeLessThanOrEqual(14);
     await clock.advance(1_000);
@@ -53,7 +59,8 @@ describe("renewal", () => {
     await clock.advance(10_000);
     expect(requests.length).toBeGreaterThanOrEqual(9);
     expect(requests.length).toBeLessThanOrEqual(11);
-    expect(rate()).toBeCloseTo(98.5, 6);
+    // The group does not hear the other replica any more, and keeps an equal part for it.
+    expect(rate()).toBeCloseTo(49.25, 6);
     await share.close();
     expect(clock.pending).toBe(0);
   });
@@ -117,7 +124,7 @@ describe("renewal", () => {
   });
 
   test("a lease counts from when it was asked for, so a reply after 3 s gives none", async () => {
-    const { share, clock, redis } = start();
+    const { share, clock, redis } = start({ replicas: 2 });
     let answer: (() => void) | undefined;
     redis.answer = () =>
       new Promise((resolve) => {
@@ -127,7 +134,7 @@ describe("renewal", () => {
     await clock.advance(4_000);
     answer?.();
     await clock.advance(10);
-    expect(share.state).toMatchObject({ kind: "slice", ratePerSecond: 45 });
+    expect(share.state).toMatchObject({ kind: "slice", ratePerSecond: 49.25 });
     await share.close();
   });
 
@@ -148,7 +155,12 @@ describe("renewal", () => {
       demand: () => {
         failures += 1;
         if (failures < 3) throw new Error("no demand");
-        return { wantsPerSecond: 500, acceptedPerSecond: 50, throttledPerSecond: 0 };
+        return {
+          needsPerSecond: 500,
+          wantsPerSecond: 500,
+          acceptedPerSecond: 50,
+          throttledPerSecond: 0,
+        };
       },
       apply: ({ perSecond }) => void limits.push(perSecond),
     });
@@ -160,22 +172,23 @@ describe("renewal", () => {
   });
 
   test("a reply that makes no sense counts as no reply", async () => {
-    const { share, clock, redis, rate } = start();
+    const { share, clock, redis, rate } = start({ replicas: 2 });
+    const sound = ["50", 1, "50", "5", "50", "1000", "100", 2, "50"];
     const replies: unknown[] = [
       ["nonsense", {}],
-      ...["1e12", "1e308", "-1", "0", "1e-300", "nan"].flatMap((figure) => [
-        [figure, 1, "50", "5", "50", "1"],
-        ["50", 1, figure, "5", "50", "1"],
-        ["50", 1, "50", "5", figure, "1"],
-      ]),
+      ...["1e12", "1e308", "-1", "0", "1e-300", "nan"].flatMap((figure) =>
+        [0, 2, 4, 6, 8].map((at) => sound.with(at, figure)),
+      ),
+      ...[1, 3, 5, 7].map((at) => sound.with(at, "1.5")),
     ];
+    expect(parseLease(sound)).toMatchObject({ ratePerSecond: 50, size: 2, lentPerSecond: 50 });
     let asked = 0;
     redis.eval = () => Promise.resolve(replies[asked++ % replies.length]);
     share.start();
     await clock.advance(2_000 * replies.length);
     expect(asked).toBeGreaterThan(replies.length);
     expect(share.state.kind).toBe("static");
-    expect(rate()).toBeCloseTo(45, 9);
+    expect(rate()).toBeCloseTo(49.25, 9);
     await share.close();
   });
 });
@@ -261,6 +274,79 @@ test("each change between lease and fallback is logged once", async () => {
   const kinds = lines.map((line) => /"kind":"(\w+)"/.exec(line)?.[1]);
   expect(kinds).toEqual(["lease", "kept", "slice", "static", "lease"]);
   await share.close();
+});
+
+describe("the group", () => {
+  test("a member confirms a lower lease at once, so that the others get what it gave up", async () => {
+    const { share, clock, redis, group, requests } = start({ replicas: 2 });
+    share.start();
+    await clock.advance(5_000);
+    group.members.clear();
+    await redis.eval("", [], toLeaseArgs({ ...asking("b", 500), replicas: 2 }));
+    Object.assign(group, { joinedAt: 0 });
+    requests.length = 0;
+    const other = { ...asking("c", 500), replicas: 4, hasPerSecond: 49.25 };
+    await redis.eval("", [], toLeaseArgs(other));
+    while (requests.at(-1)?.memberId !== "a") await clock.advance(5);
+    const given = share.state.ratePerSecond;
+    expect(given).toBeLessThan(30);
+    expect(group.members.get("a")?.has).toBeCloseTo(49.25, 6);
+    await clock.advance(30);
+    expect(requests.at(-1)).toMatchObject({ memberId: "a", hasPerSecond: given });
+    expect(group.members.get("a")?.has).toBeCloseTo(given, 6);
+    await share.close();
+  });
+
+  test("a member names the newest reply that it heard, and numbers its requests", async () => {
+    const { share, clock, requests } = start();
+    share.start();
+    await clock.advance(3_500);
+    expect(requests[0]).toMatchObject({ heardAt: undefined, sequence: 1 });
+    expect(requests[2]).toMatchObject({ sequence: 3 });
+    expect(requests[2]?.heardAt).toBeGreaterThan(requests[1]?.heardAt ?? Number.NaN);
+    await share.close();
+  });
+
+  test("a replica with a higher ceiling goes by the lower one of the group, and logs it once", async () => {
+    const { share, clock, redis, lines, rate } = start({
+      quota: { ceilingPerSecond: 200 },
+      replicas: 2,
+    });
+    const other = (): Promise<unknown> =>
+      redis.eval("", [], toLeaseArgs({ ...asking("b", 500), replicas: 2, hasPerSecond: 49.25 }));
+    share.start();
+    for (let second = 0; second < 8; second += 1) {
+      await other();
+      await clock.advance(1_000);
+    }
+    expect(rate()).toBeCloseTo(49.25, 6);
+    expect(share.state).toMatchObject({ ceilingPerSecond: 100, isDisputed: true, unheard: 0 });
+    const told = lines.filter((line) => line.includes("disagree"));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/"ceilingPerSecond":200,"agreedPerSecond":100/);
+    // Without Redis the lower one holds too.
+    redis.isReady = false;
+    await clock.advance(120_000);
+    expect(rate()).toBeCloseTo(49.25, 6);
+    await share.close();
+  });
+
+  test("a group that keeps room for a replica for ten seconds says so, and when it is complete", async () => {
+    const { share, clock, redis, lines } = start({ replicas: 2 });
+    const told = (): string[] => lines.filter((line) => /keeps room|hears all/.test(line));
+    share.start();
+    await clock.advance(9_000);
+    expect(told()).toEqual([]);
+    expect(share.state.unheard).toBe(1);
+    await clock.advance(3_000);
+    expect(told()).toHaveLength(1);
+    expect(told()[0]).toMatch(/"members":1,"replicas":2.*keeps room/);
+    await redis.eval("", [], toLeaseArgs({ ...asking("b", 5), replicas: 2 }));
+    await clock.advance(1_500);
+    expect(told()).toHaveLength(2);
+    expect(told()[1]).toContain("hears all replicas");
+    await share.close();
+  });
 });
 
 test("closing gives the lease back, and nothing happens afterwards", async () => {

@@ -23,8 +23,8 @@ test("the gauge of Redis follows whether it works", () => {
 
 test("the gauge of the share is 1 for exactly one kind, and absent where no quota is shared", () => {
   const metrics = createRedisMetrics();
-  let kind: ShareKind | undefined = "lease";
-  metrics.watchShare("main", () => kind);
+  let kind: ShareKind = "lease";
+  metrics.watchShare("main", () => ({ kind, unheard: 0, isDisputed: false }));
   metrics.watchShare("other", () => undefined);
   for (kind of ["lease", "kept", "slice", "static"] as const) {
     const lines = linesOf(metrics).filter((line) => line.includes("quota_share{"));
@@ -33,6 +33,14 @@ test("the gauge of the share is 1 for exactly one kind, and absent where no quot
       `keyprotect_gateway_quota_share{instance="main",kind="${kind}"} 1`,
     ]);
   }
+});
+
+test("the gauges of the share show missing replicas and a ceiling that differs", () => {
+  const metrics = createRedisMetrics();
+  metrics.watchShare("main", () => ({ kind: "lease", unheard: 2, isDisputed: true }));
+  const lines = linesOf(metrics);
+  expect(lines).toContain('keyprotect_gateway_quota_share_unheard{instance="main"} 2');
+  expect(lines).toContain('keyprotect_gateway_quota_share_disputed{instance="main"} 1');
 });
 
 test("failures and losses are counted by kind, and a risk that is not known is absent", () => {
