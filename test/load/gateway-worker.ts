@@ -24,7 +24,17 @@ export type GatewayQuestions = {
   readonly start: { given: Readonly<Record<string, string>>; answer: string };
   readonly cpu: { given: null; answer: number };
   readonly holdings: { given: null; answer: Holdings };
+  /** Greatest delay of a timer since the last question, in milliseconds. */
+  readonly lateMs: { given: null; answer: number };
 };
+
+const watchMs = 10;
+let lateMs = 0;
+let watchedAt = performance.now();
+setInterval(() => {
+  lateMs = Math.max(lateMs, performance.now() - watchedAt - watchMs);
+  watchedAt = performance.now();
+}, watchMs);
 
 const timers = new Set<object>();
 const countingClock: Clock = {
@@ -55,6 +65,11 @@ serveWorker<GatewayQuestions>({
     return formatListenAddress(address);
   },
   cpu: () => cpuMicroseconds(),
+  lateMs() {
+    const greatest = lateMs;
+    lateMs = 0;
+    return greatest;
+  },
   async holdings() {
     // Two collections with an event-loop turn between them: the second one frees the objects that
     // finalizers released.

@@ -7,6 +7,8 @@ import type { GatewayQuestions, Holdings } from "./gateway-worker.ts";
 export interface SourceGateway extends GatewayProcess {
   /** Collects garbage and reports the remaining memory and timers. */
   holdings(): Promise<Holdings>;
+  /** Greatest delay of a timer in the process since the last question, in milliseconds. */
+  lateMs(): Promise<number>;
 }
 
 /** Starts a gateway in front of an upstream. Resolves when it serves. */
@@ -28,6 +30,7 @@ export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, 
       address,
       cpu: () => worker.ask("cpu", null),
       holdings: () => worker.ask("holdings", null),
+      lateMs: () => worker.ask("lateMs", null),
       [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose](),
     };
   } catch (error) {
