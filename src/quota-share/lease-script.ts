@@ -209,9 +209,14 @@ redis.call('HSET', key, me, table.concat({
     mine.ceiling, ARGV[13], text(heard), ARGV[16]
   }, ' '), 'born', text(born), 'epoch', text(epoch), 'cutFrom', text(decreaseFrom),
   'severeFrom', text(severeFrom), 'joined', text(joined))
+redis.call('HSET', key, 'seen', text(now), 'strayAt', text(strays.at),
+  'strayAccepted', text(strays.accepted), 'strayRefused', text(strays.refused),
+  'strayShare', text(strays.share), 'strayAllowed', text(strays.allowed),
+  'strayLearned', text(strays.learned))
 if quota then
   redis.call('HSET', key, 'quota', text(quota), 'safe', text(safe), 'step', step,
-    'hold', text(hold), 'due', text(due))
+    'hold', text(hold), 'due', text(due), 'top', text(top),
+    'usedAt', text(usedAt), 'regains', isRegained and 1 or 0, 'regainAt', text(regainAt))
 end
 redis.call('PEXPIRE', key, 600000)
 return {

@@ -1,6 +1,7 @@
 /** Simulations of 429s that no quota causes, as a proxy or other users of the instance do. */
 import { describe, expect, test } from "vitest";
 import { changing, poisson } from "./demands.ts";
+import { createGroupRate } from "./group-rate.ts";
 import { near } from "./networks.ts";
 import { createRandom } from "./random.ts";
 import { type Run, simulate } from "./simulate.ts";
@@ -58,6 +59,54 @@ describe("a few stray 429s while nearly idle", () => {
     },
   );
 });
+
+describe("a group with a few stray 429s while nearly idle", () => {
+  const busyAt = 61;
+  const kinds = laws.flatMap(([name, settings]) =>
+    [500, 2_000, 10_000].map((gapMs) => [name, gapMs, settings] as const),
+  );
+
+  test.for(kinds)(
+    "a group that starts %s serves 40 calls per second within ten seconds after two 429s every %d ms, six times",
+    ([, gapMs, settings]) => {
+      const lastAt = busyAt * 1_000 - 1_500;
+      const at = [5, 4, 3, 2, 1, 0].map((index) => lastAt - index * gapMs);
+      const run = simulate({
+        settings,
+        createRate: createGroupRate,
+        upstream: withStrays(plenty(), { random: Math.random, at, count: 2 }),
+        network: near,
+        demand: changing(poisson(2), busyAt * 1_000, poisson(40)),
+        seconds: busyAt + 60,
+      });
+      expect(served(run, busyAt, busyAt + 12)).toBeGreaterThan(0.9);
+      expect(served(run, busyAt + 12, busyAt + 60)).toBeGreaterThan(0.98);
+      expect(run.seconds[busyAt + 10]?.rate).toBeGreaterThan(40);
+    },
+  );
+});
+
+test.for(
+  laws.flatMap(([name, settings]) =>
+    [undefined, 1_000].map((pauseMs) => [name, String(pauseMs), { settings, pauseMs }] as const),
+  ),
+)(
+  "a group that starts %s serves 50 calls per second though 0.3 % are refused with Retry-After %s ms",
+  ([, , { settings, pauseMs }]) => {
+    const run = simulate({
+      settings,
+      createRate: createGroupRate,
+      upstream: withStrays(plenty(), { random: createRandom(78), share: 0.003 }),
+      network: near,
+      demand: poisson(50),
+      retryAfterMs: () => pauseMs,
+      seconds: 1_200,
+    });
+    const least = pauseMs === undefined ? 0.97 : 0.88;
+    expect(served(run, 600, 900)).toBeGreaterThan(least);
+    expect(served(run, 900, 1_200)).toBeGreaterThan(least);
+  },
+);
 
 describe("0.3 % of stray 429s", () => {
   const kinds = laws.flatMap(([name, settings]) =>

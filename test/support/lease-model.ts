@@ -21,6 +21,21 @@ export interface ModelGroup {
   decreaseFrom: number;
   severeFrom: number;
   joinedAt: number;
+  top: number;
+  isRegained: boolean;
+  usedAt: number;
+  regainAt: number;
+  seenAt: number | undefined;
+  strays: ModelStrays;
+}
+
+interface ModelStrays {
+  at: number | undefined;
+  accepted: number;
+  refused: number;
+  share: number;
+  allowed: number;
+  learnedAt: number;
 }
 
 interface ModelMember {
@@ -106,6 +121,12 @@ export const createModelGroup = (): ModelGroup => ({
   decreaseFrom: 0,
   severeFrom: 0,
   joinedAt: 0,
+  top: 0,
+  isRegained: false,
+  usedAt: 0,
+  regainAt: 0,
+  seenAt: undefined,
+  strays: { at: undefined, accepted: 0, refused: 0, share: 0, allowed: 0, learnedAt: 0 },
 });
 
 interface Wish {
@@ -184,9 +205,13 @@ export function lend(
     return sum(Array.from({ length: size - certain }, (_, at) => kept[at] ?? missing));
   };
   const accepted = acceptedPerSecond + sum(others.map((each) => each.accepted));
+  countStrays(group, now, accepted);
   if (request.refusedEpoch === group.epoch && now >= group.decreaseFrom) {
     const throttled = request.throttledPerSecond + sum(others.map((each) => each.throttled));
-    decrease(group, { ...request, ceilingPerSecond: ceiling }, { now, count, accepted, throttled });
+    const known = group.quota ?? ceiling;
+    const reserved = known === undefined ? 0 : reserveOf(known);
+    const moment = { now, count, accepted, throttled, reserved };
+    decrease(group, { ...request, ceilingPerSecond: ceiling }, moment);
   } else {
     const reserved = group.quota === undefined ? 0 : reserveOf(group.quota);
     raise(group, ceiling, { now, accepted: accepted + reserved });
@@ -195,6 +220,7 @@ export function lend(
     group.quota = Math.min(group.quota, ceiling);
     group.safe = Math.min(group.safe, group.quota);
   }
+  if (group.quota !== undefined) group.top = Math.max(group.top, group.quota);
 
   const quota = group.quota ?? ceiling ?? Number.POSITIVE_INFINITY;
   const has = hasPerSecond > highestPerSecond ? acceptedPerSecond : hasPerSecond;
@@ -218,6 +244,7 @@ export function lend(
     }
     rate = Math.max(rate, Math.min(0.5, least));
   }
+  group.seenAt = now;
   const heardAt = Math.min(request.heardAt ?? now - request.ageMs, now);
   const holds = rate === Number.POSITIVE_INFINITY ? acceptedPerSecond : Math.max(rate, has);
   group.members.set(memberId, {
@@ -240,6 +267,32 @@ interface Moment {
   readonly accepted: number;
 }
 
+function countStrays({ strays, ...group }: ModelGroup, now: number, accepted: number): void {
+  const elapsed = Math.max(0, Math.min(now - (group.seenAt ?? now), 3_000)) / 1_000;
+  strays.at ??= now;
+  if (now - strays.learnedAt > rateConstants.forgetStraysMs) strays.share = strays.allowed = 0;
+  strays.accepted += accepted * elapsed;
+  const allowed = strays.allowed + strays.share * accepted * elapsed;
+  strays.allowed = Math.min(rateConstants.mostStraysInRow, allowed);
+}
+
+function isStray({ strays, top }: ModelGroup, now: number, perSecond: number): boolean {
+  if (perSecond < top) {
+    strays.refused += 1;
+    const seconds = (now - (strays.at ?? now)) / 1_000;
+    const average = seconds > 1 ? (strays.accepted * (1 - 1 / seconds)) / seconds : 0;
+    const share = strays.refused / (strays.accepted + strays.refused);
+    const isLow = margin * perSecond < average * rateConstants.strayCertainty;
+    if (isLow && share >= rateConstants.leastStrayShare) {
+      strays.share = Math.min(share * rateConstants.strayTolerance, rateConstants.mostStrayShare);
+      strays.learnedAt = now;
+    }
+  } else Object.assign(strays, { at: now, accepted: 0, refused: 0 });
+  if (strays.allowed < 1) return false;
+  strays.allowed -= 1;
+  return true;
+}
+
 function decrease(
   group: ModelGroup,
   { ceilingPerSecond, longestHoldMs }: LeaseRequest,
@@ -248,28 +301,63 @@ function decrease(
     count,
     accepted,
     throttled,
-  }: Moment & { readonly count: number; readonly throttled: number },
+    reserved,
+  }: Moment & { readonly count: number; readonly throttled: number; readonly reserved: number },
 ): void {
   const known = group.quota ?? ceilingPerSecond;
   let quota: number;
   group.decreaseFrom = now + rateConstants.decreaseGapMs;
+  const isDrop = now >= group.severeFrom && isSevere({ accepted, throttled });
+  const isUsed =
+    now < group.usedAt + groupConstants.usedMs ||
+    accepted + throttled + 1 + reserved >= rateConstants.leastUse * margin * (known ?? 0);
+  if (known !== undefined && !isDrop && isStray(group, now, known)) {
+    if (known >= group.top) return;
+    group.isRegained = true;
+    group.regainAt = now + groupConstants.regainMs;
+    group.holdMs = firstProbeIntervalMs;
+    return;
+  }
   if (known === undefined) {
-    quota = Math.max(accepted, groupConstants.leastSearchStart);
+    group.isRegained = accepted < groupConstants.leastSearchStart;
+    group.regainAt = now + groupConstants.regainMs;
+    quota = group.isRegained ? groupConstants.leastUnproven : accepted;
+    group.top = group.isRegained ? highestPerSecond : quota;
     group.step = steps.length;
     group.holdMs = firstProbeIntervalMs;
     group.dueAt = now + searchMs;
     group.decreaseFrom = now + settleMs;
     group.severeFrom = now + 2 * settleMs;
+  } else if (!isUsed) {
+    const least = Math.min(known, groupConstants.leastUnproven);
+    group.top = group.step >= steps.length ? highestPerSecond : Math.max(group.top, known);
+    group.isRegained = true;
+    group.regainAt = now + groupConstants.regainMs;
+    group.holdMs = firstProbeIntervalMs;
+    if (isDrop) {
+      quota = Math.max(known / 2, accepted, least);
+      group.decreaseFrom = now + settleMs;
+      group.severeFrom = now + 2 * settleMs;
+    } else if (group.step > 0 && group.step < steps.length) {
+      quota = group.safe;
+      group.step = 0;
+      group.dueAt = now + group.holdMs;
+    } else quota = Math.max(known * margin, least);
+    quota = Math.min(quota, known);
   } else {
-    if (now >= group.severeFrom && isSevere({ accepted, throttled })) {
+    group.isRegained = false;
+    group.usedAt = now;
+    if (isDrop) {
       const taken = (known * accepted) / (accepted + throttled);
       quota = Math.max(known / 2, taken);
       group.holdMs = firstProbeIntervalMs;
       group.decreaseFrom = now + settleMs;
       group.severeFrom = now + 2 * settleMs;
+      group.top = quota;
     } else if (group.step >= steps.length) {
       quota = Math.min(Math.max(accepted, group.safe), known * margin);
       group.holdMs = firstProbeIntervalMs;
+      group.top = quota;
     } else {
       quota = group.step > 0 ? group.safe : known * margin;
       group.holdMs = Math.min(
@@ -286,6 +374,16 @@ function decrease(
 
 function raise(group: ModelGroup, ceiling: number | undefined, { now, accepted }: Moment): void {
   const { quota } = group;
+  if (quota !== undefined && group.isRegained) {
+    const isUsed = accepted + 1 >= rateConstants.leastUse * margin * quota;
+    if (now < group.regainAt || !isUsed) return;
+    group.safe = quota;
+    group.quota = Math.min(quota * rateConstants.regainFactor, group.top);
+    group.regainAt = now + groupConstants.regainMs;
+    group.isRegained = group.quota < group.top;
+    if (!group.isRegained) group.dueAt = now + group.holdMs;
+    return;
+  }
   if (quota === undefined || now < group.dueAt) return;
   const isAtCeiling = ceiling !== undefined && quota >= ceiling;
   if (group.step === 0 && isAtCeiling) return;
@@ -299,6 +397,7 @@ function raise(group: ModelGroup, ceiling: number | undefined, { now, accepted }
   }
   group.safe = quota;
   group.step += 1;
+  group.top = Math.max(group.top, quota);
   if (isAtCeiling) {
     group.step = 0;
     group.dueAt = now + group.holdMs;

@@ -10,7 +10,7 @@ export const steady: Growth = {
   periodMs: rateConstants.searchMs,
 };
 /** After a start without a limit, too little for long costs more than too much for a moment. */
-export const hasty: Growth = { factor: 1.7, periodMs: 1_000 };
+export const hasty: Growth = { factor: rateConstants.regainFactor, periodMs: 1_000 };
 /** Longest interval to the first probe, and length of its steps, where a rate may be too low. */
 const untestedIntervalMs = 10_000;
 const untestedProbeMs = 5_000;

@@ -32,6 +32,20 @@ export const rateConstants = {
    */
   probeSteps: [0.01, 0.02, 0.04, 0.08, 0.08],
   probeMs: 15_000,
+  /** Growth back to a rate that refusals lowered without proving anything, and of a fast search. */
+  regainFactor: 1.7,
+  /** Refusals that prove nothing lower no rate below this. */
+  leastUnproven: 5,
+  /**
+   * Stray refusals: the part of the average below which a refusal is one, the rarest that count,
+   * how many times their share is tolerated, at most, how many in a row, and for how long.
+   */
+  strayCertainty: 0.98,
+  leastStrayShare: 0.0005,
+  strayTolerance: 3,
+  mostStrayShare: 0.02,
+  mostStraysInRow: 3,
+  forgetStraysMs: 1_800_000,
 } as const;
 
 /** Values of a gateway by itself, where they differ from those of a group. */
@@ -47,6 +61,12 @@ export const singleConstants = {
 
 /** Values of a group, where they differ from those of a gateway by itself. */
 export const groupConstants = {
+  /** Higher, because fewer answers than these in a second prove nothing. */
+  leastUnproven: 10,
+  /** After a refusal of a used rate, what is accepted for this time says nothing about the use. */
+  usedMs: 3_000,
+  /** How long a rate that is regained has to be used before it grows further. */
+  regainMs: 1_100,
   /** Longer, because a member hears of a lower rate when it renews its lease, once a second. */
   firstDecreaseGapMs: 1_100,
   /** Lower, because the first refusal of a group may come before all members have reported. */

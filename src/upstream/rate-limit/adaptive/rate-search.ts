@@ -39,10 +39,8 @@ interface Recovered {
   readonly isUsed: boolean;
 }
 
-const { margin, probeSteps } = rateConstants;
+const { margin, probeSteps, leastUnproven } = rateConstants;
 const never = Number.POSITIVE_INFINITY;
-/** Refusals that prove nothing lower no rate below this, in requests per second. */
-const leastUnproven = 5;
 /** A refused probe that was wider than this leaves a range for smaller steps. */
 const wideStep = 1.03;
 /**

@@ -5,6 +5,8 @@
  * but a proxy or other users of the instance, and a still lower rate gains nothing.
  */
 
+import { rateConstants } from "./constants.ts";
+
 /** Learns the share of stray refusals, and tells which refusals are within it. */
 export interface StrayRefusals {
   /** Records an accepted request. */
@@ -17,19 +19,16 @@ export interface StrayRefusals {
   pause(now: number, until: number): void;
 }
 
-/** The rate has to be lower than the average by this part: requests overtake each other. */
-const certainty = 0.98;
-/** Rarer refusals cost next to nothing, and are not told from those of probes. */
-const leastShare = 0.0005;
-/** Refusals up to this multiple of the learned share are strays, but not more than the most. */
-const tolerance = 3;
-const mostTolerated = 0.02;
-/** Strays that may follow each other at once. */
-const mostInRow = 3;
+const {
+  strayCertainty: certainty,
+  leastStrayShare: leastShare,
+  strayTolerance: tolerance,
+  mostStrayShare: mostTolerated,
+  mostStraysInRow: mostInRow,
+  forgetStraysMs: forgetMs,
+} = rateConstants;
 /** An upstream saves up no more than a second of its quota while nothing is sent. */
 const mostSavedMs = 1_000;
-/** The share is forgotten after this time, in milliseconds. */
-const forgetMs = 1_800_000;
 
 /** Starts without any tolerance: each refusal is about the rate. */
 export function createStrayRefusals(): StrayRefusals {
