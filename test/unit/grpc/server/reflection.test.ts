@@ -15,10 +15,13 @@ const protos = join(
   "build/proto",
 );
 const services = [
+  "keyprotect.v1.AliasesService",
   "keyprotect.v1.KeyActionsService",
+  "keyprotect.v1.KeyRingsService",
   "keyprotect.v1.KeysService",
   "keyprotect.v1.LockersService",
   "keyprotect.v1.PoliciesService",
+  "keyprotect.v1.RegistrationsService",
 ];
 
 interface Answer {

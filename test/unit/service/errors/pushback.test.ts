@@ -185,6 +185,7 @@ const golden: Readonly<Record<string, readonly [safe: string, delete_: string, u
   IMPORT_TOKEN_EXPIRED: ["never answered", "never answered", "none"],
   KEY_DELETED: ["none", "none", "none"],
   KEY_NOT_FOUND: ["none", "none", "none"],
+  KEY_RING_NOT_FOUND: ["never answered", "none", "never answered"],
   KEY_ROTATED_RECENTLY: ["delay", "delay", "delay"],
   KEY_STATE_INVALID: ["none", "none", "none"],
   LOCKER_NOT_FOUND: ["never answered", "never answered", "none"],
