@@ -27,4 +27,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9464/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # As `npm start`. With less room for young objects, collecting them costs some 5 % of the processor time under load.
-ENTRYPOINT ["node", "--max-semi-space-size=32", "dist/main.js"]
+# SIGUSR1 must not open the inspector, not even before main.js runs. Node 20 lacks this flag.
+ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=32", "dist/main.js"]
