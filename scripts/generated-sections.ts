@@ -1,7 +1,10 @@
 /** The sections of the documentation that are generated from code. */
 import { configTable } from "../src/config/schema/docs-table.ts";
 import { metricDefinitions } from "../src/observability/metrics/definitions.ts";
-import { rpcTable, type RetryClass } from "../src/rpc-table.ts";
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { descriptorSet } from "../src/gen/descriptor-set.ts";
+import { rpcTable, type Rpc } from "../src/rpc-table.ts";
 
 /** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
@@ -72,17 +75,29 @@ const times = (): string =>
     ]),
   );
 
-const answersOfRepeats: Readonly<Record<RetryClass, readonly [isRepeated: string, text: string]>> =
-  {
-    safe: ["yes", "as the first call"],
-    conditional: ["yes", "`NOT_FOUND` if the first call was executed; OK with `allow_missing`"],
-    unsafe: ["**no**", "a second change"],
-  };
+/** RPCs that take what is gone already for a success if the caller asks for that. */
+const allowingMissing: ReadonlySet<string> = new Set(
+  [...createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.from(descriptorSet, "base64")))]
+    .flatMap((type) => (type.kind === "service" ? type.methods : []))
+    .filter(({ input }) => input.fields.some(({ name }) => name === "allow_missing"))
+    .map(({ name }) => name),
+);
+
+/** The columns about a repeat of an RPC. */
+function answerOfRepeat({ method, retry, secondAnswer }: Rpc): readonly string[] {
+  if (retry === "safe") return ["yes", "as the first call"];
+  if (retry === "unsafe" || secondAnswer === undefined) return ["**no**", "a second change"];
+  const answer = `${code(secondAnswer)} if the first call was executed`;
+  return [
+    "yes",
+    allowingMissing.has(method) ? `${answer}; OK with ${code("allow_missing")}` : answer,
+  ];
+}
 
 const repeats = (): string =>
   table(
     ["RPC", "May be repeated", "Result of a repeat"],
-    rpcTable.map(({ method, retry }) => [code(method), ...answersOfRepeats[retry]]),
+    rpcTable.map((rpc) => [code(rpc.method), ...answerOfRepeat(rpc)]),
   );
 
 const sections: ReadonlyMap<string, () => string> = new Map([

@@ -16,6 +16,13 @@
  */
 export type RetryClass = "safe" | "conditional" | "unsafe";
 
+/** Statuses that say "already done". */
+export type SecondAnswer =
+  | "NOT_FOUND"
+  | "FAILED_PRECONDITION"
+  | "ALREADY_EXISTS"
+  | "INVALID_ARGUMENT";
+
 /** Queueing priority, from the first served to the last, when the upstream quota is short. */
 export type PriorityClass = "interactive" | "management" | "bulk";
 
@@ -50,6 +57,8 @@ export interface Rpc {
   /** gRPC path, such as `/keyprotect.v1.KeysService/CreateKey`. */
   readonly path: string;
   readonly retry: RetryClass;
+  /** For `conditional`: the status that a second execution is answered with. */
+  readonly secondAnswer?: SecondAnswer;
   readonly priority: PriorityClass;
   /** The highest priority that a caller may select in the metadata. Default: `priority`. */
   readonly highestPriority: PriorityClass;
@@ -67,7 +76,7 @@ export interface Rpc {
   readonly sensitive: boolean;
 }
 
-type Row = Partial<Pick<Rpc, "highestPriority">> &
+type Row = Partial<Pick<Rpc, "highestPriority" | "secondAnswer">> &
   Pick<
     Rpc,
     | "retry"
@@ -118,7 +127,14 @@ const change = {
 } as const;
 
 /** A change of a key whose repetition is answered as done already. */
-const conditional = { ...change, retry: "conditional", resource: "key" } as const;
+const conditional = {
+  ...change,
+  retry: "conditional",
+  secondAnswer: "NOT_FOUND",
+  resource: "key",
+} as const;
+/** A change of a key's state: a second one meets a key that is in that state already. */
+const stateChange = { ...conditional, secondAnswer: "FAILED_PRECONDITION" } as const;
 
 /** The rows, in the order of the contract. */
 export const rpcTable: readonly Rpc[] = [
@@ -130,10 +146,10 @@ export const rpcTable: readonly Rpc[] = [
     GetKeyMaterial: { ...read, resource: "key", sensitive: true },
     DeleteKey: { ...conditional, sensitive: true },
     UpdateKey: { ...conditional, keyRing: "target", sensitive: true },
-    RestoreKey: { ...conditional, sensitive: true },
+    RestoreKey: { ...stateChange, sensitive: true },
     PurgeKey: { ...conditional, sensitive: true },
-    EnableKey: { ...conditional, sensitive: true },
-    DisableKey: { ...conditional, sensitive: true },
+    EnableKey: { ...stateChange, sensitive: true },
+    DisableKey: { ...stateChange, sensitive: true },
     ScheduleKeyDeletion: { ...change, ...repeatable, resource: "key", sensitive: true },
     CancelKeyDeletion: { ...change, ...repeatable, resource: "key" },
     SyncKey: { ...change, ...repeatable, resource: "key" },
@@ -153,12 +169,17 @@ export const rpcTable: readonly Rpc[] = [
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.AliasesService", {
-    CreateAlias: conditional,
+    CreateAlias: { ...conditional, secondAnswer: "ALREADY_EXISTS" },
     DeleteAlias: { ...conditional, sensitive: true },
   }),
   ...rows("keyprotect.v1.KeyRingsService", {
     ListKeyRings: { ...bulk, resource: "none", keyRing: "none" },
-    CreateKeyRing: { ...conditional, resource: "keyRing", keyRing: "none" },
+    CreateKeyRing: {
+      ...conditional,
+      secondAnswer: "INVALID_ARGUMENT",
+      resource: "keyRing",
+      keyRing: "none",
+    },
     DeleteKeyRing: { ...conditional, resource: "keyRing", keyRing: "none", sensitive: true },
   }),
   ...rows("keyprotect.v1.RegistrationsService", {
