@@ -1,6 +1,11 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
-import { hasRedisServer, redisFaultTests, redisLoadTests } from "./test/support/redis-tests.ts";
+import {
+  hasRedisServer,
+  redisFaultTests,
+  redisLoadTests,
+  redisTests,
+} from "./test/support/redis-tests.ts";
 import { globalSetups, sharedTestOptions } from "./test/support/test-options.ts";
 import { loadTests, propertyTests, thoroughTests } from "./test/support/thorough-tests.ts";
 
@@ -18,7 +23,7 @@ export default defineConfig({
           exclude: [
             ...configDefaults.exclude,
             ...loadTests,
-            ...(hasRedisServer() ? [] : [redisFaultTests]),
+            ...(hasRedisServer() ? [] : [redisFaultTests, redisTests]),
           ],
           maxWorkers: 2,
           provide: { schedules: 10_000 },

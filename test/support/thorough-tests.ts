@@ -14,5 +14,7 @@ export const thoroughTests: readonly string[] = [
   ...loadTests,
   "test/fault/**/*.test.ts",
   "test/interop/**/*.test.ts",
+  // Half a minute each and more: leases, stalls and kills last as long as they do in production.
+  "test/redis/{quota-share,killed-replica,request-ids}.test.ts",
   "test/simulation/**/*.test.ts",
 ];
