@@ -20,8 +20,8 @@ export interface UpstreamReason {
 export type KeyProtectErrorCode = "REJECTED" | "BAD_RESPONSE" | "UNSUPPORTED";
 
 /**
- * What a token says about its age: `expired`; `current` if it has not expired by any clock; else
- * `undefined`, which also stands for a token without a readable expiry.
+ * The age of a token by its own expiry: `expired`, or `current` if it has not expired by any clock.
+ * `undefined` in between, and for a token without a readable expiry.
  */
 export type TokenAge = "expired" | "current" | undefined;
 

@@ -83,13 +83,6 @@ export interface KeyVersionResource {
   readonly creationDate: Date | undefined;
 }
 
-/** A part of the list of a key's versions. */
-export interface KeyVersionPage {
-  readonly versions: readonly KeyVersionResource[];
-  /** As in `KeyPage`. */
-  readonly isLast: boolean | undefined;
-}
-
 /** A change of a key's state that has no parameters. */
 export type KeyChange = "enable" | "disable" | "setKeyForDeletion" | "unsetKeyForDeletion" | "sync";
 

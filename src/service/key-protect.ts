@@ -12,7 +12,7 @@ import type {
   KeyQuery,
   KeyChange,
   KeyResource,
-  KeyVersionPage,
+  KeyVersionResource,
   LockerKeyResource,
   LockerResource,
   PolicyChange,
@@ -72,8 +72,8 @@ export interface KeyProtect {
   listKeyVersions(
     call: CallContext,
     keyId: string,
-    page: { limit: number; offset: number },
-  ): Promise<KeyVersionPage>;
+    window: Window,
+  ): Promise<ResourcePage<KeyVersionResource>>;
   /** Without `plaintext` the service generates 32 bytes and returns them. */
   wrapKey(
     call: CallContext,

@@ -1,6 +1,5 @@
-import { status } from "@grpc/grpc-js";
 import { rpcTable, type PriorityClass, type Rpc } from "../../rpc-table.ts";
-import { StatusError } from "../status/status-error.ts";
+import { headerViolation } from "./header-violation.ts";
 import type { Interceptor } from "./interceptor.ts";
 
 /** The metadata key that selects the priority of a call. */
@@ -44,11 +43,4 @@ export const prioritize: Interceptor = (next) => (request, context) => {
 };
 
 const wrong = (reason: string, description: string): Promise<never> =>
-  Promise.reject(
-    new StatusError(
-      status.INVALID_ARGUMENT,
-      "REQUEST_INVALID",
-      `the metadata ${priorityHeader}: ${description}`,
-      { violations: [{ field: priorityHeader, reason, description }] },
-    ),
-  );
+  Promise.reject(headerViolation(priorityHeader, reason, description));

@@ -1,6 +1,5 @@
 import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
-import { status } from "@grpc/grpc-js";
-import { StatusError } from "../status/status-error.ts";
+import { headerViolation } from "./header-violation.ts";
 import type { Interceptor } from "./interceptor.ts";
 
 /** The metadata key that names the key ring of a call. */
@@ -45,11 +44,4 @@ const keyRingIdOf = (request: unknown): string =>
     : "";
 
 const wrong = (reason: string, description: string): Promise<never> =>
-  Promise.reject(
-    new StatusError(
-      status.INVALID_ARGUMENT,
-      "REQUEST_INVALID",
-      `the metadata ${keyRingHeader}: ${description}`,
-      { violations: [{ field: keyRingHeader, reason, description }] },
-    ),
-  );
+  Promise.reject(headerViolation(keyRingHeader, reason, description));

@@ -1,10 +1,10 @@
 /** The later life of a key: moves, state changes, restoration, purge and versions. */
-import { type ApiCall, listAnswerBytes, type OperationDeps, pathSegment } from "../call-api.ts";
-import { fromPage, fromSingleton } from "../collection.ts";
+import { type ApiCall, type OperationDeps, pathSegment } from "../call-api.ts";
+import { fromSingleton } from "../collection.ts";
 import { decodeKey, decodeVersion } from "../decode/key.ts";
-import { badResponseError } from "../error.ts";
 import { mediaType } from "../media-types.ts";
-import type { KeyChange, KeyResource, KeyVersionPage, Preference } from "../resources.ts";
+import { readWindow, type ResourcePage, type ResourceWindow } from "./list-window.ts";
+import type { KeyChange, KeyResource, KeyVersionResource, Preference } from "../resources.ts";
 
 /** The operations on existing keys. Each rejects as `KeyProtectClient` says. */
 export interface KeyLifeOperations {
@@ -26,8 +26,8 @@ export interface KeyLifeOperations {
   listKeyVersions(
     call: ApiCall,
     keyId: string,
-    page: { limit: number; offset: number },
-  ): Promise<KeyVersionPage>;
+    window: ResourceWindow,
+  ): Promise<ResourcePage<KeyVersionResource>>;
 }
 
 const keyPath = (keyId: string): string => `/api/v2/keys/${pathSegment(keyId)}`;
@@ -125,27 +125,17 @@ export function createKeyLifeOperations({ callApi, onAnomaly }: OperationDeps): 
         },
       ),
 
-    listKeyVersions: async (call, keyId, { limit, offset }) =>
-      callApi(
+    listKeyVersions: async (call, keyId, window) =>
+      readWindow(
+        callApi,
         call,
         {
-          method: "GET",
-          path: `${keyPath(keyId)}/versions?limit=${limit}&offset=${offset}&allKeyStates=true&totalCount=true`,
-          isCurrentOnly: true,
-          accept: mediaType.keyVersion,
-          expected: [200],
-          isAnswerSecret: false,
-          maxResponseBytes: listAnswerBytes,
+          path: `${keyPath(keyId)}/versions`,
+          parameters: "&allKeyStates=true",
+          mediaType: mediaType.keyVersion,
         },
-        ({ body }) => {
-          const { resources, totalCount } = fromPage(body, mediaType.keyVersion);
-          if (resources.length > limit) {
-            throw badResponseError("resources has more versions than requested");
-          }
-          const versions = resources.map((resource) => decodeVersion(resource, onAnomaly));
-          const seen = offset + versions.length;
-          return { versions, isLast: totalCount === undefined ? undefined : totalCount <= seen };
-        },
+        window,
+        (resource) => decodeVersion(resource, onAnomaly),
       ),
   };
 }

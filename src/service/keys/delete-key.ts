@@ -1,23 +1,15 @@
 import { ReturnPreference } from "../../gen/keyprotect/v1/key.ts";
 import type { DeleteKeyRequest, DeleteKeyResponse } from "../../gen/keyprotect/v1/keys_service.ts";
-import type { CallContext } from "../../grpc/call/call-context.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
-import { KeyProtectError } from "../../keyprotect/error.ts";
+import { isAlreadyGone } from "../already-gone.ts";
 import { createHandler } from "../create-handler.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { keyId, returnPreference } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
 import { toKey, toKeyOfId } from "./key-message.ts";
 
-/**
- * Whether a 404 or 410 counts as success: the caller set `allow_missing`, or an earlier attempt of
- * this call may have deleted the key.
- */
-const isDone = (error: unknown, request: DeleteKeyRequest, { attemptLog }: CallContext): boolean =>
-  (request.allowMissing || attemptLog.mayHaveBeenExecuted === true) &&
-  error instanceof KeyProtectError &&
-  error.code === "REJECTED" &&
-  (error.httpStatus === 404 || error.httpStatus === 410);
+/** Statuses of a key that does not exist, and of one that is deleted already. */
+const goneStatuses = [404, 410] as const;
 
 /** Creates the handler of DeleteKey. */
 export const deleteKey = ({
@@ -41,7 +33,8 @@ export const deleteKey = ({
         if (deleted !== undefined && prefer === "representation") return { key: toKey(deleted) };
         return { key: toKeyOfId(deleted?.id ?? request.keyId) };
       } catch (error) {
-        if (isDone(error, request, context)) return { key: toKeyOfId(request.keyId) };
+        if (isAlreadyGone(error, request, context, goneStatuses))
+          return { key: toKeyOfId(request.keyId) };
         throw error;
       }
     },

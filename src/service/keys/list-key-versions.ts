@@ -8,8 +8,7 @@ import type { ServiceDeps } from "../service-deps.ts";
 import { keyId, pageSize } from "../validation/fields.ts";
 import { check } from "../validation/rules.ts";
 import { toKeyVersion } from "./key-message.ts";
-import { listPage, toPageSize } from "./list-page.ts";
-import { fromPageToken, toPageToken } from "./page-token.ts";
+import { requestedPage } from "./requested-page.ts";
 
 /** Creates the handler of ListKeyVersions. */
 export const listKeyVersions = ({
@@ -23,20 +22,9 @@ export const listKeyVersions = ({
     subjectOf: (request) => ({ keyId: request.keyId }),
     async answer(request, context) {
       const list = [context.instance, "key-versions", context.keyRing ?? "", request.keyId];
-      const page = await listPage(
-        async (window) => {
-          const read = await keyProtectOf(context).listKeyVersions(context, request.keyId, window);
-          return { items: read.versions, isLast: read.isLast };
-        },
-        {
-          pageSize: toPageSize(request.pageSize),
-          position: request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list),
-          skip: 0,
-        },
+      const { items, nextPageToken } = await requestedPage(request, list, (window) =>
+        keyProtectOf(context).listKeyVersions(context, request.keyId, window),
       );
-      return {
-        keyVersions: page.items.map(toKeyVersion),
-        nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
-      };
+      return { keyVersions: items.map(toKeyVersion), nextPageToken };
     },
   });

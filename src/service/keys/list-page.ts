@@ -70,8 +70,8 @@ const wideLimit = maxPageSize + 2;
 const wideReach = (pageSize: number): number => Math.max(wideLimit / 2, pageSize + 1);
 
 /**
- * What lies behind a read that has fewer items than its limit: the `end` of the list, or `more`
- * items. `unknown` if items were inserted or deleted meanwhile.
+ * Finds out whether the list ends with a read that has fewer items than its limit: `end` if it
+ * does, `more` if items follow, `unknown` if items were inserted or deleted meanwhile.
  */
 async function lookBehind<T extends { readonly id: string }>(
   read: ReadItems<T>,

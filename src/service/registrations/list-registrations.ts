@@ -8,8 +8,7 @@ import type { RegistrationResource } from "../../keyprotect/decode/registration.
 import type { RegistrationQuery } from "../../keyprotect/operations/rings.ts";
 import { createHandler } from "../create-handler.ts";
 import { toKeyVersion, toTime } from "../keys/key-message.ts";
-import { listPage, toPageSize } from "../keys/list-page.ts";
-import { fromPageToken, toPageToken } from "../keys/page-token.ts";
+import { requestedPage } from "../keys/requested-page.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { keyId, pageSize } from "../validation/fields.ts";
 import { check, optional, text } from "../validation/rules.ts";
@@ -60,21 +59,11 @@ export const listRegistrations = ({
         context.keyRing ?? "",
         JSON.stringify([query.keyId, query.resourceCrn, query.preventKeyDeletion]),
       ];
-      const page = await listPage(
-        async (window) => {
-          const keyProtect = keyProtectOf(context);
-          const read = await keyProtect.listRegistrations(context, { ...window, query });
-          return { items: read.items.map(identified), isLast: read.isLast };
-        },
-        {
-          pageSize: toPageSize(request.pageSize),
-          position: request.pageToken === "" ? undefined : fromPageToken(request.pageToken, list),
-          skip: 0,
-        },
-      );
-      return {
-        registrations: page.items.map(toRegistration),
-        nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
-      };
+      const { items, nextPageToken } = await requestedPage(request, list, async (window) => {
+        const keyProtect = keyProtectOf(context);
+        const read = await keyProtect.listRegistrations(context, { ...window, query });
+        return { items: read.items.map(identified), isLast: read.isLast };
+      });
+      return { registrations: items.map(toRegistration), nextPageToken };
     },
   });

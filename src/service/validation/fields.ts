@@ -57,7 +57,7 @@ export const keyId: Rule<string> = (value) => {
     ? fault("REQUIRED", "required")
     : fault(
         "FORMAT_INVALID",
-        "a key ID (UUID) or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
+        "a key ID (UUID), a CRN or an alias: 2 to 90 letters, digits, underscores and hyphens, the first a letter or digit",
       );
 };
 

@@ -584,7 +584,7 @@ const table: readonly Row[] = [
     states: "listKeyVersions gives the versions of a key in any state",
     dialects: ["current"],
     ask: (client) => client.listKeyVersions(call, keyId, { limit: 3, offset: 2 }),
-    request: `GET /api/v2/keys/${keyId}/versions?limit=3&offset=2&allKeyStates=true&totalCount=true`,
+    request: `GET /api/v2/keys/${keyId}/versions?limit=3&offset=2&totalCount=true&allKeyStates=true`,
     accept: "application/vnd.ibm.kms.key.version+json",
     maxResponseBytes: list,
     answer: {
@@ -602,7 +602,7 @@ const table: readonly Row[] = [
       },
     },
     gives: {
-      versions: [
+      items: [
         { id: otherKeyId, creationDate: new Date("2026-01-03T03:04:05Z") },
         { id: keyId, creationDate: new Date("2026-01-02T03:04:05Z") },
       ],
