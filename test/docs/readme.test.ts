@@ -26,7 +26,7 @@ const shapeOf = (line: string): string =>
   line
     .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<id>")
     .replaceAll(/:\d{4,5}\b/g, ":<port>")
-    .replaceAll(/ +\d+\.\d ms/g, " <time> ms")
+    .replaceAll(/ +\d+ms/g, " <time>")
     .replaceAll(/[0-9a-f]{16}…/g, "<bytes>…");
 
 describe("the commands of the README marked `sh test`", () => {
@@ -61,6 +61,60 @@ describe("the commands of the README marked `sh test`", () => {
       expect(at, part).toBeGreaterThanOrEqual(from);
       from = at + part.length;
     }
+  });
+
+  const demoLines = (): readonly string[] => (outputs.get("npm run demo") ?? "").split("\n");
+  const calls = (): readonly (readonly string[])[] =>
+    demoLines().flatMap((line) => {
+      const [, code, rpc] = /^([A-Z_]+) +([A-Z]\w+) +\d+ms [0-9a-f-]{36}$/.exec(line) ?? [];
+      return code === undefined || rpc === undefined ? [] : [[code, rpc]];
+    });
+
+  test("the demo shows the life of a key, from its creation to its restoration", () => {
+    expect(calls().slice(0, 16)).toEqual([
+      ["OK", "CreateKeyRing"],
+      ["OK", "CreateKey"],
+      ["OK", "GetKeyPolicies"],
+      ["OK", "WrapKey"],
+      ["OK", "UnwrapKey"],
+      ["OK", "RotateKey"],
+      ["OK", "RewrapKey"],
+      ["OK", "DisableKey"],
+      ["FAILED_PRECONDITION", "UnwrapKey"],
+      ["FAILED_PRECONDITION", "EnableKey"],
+      ["OK", "EnableKey"],
+      ["OK", "ListRegistrations"],
+      ["FAILED_PRECONDITION", "DeleteKey"],
+      ["OK", "DeleteKey"],
+      ["FAILED_PRECONDITION", "UnwrapKey"],
+      ["OK", "RestoreKey"],
+    ]);
+  });
+
+  test("the demo explains each term of Key Protect that it uses", () => {
+    const text = demoLines().join(" ");
+    for (const explanation of [
+      /A root key encrypts other keys/,
+      /A key ring is/,
+      /An alias is/,
+      /encrypt \("wrap"\)/,
+      /decrypted \("unwrapped"\)/,
+      /Rotation gives a root key/,
+      /Rewrapping brings it to/,
+      /A disabled key/,
+      /A registration says/,
+      /a deleted key can be restored/,
+      /A locker .* holds a public key/,
+      /This filter selects/,
+    ]) {
+      expect(text).toMatch(explanation);
+    }
+  });
+
+  test("the demo fits into 80 columns and 130 lines, and its columns have a heading", () => {
+    expect(demoLines().filter((line) => line.length > 80)).toEqual([]);
+    expect(demoLines().length).toBeLessThanOrEqual(130);
+    expect(demoLines()).toContain("status              RPC                time correlation ID");
   });
 });
 
