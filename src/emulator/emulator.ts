@@ -20,6 +20,9 @@ import { createInstance } from "./instance.ts";
 import type { Instance } from "./instance.ts";
 import { createActionRoutes } from "./key-actions/routes.ts";
 import { createWrapRoutes } from "./key-actions/wrap.ts";
+import { createKmipAdapterRoutes } from "./kmip/adapter-routes.ts";
+import { createKmipCertificateRoutes } from "./kmip/certificate-routes.ts";
+import { createKmipObjectRoutes, plantKmipObject } from "./kmip/object-routes.ts";
 import { createAliasRoutes } from "./keys/alias-routes.ts";
 import { createRegistrationRoutes } from "./keys/registration-routes.ts";
 import { createRingRoutes } from "./keys/ring-routes.ts";
@@ -96,6 +99,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       ...createRingRoutes(),
       ...createInstancePolicyRoutes(),
       ...createRegistrationRoutes(),
+      ...createKmipAdapterRoutes(),
+      ...createKmipObjectRoutes(),
+      ...createKmipCertificateRoutes(instances),
     },
     iam: createIamRoute(users, tokens),
     latencyMs: () => latencyMs,
@@ -133,6 +139,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         createdBy: firstUser.subject,
         createdAt: clock.now(),
       });
+    },
+    plantKmipObject(planted) {
+      const instance = instances.get(planted.instanceId ?? instanceId);
+      if (instance === undefined) throw new RangeError("there is no such instance");
+      return plantKmipObject(instance, planted, clock.now());
     },
     get openConnections() {
       return connections.open;

@@ -1,4 +1,5 @@
 /** The state of one Key Protect service instance. */
+import type { KmipAdapterRecord } from "./kmip/records.ts";
 import type { PolicyRecord } from "./keys/record.ts";
 import { createKeyStore } from "./keys/store.ts";
 import type { KeyStore } from "./keys/store.ts";
@@ -23,6 +24,7 @@ export interface Instance {
   readonly keys: KeyStore;
   readonly rings: Map<string, KeyRing>;
   readonly policies: Map<string, PolicyRecord<InstancePolicySetting>>;
+  readonly kmipAdapters: Map<string, KmipAdapterRecord>;
   transportKey: TransportKey | undefined;
 }
 
@@ -33,6 +35,7 @@ export function createInstance(id: string): Instance {
     keys: createKeyStore(),
     rings: new Map(),
     policies: new Map(),
+    kmipAdapters: new Map(),
     transportKey: undefined,
   };
 }

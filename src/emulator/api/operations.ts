@@ -2,8 +2,17 @@
  * The operations of Key Protect that the emulator implements, with path, required role and the text
  * of their errors.
  */
-/** IAM service roles. Each of the first four includes the ones before it. */
-export type Role = "Reader" | "ReaderPlus" | "Writer" | "Manager" | "KeyPurge";
+/**
+ * IAM service roles. Each of the first four includes the ones before it. Manager also includes
+ * KmipAdapterManager.
+ */
+export type Role =
+  | "Reader"
+  | "ReaderPlus"
+  | "Writer"
+  | "Manager"
+  | "KeyPurge"
+  | "KmipAdapterManager";
 
 interface OperationRow {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -13,6 +22,8 @@ interface OperationRow {
   readonly role: Role;
   /** The text in `errorMsg` of a rejected call. */
   readonly failure: string;
+  /** A role that may call the operation besides those that include `role`. */
+  readonly otherRole?: Role;
 }
 
 const row = (
@@ -21,6 +32,15 @@ const row = (
   role: Role,
   failure: string,
 ): OperationRow => ({ method, path, role, failure });
+
+// The role that manages KMIP may also find the root key for an adapter.
+const alsoForKmip = (operation: OperationRow): OperationRow => ({
+  ...operation,
+  otherRole: "KmipAdapterManager",
+});
+
+const kmip = (method: OperationRow["method"], path: string, failure: string): OperationRow =>
+  row(method, `/kmip_adapters${path}`, "KmipAdapterManager", failure);
 
 const onKey = "Action could not be performed on key";
 const policyFailure = "Instance policy could not be created";
@@ -37,8 +57,10 @@ export const operations = {
     "Writer",
     "Key could not be created",
   ),
-  getKeys: row("GET", "/keys", "Reader", "Keys could not be retrieved"),
-  getKeyCollectionMetadata: row("HEAD", "/keys", "Reader", "Keys could not be retrieved"),
+  getKeys: alsoForKmip(row("GET", "/keys", "Reader", "Keys could not be retrieved")),
+  getKeyCollectionMetadata: alsoForKmip(
+    row("HEAD", "/keys", "Reader", "Keys could not be retrieved"),
+  ),
   getRegistrationsAllKeys: row(
     "GET",
     "/keys/registrations",
@@ -101,7 +123,7 @@ export const operations = {
   createLocker: row("POST", "/lockers", "Writer", "Locker could not be created"),
   listLockers: row("GET", "/lockers", "Writer", "Locker could not be retrieved"),
   getLocker: row("GET", "/lockers/{id}", "Writer", "Locker could not be retrieved"),
-  listKeyRings: row("GET", "/key_rings", "Reader", "Key rings could not be retrieved"),
+  listKeyRings: alsoForKmip(row("GET", "/key_rings", "Reader", "Key rings could not be retrieved")),
   createKeyRing: row("POST", "/key_rings/{ring}", "Writer", "Key ring could not be created"),
   deleteKeyRing: row("DELETE", "/key_rings/{ring}", "Manager", "Key ring could not be deleted"),
   getInstancePolicy: row(
@@ -116,6 +138,41 @@ export const operations = {
     "/instance/allowed_ip_port",
     "Reader",
     "Allowed IP port could not be retrieved",
+  ),
+  getKmipAdapters: kmip("GET", "", "KMIP Adapters could not be retrieved"),
+  createKmipAdapter: kmip("POST", "", "KMIP Adapter could not be created"),
+  getKmipAdapter: kmip("GET", "/{adapter}", "KMIP Adapter could not be retrieved"),
+  deleteKmipAdapter: kmip("DELETE", "/{adapter}", "KMIP Adapter could not be deleted"),
+  getKmipObjects: kmip("GET", "/{adapter}/kmip_objects", "KMIP Objects could not be retrieved"),
+  getKmipObject: kmip(
+    "GET",
+    "/{adapter}/kmip_objects/{object}",
+    "KMIP Object could not be retrieved",
+  ),
+  deleteKmipObject: kmip(
+    "DELETE",
+    "/{adapter}/kmip_objects/{object}",
+    "KMIP Object could not be deleted",
+  ),
+  getKmipClientCertificates: kmip(
+    "GET",
+    "/{adapter}/certificates",
+    "KMIP Client Certificates could not be retrieved",
+  ),
+  addKmipClientCertificate: kmip(
+    "POST",
+    "/{adapter}/certificates",
+    "KMIP Client Certificate could not be added",
+  ),
+  getKmipClientCertificate: kmip(
+    "GET",
+    "/{adapter}/certificates/{certificate}",
+    "KMIP Client Certificate could not be retrieved",
+  ),
+  deleteKmipClientCertificate: kmip(
+    "DELETE",
+    "/{adapter}/certificates/{certificate}",
+    "KMIP Client Certificate could not be deleted",
   ),
 } as const satisfies Readonly<Record<string, OperationRow>>;
 

@@ -1,5 +1,7 @@
 /**
  * The reason codes of Key Protect that the emulator uses, each with its usual HTTP status and text.
+ * The codes of KMIP are those that the acceptance tests of IBM's Terraform provider expect, except
+ * that the two for an unknown adapter and certificate follow the one for an unknown object.
  */
 export const reasonCatalogue = {
   AUTHORIZATIONS_NOT_MET: [409, "Number of authorizations required to delete is not met"],
@@ -52,6 +54,18 @@ export const reasonCatalogue = {
     "This root key has been rotated within the last hour: Only one 'rotate' action per hour is permitted",
   ],
   KEY_SEARCH_TOO_BROAD: [400, "The search query is too broad"],
+  KMIP_ADAPTER_DUPLICATE_NAME_ERR: [409, "A KMIP adapter with this name exists in the instance"],
+  KMIP_ADAPTER_NOT_FOUND_ERR: [404, "The KMIP adapter does not exist"],
+  KMIP_CERT_DUPLICATE_ERR: [409, "The KMIP adapter already has this certificate"],
+  KMIP_CERT_DUPLICATE_NAME_ERR: [409, "A certificate with this name exists in the KMIP adapter"],
+  KMIP_CERT_NOT_FOUND_ERR: [404, "The KMIP client certificate does not exist"],
+  KMIP_CERT_REUSE_ERR: [
+    409,
+    "Another KMIP adapter reserves exclusive use of this certificate payload",
+  ],
+  KMIP_OBJECT_NOT_FOUND_ERR: [404, "The KMIP object does not exist"],
+  NATIVE_CRK_ID_NOT_FOUND_ERR: [404, "The root key of the adapter does not exist"],
+  NATIVE_INVALID_CRK_ERR: [400, "The key of the adapter must be an active root key"],
   NOT_DUAL_AUTH_ERR: [409, "The key is not dual auth enabled and cannot be set for deletion"],
   NO_BODY_ERR: [400, "Missing body in request"],
   NUM_COLLECTION_RESOURCE_ERR: [

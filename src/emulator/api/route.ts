@@ -65,15 +65,14 @@ export interface Page<Item> {
   readonly metadata: { readonly totalCount?: number };
 }
 
-const maxLimit = 5000;
-
 /**
- * Reads `limit` (1 to 5000), `offset` (default 0) and `totalCount`, and returns the function that
+ * Reads `limit` (1 to `maxLimit`), `offset` (default 0) and `totalCount`, and returns the function that
  * cuts that page out of a list. Rejects bad values with INVALID_QUERY_PARAM_ERR.
  */
 export function pagination(
   query: URLSearchParams,
   defaultLimit: number,
+  maxLimit = 5000,
 ): <Item>(all: readonly Item[]) => Page<Item> {
   const limit = integerQuery(query, "limit", defaultLimit, 1, maxLimit);
   const offset = integerQuery(query, "offset", 0, 0, Number.MAX_SAFE_INTEGER);

@@ -3,13 +3,15 @@
  * them and they do not appear in the request log. `routeList` below describes each of them.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { booleanField, fieldOf, isJsonObject, stringField } from "../api/json-fields.ts";
+import { booleanField, stringField } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import { VendorError } from "../api/vendor-error.ts";
 import type { EmulatorClock } from "../clock.ts";
 import type { Tokens } from "../iam/tokens.ts";
+import type { PlantedKmipObject } from "../kmip/object-routes.ts";
 import type { User } from "../user.ts";
 import type { Faults } from "./faults.ts";
+import { numberField, objectBody, readBody, required } from "./json-body.ts";
 import { parseFault } from "./parse-fault.ts";
 import type { Quota } from "./quota.ts";
 import type { RequestFilter, RequestLog } from "./request-log.ts";
@@ -29,11 +31,16 @@ export interface Controls {
   setLatency(ms: number): void;
   /** Registers a cloud resource with a key, as other IBM services do. */
   register(registration: NewRegistration): void;
+  /**
+   * Adds an object to a KMIP adapter, as a KMIP client would, and returns its ID. Rejects an unknown
+   * adapter or certificate, and with a RangeError an unknown instance or state.
+   */
+  plantKmipObject(planted: PlantedKmipObject): string;
   /** Connections that are open now. */
   readonly openConnections: number;
   /**
-   * Deletes keys, policies, rings, faults and logged requests, resets clock, quota and latency, and
-   * revokes all tokens.
+   * Deletes keys, policies, rings, KMIP adapters, faults and logged requests, resets clock, quota
+   * and latency, and revokes all tokens.
    */
   reset(): void;
 }
@@ -70,6 +77,8 @@ const routeList = {
   "PUT /emulator/latency": '{"ms": 20}',
   "POST /emulator/registrations":
     '{"keyId": "…", "resourceCrn": "crn:…", "preventsDeletion": false}',
+  "POST /emulator/kmip-objects":
+    '{"adapter": "…", "state": 2, "certificate": "…", "recoverable": true, "instanceId": "…"}',
   "POST /emulator/reset": "resets the emulator to its first state",
 } as const;
 
@@ -145,6 +154,7 @@ export function createControl(
       });
       return {};
     },
+    "POST /emulator/kmip-objects": (body) => ({ id: plantObject(emulator, objectBody(body)) }),
     "POST /emulator/reset": () => {
       emulator.reset();
       return {};
@@ -195,6 +205,20 @@ function stateOf(emulator: Controls): object {
   };
 }
 
+function plantObject(emulator: Controls, fields: JsonObject): string {
+  const state = numberField(fields, "state");
+  const certificate = stringField(fields, "certificate");
+  const recoverable = booleanField(fields, "recoverable");
+  const instanceId = stringField(fields, "instanceId");
+  return emulator.plantKmipObject({
+    adapter: required(stringField(fields, "adapter"), "adapter"),
+    ...(state === undefined ? {} : { state }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(recoverable === undefined ? {} : { recoverable }),
+    ...(instanceId === undefined ? {} : { instanceId }),
+  });
+}
+
 function putQuota(emulator: Controls, fields: JsonObject): void {
   const burst = numberField(fields, "burst");
   const retryAfterSeconds = numberField(fields, "retryAfterSeconds");
@@ -215,27 +239,4 @@ function filterOf(query: URLSearchParams): RequestFilter {
     ...(operation === null ? {} : { operation }),
     ...(correlationId === null ? {} : { correlationId }),
   };
-}
-
-function readBody(body: Buffer): JsonObject | readonly unknown[] {
-  if (body.length === 0) return {};
-  const value: unknown = JSON.parse(body.toString("utf8"));
-  if (isJsonObject(value) || Array.isArray(value)) return value;
-  throw new RangeError("the body is neither an object nor a list");
-}
-
-function objectBody(body: JsonObject | readonly unknown[]): JsonObject {
-  if (isJsonObject(body)) return body;
-  throw new RangeError("the body is not an object");
-}
-
-function numberField(fields: JsonObject, name: string): number | undefined {
-  const value = fieldOf(fields, name);
-  if (value === undefined || typeof value === "number") return value;
-  throw new RangeError(`${name} is not a number`);
-}
-
-function required<Value>(value: Value | undefined, name: string): Value {
-  if (value === undefined) throw new RangeError(`${name} is missing`);
-  return value;
 }

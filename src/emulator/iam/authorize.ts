@@ -48,13 +48,21 @@ export function createAuthorize(
     if (check.kind === "rejected" || instance === undefined) throw plainRejection(401);
     const { user } = check;
     const isReachable = user.instanceIds === undefined || user.instanceIds.includes(instance.id);
-    const { path, role } = operations[operation];
-    const isRingReachable =
-      !path.startsWith("/keys") || canReachRing(user, headers["x-kms-key-ring"]);
-    if (!isReachable || !isRingReachable || !hasRole(user, role)) throw plainRejection(401);
+    const { path, role, otherRole } = operations[operation];
+    const hasAnyRole = hasRole(user, role) || (otherRole !== undefined && hasRole(user, otherRole));
+    const isRingReachable = canReachRing(user, path, headers["x-kms-key-ring"]);
+    if (!isReachable || !isRingReachable || !hasAnyRole) throw plainRejection(401);
     return { user, instance };
   };
 }
 
-const canReachRing = ({ keyRingIds }: User, ring: string | string[] | undefined): boolean =>
-  keyRingIds === undefined || (typeof ring === "string" && keyRingIds.includes(ring));
+// A policy for key rings grants nothing on KMIP, whose actions apply to the whole instance.
+function canReachRing(
+  { keyRingIds }: User,
+  path: string,
+  ring: string | string[] | undefined,
+): boolean {
+  if (keyRingIds === undefined) return true;
+  if (path.startsWith("/kmip_adapters")) return false;
+  return !path.startsWith("/keys") || (typeof ring === "string" && keyRingIds.includes(ring));
+}

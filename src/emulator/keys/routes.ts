@@ -60,7 +60,7 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
     if (obstacleTo("delete", stateOf(key, now), profile.isUsableWhenDeactivated) !== undefined) {
       throw rejection("KEY_DELETED_ERR");
     }
-    checkRegistrations(key, call.query.get("force") === "true");
+    checkUses(key, call);
     if (key.dualAuthDelete?.setting === true) {
       const first = liveDeletionAuthorization(key, now);
       if (first === undefined || first.by === user.subject) {
@@ -155,12 +155,17 @@ export function createKeyRoutes(environment: Environment): Record<KeyOperation, 
   };
 }
 
-function checkRegistrations({ registrations }: KeyRecord, isForced: boolean): void {
-  if (registrations.length === 0) return;
-  if (!isForced) {
+// An active root key of a KMIP adapter cannot be deleted, not even by force.
+function checkUses(key: KeyRecord, { instance, query, now }: Call): void {
+  const { registrations } = key;
+  const servesAdapter =
+    stateOf(key, now) === keyState.active &&
+    [...instance.kmipAdapters.values()].some(({ rootKeyId }) => rootKeyId === key.id);
+  if (registrations.length === 0 && !servesAdapter) return;
+  if (query.get("force") !== "true") {
     throw rejection("PROTECTED_RESOURCE_ERR", { target: { type: "query_param", name: "force" } });
   }
-  if (registrations.some(({ preventsDeletion }) => preventsDeletion)) {
+  if (servesAdapter || registrations.some(({ preventsDeletion }) => preventsDeletion)) {
     throw rejection("PREV_KEY_DEL_ERR");
   }
 }
