@@ -66,8 +66,8 @@ export interface Page<Item> {
 }
 
 /**
- * Reads `limit` (1 to `maxLimit`), `offset` (default 0) and `totalCount`, and returns the function that
- * cuts that page out of a list. Rejects bad values with INVALID_QUERY_PARAM_ERR.
+ * Reads `limit` (1 to `maxLimit`), `offset` (default 0) and `totalCount`, and returns the function
+ * that cuts that page out of a list. Rejects bad values with INVALID_QUERY_PARAM_ERR.
  */
 export function pagination(
   query: URLSearchParams,

@@ -32,8 +32,8 @@ export interface Controls {
   /** Registers a cloud resource with a key, as other IBM services do. */
   register(registration: NewRegistration): void;
   /**
-   * Adds an object to a KMIP adapter, as a KMIP client would, and returns its ID. Rejects an unknown
-   * adapter or certificate, and with a RangeError an unknown instance or state.
+   * Adds an object to a KMIP adapter, as a KMIP client would, and returns its ID. Rejects an
+   * unknown adapter or certificate, and with a RangeError an unknown instance or state.
    */
   plantKmipObject(planted: PlantedKmipObject): string;
   /** Connections that are open now. */

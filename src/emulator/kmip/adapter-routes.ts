@@ -9,7 +9,8 @@ import { VendorError, invalidField, plainRejection, rejection } from "../api/ven
 import { toVendorDate } from "../clock.ts";
 import type { KeyRecord } from "../keys/record.ts";
 import { keyState, stateOf } from "../keys/state.ts";
-import { findAdapter, isDestroyed, onlyResource, readNewName } from "./records.ts";
+import { onlyResource, readNewName } from "./new-resource.ts";
+import { findAdapter, isDestroyed } from "./records.ts";
 import type { KmipAdapterRecord } from "./records.ts";
 
 type KmipAdapterOperation = Extract<

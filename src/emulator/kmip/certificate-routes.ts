@@ -8,7 +8,8 @@ import type { JsonObject } from "../api/json-fields.ts";
 import { invalidField, plainRejection, rejection } from "../api/vendor-error.ts";
 import { toVendorDate } from "../clock.ts";
 import type { Instance } from "../instance.ts";
-import { findAdapter, findNamed, noteChange, onlyResource, readNewName } from "./records.ts";
+import { onlyResource, readNewName } from "./new-resource.ts";
+import { findAdapter, findNamed, noteChange } from "./records.ts";
 import type { KmipAdapterRecord, KmipCertificateRecord } from "./records.ts";
 
 type KmipCertificateOperation = Extract<
