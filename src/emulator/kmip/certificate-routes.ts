@@ -30,12 +30,6 @@ const maxCertificates = 200;
 export function createKmipCertificateRoutes(
   instances: ReadonlyMap<string, Instance>,
 ): Record<KmipCertificateOperation, Route> {
-  const located = ({ instance, params }: Call) => {
-    const adapter = findAdapter(instance, params["adapter"] ?? "");
-    const certificate = findNamed(adapter.certificates, params["certificate"] ?? "");
-    if (certificate === undefined) throw rejection("KMIP_CERT_NOT_FOUND_ERR");
-    return { adapter, certificate };
-  };
   return {
     getKmipClientCertificates: ({ instance, params, query }) => {
       const pageOf = pagination(query, 100, 200);
@@ -46,14 +40,24 @@ export function createKmipCertificateRoutes(
     addKmipClientCertificate: (call) =>
       certificatesAnswer(201, [wholeOf(addCertificate(call, instances))]),
     getKmipClientCertificate: (call) =>
-      certificatesAnswer(200, [wholeOf(located(call).certificate)]),
+      certificatesAnswer(200, [wholeOf(locate(call).certificate)]),
     deleteKmipClientCertificate: (call) => {
-      const { adapter, certificate } = located(call);
+      const { adapter, certificate } = locate(call);
       adapter.certificates.delete(certificate.id);
       noteChange(adapter, call);
       return noContent;
     },
   };
+}
+
+function locate({ instance, params }: Call): {
+  readonly adapter: KmipAdapterRecord;
+  readonly certificate: KmipCertificateRecord;
+} {
+  const adapter = findAdapter(instance, params["adapter"] ?? "");
+  const certificate = findNamed(adapter.certificates, params["certificate"] ?? "");
+  if (certificate === undefined) throw rejection("KMIP_CERT_NOT_FOUND_ERR");
+  return { adapter, certificate };
 }
 
 const partOf = ({ id, name, createdAt, createdBy }: KmipCertificateRecord): object => ({

@@ -24,6 +24,8 @@ const plant = (body: object): Promise<RestAnswer> =>
   send(`${emulator.url}/emulator/kmip-objects`, "POST", {}, JSON.stringify(body));
 const list = (query = ""): Promise<RestAnswer> =>
   client.call("GET", `/kmip_adapters/${adapter}/kmip_objects${query}`);
+const statesIn = async (query: string): Promise<ReadonlySet<unknown>> =>
+  new Set(fieldsIn(await list(query), "state"));
 const show = (id: string): Promise<RestAnswer> =>
   client.call("GET", `/kmip_adapters/vcenter/kmip_objects/${id}`);
 const remove = (id: string, query = ""): Promise<RestAnswer> =>
@@ -77,10 +79,9 @@ test.each<[string, object]>([
 
 test("a list of KMIP objects omits the destroyed ones unless it asks for their states", async () => {
   for (const state of [1, 2, 3, 4, 5, 6]) emulator.plantKmipObject({ adapter, state });
-  const states = async (query: string) => fieldsIn(await list(query), "state").toSorted();
-  expect(await states("")).toEqual([1, 2, 3, 4]);
-  expect(await states("?state=5,6")).toEqual([5, 6]);
-  expect(await states("?state=2")).toEqual([2]);
+  expect(await statesIn("")).toEqual(new Set([1, 2, 3, 4]));
+  expect(await statesIn("?state=5,6")).toEqual(new Set([5, 6]));
+  expect(await statesIn("?state=2")).toEqual(new Set([2]));
 });
 
 test.each(["state=0", "state=7", "state=x", "state=2,", "state=1.5", "limit=5001"])(
