@@ -2,7 +2,7 @@
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import {
   generateTransportKeys,
-  type TransportKeyPair,
+  type TransportKeySource,
 } from "../src/emulator/lockers/transport-key.ts";
 import { formatListenAddress } from "../src/config/listen-address.ts";
 import { loadConfig } from "../src/config/load-config.ts";
@@ -20,6 +20,8 @@ export interface LocalGatewayOptions {
   readonly logLevel: string;
   /** Port of the emulator. Default: any free port. */
   readonly emulatorPort?: number;
+  /** Source of the RSA pairs for lockers. Default: new pairs, the first of them made ahead. */
+  readonly transportKeys?: TransportKeySource;
 }
 
 /** A running gateway with its own Key Protect. Disposal drains the gateway and stops both. */
@@ -30,35 +32,60 @@ export interface LocalGateway extends AsyncDisposable {
   readonly gateway: Gateway;
 }
 
+/** IDs of the instances by alias. They differ in the dialect. */
+const instanceIds = {
+  default: "e0a1b2c3-0000-4000-8000-000000000001",
+  "api-2019": "e0a1b2c3-0000-4000-8000-000000002019",
+} as const;
+
+/** The configuration file of the gateway. JSON is YAML too. */
+function configuration(emulator: Emulator): string {
+  const instance = (alias: keyof typeof instanceIds, dialect: string) => ({
+    alias,
+    dialect,
+    serviceUrl: emulator.url,
+    iamUrl: emulator.url,
+    instanceId: instanceIds[alias],
+  });
+  return JSON.stringify({
+    instances: [instance("default", "current"), instance("api-2019", "2019")],
+    defaultInstance: "default",
+  });
+}
+
+/** Generates the first pair ahead, because that can take seconds on a busy machine. */
+async function transportKeysAhead(): Promise<TransportKeySource> {
+  let inStock = [await generateTransportKeys()];
+  return () => {
+    const [pair] = inStock;
+    inStock = [];
+    return pair === undefined ? generateTransportKeys() : Promise.resolve(pair);
+  };
+}
+
 /**
- * Starts both. The gateway gets its configuration as environment variables, like any other gateway.
+ * Starts both, with two instances: `default`, and `api-2019` in the dialect of 2019. The gateway
+ * gets its configuration as variables and a file, like any other gateway.
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
-  // Generates the first key pair ahead, because that can take seconds on a busy machine.
-  let inStock: TransportKeyPair | undefined = await generateTransportKeys();
   const emulator = await startEmulator({
     ...(options.emulatorPort === undefined ? {} : { port: options.emulatorPort }),
-    transportKeys: () => {
-      const pair = inStock;
-      inStock = undefined;
-      return pair === undefined ? generateTransportKeys() : Promise.resolve(pair);
-    },
+    instanceIds: Object.values(instanceIds),
+    // So long that callers may move the clock of the emulator by hours.
+    tokenLifetimeSeconds: 7 * 24 * 3_600,
+    transportKeys: options.transportKeys ?? (await transportKeysAhead()),
   });
   try {
     const config = loadConfig({
       env: {
-        KP_SERVICE_URL: emulator.url,
-        KP_INSTANCE_ID: emulator.instanceId,
+        GATEWAY_CONFIG: "instances.yaml",
         IBMCLOUD_API_KEY: emulator.apiKey,
-        IAM_AUTH_URL: emulator.url,
         GATEWAY_LISTEN: options.listen,
         GATEWAY_ADMIN_LISTEN: options.adminListen ?? "127.0.0.1:0",
         GATEWAY_LOG_LEVEL: options.logLevel,
         GATEWAY_DRAIN_DELAY_MS: "0",
       },
-      readFile: (path) => {
-        throw new Error(`nothing is read from ${path}`);
-      },
+      readFile: () => configuration(emulator),
     });
     const gateway = await startGateway(config);
     const [address] = gateway.addresses;

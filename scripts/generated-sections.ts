@@ -5,6 +5,9 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet } from "../src/gen/descriptor-set.ts";
 import { rpcTable, type Rpc } from "../src/rpc-table.ts";
+import { readDocumentedContract } from "./contract/documented-contract.ts";
+import { apiTables } from "./docs/api-table.ts";
+import { code, table } from "./docs/markdown.ts";
 
 /** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
@@ -22,14 +25,6 @@ const essentialVariables = [
   "GATEWAY_TLS_TRUST_DOMAINS",
   "GATEWAY_CONFIG",
 ] as const;
-
-const row = (cells: readonly string[]): string =>
-  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map(row).join("");
-
-const code = (text: string): string => `\`${text}\``;
 
 /** The rows of the essential variables, without the columns for the file and the kind of value. */
 function essentialConfig(): string {
@@ -100,12 +95,30 @@ const repeats = (): string =>
     rpcTable.map((rpc) => [code(rpc.method), ...answerOfRepeat(rpc)]),
   );
 
+/** The packages of generated code, which all files of a package name alike. */
+function languagePackages(): string {
+  const { files } = readDocumentedContract();
+  const byPackage = new Map(files.map(({ proto }) => [proto.package, proto.options]));
+  return table(
+    ["Package", "Go", "Java", "C#", "Python"],
+    [...byPackage].map(([name, options]) => [
+      code(name),
+      code(options?.goPackage ?? ""),
+      code(options?.javaPackage ?? ""),
+      code(options?.csharpNamespace ?? ""),
+      code(name),
+    ]),
+  );
+}
+
 const sections: ReadonlyMap<string, () => string> = new Map([
+  ["api", () => apiTables(readDocumentedContract())],
   ["config", configTable],
   ["essential-config", essentialConfig],
   ["metrics", metrics],
   ["rpc-times", times],
   ["repeats", repeats],
+  ["language-packages", languagePackages],
 ]);
 
 const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
@@ -113,6 +126,7 @@ const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
 /** Files with generated sections. */
 export const generatedFiles = [
   "README.md",
+  "docs/clients.md",
   "docs/configuration.md",
   "docs/metrics.md",
   "docs/operations.md",

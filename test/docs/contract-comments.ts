@@ -1,10 +1,12 @@
 /** The comments of the contract, by the declaration that they describe. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { readText } from "./documents.ts";
+import { readText, root } from "./documents.ts";
 
-const folder = join("proto", "keyprotect", "v1");
-const contract = readdirSync(folder).map((file) => readText(join(folder, file)));
+const folder = join("proto", "keyprotect");
+const contract = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".proto"))
+  .map((file) => readText(join(folder, file)));
 
 /**
  * Comments by the name of the declaration that follows them. `pattern` finds the declaration, and

@@ -38,18 +38,25 @@ export const fencesOf = (text: string): Fence[] =>
 
 export const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
 
+const cellsOf = (line: string): string[] =>
+  line
+    .split(/(?<!\\)\|/)
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+
+/** The cells of each row of all tables whose first column has this head. */
+export const rowsOfTables = (text: string, firstHead: string): string[][] =>
+  [...text.matchAll(new RegExp(`^\\| ${firstHead} \\|.*\n.*\n((?:\\|.*\n)*)`, "gm"))].flatMap(
+    ([, rows = ""]) => rows.trimEnd().split("\n").map(cellsOf),
+  );
+
 /** The cells of each row of the table whose first column has this head. Throws if there is none. */
 export function tableRows(text: string, firstHead: string): string[][] {
   const lines = text.split("\n");
   const head = lines.findIndex((line) => line.startsWith(`| ${firstHead} |`));
   const end = lines.findIndex((line, at) => at > head && !line.startsWith("|"));
   if (head < 0) throw new Error(`there is no table that begins with ${firstHead}`);
-  return lines.slice(head + 2, end).map((line) =>
-    line
-      .split(/(?<!\\)\|/)
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+  return lines.slice(head + 2, end).map(cellsOf);
 }
 
 /** Names of statuses in a text, each once. */

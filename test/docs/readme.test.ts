@@ -7,7 +7,7 @@ import { settingList } from "../../src/config/schema/setting-list.ts";
 import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
 import { rpcTable, type RetryClass } from "../../src/rpc-table.ts";
 import { contractComments } from "./contract-comments.ts";
-import { fencesOf, readText, root, statusesIn, tableRows } from "./documents.ts";
+import { fencesOf, readText, root, rowsOfTables, statusesIn } from "./documents.ts";
 
 const readme = readText("README.md");
 const commands = fencesOf(readme)
@@ -130,9 +130,9 @@ test("a generated section with an unknown name is rejected", () => {
   );
 });
 
-describe("the table of RPCs in the README", () => {
-  const rows = tableRows(readme, "RPC").map((cells) =>
-    cells.map((cell) => cell.replaceAll("`", "")),
+describe("the tables of RPCs in the README", () => {
+  const rows = rowsOfTables(readme, "RPC").map((cells) =>
+    cells.map((cell) => cell.replaceAll("`", "").replace(/^\[(\w+)\].*/, "$1")),
   );
   const repeats: Readonly<Record<RetryClass, string>> = {
     safe: "yes",
@@ -140,12 +140,12 @@ describe("the table of RPCs in the README", () => {
     unsafe: "no",
   };
 
-  test("the README's table has every RPC once, in the order of rpc-table.ts", () => {
+  test("the README's tables have every RPC once, in the order of rpc-table.ts", () => {
     expect(rows.map(([name]) => name)).toEqual(rpcTable.map(({ method }) => method));
   });
 
   test.each(rpcTable)(
-    "the README's table says whether $method may be retried",
+    "the README's tables say whether $method may be retried",
     ({ method, retry, secondAnswer = "" }) => {
       expect(rows.find(([name]) => name === method)?.[3]).toBe(repeats[retry] + secondAnswer);
     },
@@ -155,7 +155,7 @@ describe("the table of RPCs in the README", () => {
     statusesIn(/Besides the statuses below(.*?)\n\n/s.exec(readme)?.[1] ?? ""),
   );
   test.each(rpcTable)(
-    "the README's table names the statuses of $method that its comment names",
+    "the README's tables name the statuses of $method that its comment names",
     ({ method }) => {
       const comment = contractComments.methods.get(method) ?? "";
       const own = /Besides what every RPC may answer(.*?)Upstream:/.exec(comment)?.[1] ?? "";

@@ -13,7 +13,7 @@ import {
   type RpcName,
   type WireRequest,
 } from "../support/golden-requests.ts";
-import { readContract } from "../unit/contract/contract.ts";
+import { readContract } from "../../scripts/contract/contract.ts";
 import { descriptorSet } from "../../src/gen/descriptor-set.ts";
 import { startTestGateway, type Failure, type TestGateway } from "../support/start-gateway.ts";
 

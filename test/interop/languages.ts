@@ -1,37 +1,38 @@
 /**
- * The clients of other languages: which of them this machine can build, and how they are built. A
- * missing toolchain leaves out its tests, and the run then says so.
+ * The clients of other languages: which of them this machine can build, and how they are built.
  */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { isInstalled, type Toolchain } from "./toolchains.ts";
 import type { Command } from "./wire-client.ts";
 
 const here = import.meta.dirname;
 const execute = promisify(execFile);
 
 /** A gRPC library with the client that uses it. */
-interface Language {
+interface Language extends Toolchain {
   /** Name of the gRPC library. */
   readonly library: string;
-  /** A command that succeeds if the toolchain is there. */
-  readonly toolchain: Command;
   /** Builds the client into an empty folder. Packages come from the language's own registry. */
   readonly build: (folder: string) => Promise<Command>;
 }
 
-const languages: readonly Language[] = [
+/** The libraries, also those that cannot be built here. */
+export const languages: readonly Language[] = [
   {
     library: "grpc-js",
-    toolchain: [process.execPath, "--version"],
+    tests: "the tests of grpc-js",
+    probe: [process.execPath, "--version"],
     build: () =>
       Promise.resolve([process.execPath, "--import", "tsx", join(here, "node", "client.ts")]),
   },
   {
     library: "grpc-go",
-    toolchain: ["go", "version"],
+    tests: "the tests of grpc-go",
+    probe: ["go", "version"],
     async build(folder) {
       const program = join(folder, "client");
       await execute("go", ["build", "-o", program, "."], { cwd: join(here, "go") });
@@ -40,7 +41,8 @@ const languages: readonly Language[] = [
   },
   {
     library: "grpcio",
-    toolchain: ["python3", "-c", "import ensurepip, venv"],
+    tests: "the tests of grpcio",
+    probe: ["python3", "-c", "import ensurepip, venv"],
     async build(folder) {
       await execute("python3", ["-m", "venv", folder]);
       const program = join(folder, "bin", "python");
@@ -50,9 +52,6 @@ const languages: readonly Language[] = [
     },
   },
 ];
-
-const isInstalled = ({ toolchain: [program, ...args] }: Language): boolean =>
-  spawnSync(program, args, { stdio: "ignore" }).status === 0;
 
 /** The libraries whose clients can be built here. */
 export const testedLibraries: readonly string[] = languages
@@ -75,16 +74,5 @@ export async function buildClient(library: string): Promise<BuiltClient> {
   } catch (error) {
     await dispose();
     throw error;
-  }
-}
-
-/** Global setup of vitest: reports the missing toolchains before the first test. */
-export default function setup(): void {
-  for (const language of languages) {
-    if (isInstalled(language)) continue;
-    const { library, toolchain } = language;
-    process.stderr.write(
-      `\nLEFT OUT: the tests of ${library} in test/interop, because this fails: ${toolchain.join(" ")}\n\n`,
-    );
   }
 }

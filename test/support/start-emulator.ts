@@ -8,7 +8,8 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
 import type { TransportKeySource } from "../../src/emulator/lockers/transport-key.ts";
 
-const sharedTransportKeys: TransportKeySource = () => {
+/** The one RSA pair of all emulators of a test run. */
+export const sharedTransportKeys: TransportKeySource = () => {
   const privateKey = createPrivateKey(inject("transportKey"));
   return Promise.resolve({ privateKey, publicKey: createPublicKey(privateKey) });
 };

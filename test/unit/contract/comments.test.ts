@@ -5,19 +5,16 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import { bufOutput } from "../../../scripts/run.ts";
 import { ErrorReason } from "../../../src/gen/keyprotect/v1/error_reason.ts";
 import { rpcOf, type RetryClass } from "../../../src/rpc-table.ts";
-import { commentsOf } from "./comments.ts";
-import { nameOf, pathOf, readContract } from "./contract.ts";
+import { nameOf, pathOf } from "../../../scripts/contract/contract.ts";
+import { readDocumentedContract } from "../../../scripts/contract/documented-contract.ts";
 
-const withComments = ["--as-file-descriptor-set", "--output", "-#format=binpb"];
-const contract = readContract(bufOutput(["build", "proto", ...withComments]));
-
-const comments = new Map(contract.files.flatMap((file) => [...commentsOf(file)]));
+const contract = readDocumentedContract();
 
 /** The comment above a declaration as one line of text. */
-const commentOf = ({ proto }: { readonly proto: object }): string => comments.get(proto) ?? "";
+const commentOf = (declared: { readonly proto: object }): string =>
+  contract.paragraphsOf(declared).join(" ");
 
 /** Words in capitals outside code, such as `NOT_FOUND` and `KEY_DELETED`. */
 const capitalsIn = (comment: string): string[] =>

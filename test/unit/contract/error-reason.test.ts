@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
 import { ErrorReason } from "../../../src/gen/keyprotect/v1/error_reason.ts";
-import { readContract } from "./contract.ts";
+import { readContract } from "../../../scripts/contract/contract.ts";
 
 const { enums } = readContract(Buffer.from(descriptorSet, "base64"));
 const declared = enums.find((type) => type.typeName === "keyprotect.v1.ErrorReason");

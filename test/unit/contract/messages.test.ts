@@ -2,7 +2,7 @@ import { ScalarType, type DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
 import { rpcTable } from "../../../src/rpc-table.ts";
-import { nameOf, pathOf, readContract } from "./contract.ts";
+import { nameOf, pathOf, readContract } from "../../../scripts/contract/contract.ts";
 
 const contract = readContract(Buffer.from(descriptorSet, "base64"));
 

@@ -8,7 +8,7 @@ import {
   type CoalesceClass,
   type RetryClass,
 } from "../../../src/rpc-table.ts";
-import { pathOf, readContract } from "./contract.ts";
+import { pathOf, readContract } from "../../../scripts/contract/contract.ts";
 
 const contract = readContract(Buffer.from(descriptorSet, "base64"));
 const paths = contract.methods.map(pathOf);

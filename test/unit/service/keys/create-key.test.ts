@@ -14,7 +14,7 @@ import { createKeysHandlers } from "../../../../src/service/keys/handlers.ts";
 import type { ApiDialect } from "../../../../src/platform/api-dialect.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callContext } from "../../../support/call-context.ts";
-import { readContract } from "../../contract/contract.ts";
+import { readContract } from "../../../../scripts/contract/contract.ts";
 import {
   failure,
   fakeKeyProtect,

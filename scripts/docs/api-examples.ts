@@ -1,0 +1,165 @@
+/**
+ * An example call of each RPC. docs/api.md shows the examples in the order of the RPCs in the
+ * contract, and tests run them in that order, so an example may use what an earlier one made.
+ */
+import { in2019, type ApiExample, type ExampleControl } from "./example-commands.ts";
+
+/** Moves the clock of the embedded Key Protect. */
+const later = (advanceSeconds: number): ExampleControl => ({
+  control: "clock",
+  body: { advanceSeconds },
+});
+/** Shortest time between a change of a key's state and the next one. */
+const settled = later(60);
+const orders = { key_id: "$KEY_ID" } as const;
+const hour = 3_600;
+
+/** Services that are being added. Their examples follow. */
+export const withoutExamples = /^(?:Kmip|InstancePolicies)/;
+
+/** Examples by RPC, such as `KeysService/GetKey`. */
+export const apiExamples: Readonly<Record<string, ApiExample>> = {
+  "KeysService/CreateKey": {
+    request: {
+      name: "orders at rest",
+      type: "KEY_TYPE_ROOT",
+      description: "wraps the data keys of the order service",
+      tags: ["orders"],
+    },
+    sets: ["KEY_ID", ".key.id"],
+  },
+  "KeysService/ListKeys": {
+    request: { page_size: 10, states: ["KEY_STATE_ACTIVE"], include_total: true },
+  },
+  "KeysService/CountKeys": { request: { types: ["KEY_TYPE_ROOT"] } },
+  "KeysService/GetKey": { request: orders },
+  "KeysService/GetKeyMaterial": {
+    note: "Only standard keys can be read.",
+    before: [
+      {
+        rpc: "KeysService/CreateKey",
+        request: { name: "a password", type: "KEY_TYPE_STANDARD", key_material: "aHVudGVyMg==" },
+        sets: ["PASSWORD_ID", ".key.id"],
+      },
+    ],
+    request: { key_id: "$PASSWORD_ID" },
+  },
+  "KeysService/DeleteKey": {
+    request: {
+      key_id: "$PASSWORD_ID",
+      return_preference: "RETURN_PREFERENCE_REPRESENTATION",
+    },
+  },
+  "KeysService/UpdateKey": {
+    before: [{ rpc: "KeyRingsService/CreateKeyRing", request: { key_ring_id: "payments" } }],
+    request: { key_id: "$KEY_ID", key_ring_id: "payments" },
+  },
+  "KeysService/RestoreKey": {
+    note: "The first command moves the clock beyond the 30 seconds that Key Protect demands.",
+    before: [settled],
+    request: { key_id: "$PASSWORD_ID" },
+  },
+  "KeysService/PurgeKey": {
+    note: "Between the deletion and the purge lie at least four hours.",
+    before: [
+      settled,
+      { rpc: "KeysService/DeleteKey", request: { key_id: "$PASSWORD_ID" } },
+      later(5 * hour),
+    ],
+    request: { key_id: "$PASSWORD_ID" },
+  },
+  "KeysService/EnableKey": {
+    before: [
+      {
+        rpc: "KeysService/CreateKey",
+        request: { name: "archive", type: "KEY_TYPE_ROOT" },
+        sets: ["ARCHIVE_ID", ".key.id"],
+      },
+      { rpc: "KeysService/DisableKey", request: { key_id: "$ARCHIVE_ID" } },
+      settled,
+    ],
+    request: { key_id: "$ARCHIVE_ID" },
+  },
+  "KeysService/DisableKey": { before: [settled], request: { key_id: "$ARCHIVE_ID" } },
+  "KeysService/ScheduleKeyDeletion": {
+    note: "Two users have to authorize the deletion of this key.",
+    before: [
+      {
+        rpc: "KeysService/CreateKey",
+        request: {
+          name: "guarded",
+          type: "KEY_TYPE_ROOT",
+          policy_overrides: { dual_auth_delete: { enabled: true } },
+        },
+        sets: ["GUARDED_ID", ".key.id"],
+      },
+    ],
+    request: { key_id: "$GUARDED_ID" },
+  },
+  "KeysService/CancelKeyDeletion": { request: { key_id: "$GUARDED_ID" } },
+  "KeysService/SyncKey": { before: [later(hour)], request: orders },
+  "KeysService/ListKeyVersions": { request: orders },
+
+  "KeyActionsService/WrapKey": {
+    note: "In JSON, bytes are base64. This plaintext is `a data key, 32 bytes in length..`.",
+    request: {
+      key_id: "$KEY_ID",
+      plaintext: "YSBkYXRhIGtleSwgMzIgYnl0ZXMgaW4gbGVuZ3RoLi4=",
+      additional_authenticated_data: ["orders"],
+    },
+    sets: ["CIPHERTEXT", ".ciphertext"],
+  },
+  "KeyActionsService/GenerateDataKey": { request: orders },
+  "KeyActionsService/UnwrapKey": {
+    request: {
+      key_id: "$KEY_ID",
+      ciphertext: "$CIPHERTEXT",
+      additional_authenticated_data: ["orders"],
+    },
+  },
+  "KeyActionsService/RotateKey": { request: orders },
+  "KeyActionsService/RewrapKey": {
+    request: {
+      key_id: "$KEY_ID",
+      ciphertext: "$CIPHERTEXT",
+      additional_authenticated_data: ["orders"],
+    },
+  },
+
+  "PoliciesService/GetKeyPolicies": { request: orders },
+  "PoliciesService/ReplaceKeyPolicies": {
+    request: { key_id: "$KEY_ID", policies: [{ rotation: { interval_months: 3 } }] },
+  },
+
+  "AliasesService/CreateAlias": { request: { key_id: "$KEY_ID", alias: "orders" } },
+  "AliasesService/DeleteAlias": { request: { key_id: "$KEY_ID", alias: "orders" } },
+
+  "KeyRingsService/ListKeyRings": { request: {} },
+  "KeyRingsService/CreateKeyRing": { request: { key_ring_id: "shipping" } },
+  "KeyRingsService/DeleteKeyRing": { request: { key_ring_id: "shipping" } },
+
+  "RegistrationsService/ListRegistrations": {
+    note: "Cloud services register what a key protects. Here the first command does it for them.",
+    before: [
+      {
+        control: "registrations",
+        body: {
+          keyId: "$KEY_ID",
+          resourceCrn: "crn:v1:bluemix:public:cloud-object-storage:global:a/1:2:bucket:orders",
+        },
+      },
+    ],
+    request: orders,
+  },
+
+  "LockersService/CreateLocker": {
+    request: { ttl: "600s", max_allowed_retrievals: 1 },
+    sets: ["LOCKER_ID", ".locker.id"],
+  },
+  "LockersService/ListLockers": {
+    note: "`npm run dev` offers an instance of the 2019 API under this alias.",
+    metadata: in2019,
+    request: {},
+  },
+  "LockersService/RetrieveLocker": { request: { locker_id: "$LOCKER_ID" } },
+};

@@ -1,0 +1,12 @@
+/** Global setup of vitest: reports the tests that are left out, before the first test. */
+import { grpcurlToolchain } from "./grpcurl.ts";
+import { languages } from "./languages.ts";
+import { stubLanguages } from "./stubs/languages.ts";
+import { reportIfMissing } from "./toolchains.ts";
+
+/** Reports each missing toolchain. */
+export default function setup(): void {
+  for (const toolchain of [...languages, ...stubLanguages, grpcurlToolchain]) {
+    reportIfMissing(toolchain);
+  }
+}
