@@ -85,7 +85,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
         : { kind: "gateway", tokens, isOwnError: hasErrorBody },
     ),
     isOwnError: hasErrorBody,
-    emit: metrics.countUpstream,
+    emit: metrics.upstreamCounter(config.alias),
     logger,
     clock,
     random,

@@ -83,7 +83,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     random,
     logger,
     circuits: toCircuits(config.breaker),
-    emit: metrics.countUpstream,
+    emit: metrics.countHost,
     retriesPerSuccess: config.retry.budgetPercent / 100,
   });
   started.add({ [Symbol.asyncDispose]: () => Promise.resolve(hosts[Symbol.dispose]()) });

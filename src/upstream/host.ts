@@ -8,7 +8,7 @@ import {
   type OperationClass,
 } from "./circuit-breaker/breakers.ts";
 import type { UpstreamError } from "./error.ts";
-import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
+import { guardEmit, ignoreEvents, type HostEvent } from "./meter.ts";
 import { createRetryBudget, type RetryBudget } from "./retry/retry-budget.ts";
 
 /** Listens to the circuits of one host. Exceptions are logged. */
@@ -34,7 +34,7 @@ export interface UpstreamHostsOptions {
   readonly random: () => number;
   readonly logger: Pick<Logger, "warn" | "info" | "error">;
   /** Gets `circuitOpened`. Exceptions are logged. Default: events are ignored. */
-  readonly emit?: Emit | undefined;
+  readonly emit?: ((event: HostEvent) => void) | undefined;
   /** When circuits open. Default `defaultCircuits`; `off` for no circuit breakers. */
   readonly circuits?: Circuits | "off" | undefined;
   /** Retries that one successful request adds to the budget. Default: that of the budget. */
@@ -53,7 +53,7 @@ export interface UpstreamHosts extends Disposable {
 /** Creates an empty set of hosts. */
 export function createUpstreamHosts(options: UpstreamHostsOptions): UpstreamHosts {
   const { clock, random, logger, circuits, retriesPerSuccess } = options;
-  const emit = guardEmit(options.emit ?? ignoreEvents, logger);
+  const emit = guardEmit<HostEvent>(options.emit ?? ignoreEvents, logger);
   const hosts = new Map<string, UpstreamHost>();
   const watchers: (() => void)[] = [];
 

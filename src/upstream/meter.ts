@@ -64,22 +64,29 @@ export type UpstreamEvent =
   /** A connection was set up, TLS included. */
   | { readonly kind: "connectionOpened" }
   /** A connection could not be set up. */
-  | { readonly kind: "connectionFailed" }
-  /** A circuit opened, for the first time or after a failed probe. */
-  | { readonly kind: "circuitOpened"; readonly circuit: OperationClass };
+  | { readonly kind: "connectionFailed" };
+
+/** A circuit of a host, which several instances may share, opened: anew or after a failed probe. */
+export interface HostEvent {
+  readonly kind: "circuitOpened";
+  readonly circuit: OperationClass;
+}
 
 /** Receives the events of a pipeline. Called once per event, in the order in which they happen. */
 export type Emit = (event: UpstreamEvent) => void;
 
 /** Receives events and does nothing: the default where nothing is counted. */
-export const ignoreEvents: Emit = () => {};
+export const ignoreEvents = (): void => {};
 
 /**
  * Wraps a listener so that it never throws: calls are answered even if they cannot be counted. An
  * exception is logged at level error.
  */
 export const guardEmit =
-  (emit: Emit, logger: Pick<Logger, "error">): Emit =>
+  <Event extends UpstreamEvent | HostEvent>(
+    emit: (event: Event) => void,
+    logger: Pick<Logger, "error">,
+  ): ((event: Event) => void) =>
   (event) => {
     try {
       emit(event);

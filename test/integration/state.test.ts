@@ -88,13 +88,15 @@ describe("/state", () => {
     });
     await wrapped;
     const metrics = await gateway.metrics();
-    expect(metrics).toContain("keyprotect_gateway_upstream_throttled_total 1");
+    expect(metrics).toContain('keyprotect_gateway_upstream_throttled_total{instance="default"} 1');
     expect(metrics).toContain(
       'keyprotect_gateway_upstream_attempts_total{operation="WrapKey",outcome="429"} 1',
     );
     expect(metrics).toContain(
       'keyprotect_gateway_upstream_requests_total{operation="WrapKey",outcome="2xx"} 1',
     );
-    expect(metrics).toContain('keyprotect_gateway_queue_wait_seconds_count{class="interactive"} 2');
+    expect(metrics).toContain(
+      'keyprotect_gateway_queue_wait_seconds_count{instance="default",class="interactive"} 2',
+    );
   });
 });

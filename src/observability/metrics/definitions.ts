@@ -84,11 +84,17 @@ export const metricDefinitions = {
     help: "HTTP exchanges with Key Protect by outcome. Each uses one unit of quota.",
     labels: ["operation", "outcome"],
   },
+  upstreamSent: {
+    name: "keyprotect_gateway_upstream_sent_total",
+    type: "counter",
+    help: "HTTP exchanges with Key Protect by instance. Each uses one unit of its quota.",
+    labels: ["instance"],
+  },
   upstreamThrottled: {
     name: "keyprotect_gateway_upstream_throttled_total",
     type: "counter",
     help: "HTTP exchanges answered with 429, whether or not the call succeeded in the end.",
-    labels: [],
+    labels: ["instance"],
   },
   upstreamSeconds: {
     name: "keyprotect_gateway_upstream_seconds",
@@ -147,20 +153,20 @@ export const metricDefinitions = {
   queued: {
     name: "keyprotect_gateway_queued",
     type: "gauge",
-    help: "Calls of all instances that wait for quota or for a connection, by priority class.",
-    labels: ["class"],
+    help: "Calls that wait for quota or for a connection, by priority class.",
+    labels: ["instance", "class"],
   },
   queueWait: {
     name: "keyprotect_gateway_queue_wait_seconds",
     type: "histogram",
     help: "Seconds that attempts waited for quota and a connection; 0 if they did not wait.",
-    labels: ["class"],
+    labels: ["instance", "class"],
   },
   shed: {
     name: "keyprotect_gateway_shed_total",
     type: "counter",
     help: "Attempts shed. EVICTED: by a call of a higher class. FLUSHED: a circuit opened.",
-    labels: ["reason", "class"],
+    labels: ["instance", "reason", "class"],
   },
   rate: {
     name: "keyprotect_gateway_rate_per_second",

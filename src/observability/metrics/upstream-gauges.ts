@@ -31,11 +31,10 @@ export function createUpstreamGauges(): UpstreamGauges {
       const phase = createCellFamily(definitions.quotaPhase);
       const pause = createCellFamily(definitions.pause);
       const budget = createCellFamily(definitions.retryBudget);
-      for (const name of classes) queued.cell(name);
       for (const [instance, read] of instances) {
         const state = read();
         const { perSecond, safePerSecond, pausedForMs = 0 } = state.rate;
-        for (const name of classes) queued.cell(name).value += state.queue[name];
+        for (const name of classes) queued.cell(instance, name).value = state.queue[name];
         if (perSecond !== undefined) rate.cell(instance).value = perSecond;
         if (safePerSecond !== undefined) safeRate.cell(instance).value = safePerSecond;
         for (const name of phases) {

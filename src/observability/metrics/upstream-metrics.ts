@@ -2,7 +2,7 @@
 import type { Anomaly } from "../../keyprotect/anomaly.ts";
 import { rpcTable, type PriorityClass } from "../../rpc-table.ts";
 import type { OperationClass } from "../../upstream/circuit-breaker/breakers.ts";
-import type { UpstreamEvent, UpstreamOutcome } from "../../upstream/meter.ts";
+import type { HostEvent, UpstreamEvent, UpstreamOutcome } from "../../upstream/meter.ts";
 import type { ShedReason } from "../../upstream/rate-limit/queue/rejections.ts";
 import type { RetryKind } from "../../upstream/retry/retry-policy.ts";
 import { metricDefinitions as definitions, secondsBounds, waitBounds } from "./definitions.ts";
@@ -14,8 +14,13 @@ export type IamRefreshResult = "ok" | "unavailable" | "rejected";
 
 /** Counts the events of the outbound side. Its functions need no `this`. */
 export interface UpstreamMetrics {
-  /** Counts an event of a pipeline. An `operation` that is no known one is counted as `other`. */
-  readonly countUpstream: (event: UpstreamEvent) => void;
+  /**
+   * Returns a listener that counts the events of an instance's pipeline, by the instance's alias.
+   * An `operation` that is no known one is counted as `other`.
+   */
+  readonly upstreamCounter: (instance: string) => (event: UpstreamEvent) => void;
+  /** Counts an event of a host. Instances on one host share its circuits. */
+  readonly countHost: (event: HostEvent) => void;
   readonly unknownUpstreamReason: () => void;
   readonly upstreamAnomaly: (kind: Anomaly) => void;
   readonly iamRefreshed: (result: IamRefreshResult) => void;
@@ -27,6 +32,14 @@ interface OperationSeries {
   readonly requests: ReadonlyMap<UpstreamOutcome, Cell>;
   readonly attempts: ReadonlyMap<UpstreamOutcome, Cell>;
   readonly shared: Cell;
+}
+
+/** The series of one instance. */
+interface InstanceSeries {
+  readonly sent: Cell;
+  readonly throttled: Cell;
+  readonly waits: Readonly<Record<PriorityClass, Series>>;
+  readonly shed: Readonly<Record<PriorityClass, ReadonlyMap<ShedReason, Cell>>>;
 }
 
 /** Registered at zero. Other outcomes appear when they first happen. */
@@ -81,7 +94,8 @@ export function createUpstreamMetrics(
   const requests = add(createCellFamily(definitions.upstreamRequests));
   const attempts = add(createCellFamily(definitions.upstreamAttempts));
   const shared = add(createCellFamily(definitions.upstreamShared));
-  const throttled = add(createCellFamily(definitions.upstreamThrottled)).cell();
+  const sent = add(createCellFamily(definitions.upstreamSent));
+  const throttled = add(createCellFamily(definitions.upstreamThrottled));
   const seconds = add(createHistogramFamily(definitions.upstreamSeconds, secondsBounds));
   const inflight = add(createCellFamily(definitions.upstreamInflight)).cell();
   const retries = add(createCellFamily(definitions.repeats));
@@ -107,12 +121,17 @@ export function createUpstreamMetrics(
   for (const circuit of circuits) opened.cell(circuit);
   for (const kind of anomalyKinds) anomalies.cell(kind);
   for (const result of iamResults) iamRefresh.cell(result);
-  const waitOf = byClass((priority) => waits.series(priority));
-  const shedOf = byClass(
-    (priority) => new Map(shedReasons.map((reason) => [reason, shed.cell(reason, priority)])),
-  );
 
-  const countUpstream = (event: UpstreamEvent): void => {
+  const instanceSeries = (instance: string): InstanceSeries => ({
+    sent: sent.cell(instance),
+    throttled: throttled.cell(instance),
+    waits: byClass((priority) => waits.series(instance, priority)),
+    shed: byClass(
+      (priority) =>
+        new Map(shedReasons.map((reason) => [reason, shed.cell(instance, reason, priority)])),
+    ),
+  });
+  const countUpstream = (own: InstanceSeries, event: UpstreamEvent): void => {
     switch (event.kind) {
       case "requestStarted":
         inflight.value += 1;
@@ -136,10 +155,10 @@ export function createUpstreamMetrics(
         retries.cell(retryLabels[event.retry]).value += 1;
         break;
       case "attemptGranted":
-        waitOf[event.priority].observe(event.waitMs / 1_000);
+        own.waits[event.priority].observe(event.waitMs / 1_000);
         break;
       case "attemptShed": {
-        const cell = shedOf[event.priority].get(event.reason);
+        const cell = own.shed[event.priority].get(event.reason);
         if (cell !== undefined) cell.value += 1;
         break;
       }
@@ -147,7 +166,8 @@ export function createUpstreamMetrics(
         const known = byOperation.get(event.operation)?.attempts.get(event.outcome);
         const cell = known ?? attempts.cell(nameOf(event.operation), event.outcome);
         cell.value += 1;
-        if (event.outcome === "429") throttled.value += 1;
+        own.sent.value += 1;
+        if (event.outcome === "429") own.throttled.value += 1;
         break;
       }
       case "connectionOpened":
@@ -156,14 +176,19 @@ export function createUpstreamMetrics(
       case "connectionFailed":
         unconnected.value += 1;
         break;
-      case "circuitOpened":
-        opened.cell(event.circuit).value += 1;
-        break;
     }
   };
   return {
     families,
-    countUpstream,
+    upstreamCounter(instance) {
+      const own = instanceSeries(instance);
+      return (event) => {
+        countUpstream(own, event);
+      };
+    },
+    countHost({ circuit }) {
+      opened.cell(circuit).value += 1;
+    },
     unknownUpstreamReason() {
       unknownReasons.value += 1;
     },

@@ -6,7 +6,7 @@ import { UpstreamError } from "../../../src/upstream/error.ts";
 import type { Send } from "../../../src/upstream/layer.ts";
 import { createUpstreamHosts } from "../../../src/upstream/host.ts";
 import type { UpstreamHost, UpstreamHosts } from "../../../src/upstream/host.ts";
-import type { UpstreamEvent } from "../../../src/upstream/meter.ts";
+import type { HostEvent } from "../../../src/upstream/meter.ts";
 import { openRequest } from "./requests.ts";
 
 const dead: Send = () => Promise.reject(new UpstreamError("UNREACHABLE", "refused"));
@@ -138,7 +138,7 @@ describe("a host", () => {
   });
 
   test("a host emits an event per opening, and the watchers are called at each change of any host", async () => {
-    const events: UpstreamEvent[] = [];
+    const events: HostEvent[] = [];
     const hosts = createUpstreamHosts({
       clock: systemClock,
       random: () => 0.5,

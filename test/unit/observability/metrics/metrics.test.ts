@@ -136,15 +136,16 @@ describe("metrics of calls", () => {
 describe("metrics of the upstream", () => {
   test("requests to the upstream are counted by operation and outcome", async () => {
     const metrics = createMetrics({ ...quiet, operations: ["IamToken"] });
-    metrics.countUpstream({ kind: "requestStarted" });
-    metrics.countUpstream({ kind: "requestStarted" });
-    metrics.countUpstream({
+    const count = metrics.upstreamCounter("eu");
+    count({ kind: "requestStarted" });
+    count({ kind: "requestStarted" });
+    count({
       kind: "requestEnded",
       operation: "GetKey",
       outcome: "2xx",
       seconds: 0.2,
     });
-    metrics.countUpstream({
+    count({
       kind: "requestEnded",
       operation: "IamToken",
       outcome: "IAM_UNAVAILABLE",
@@ -165,10 +166,11 @@ describe("metrics of the upstream", () => {
 
   test("every attempt is counted by outcome, and each 429 as throttled too", async () => {
     const metrics = createMetrics(quiet);
-    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "429" });
-    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "2xx" });
-    metrics.countUpstream({ kind: "attemptEnded", operation: "GetKey", outcome: "RESET" });
-    metrics.countUpstream({ kind: "attemptEnded", operation: "free text", outcome: "2xx" });
+    const count = metrics.upstreamCounter("eu");
+    count({ kind: "attemptEnded", operation: "GetKey", outcome: "429" });
+    count({ kind: "attemptEnded", operation: "GetKey", outcome: "2xx" });
+    count({ kind: "attemptEnded", operation: "GetKey", outcome: "RESET" });
+    count({ kind: "attemptEnded", operation: "free text", outcome: "2xx" });
 
     const lines = await linesOf(metrics);
 
@@ -178,13 +180,14 @@ describe("metrics of the upstream", () => {
     expect(lines).toContain(`${attempts}{operation="GetKey",outcome="RESET"} 1`);
     expect(lines).toContain(`${attempts}{operation="other",outcome="2xx"} 1`);
     expect(lines).toContain(`${attempts}{operation="UnwrapKey",outcome="429"} 0`);
-    expect(lines).toContain("keyprotect_gateway_upstream_throttled_total 1");
+    expect(lines).toContain('keyprotect_gateway_upstream_throttled_total{instance="eu"} 1');
   });
 
   test("requests that shared another one are counted by operation", async () => {
     const metrics = createMetrics(quiet);
-    metrics.countUpstream({ kind: "requestShared", operation: "UnwrapKey" });
-    metrics.countUpstream({ kind: "requestShared", operation: "free text" });
+    const count = metrics.upstreamCounter("eu");
+    count({ kind: "requestShared", operation: "UnwrapKey" });
+    count({ kind: "requestShared", operation: "free text" });
 
     const lines = await linesOf(metrics);
 
@@ -195,8 +198,9 @@ describe("metrics of the upstream", () => {
 
   test("retries are counted by kind under the labels that dashboards know", async () => {
     const metrics = createMetrics(quiet);
-    metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "immediate" });
-    metrics.countUpstream({ kind: "retried", operation: "GetKey", retry: "requeue" });
+    const count = metrics.upstreamCounter("eu");
+    count({ kind: "retried", operation: "GetKey", retry: "immediate" });
+    count({ kind: "retried", operation: "GetKey", retry: "requeue" });
 
     const lines = await linesOf(metrics);
 
@@ -208,10 +212,11 @@ describe("metrics of the upstream", () => {
 
   test("opened circuits and connections are counted", async () => {
     const metrics = createMetrics(quiet);
-    metrics.countUpstream({ kind: "circuitOpened", circuit: "management" });
-    metrics.countUpstream({ kind: "connectionOpened" });
-    metrics.countUpstream({ kind: "connectionOpened" });
-    metrics.countUpstream({ kind: "connectionFailed" });
+    const count = metrics.upstreamCounter("eu");
+    metrics.countHost({ kind: "circuitOpened", circuit: "management" });
+    count({ kind: "connectionOpened" });
+    count({ kind: "connectionOpened" });
+    count({ kind: "connectionFailed" });
 
     const lines = await linesOf(metrics);
 
@@ -223,14 +228,15 @@ describe("metrics of the upstream", () => {
 
   test("unknown operations are counted under one name", async () => {
     const metrics = createMetrics(quiet);
+    const count = metrics.upstreamCounter("eu");
 
-    metrics.countUpstream({
+    count({
       kind: "requestEnded",
       operation: "free text 1",
       outcome: "2xx",
       seconds: 0,
     });
-    metrics.countUpstream({
+    count({
       kind: "requestEnded",
       operation: "free text 2",
       outcome: "RESET",
@@ -303,7 +309,7 @@ describe("the metrics of a gateway", () => {
   test("the metrics have the types that calls, grpc-js endings, pipelines and anomalies expect", () => {
     const metrics = createMetrics(quiet);
     const calls: CallObserver = metrics;
-    const emit: Emit = metrics.countUpstream;
+    const emit: Emit = metrics.upstreamCounter("eu");
     const ended: EndedByLibrary = metrics.callEndedByLibrary;
     const anomaly: OnAnomaly = metrics.upstreamAnomaly;
 

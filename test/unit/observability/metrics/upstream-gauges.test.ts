@@ -5,7 +5,7 @@ import { upstreamState } from "./upstream-state.ts";
 const linesOf = (gauges: { text(): string }): string[] => gauges.text().split("\n");
 
 describe("the gauges of instances", () => {
-  test("the gauges show rate, phase, pause and budget per instance, and the sum of the queues", () => {
+  test("the gauges show rate, phase, pause, budget and queue per instance", () => {
     const gauges = createUpstreamGauges();
     gauges.watch("main", () =>
       upstreamState({
@@ -22,9 +22,10 @@ describe("the gauges of instances", () => {
 
     const lines = linesOf(gauges);
 
-    expect(lines).toContain('keyprotect_gateway_queued{class="interactive"} 7');
-    expect(lines).toContain('keyprotect_gateway_queued{class="management"} 2');
-    expect(lines).toContain('keyprotect_gateway_queued{class="bulk"} 1');
+    expect(lines).toContain('keyprotect_gateway_queued{instance="main",class="interactive"} 3');
+    expect(lines).toContain('keyprotect_gateway_queued{instance="other",class="interactive"} 4');
+    expect(lines).toContain('keyprotect_gateway_queued{instance="other",class="management"} 2');
+    expect(lines).toContain('keyprotect_gateway_queued{instance="main",class="bulk"} 1');
     expect(lines).toContain('keyprotect_gateway_rate_per_second{instance="main"} 99.5');
     expect(lines).toContain('keyprotect_gateway_safe_rate_per_second{instance="main"} 98.5');
     expect(lines).toContain('keyprotect_gateway_pause_seconds{instance="main"} 1.5');
