@@ -120,7 +120,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     logger,
     activeCalls,
     maxSendBytes: config.limits.maxSendBytes,
-    isOver: connections.isOver,
+    isSessionOver: connections.isSessionOver,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
     peerOf: createPeerReader({

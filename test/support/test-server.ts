@@ -68,7 +68,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   });
   const unary = createUnary({
     clock: systemClock,
-    isOver: connections.isOver,
+    isSessionOver: connections.isSessionOver,
     logger,
     activeCalls,
     deadlines: defaultDeadlineRules,

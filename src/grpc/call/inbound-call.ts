@@ -8,6 +8,7 @@ import {
   shuttingDownStatus,
   statusErrorOf,
 } from "../status/call-ended-status.ts";
+import { sessionOf } from "../server/grpc-js.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
 import { withTrailers } from "../status/trailers.ts";
 import type { ActiveCall } from "./active-calls.ts";
@@ -80,12 +81,11 @@ export class InboundCall<Req, Res> implements ActiveCall {
     }
     this.#call.on("cancelled", () => this.#close());
     const allowedMs = this.#context.deadline - this.#startedAt;
-    if (activeCalls.isRefusing || allowedMs <= 0) {
+    const { isRefusing } = activeCalls;
+    if (isRefusing || allowedMs <= 0) {
       this.#isSettled = true;
       this.#answer(
-        activeCalls.isRefusing
-          ? shuttingDownStatus()
-          : deadlineTooShortStatus(deadlines.leastMarginMs),
+        isRefusing ? shuttingDownStatus() : deadlineTooShortStatus(deadlines.leastMarginMs),
       );
       return;
     }
@@ -167,7 +167,8 @@ export class InboundCall<Req, Res> implements ActiveCall {
   /** Sends an encoded response or an error. Called at most once. */
   #answer(answer: Buffer | StatusError): void {
     // An answer to a connection that is over would be lost, but logged as sent.
-    if (this.#method.isOver?.(this.#call) === true) return this.#close();
+    const session = sessionOf(this.#call);
+    if (session && this.#method.isSessionOver?.(session) === true) return this.#close();
     this.#isAnswered = true;
     this.#timer?.cancel();
     const { correlationId, rpc, attemptLog } = this.#context;

@@ -19,10 +19,10 @@ export interface CallDeps extends CallContextDeps {
    */
   readonly maxSendBytes: number;
   /**
-   * Whether no answer can reach the caller, because the connection of a grpc-js call is over.
+   * Whether no answer can reach the caller, because the HTTP/2 session of its connection is over.
    * Default: never, so that only an event of the call tells.
    */
-  readonly isOver?: (call: object) => boolean;
+  readonly isSessionOver?: (session: object) => boolean;
 }
 
 /** One RPC with all that its calls need. */

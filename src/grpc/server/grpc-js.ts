@@ -1,15 +1,9 @@
 /**
  * Everything that depends on the version of grpc-js, its process-wide settings, or its private
- * fields, together with `connections/http2-servers.ts` and `receiving/divert-data.ts`. Their tests
+ * fields, together with `connections/http2-servers.ts` and `receiving/library-call.ts`. Their tests
  * fail if a new release changes what this file relies on.
  */
-import {
-  logVerbosity,
-  type Server,
-  setLogVerbosity,
-  status,
-  type ServerInterceptingCallInterface,
-} from "@grpc/grpc-js";
+import { logVerbosity, type Server, setLogVerbosity } from "@grpc/grpc-js";
 import type { IncomingHttpHeaders } from "node:http2";
 import { createRequire } from "node:module";
 
@@ -56,9 +50,9 @@ export const holdsObject = (value: unknown): value is object =>
 
 /**
  * The HTTP/2 session of a handler's call. grpc-js keeps it in private fields: `call` of the
- * handler's call, then `nextCall` of each interceptor, then `stream` of the innermost call. The
- * result is `undefined` if the stream is closed or a release moves the fields, so it may only be
- * used as the key of a cache.
+ * handler's call, then `nextCall` of each interceptor that wraps it, then `stream` of the innermost
+ * call. The result is `undefined` if the stream is closed or a release moves the fields, so it may
+ * only be used as the key of a cache.
  */
 export const sessionOf = (call: object): object | undefined =>
   sessionOfInner(Reflect.get(call, "call"));
@@ -148,53 +142,4 @@ export function correctHeaders(server: Server): void {
     };
     Reflect.set(server, name, corrected);
   }
-}
-
-type SendStatus = ServerInterceptingCallInterface["sendStatus"];
-
-/** A status as grpc-js sends it. */
-export type StatusToSend = Parameters<SendStatus>[0];
-
-/** Decides what is sent when grpc-js' own deadline timer fires. */
-export interface DeadlineReceiver {
-  /** Called in place of sending. `outcome` is the status of grpc-js, which has no details. */
-  deadlinePassed(outcome: StatusToSend): void;
-}
-
-const receiver = Symbol("receiver");
-const original = Symbol("original sendStatus");
-
-interface DivertedCall extends ServerInterceptingCallInterface {
-  [receiver]?: DeadlineReceiver;
-  [original]?: SendStatus;
-}
-
-/**
- * Diverts the `DEADLINE_EXCEEDED` that grpc-js sends when its own timer fires. It sends it through
- * the innermost call's `sendStatus`, which this function replaces, and without metadata. Node runs
- * all due timers of one duration together, so after a blocked event loop the timer of grpc-js may
- * fire before the gateway's own.
- */
-export function divertDeadline(call: DivertedCall, to: DeadlineReceiver): void {
-  call[receiver] = to;
-  // oxlint-disable-next-line typescript/unbound-method -- applied to the call in `sendOriginal`
-  call[original] = call.sendStatus;
-  call.sendStatus = sendUnlessDeadline;
-}
-
-/** Sends a status through a call's own `sendStatus`, whether it is diverted or not. */
-export function sendOriginal(call: DivertedCall, outcome: StatusToSend): void {
-  if (call[original] === undefined) call.sendStatus(outcome);
-  else Reflect.apply(call[original], call, [outcome]);
-}
-
-/**
- * The `sendStatus` of a diverted call. It is one function for all calls on purpose: V8 keeps calls
- * that each hold a function of their own, and their streams, until the next major garbage
- * collection, which doubled the work of the minor ones (measured with Node 20.20).
- */
-function sendUnlessDeadline(this: DivertedCall, outcome: StatusToSend): void {
-  const isBare = outcome.code === status.DEADLINE_EXCEEDED && (outcome.metadata ?? null) === null;
-  if (isBare) this[receiver]?.deadlinePassed(outcome);
-  else sendOriginal(this, outcome);
 }

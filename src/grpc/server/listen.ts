@@ -4,7 +4,7 @@ import type { Server } from "@grpc/grpc-js";
 import { isIPv6 } from "node:net";
 import type { ListenAddress } from "../../config/listen-address.ts";
 import { ListenError } from "../../platform/errors.ts";
-import { markUnixCall } from "./receiving/metered-call.ts";
+import { markUnixCall } from "./receiving/library-call.ts";
 import { bindUnixSocket } from "./unix-socket.ts";
 
 /** A bound listener. */

@@ -20,8 +20,7 @@ import {
   type QueuedCall,
   type QueuePosition,
 } from "./accept-queue.ts";
-import { type DeadlineReceiver, divertDeadline, sendOriginal } from "./grpc-js.ts";
-import type { StatusToSend } from "./grpc-js.ts";
+import { hookCall, sendOriginal, type StatusToSend } from "./receiving/library-call.ts";
 import { MeteredCall } from "./receiving/metered-call.ts";
 import type { ReceiveRefusal, ReceivingCalls } from "./receiving/receiving-calls.ts";
 import { StreamCall } from "./receiving/stream-call.ts";
@@ -58,22 +57,19 @@ export function createRawCallInterceptor({
   ...deps
 }: RawCallDeps): ServerInterceptor {
   const shared = { ...deps, acceptQueue };
-  return (method, call) =>
-    method.requestStream || method.responseStream
-      ? new StreamCall(call, method.path, deps.receiving, method.requestStream)
-      : new RawCall(call, method.path, shared);
+  return (method, call) => {
+    const { path, requestStream, responseStream } = method;
+    const hooks =
+      requestStream || responseStream
+        ? new StreamCall(call, path, deps.receiving, requestStream)
+        : new RawCall(call, path, shared);
+    return hookCall(call, hooks);
+  };
 }
 
-type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
-
-/**
- * A unary call and its listener in one object that passes everything on directly. The default
- * implementation of grpc-js creates a closure for each event, so that interceptors can answer
- * later.
- */
-class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineReceiver {
+/** A unary call: its hooks in the call of grpc-js, and its place in the accept queue. */
+class RawCall extends MeteredCall implements QueuedCall {
   readonly #deps: Required<RawCallDeps>;
-  #listener: Listener | undefined;
   /** Set while the call waits in the accept queue. */
   #position: QueuePosition | undefined;
   #messages = 0;
@@ -86,7 +82,6 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
   constructor(call: ServerInterceptingCallInterface, path: string, deps: Required<RawCallDeps>) {
     super(call, path, deps.receiving);
     this.#deps = deps;
-    if (this.inner.getDeadline() !== Infinity) divertDeadline(this.inner, this);
   }
 
   get isReceiving(): boolean {
@@ -98,24 +93,7 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
   }
 
   get connection(): string {
-    return this.getPeer();
-  }
-
-  override start(listener: Listener): void {
-    this.#listener = listener;
-    this.inner.start(this);
-  }
-
-  override sendMetadata(metadata: Metadata): void {
-    this.inner.sendMetadata(metadata);
-  }
-
-  override sendMessage(message: unknown, callback: () => void): void {
-    this.inner.sendMessage(message, callback);
-  }
-
-  override sendStatus(outcome: StatusToSend): void {
-    sendOriginal(this.inner, outcome);
+    return this.call.getPeer();
   }
 
   onReceiveMetadata(metadata: Metadata): void {
@@ -129,13 +107,13 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
   accept(): void {
     // A call that waits in the accept queue may be complete, so it does not count before.
     this.receiving.began(this);
-    if (this.metadata !== undefined) this.#listener?.onReceiveMetadata(this.metadata);
+    if (this.metadata !== undefined) this.listener?.onReceiveMetadata(this.metadata);
   }
 
   onReceiveMessage(message: unknown): void {
     if (this.#isCancelled) return;
     this.#messages += 1;
-    this.#listener?.onReceiveMessage(message);
+    this.listener?.onReceiveMessage(message);
   }
 
   onReceiveHalfClose(): void {
@@ -143,19 +121,19 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
     if (this.#isCancelled) return;
     // With no message or several, grpc-js answers instead of the handler.
     this.#isHandled = this.#messages === 1;
-    if (this.#isHandled) this.#received();
-    this.#listener?.onReceiveHalfClose();
+    if (this.#isHandled) this.requestEnded();
+    this.listener?.onReceiveHalfClose();
   }
 
   onCancel(): void {
     this.#isCancelled = true;
     this.#position?.leave();
     if (!this.#isHandled) {
-      this.#received();
+      this.requestEnded();
       if (!this.#isHalfClosed) this.endedEarly();
       this.#reportEnd();
     }
-    this.#listener?.onCancel();
+    this.listener?.onCancel();
   }
 
   override refuse(why: ReceiveRefusal, isExplained: boolean): void {
@@ -167,16 +145,10 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
     if (this.#isHandled) {
       // The gateway's own timer is due too, and its status says whether anything was sent. After
       // that status this one has no effect.
-      setImmediate(() => sendOriginal(this.inner, outcome));
+      setImmediate(() => sendOriginal(this.call, outcome));
       return;
     }
     this.answer(deadlineInQueueStatus());
-  }
-
-  /** The call holds no memory of its own any more. */
-  #received(): void {
-    this.messageEnded();
-    this.receiving.ended(this);
   }
 
   #reportEnd(): void {
@@ -185,7 +157,7 @@ class RawCall extends MeteredCall implements Listener, QueuedCall, DeadlineRecei
       endedByLibrary(this.path, status.RESOURCE_EXHAUSTED, "REQUEST_INCOMPLETE");
       return;
     }
-    const isLate = remainingMs(this.getDeadline(), clock.wallNow()) <= 0;
+    const isLate = remainingMs(this.call.getDeadline(), clock.wallNow()) <= 0;
     endedByLibrary(this.path, isLate ? status.DEADLINE_EXCEEDED : status.UNKNOWN, undefined);
   }
 }

@@ -10,7 +10,6 @@ import { constants, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
 import type { Clock } from "../../../platform/clock.ts";
-import { sessionOf } from "../grpc-js.ts";
 import { admit, type ConnectionLimit, type ConnectionLimits } from "./admission.ts";
 import { createHandshakeLog } from "./handshake-log.ts";
 import { type Http2Listener, idleMsOf, onHttp2Server } from "./http2-servers.ts";
@@ -49,11 +48,8 @@ export interface Connections {
   readonly count: number;
   /** Follows the connections of a server. To be called before the server binds an address. */
   watch(server: Server): void;
-  /**
-   * Whether the session of a call is over, so that no answer can reach the caller. `call` is the
-   * handler's.
-   */
-  readonly isOver: (call: object) => boolean;
+  /** Whether a session is over, so that no answer can reach the callers on it. */
+  readonly isSessionOver: (session: object) => boolean;
 }
 
 /** An open connection. */
@@ -211,9 +207,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
       return count;
     },
     watch: (server) => onHttp2Server(server, (listener) => follow(listener, server)),
-    isOver(call) {
-      const session = sessionOf(call);
-      return session !== undefined && isSessionOver(session);
-    },
+    isSessionOver,
   };
 }

@@ -1,7 +1,5 @@
 import type { Logger } from "pino";
-
-const holdsObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null;
+import { holdsObject } from "../grpc-js.ts";
 
 /**
  * Creates the function that tells whether nghttp2 has given a session up: it will neither read nor

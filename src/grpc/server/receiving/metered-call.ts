@@ -1,53 +1,26 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:http2";
-import {
-  type Metadata,
-  type ServerInterceptor,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-} from "@grpc/grpc-js";
+import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { correlationIdOf } from "../../call/correlation-id.ts";
 import { metadataSize } from "../../interceptors/limit-metadata.ts";
 import { requestIncompleteStatus } from "../../status/call-ended-status.ts";
 import type { StatusError } from "../../status/status-error.ts";
 import { withTrailers } from "../../status/trailers.ts";
-import { sendOriginal, sessionOfInner } from "../grpc-js.ts";
+import { sessionOfInner } from "../grpc-js.ts";
 import {
-  type DataReceiver,
-  divertData,
+  type CallHooks,
   isStreamOpen,
+  type Listener,
   releaseData,
   resetStream,
-} from "./divert-data.ts";
+  sendOriginal,
+} from "./library-call.ts";
 import type {
   ReceiveRefusal,
   ReceivingCall,
   ReceivingCalls,
   ReceivingEntry,
 } from "./receiving-calls.ts";
-
-/**
- * Interceptor of Unix listeners: makes `unix` the peer of a call. grpc-js reports `unknown`, which
- * is also the peer of a TCP connection that has just broken; only the listener can distinguish
- * them.
- */
-export const markUnixCall: ServerInterceptor = (_method, call) => new UnixCall(call);
-
-class UnixCall extends ServerInterceptingCall {
-  readonly inner: ServerInterceptingCallInterface;
-
-  constructor(call: ServerInterceptingCallInterface) {
-    super(call);
-    this.inner = call;
-  }
-
-  override getPeer(): string {
-    return "unix";
-  }
-}
-
-const innermost = (call: ServerInterceptingCallInterface): ServerInterceptingCallInterface =>
-  call instanceof UnixCall ? call.inner : call;
 
 /** Bytes that a chunk takes besides its content. */
 const chunkOverheadBytes = 256;
@@ -58,14 +31,12 @@ const chunkOverheadBytes = 256;
  * byte of a message with each read would fill memory with little traffic, so a small chunk of a
  * listed call is copied.
  */
-export abstract class MeteredCall
-  extends ServerInterceptingCall
-  implements ReceivingCall, DataReceiver
-{
+export abstract class MeteredCall implements ReceivingCall, CallHooks {
   /** The innermost call: that of grpc-js itself. */
-  protected readonly inner: ServerInterceptingCallInterface;
+  protected readonly call: ServerInterceptingCallInterface;
   protected readonly path: string;
   protected readonly receiving: ReceivingCalls;
+  listener: Listener | undefined;
   /** Set when the call starts. */
   protected metadata: Metadata | undefined;
   entry: ReceivingEntry | undefined;
@@ -75,29 +46,31 @@ export abstract class MeteredCall
   #newestRead: ArrayBufferLike | undefined;
 
   constructor(call: ServerInterceptingCallInterface, path: string, receiving: ReceivingCalls) {
-    super(call);
-    this.inner = innermost(call);
+    this.call = call;
     this.path = path;
     this.receiving = receiving;
-    divertData(this.inner, this);
   }
 
   abstract get isReceiving(): boolean;
   abstract get isTimed(): boolean;
+  abstract onReceiveMetadata(metadata: Metadata): void;
+  abstract onReceiveMessage(message: unknown): void;
+  abstract onReceiveHalfClose(): void;
+  abstract onCancel(): void;
 
   refuse(why: ReceiveRefusal, isExplained: boolean): void {
     if (isExplained) this.answer(requestIncompleteStatus(why));
-    else resetStream(this.inner, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else resetStream(this.call, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     this.#newestRead = undefined;
-    releaseData(this.inner);
+    releaseData(this.call);
   }
 
   get peer(): string {
-    return this.getPeer();
+    return this.call.getPeer();
   }
 
   get session(): object | undefined {
-    return sessionOfInner(this.inner);
+    return sessionOfInner(this.call);
   }
 
   get messageBytes(): number {
@@ -128,10 +101,17 @@ export abstract class MeteredCall
     return copy;
   }
 
-  /** To be called when a message is complete. */
+  /** To be called when a message of a stream is complete. */
   protected messageEnded(): void {
     const { entry } = this;
     if (entry !== undefined) this.receiving.shrank(entry, this.#messageBytes);
+    this.#messageBytes = 0;
+    this.#newestRead = undefined;
+  }
+
+  /** To be called when the request is complete, or the call over: it holds no memory any more. */
+  protected requestEnded(): void {
+    if (this.entry !== undefined) this.receiving.ended(this);
     this.#messageBytes = 0;
     this.#newestRead = undefined;
   }
@@ -142,15 +122,15 @@ export abstract class MeteredCall
     const correlationId =
       metadata === undefined ? randomUUID() : correlationIdOf(metadata, randomUUID);
     const facts = { correlationId, method: this.path.slice(1), attempts: 0, httpStatus: undefined };
-    sendOriginal(this.inner, withTrailers(error, facts));
+    sendOriginal(this.call, withTrailers(error, facts));
   }
 
   /** To be called when the call is over and its request is not complete. */
   protected endedEarly(): void {
-    if (isStreamOpen(this.inner)) this.receiving.answered(this);
+    if (isStreamOpen(this.call)) this.receiving.answered(this);
   }
 
   stopReceiving(): void {
-    resetStream(this.inner, constants.NGHTTP2_NO_ERROR);
+    resetStream(this.call, constants.NGHTTP2_NO_ERROR);
   }
 }

@@ -119,12 +119,8 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
     const key = call.session ?? call;
     const known = holders.get(key);
     if (known !== undefined) return known;
-    const holder = {
-      group: groupOfPeer(call.peer),
-      key,
-      entries: new Set<ReceivingEntry>(),
-      bytes: 0,
-    };
+    const group = groupOfPeer(call.peer);
+    const holder = { group, key, entries: new Set<ReceivingEntry>(), bytes: 0 };
     holders.set(key, holder);
     return holder;
   };
@@ -166,13 +162,14 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
     return found;
   };
   const keepWithinBytes = (): void => {
+    if (bytes <= maxBytes) return;
     for (let victim = largest(); victim !== undefined; victim = largest()) {
-      if (bytes <= maxBytes) return;
       // Up to half of them at once, because the search costs time.
       const least = victim.bytes / 2;
       for (const entry of victim.entries) {
         refuse(entry, "bytes");
-        if (bytes <= maxBytes || victim.bytes <= least) break;
+        if (bytes <= maxBytes) return;
+        if (victim.bytes <= least) break;
       }
     }
   };
@@ -195,7 +192,9 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
     call.entry = entry;
     connection.entries.add(entry);
     add(entry, call.heldBytes + callOverheadBytes);
-    if (call.isTimed) timed.add(entry);
+    if (!call.isTimed) return;
+    timed.add(entry);
+    schedule();
   };
   const endTurn = (): void => {
     const begun = fresh;
@@ -204,7 +203,6 @@ export function createReceivingCalls(options: ReceivingCallsOptions): ReceivingC
       if (call.isReceiving && call.entry === undefined) list(call);
     }
     keepWithinBytes();
-    schedule();
   };
 
   const stopDue = (): void => {

@@ -2,15 +2,12 @@ import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { MeteredCall } from "./metered-call.ts";
 import type { ReceivingCalls } from "./receiving-calls.ts";
 
-type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
-
 /**
  * A call of the health or the reflection service whose messages are a stream. It is listed until
  * its only request is complete, or, if requests are a stream too, until it ends.
  */
-export class StreamCall extends MeteredCall implements Listener {
+export class StreamCall extends MeteredCall {
   readonly #isRequestStream: boolean;
-  #listener: Listener | undefined;
   #isHalfClosed = false;
   #isOver = false;
 
@@ -32,35 +29,27 @@ export class StreamCall extends MeteredCall implements Listener {
     return !this.#isRequestStream || this.messageBytes > 0;
   }
 
-  override start(listener: Listener): void {
-    this.#listener = listener;
-    this.receiving.began(this);
-    this.inner.start(this);
-  }
-
   onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
-    this.#listener?.onReceiveMetadata(metadata);
+    this.receiving.began(this);
+    this.listener?.onReceiveMetadata(metadata);
   }
 
   onReceiveMessage(message: unknown): void {
     if (this.#isRequestStream) this.messageEnded();
-    this.#listener?.onReceiveMessage(message);
+    this.listener?.onReceiveMessage(message);
   }
 
   onReceiveHalfClose(): void {
     this.#isHalfClosed = true;
-    if (!this.#isRequestStream) {
-      this.messageEnded();
-      this.receiving.ended(this);
-    }
-    this.#listener?.onReceiveHalfClose();
+    if (!this.#isRequestStream) this.requestEnded();
+    this.listener?.onReceiveHalfClose();
   }
 
   onCancel(): void {
     this.#isOver = true;
-    this.receiving.ended(this);
+    this.requestEnded();
     if (!this.#isHalfClosed) this.endedEarly();
-    this.#listener?.onCancel();
+    this.listener?.onCancel();
   }
 }

@@ -8,15 +8,11 @@ import {
   assertGrpcVersion,
   cappedTimeout,
   correctHeaders,
-  divertDeadline,
   installedGrpcVersion,
-  sendOriginal,
   separateValues,
   sessionOf,
-  type StatusToSend,
 } from "../../../../src/grpc/server/grpc-js.ts";
 import { connectFrames } from "../../../support/http2-frames.ts";
-import { eventually } from "../../../support/eventually.ts";
 import { callRpc, keys, startUnaryServer } from "../../../support/unary-server.ts";
 
 describe("assertGrpcVersion", () => {
@@ -80,34 +76,6 @@ test("sessionOf finds the HTTP/2 session of a real call, the same for all calls 
   expect(second).toBe(first);
   expect(third).toHaveProperty("remoteSettings");
   expect(third).not.toBe(first);
-});
-
-test("the deadline timer of grpc-js sends its status through the diverted sendStatus, and without metadata", async () => {
-  const outcomes: StatusToSend[] = [];
-  const divert: grpc.ServerInterceptor = (_method, call) => {
-    divertDeadline(call, {
-      deadlinePassed(outcome) {
-        outcomes.push(outcome);
-        sendOriginal(call, { ...outcome, details: "diverted" });
-      },
-    });
-    return new grpc.ServerInterceptingCall(call);
-  };
-  await using server = await startUnaryServer({}, {}, { interceptors: [divert] });
-  const session = http2.connect(`http://127.0.0.1:${server.port}`);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": keys.countKeys.path,
-    "content-type": "application/grpc",
-    te: "trailers",
-    "grpc-timeout": "20m",
-  });
-  let answer: http2.IncomingHttpHeaders | undefined;
-  stream.on("response", (headers) => (answer = headers));
-  await eventually(() => answer !== undefined);
-  expect(outcomes).toMatchObject([{ code: grpc.status.DEADLINE_EXCEEDED, metadata: null }]);
-  expect(answer?.["grpc-message"]).toBe("diverted");
-  session.destroy();
 });
 
 describe("separateValues", () => {
