@@ -1,5 +1,5 @@
 /**
- * The clients of other languages: which of them this machine can build, and how they are built.
+ * The programs in other languages: which of them this machine can build, and how they are built.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -12,16 +12,27 @@ import type { Command } from "./wire-client.ts";
 const here = import.meta.dirname;
 const execute = promisify(execFile);
 
-/** A gRPC library with the client that uses it. */
+/** A library with the program that uses it. */
 interface Language extends Toolchain {
-  /** Name of the gRPC library. */
+  /** Name of the library. */
   readonly library: string;
-  /** Builds the client into an empty folder. Packages come from the language's own registry. */
+  /** Builds the program into an empty folder. Packages come from the language's own registry. */
   readonly build: (folder: string) => Promise<Command>;
 }
 
-/** The libraries, also those that cannot be built here. */
-export const languages: readonly Language[] = [
+const pythonProbe = ["python3", "-c", "import ensurepip, venv"] as const;
+
+/** Installs the requirements of a program in `source` into a virtual environment in `folder`. */
+async function buildPython(folder: string, source: string, file: string): Promise<Command> {
+  await execute("python3", ["-m", "venv", folder]);
+  const program = join(folder, "bin", "python");
+  const requirements = join(here, source, "requirements.txt");
+  await execute(program, ["-m", "pip", "install", "--quiet", "--requirement", requirements]);
+  return [program, "-B", join(here, source, file)];
+}
+
+/** The gRPC libraries, whose clients are driven over standard input. */
+const grpcLibraries: readonly Language[] = [
   {
     library: "grpc-js",
     tests: "the tests of grpc-js",
@@ -42,21 +53,32 @@ export const languages: readonly Language[] = [
   {
     library: "grpcio",
     tests: "the tests of grpcio",
-    probe: ["python3", "-c", "import ensurepip, venv"],
-    async build(folder) {
-      await execute("python3", ["-m", "venv", folder]);
-      const program = join(folder, "bin", "python");
-      const requirements = join(here, "python", "requirements.txt");
-      await execute(program, ["-m", "pip", "install", "--quiet", "--requirement", requirements]);
-      return [program, join(here, "python", "client.py")];
-    },
+    probe: pythonProbe,
+    build: (folder) => buildPython(folder, "python", "client.py"),
   },
 ];
 
-/** The libraries whose clients can be built here. */
-export const testedLibraries: readonly string[] = languages
-  .filter(isInstalled)
-  .map(({ library }) => library);
+/** IBM's SDKs, each with the program that calls all its operations. */
+const vendorSdks: readonly Language[] = [
+  {
+    library: "IBM's SDK for Python",
+    tests: "the tests of IBM's SDK for Python",
+    probe: pythonProbe,
+    build: (folder) => buildPython(folder, "vendor-python", "main.py"),
+  },
+];
+
+/** The libraries, also those that cannot be built here. */
+export const languages: readonly Language[] = [...grpcLibraries, ...vendorSdks];
+
+const installed = (list: readonly Language[]): readonly string[] =>
+  list.filter(isInstalled).map(({ library }) => library);
+
+/** The gRPC libraries whose clients can be built here. */
+export const testedLibraries: readonly string[] = installed(grpcLibraries);
+
+/** IBM's SDKs whose programs can be built here. */
+export const testedVendorSdks: readonly string[] = installed(vendorSdks);
 
 /** A client that was built, in a folder that is removed with it. */
 export interface BuiltClient extends AsyncDisposable {
