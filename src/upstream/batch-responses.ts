@@ -16,18 +16,16 @@ interface Delivery {
  * layer). The delay makes no call late: timers fire between turns. Failures are delivered at once.
  */
 export function createBatchResponses(nextTurn: NextTurn = setImmediate): Layer {
-  return (next) => {
-    let batch: Delivery[] = [];
-    const deliver = (): void => {
-      const all = batch;
-      batch = [];
-      for (const { resolve, response } of all) resolve(response);
-    };
-    return async (request) => {
-      const response = await next(request);
-      return new Promise((resolve) => {
-        if (batch.push({ resolve, response }) === 1) nextTurn(deliver);
-      });
-    };
+  let batch: Delivery[] = [];
+  const deliver = (): void => {
+    const all = batch;
+    batch = [];
+    for (const { resolve, response } of all) resolve(response);
+  };
+  return (next) => async (request) => {
+    const response = await next(request);
+    return new Promise((resolve) => {
+      if (batch.push({ resolve, response }) === 1) nextTurn(deliver);
+    });
   };
 }

@@ -4,28 +4,35 @@ import type { Clock } from "../platform/clock.ts";
 import { createBatchResponses } from "./batch-responses.ts";
 import { createCoalesce, type CoalesceOptions } from "./coalesce/coalesce.ts";
 import type { UpstreamHost } from "./host.ts";
-import { pipeline, type IsOwnError, type Layer, type Send } from "./layer.ts";
+import {
+  pipeline,
+  type IsOwnError,
+  type Layer,
+  type Send,
+  type UpstreamCall,
+  type UpstreamRequest,
+} from "./layer.ts";
 import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
 import { createObserve } from "./observe.ts";
 import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
 import type { ShareWatch } from "./rate-limit/outcome-observer.ts";
 import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit/rate-limit.ts";
-import { createRejectIfOpen } from "./reject-if-open.ts";
 import { createRetry } from "./retry/retry.ts";
 import { readPipelineState, type UpstreamState } from "./state.ts";
 import { createPool, type PoolOptions } from "./transport/pool.ts";
 import { createTransport } from "./transport/transport.ts";
 
 /**
- * The layers of the pipeline, outermost first. `createUpstream` assembles them in this order. The
- * order is an invariant; each comment says why its layer is where it is.
+ * The layers of the pipeline, outermost first. Each RPC has a pipeline of those that it needs, in
+ * this order. The order is an invariant; each comment says why its layer is where it is.
  */
 export const outboundLayers = [
   // Outermost: no layer inside waits for the end of a turn to release its place, permit or outcome.
   "batch-responses",
   // Sees what the call sees: every wait and every attempt is inside.
   "observe",
-  // Outside everything that costs: calls that share a request use one place, permit and token.
+  // Outside everything that costs: calls that share a request use one place, permit and token. Only
+  // RPCs that share requests, or change what others share, have it.
   "coalesce",
   // Rejects in microseconds while the circuit is open, before a place in the queue is taken.
   "reject-if-open",
@@ -90,8 +97,24 @@ type LayerName = Exclude<(typeof outboundLayers)[number], "transport">;
 
 const isLayer = (name: (typeof outboundLayers)[number]): name is LayerName => name !== "transport";
 
-/** Stands for a layer that is switched off. */
-const passThrough: Layer = (next) => next;
+/** The layers of one RPC. One that it does not need, or that is switched off, is absent. */
+type LayersOf = (rpc: UpstreamCall["rpc"]) => Readonly<Record<LayerName, Layer | undefined>>;
+
+/** Assembles the pipeline of each RPC when its first request comes. */
+function sendByRpc(layersOf: LayersOf, transport: Send): Send {
+  const sends = new WeakMap<UpstreamCall["rpc"], Send>();
+  const assemble = (rpc: UpstreamCall["rpc"]): Send => {
+    const layers = layersOf(rpc);
+    const needed = outboundLayers.filter(isLayer).flatMap((name) => layers[name] ?? []);
+    const send = pipeline(needed, transport);
+    sends.set(rpc, send);
+    return send;
+  };
+  return (request: UpstreamRequest) => {
+    const { rpc } = request.call;
+    return (sends.get(rpc) ?? assemble(rpc))(request);
+  };
+}
 
 /** Flushes the queue when a circuit opens, and restarts slowly when the data circuit closes. */
 const followCircuits = (host: UpstreamHost, rateLimit: RateLimit): void =>
@@ -110,8 +133,7 @@ const followCircuits = (host: UpstreamHost, rateLimit: RateLimit): void =>
 
 /** Creates the outbound pipeline of one instance. Nothing is connected before the first request. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { host, quota, coalesce, attemptTimeoutMs, logger, clock, random } = options;
-  const { circuitBreakers } = host;
+  const { host, quota, attemptTimeoutMs, logger, clock, random } = options;
   const { connections } = options.pool;
   const emit = guardEmit(options.emit ?? ignoreEvents, logger);
   const pool = createPool({ ...options.pool, emit, clock });
@@ -125,12 +147,10 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     random,
   });
   followCircuits(host, rateLimit);
-  const layers = {
+  const coalesce = options.coalesce && createCoalesce({ ...options.coalesce, emit });
+  const shared = {
     "batch-responses": createBatchResponses(),
     observe: createObserve({ emit, logger, clock }),
-    coalesce: coalesce === undefined ? passThrough : createCoalesce({ ...coalesce, emit }),
-    "reject-if-open":
-      circuitBreakers === undefined ? passThrough : createRejectIfOpen(circuitBreakers),
     retry: createRetry({
       clock,
       random,
@@ -144,13 +164,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }),
     "bearer-token": options.bearer,
     "rate-limit": rateLimit.layer,
-    "circuit-breaker": circuitBreakers?.layer ?? passThrough,
-  } satisfies Record<LayerName, Layer>;
+  };
+  const layersOf: LayersOf = (rpc) => {
+    const breaker = host.circuitBreakers?.of(rpc);
+    return {
+      ...shared,
+      coalesce: coalesce?.(rpc),
+      "reject-if-open": breaker?.rejectIfOpen,
+      "circuit-breaker": breaker?.layer,
+    };
+  };
   return {
-    send: pipeline(
-      outboundLayers.filter(isLayer).map((name) => layers[name]),
-      createTransport({ pool, clock, attemptTimeoutMs }),
-    ),
+    send: sendByRpc(layersOf, createTransport({ pool, clock, attemptTimeoutMs })),
     rateLimit,
     state: () => readPipelineState({ rateLimit, pool, connections, host, clock }),
     async [Symbol.asyncDispose]() {

@@ -59,6 +59,16 @@ const framesOf = ({ received }: FrameClient, of: number): ReceivedFrame[] =>
 const resets = ({ received }: FrameClient): number =>
   received.filter(({ type }) => type === frameTypes.reset).length;
 
+test("a request that arrives in two parts counts only until it is complete", async () => {
+  using client = await connectFrames(portOf(gateway));
+  const body = frame(Buffer.alloc(1_000));
+  begin(client, 1);
+  client.write(http2Frame(frameTypes.data, 0, 1, body.subarray(0, 500)));
+  await eventually(async () => (await metric("keyprotect_gateway_receiving_bytes")) > 0);
+  client.write(http2Frame(frameTypes.data, flags.endStream, 1, body.subarray(500)));
+  await eventually(async () => (await metric("keyprotect_gateway_receiving_bytes")) === 0);
+});
+
 describe("1,000 half-sent messages on one connection", () => {
   test("their memory is bounded, and a caller on another connection is served in time", async () => {
     using client = await connectFrames(portOf(gateway));

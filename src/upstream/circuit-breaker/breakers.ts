@@ -2,7 +2,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
 import type { UpstreamError } from "../error.ts";
-import type { Layer } from "../layer.ts";
 import { createCircuitBreaker, type CircuitBreaker } from "./circuit-breaker.ts";
 import type { CircuitSettings } from "./opossum-circuit.ts";
 
@@ -56,8 +55,8 @@ export interface CircuitBreakersOptions {
 /** The circuit breakers of one host. */
 export interface CircuitBreakers extends Disposable {
   readonly byClass: Readonly<Record<OperationClass, CircuitBreaker>>;
-  /** The breaker of each request's class. It belongs around the exchange alone. */
-  readonly layer: Layer;
+  /** The breaker of the class that an RPC belongs to. */
+  of(rpc: { readonly priority: PriorityClass }): CircuitBreaker;
 }
 
 /** Creates the circuit breakers of one host, with both circuits closed. */
@@ -78,13 +77,7 @@ export function createCircuitBreakers(options: CircuitBreakersOptions): CircuitB
   const byClass = { data: create("data"), management: create("management") };
   return {
     byClass,
-    layer: (next) => {
-      const sends = {
-        data: byClass.data.layer(next),
-        management: byClass.management.layer(next),
-      };
-      return (request) => sends[operationClassOf[request.call.rpc.priority]](request);
-    },
+    of: ({ priority }) => byClass[operationClassOf[priority]],
     [Symbol.dispose]() {
       byClass.data[Symbol.dispose]();
       byClass.management[Symbol.dispose]();

@@ -28,6 +28,11 @@ export interface CircuitBreaker extends Disposable {
    */
   rejectionOf(call?: Candidate): UpstreamError | undefined;
   /**
+   * Rejects a call as `layer` would, before it takes a place in the queue, a token and a permit. It
+   * lies outside the retries.
+   */
+  readonly rejectIfOpen: Layer;
+  /**
    * Belongs around the exchange alone. While the circuit is open it rejects with `CIRCUIT_OPEN`,
    * `sent: false`, and does not call the next layer.
    */
@@ -70,9 +75,13 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   };
 
   const rejectionOf = (call?: Candidate): UpstreamError | undefined => {
-    if (circuit.state === "closed") return undefined;
     const ms = waitMs(call);
     return ms === 0 ? undefined : rejectionAfter(ms);
+  };
+
+  const rejectIfOpen: Layer = (next) => (request) => {
+    const rejection = circuit.state === "closed" ? undefined : rejectionOf(request.call);
+    return rejection === undefined ? next(request) : Promise.reject(rejection);
   };
 
   const layer: Layer = (next) => async (request) => {
@@ -109,6 +118,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
 
   return {
     rejectionOf,
+    rejectIfOpen,
     layer,
     rejection: () => rejectionAfter(waitMs(undefined)),
     get state() {

@@ -1,4 +1,4 @@
-import type { Layer, Send } from "../layer.ts";
+import type { Layer, UpstreamCall } from "../layer.ts";
 import { createChangeFeed, type ChangeFeed } from "./change-feed.ts";
 import { ignoreEvents, type Emit } from "../meter.ts";
 import { coalesceKey, type SharingScope } from "./request-key.ts";
@@ -35,7 +35,13 @@ export interface CoalesceOptions {
 }
 
 /**
- * Creates the layer that sends identical requests of the same moment upstream once. Nothing is
+ * The layer that an RPC has: one that shares its requests, one that announces its changes, or
+ * `undefined` if it does neither.
+ */
+export type Coalesce = (rpc: Pick<UpstreamCall["rpc"], "method" | "retry">) => Layer | undefined;
+
+/**
+ * Creates the layers that send identical requests of the same moment upstream once. Nothing is
  * cached: a request that comes after the response is sent again.
  *
  * The shared request carries the correlation ID of the call that came first. A call that ends does
@@ -43,45 +49,48 @@ export interface CoalesceOptions {
  * never join a request that was sent before: the end of a change closes all shared requests of its
  * instance to new calls, and where another process makes changes, sending a request closes it.
  */
-export function createCoalesce(options: CoalesceOptions): Layer {
+export function createCoalesce(options: CoalesceOptions): Coalesce {
   const { methods, changing, scope, emit = ignoreEvents, joinUntil = "answered" } = options;
   const changes = options.changes ?? createChangeFeed();
-  if (methods.size === 0) return (next) => next;
-  return (next) => {
-    const pending = new Map<string, SharedRequest>();
-    changes.listen(() => pending.clear());
-    const sendChange: Send = async (request) => {
-      try {
-        return await next(request);
-      } finally {
-        changes.changed();
+  const pending = new Map<string, SharedRequest>();
+  changes.listen(() => pending.clear());
+
+  const announceChange: Layer = (next) => async (request) => {
+    try {
+      return await next(request);
+    } finally {
+      changes.changed();
+    }
+  };
+  const share: Layer = (next) => (request) => {
+    const { rpc, signal } = request.call;
+    // The transport rejects a call that has ended.
+    if (signal.aborted) return next(request);
+    const key = coalesceKey(request, scope);
+    return new Promise((resolve, reject) => {
+      const existing = pending.get(key);
+      if (existing !== undefined) {
+        emit({ kind: "requestShared", operation: rpc.method });
+        existing.join(request, { resolve, reject });
+        return;
       }
-    };
-    return (request) => {
-      const { rpc, signal } = request.call;
-      if (rpc.retry !== "safe" || changing.has(rpc.method)) return sendChange(request);
-      // The transport rejects a call that has ended.
-      if (!methods.has(rpc.method) || signal.aborted) return next(request);
-      const key = coalesceKey(request, scope);
-      return new Promise((resolve, reject) => {
-        const existing = pending.get(key);
-        if (existing !== undefined) {
-          emit({ kind: "requestShared", operation: rpc.method });
-          existing.join(request, { resolve, reject });
-          return;
-        }
-        const close = (): void => {
-          if (pending.get(key) === shared) pending.delete(key);
-        };
-        const shared = new SharedRequest({
-          send: next,
-          onClosed: close,
-          onSent: joinUntil === "sent" ? close : undefined,
-        });
-        pending.set(key, shared);
-        shared.join(request, { resolve, reject });
-        void shared.start();
+      const close = (): void => {
+        if (pending.get(key) === shared) pending.delete(key);
+      };
+      const shared = new SharedRequest({
+        send: next,
+        onClosed: close,
+        onSent: joinUntil === "sent" ? close : undefined,
       });
-    };
+      pending.set(key, shared);
+      shared.join(request, { resolve, reject });
+      void shared.start();
+    });
+  };
+
+  return ({ method, retry }) => {
+    if (methods.size === 0) return undefined;
+    if (retry !== "safe" || changing.has(method)) return announceChange;
+    return methods.has(method) ? share : undefined;
   };
 }

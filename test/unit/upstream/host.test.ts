@@ -7,6 +7,7 @@ import type { Send } from "../../../src/upstream/layer.ts";
 import { createUpstreamHosts } from "../../../src/upstream/host.ts";
 import type { UpstreamHost, UpstreamHosts } from "../../../src/upstream/host.ts";
 import type { HostEvent } from "../../../src/upstream/meter.ts";
+import { breakersLayer } from "./circuit-breaker/breaker-fixture.ts";
 import { openRequest } from "./requests.ts";
 
 const dead: Send = () => Promise.reject(new UpstreamError("UNREACHABLE", "refused"));
@@ -24,9 +25,15 @@ const requestOf = (operations: OperationClass) =>
     },
   });
 
+/** Sends a request to a host that answers. */
+async function sendAlive({ circuitBreakers }: UpstreamHost, operations: OperationClass) {
+  if (circuitBreakers === undefined) throw new Error("the host has no circuit breakers");
+  await breakersLayer(circuitBreakers)(alive)(requestOf(operations));
+}
+
 /** Makes requests fail until a circuit opens. */
 async function trip(host: UpstreamHost, operations: OperationClass): Promise<void> {
-  const send = host.circuitBreakers?.layer(dead);
+  const send = host.circuitBreakers && breakersLayer(host.circuitBreakers)(dead);
   for (let asked = 0; asked < 20; asked++) {
     await send?.(requestOf(operations)).catch(() => undefined);
   }
@@ -93,7 +100,7 @@ describe("a host", () => {
 
     calls.length = 0;
     await vi.advanceTimersByTimeAsync(10_001);
-    await host.circuitBreakers?.layer(alive)(requestOf("management"));
+    await sendAlive(host, "management");
     expect(calls).toEqual(["a: management closed", "b: management closed"]);
     hosts[Symbol.dispose]();
   });
@@ -103,7 +110,7 @@ describe("a host", () => {
     const host = hosts.of("https://here.test");
     await trip(host, "data");
     await vi.advanceTimersByTimeAsync(5_001);
-    await host.circuitBreakers?.layer(alive)(requestOf("data"));
+    await sendAlive(host, "data");
     const fields = { origin: "https://here.test", operations: "data" };
     expect(log).toEqual([
       {
@@ -151,7 +158,7 @@ describe("a host", () => {
     await trip(host, "data");
     await trip(hosts.of("https://there.test"), "management");
     await vi.advanceTimersByTimeAsync(5_001);
-    await host.circuitBreakers?.layer(alive)(requestOf("data"));
+    await sendAlive(host, "data");
     expect(open).toEqual([1, 2, 1]);
     expect(events).toEqual([
       { kind: "circuitOpened", circuit: "data" },

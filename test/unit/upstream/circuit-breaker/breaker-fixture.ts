@@ -8,7 +8,8 @@ import type {
 import { createCircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import type { CircuitBreaker } from "../../../../src/upstream/circuit-breaker/circuit-breaker.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
-import type { Send, UpstreamResponse } from "../../../../src/upstream/layer.ts";
+import type { CircuitBreakers } from "../../../../src/upstream/circuit-breaker/breakers.ts";
+import type { Layer, Send, UpstreamResponse } from "../../../../src/upstream/layer.ts";
 import { openRequest } from "../requests.ts";
 
 /** Small numbers, so that an outage takes four requests. */
@@ -30,6 +31,13 @@ export const answer = (status: number): UpstreamResponse => ({
 
 /** The error of a refused connection. */
 export const unreachable = (): UpstreamError => new UpstreamError("UNREACHABLE", "refused");
+
+/** The breakers of a host as one layer: each request takes the breaker of its RPC. */
+export const breakersLayer =
+  (breakers: CircuitBreakers): Layer =>
+  (next) =>
+  (request) =>
+    breakers.of(request.call.rpc).layer(next)(request);
 
 /** An exchange that the test ends. */
 export interface PendingExchange {

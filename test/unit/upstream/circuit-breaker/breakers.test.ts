@@ -13,7 +13,7 @@ import {
 } from "../../../../src/upstream/circuit-breaker/outcome.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import type { UpstreamErrorCode } from "../../../../src/upstream/error.ts";
-import { unreachable, pass, resultOf } from "./breaker-fixture.ts";
+import { breakersLayer, unreachable, pass, resultOf } from "./breaker-fixture.ts";
 import { openRequest } from "../requests.ts";
 
 const made = (options: Partial<CircuitBreakersOptions> = {}) =>
@@ -43,7 +43,7 @@ describe("the circuit breakers of a host", () => {
     const breakers = made({
       onOpen: (operations, rejection) => opened.push(`${operations} ${rejection().code}`),
     });
-    const send = breakers.layer(() => Promise.reject(unreachable()));
+    const send = breakersLayer(breakers)(() => Promise.reject(unreachable()));
     for (let count = 0; count < 20; count++) await resultOf(send(requestOf("UnwrapKey")));
     expect(breakers.byClass.data.rejectionOf(requestOf("UnwrapKey").call)?.code).toBe(
       "CIRCUIT_OPEN",
@@ -59,7 +59,7 @@ describe("the circuit breakers of a host", () => {
     const closed: string[] = [];
     const breakers = made({ onClose: (operations) => closed.push(operations) });
     let isDead = true;
-    const send = breakers.layer(() =>
+    const send = breakersLayer(breakers)(() =>
       isDead
         ? Promise.reject(unreachable())
         : Promise.resolve({ status: 200, headers: {}, body: Buffer.alloc(0) }),

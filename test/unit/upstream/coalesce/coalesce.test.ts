@@ -9,7 +9,7 @@ import { createCoalesce } from "../../../../src/upstream/coalesce/coalesce.ts";
 import type { CoalesceOptions } from "../../../../src/upstream/coalesce/coalesce.ts";
 import { UpstreamError } from "../../../../src/upstream/error.ts";
 import { callEndedError } from "../../../../src/upstream/error.ts";
-import type { UpstreamRequest, UpstreamResponse } from "../../../../src/upstream/layer.ts";
+import type { Layer, UpstreamRequest, UpstreamResponse } from "../../../../src/upstream/layer.ts";
 import { createPool } from "../../../../src/upstream/transport/pool.ts";
 import { createTransport } from "../../../../src/upstream/transport/transport.ts";
 import { openRequest, upstreamErrorOf } from "../requests.ts";
@@ -24,10 +24,16 @@ interface Exchange {
   readonly reject: (error: unknown) => void;
 }
 
+/** One layer for requests of all RPCs: each takes the way of its own RPC. */
+const createLayer = (options: CoalesceOptions): Layer => {
+  const coalesce = createCoalesce(options);
+  return (next) => (request) => (coalesce(request.call.rpc)?.(next) ?? next)(request);
+};
+
 /** Creates the layer before an upstream whose exchanges end by the test or with their call. */
 function held(options: Partial<CoalesceOptions> = {}) {
   const exchanges: Exchange[] = [];
-  const send = createCoalesce({ methods, changing, scope: "instance", ...options })(
+  const send = createLayer({ methods, changing, scope: "instance", ...options })(
     (request) =>
       new Promise((resolve, reject) => {
         const { signal } = request.call;
@@ -50,6 +56,19 @@ const answered = (text = "answer"): UpstreamResponse => ({
   status: 200,
   headers: { etag: "1" },
   body: Buffer.from(text),
+});
+
+test("an RPC that neither shares requests nor changes what others share has no layer", () => {
+  const coalesce = createCoalesce({ methods, changing, scope: "instance" });
+  expect(coalesce({ method: "WrapKey", retry: "safe" })).toBeUndefined();
+  expect(coalesce({ method: "GetKey", retry: "safe" })).toBeDefined();
+  expect(coalesce({ method: "ScheduleKeyDeletion", retry: "safe" })).toBeDefined();
+  expect(coalesce({ method: "CreateKey", retry: "unsafe" })).toBeDefined();
+});
+
+test("without an RPC that shares requests no RPC has the layer", () => {
+  const coalesce = createCoalesce({ methods: new Set(), changing, scope: "instance" });
+  expect(coalesce({ method: "CreateKey", retry: "unsafe" })).toBeUndefined();
 });
 
 describe("identical requests", () => {
@@ -252,7 +271,7 @@ describe("a call that ends", () => {
   test("the late response of a call that was alone is zeroed", async () => {
     const late = answered("key material");
     const given: ((response: UpstreamResponse) => void)[] = [];
-    const send = createCoalesce({ methods, changing, scope: "instance" })(
+    const send = createLayer({ methods, changing, scope: "instance" })(
       () => new Promise((resolve) => void given.push(resolve)),
     );
     const request = openRequest();
@@ -480,7 +499,7 @@ test("a thousand identical requests through sockets reach the upstream once", as
     clock: systemClock,
   });
   try {
-    const send = createCoalesce({ methods, changing, scope: "instance" })(
+    const send = createLayer({ methods, changing, scope: "instance" })(
       createTransport({ pool, clock: systemClock }),
     );
     const first = openRequest();
