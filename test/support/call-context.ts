@@ -1,6 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import { pino } from "pino";
 import type { CallContext } from "../../src/grpc/call/call-context.ts";
+import type { InterceptedHandler, Interceptor } from "../../src/grpc/interceptors/interceptor.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 
 /** Creates a context like the inbound side's, for tests of later steps. */
@@ -26,3 +27,12 @@ export function callContext(method: string, overrides: Partial<CallContext> = {}
     ...overrides,
   };
 }
+
+/** A handler behind an interceptor, wrapped for the RPC of each context. */
+export const behind =
+  <Req, Res>(
+    interceptor: Interceptor,
+    handler: InterceptedHandler<Req, Res>,
+  ): InterceptedHandler<Req, Res> =>
+  (request, context) =>
+    interceptor(handler, context.rpc)(request, context);

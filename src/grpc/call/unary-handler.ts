@@ -26,7 +26,7 @@ export type Unary = <Req, Res>(
 export function createUnary({ interceptors, ...deps }: UnaryOptions): Unary {
   const intercept = chain(interceptors);
   return (rpc, handler, encode) => {
-    const method = { ...deps, rpc, encode, handler: intercept(handler) };
+    const method = { ...deps, rpc, encode, handler: intercept(handler, rpc) };
     return (call, callback) => {
       void new InboundCall(method, call, callback).run();
     };

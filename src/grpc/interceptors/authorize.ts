@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Policy } from "../../access/policy.ts";
-import { forcedRows } from "../../rpc-table.ts";
+import { forcedRows, type Rpc } from "../../rpc-table.ts";
+import type { CallContext } from "../call/call-context.ts";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
 
@@ -11,28 +12,33 @@ import type { Interceptor } from "./interceptor.ts";
  * reveal whether a key exists.
  */
 export function createAuthorize(isAllowed: Policy): Interceptor {
-  return (next) => (request, context) => {
-    const { caller, instance, keyRing, targetKeyRing } = context;
-    const rpc = isForced(request) ? (forcedRows.get(context.rpc.path) ?? context.rpc) : context.rpc;
-    const isTargetAllowed =
-      targetKeyRing === undefined || isAllowed(caller, rpc, instance, targetKeyRing);
-    if (isTargetAllowed && isAllowed(caller, rpc, instance, keyRing)) return next(request, context);
-    return Promise.reject(
-      new StatusError(
-        status.PERMISSION_DENIED,
-        "CALLER_NOT_AUTHORIZED",
-        `the gateway's policy does not allow this caller ${rpc.method} on this instance${keyRing === undefined ? "" : " in this key ring"}`,
-        {
-          resource: {
-            type: "keyprotect-gateway/method",
-            name: `${rpc.service}/${rpc.method}`,
-            description: `instance ${instance}`,
-          },
-        },
-      ),
-    );
+  return (next, ofCall) => {
+    const forced = forcedRows.get(ofCall.path);
+    return (request, context) => {
+      const { caller, instance, keyRing, targetKeyRing } = context;
+      const rpc = forced !== undefined && isForced(request) ? forced : ofCall;
+      const isTargetAllowed =
+        targetKeyRing === undefined || isAllowed(caller, rpc, instance, targetKeyRing);
+      return isTargetAllowed && isAllowed(caller, rpc, instance, keyRing)
+        ? next(request, context)
+        : Promise.reject(denied(rpc, context));
+    };
   };
 }
+
+const denied = ({ service, method }: Rpc, { instance, keyRing }: CallContext): StatusError =>
+  new StatusError(
+    status.PERMISSION_DENIED,
+    "CALLER_NOT_AUTHORIZED",
+    `the gateway's policy does not allow this caller ${method} on this instance${keyRing === undefined ? "" : " in this key ring"}`,
+    {
+      resource: {
+        type: "keyprotect-gateway/method",
+        name: `${service}/${method}`,
+        description: `instance ${instance}`,
+      },
+    },
+  );
 
 /** Whether the request overrides a protection by its field `force`. */
 const isForced = (request: unknown): boolean =>

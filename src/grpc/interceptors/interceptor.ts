@@ -1,4 +1,5 @@
 /** Handlers, interceptors around them, and the order of the gateway's interceptors. */
+import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext, MutableCallContext } from "../call/call-context.ts";
 
 /**
@@ -14,8 +15,9 @@ export type InterceptedHandler<Req, Res> = (
 ) => Promise<Res>;
 
 /**
- * Wraps a handler. An interceptor may write the context before it calls `next`, answer in place of
- * `next`, or act on the result. For example, one that logs:
+ * Wraps the handler of an RPC, once, at start-up. An interceptor that has nothing to do for the RPC
+ * returns `next` itself. Otherwise it may write the context of a call before it calls `next`,
+ * answer in place of `next`, or act on the result. For example, one that logs:
  *
  * ```ts
  * const logger: Interceptor = (next) => async (request, context) => {
@@ -29,6 +31,7 @@ export type InterceptedHandler<Req, Res> = (
  */
 export type Interceptor = <Req, Res>(
   next: InterceptedHandler<Req, Res>,
+  rpc: Rpc,
 ) => InterceptedHandler<Req, Res>;
 
 /**
@@ -53,5 +56,5 @@ export const inOrder = (
 /** Combines interceptors into one; the first is the outermost. */
 export const chain =
   (interceptors: readonly Interceptor[]): Interceptor =>
-  (handler) =>
-    interceptors.reduceRight((next, intercept) => intercept(next), handler);
+  (handler, rpc) =>
+    interceptors.reduceRight((next, intercept) => intercept(next, rpc), handler);

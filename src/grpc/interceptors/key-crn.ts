@@ -16,10 +16,6 @@ const pattern = new RegExp(
   "i",
 );
 
-/** Whether a key is named by a CRN, valid or not, instead of by ID or alias. */
-export const isCrn = (text: unknown): text is string =>
-  typeof text === "string" && text.startsWith("crn:");
-
 /** Reads the CRN of a key. `undefined` if the text is not one. */
 export function parseKeyCrn(text: string): KeyCrn | undefined {
   const { instanceId, keyId } = pattern.exec(text)?.groups ?? {};

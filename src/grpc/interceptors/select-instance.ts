@@ -2,7 +2,7 @@
 import { status } from "@grpc/grpc-js";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";
-import { isCrn, parseKeyCrn, type KeyCrn } from "./key-crn.ts";
+import { parseKeyCrn, type KeyCrn } from "./key-crn.ts";
 
 /** The metadata key that selects the Key Protect instance. */
 export const instanceHeader = "x-kp-instance";
@@ -66,30 +66,33 @@ export function createSelectInstance(options: SelectInstanceOptions): Intercepto
     );
   }
 
-  function defaultInstance(): string {
-    if (defaultAlias !== undefined) return defaultAlias;
-    throw unknownInstance(
-      `the metadata ${instanceHeader} is missing, or was dropped as malformed; there are several instances and none is the default`,
-    );
-  }
-
   return (next) => async (request, context) => {
     const named = namedAlias(context.metadata.get(instanceHeader));
-    const name = keyIdOf(request);
-    if (!isCrn(name)) {
-      context.instance = named ?? defaultInstance();
+    const text = crnIn(request);
+    if (text === undefined) {
+      const alias = named ?? defaultAlias;
+      if (alias === undefined) throw unknownInstance(noInstanceNamed);
+      context.instance = alias;
       return next(request, context);
     }
-    const crn = parseKeyCrn(name);
+    const crn = parseKeyCrn(text);
     if (crn === undefined) throw wrongCrn("FORMAT_INVALID", "is not the CRN of a key");
     context.instance = aliasOfCrn(crn, named);
     return next({ ...request, keyId: crn.keyId }, context);
   };
 }
 
-/** The field `key_id` of a request that has one. */
-const keyIdOf = (request: unknown): unknown =>
-  typeof request === "object" && request !== null && "keyId" in request ? request.keyId : undefined;
+/** The field `key_id` of a request that names its key by a CRN, valid or not. */
+const crnIn = (request: unknown): string | undefined =>
+  typeof request === "object" &&
+  request !== null &&
+  "keyId" in request &&
+  typeof request.keyId === "string" &&
+  request.keyId.startsWith("crn:")
+    ? request.keyId
+    : undefined;
+
+const noInstanceNamed = `the metadata ${instanceHeader} is missing, or was dropped as malformed; there are several instances and none is the default`;
 
 const unknownInstance = (message: string): StatusError =>
   new StatusError(status.INVALID_ARGUMENT, "INSTANCE_UNKNOWN", message);

@@ -12,26 +12,27 @@ export const keyRingHeader = "x-kp-key-ring";
  * `INVALID_ARGUMENT` if the header is not the ID of a ring, is there more than once, or disagrees
  * with a request for a new key. For all other RPCs the header has no meaning and is not read.
  */
-export const selectKeyRing: Interceptor = (next) => (request, context) => {
-  const { keyRing: use } = context.rpc;
-  if (use === "none") return next(request, context);
-  const values = context.metadata.get(keyRingHeader);
-  const [named] = values;
-  if (values.length > 1) return wrong("MORE_THAN_ONCE", "given more than once");
-  if (named !== undefined && (typeof named !== "string" || !isKeyRingId(named))) {
-    return wrong("FORMAT_INVALID", keyRingIdForm);
-  }
-  context.keyRing = named;
-  const target = keyRingIdOf(request);
-  if (use === "target" && target !== "") {
-    context.targetKeyRing = target;
-  } else if (use === "new" && target !== "") {
-    if (named !== undefined && named !== target) {
-      return wrong("CONTRADICTORY", "differs from key_ring_id");
+export const selectKeyRing: Interceptor = (next, { keyRing: use }) => {
+  if (use === "none") return next;
+  return (request, context) => {
+    const values = context.metadata.get(keyRingHeader);
+    const [named] = values;
+    if (values.length > 1) return wrong("MORE_THAN_ONCE", "given more than once");
+    if (named !== undefined && (typeof named !== "string" || !isKeyRingId(named))) {
+      return wrong("FORMAT_INVALID", keyRingIdForm);
     }
-    context.keyRing = target;
-  }
-  return next(request, context);
+    context.keyRing = named;
+    const target = use === "within" ? "" : keyRingIdOf(request);
+    if (target !== "" && use === "target") {
+      context.targetKeyRing = target;
+    } else if (target !== "") {
+      if (named !== undefined && named !== target) {
+        return wrong("CONTRADICTORY", "differs from key_ring_id");
+      }
+      context.keyRing = target;
+    }
+    return next(request, context);
+  };
 };
 
 /** The field `key_ring_id` of a request; empty if it has none. */

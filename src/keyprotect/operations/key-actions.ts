@@ -13,6 +13,7 @@ import { importedMaterialFields, type KeyAction } from "../dialects/dialect.ts";
 import { badResponseError } from "../error.ts";
 import { mediaType } from "../media-types.ts";
 import type { ImportedMaterial, RewrapResult, UnwrapResult, WrapResult } from "../resources.ts";
+import type { UpstreamResponse } from "../../upstream/layer.ts";
 
 /**
  * The operations with a root key. Each rejects as `KeyProtectClient` says; a line below names what
@@ -75,14 +76,14 @@ export function createKeyActionOperations({
       await callApi(
         call,
         actionRequest("wrap", keyId, toBody("plaintext", plaintext, aad), wrapStatuses),
-        ({ body }) => decodeWrap(parseObject(body), plaintext === undefined),
+        plaintext === undefined ? readDataKey : readWrapped,
       ),
 
     unwrapKey: async (call, keyId, { ciphertext, aad }) =>
       await callApi(
         call,
         actionRequest("unwrap", keyId, toBody("ciphertext", ciphertext, aad), wrapStatuses),
-        ({ body }) => decodeUnwrap(parseObject(body)),
+        readUnwrapped,
       ),
 
     rewrapKey: async (call, keyId, { ciphertext, aad }) =>
@@ -123,13 +124,24 @@ function toBody(
   return Buffer.from(`{${member}${comma}"aad":${JSON.stringify(aad)}}`, "utf8");
 }
 
+/** Reads the response to a wrap of the caller's plaintext. A plaintext in it is ignored. */
+function readWrapped({ body }: UpstreamResponse): WrapResult {
+  const answer = parseObject(body);
+  return {
+    plaintext: undefined,
+    ciphertext: requiredBytes(answer, "ciphertext"),
+    keyVersionId: versionId(answer, "keyVersion"),
+  };
+}
+
 /**
- * Reads the plaintext last, so that an error in another field leaves no decoded plaintext behind.
+ * Reads the response to a wrap of a data key that the service generated. Reads the plaintext last,
+ * so that an error in another field leaves no decoded plaintext behind.
  */
-function decodeWrap(answer: JsonObject, isPlaintextGenerated: boolean): WrapResult {
+function readDataKey({ body }: UpstreamResponse): WrapResult {
+  const answer = parseObject(body);
   const ciphertext = requiredBytes(answer, "ciphertext");
   const keyVersionId = versionId(answer, "keyVersion");
-  if (!isPlaintextGenerated) return { plaintext: undefined, ciphertext, keyVersionId };
   const plaintext = requiredBytes(answer, "plaintext");
   if (plaintext.length !== generatedBytes) {
     plaintext.fill(0);
@@ -139,7 +151,8 @@ function decodeWrap(answer: JsonObject, isPlaintextGenerated: boolean): WrapResu
 }
 
 /** Reads the plaintext last, for the same reason. */
-function decodeUnwrap(answer: JsonObject): UnwrapResult {
+function readUnwrapped({ body }: UpstreamResponse): UnwrapResult {
+  const answer = parseObject(body);
   const rewrappedCiphertext = optionalBytes(answer, "ciphertext");
   const rewrappedKeyVersionId = rewrappedCiphertext && versionId(answer, "rewrappedKeyVersion");
   const plaintext = requiredBytes(answer, "plaintext");

@@ -3,11 +3,11 @@ import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import type { CallContext } from "../../../../src/grpc/call/call-context.ts";
 import { createAuthenticate } from "../../../../src/grpc/interceptors/authenticate.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 /** The context as the handler behind the interceptor receives it. */
 async function authenticated(overrides: Partial<CallContext>, isTls = false): Promise<CallContext> {
-  const handler = createAuthenticate({ isTls })((_request: undefined, context) =>
+  const handler = behind(createAuthenticate({ isTls }), (_request: undefined, context) =>
     Promise.resolve(context),
   );
   return handler(undefined, callContext("GetKey", overrides));

@@ -6,14 +6,14 @@ import { chain } from "../../../../src/grpc/interceptors/interceptor.ts";
 import { createAuthenticate } from "../../../../src/grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../../../../src/grpc/interceptors/authorize.ts";
 import { createSelectInstance } from "../../../../src/grpc/interceptors/select-instance.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 const authorize = createAuthorize(
   compilePolicy([{ callers: ["unix"], methods: ["KeysService/*"], instances: ["eu"] }]),
 );
 
 function called(method: string, overrides: Partial<CallContext>, seen: unknown[] = []) {
-  const handler = authorize((request: unknown) => {
+  const handler = behind(authorize, (request: unknown) => {
     seen.push(request);
     return Promise.resolve("answered");
   });
@@ -59,11 +59,12 @@ test("a rejection names the method and the instance, and no part of the request"
 });
 
 test("authentication is checked before the instance, and the instance before the policy", async () => {
-  const whole = chain([
+  const interceptors = chain([
     createAuthenticate({ isTls: true }),
     createSelectInstance({ instances: new Map([["eu", { instanceId: "" }]]), defaultAlias: "eu" }),
     authorize,
-  ])(() => Promise.resolve("answered"));
+  ]);
+  const whole = behind(interceptors, () => Promise.resolve("answered"));
   const context = callContext("GetKey", { peer: "10.0.0.9:1" });
   context.metadata.set("x-kp-instance", "nowhere");
 
@@ -79,16 +80,13 @@ const inKeyRings = (keyRing: string | undefined, targetKeyRing: string | undefin
   callContext("GetKey", { caller: "unix", keyRing, targetKeyRing });
 
 test("a call that moves a key is allowed only if the rules allow both its ring and the target", async () => {
-  const inRings = createAuthorize(
-    compilePolicy([
-      {
-        callers: ["unix"],
-        methods: ["KeysService/*"],
-        instances: ["*"],
-        keyRings: ["orders", "payments"],
-      },
-    ]),
-  )(() => Promise.resolve("answered"));
+  const rule = {
+    callers: ["unix"],
+    methods: ["KeysService/*"],
+    instances: ["*"],
+    keyRings: ["orders", "payments"],
+  };
+  const inRings = behind(createAuthorize(compilePolicy([rule])), () => Promise.resolve("answered"));
 
   expect(await inRings({}, inKeyRings("orders", "payments"))).toBe("answered");
   expect(await inRings({}, inKeyRings("orders", undefined))).toBe("answered");
@@ -98,8 +96,9 @@ test("a call that moves a key is allowed only if the rules allow both its ring a
 });
 
 const allowing = (method: string) =>
-  createAuthorize(compilePolicy([{ callers: ["unix"], methods: [method], instances: ["*"] }]))(() =>
-    Promise.resolve("answered"),
+  behind(
+    createAuthorize(compilePolicy([{ callers: ["unix"], methods: [method], instances: ["*"] }])),
+    () => Promise.resolve("answered"),
   );
 
 test("a forced deletion needs a rule that names DeleteKey:force, which allows plain ones too", async () => {

@@ -2,13 +2,13 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { limitMetadata } from "../../../../src/grpc/interceptors/limit-metadata.ts";
 import { StatusError } from "../../../../src/grpc/status/status-error.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 const limits = { maxBytes: 1_000, maxEntries: 4 };
 
 /** Whether a call with the given metadata is accepted. Rejects on any other error. */
 async function isAccepted(metadata: Metadata): Promise<boolean> {
-  const handler = limitMetadata(limits)<object, boolean>(() => Promise.resolve(true));
+  const handler = behind<object, boolean>(limitMetadata(limits), () => Promise.resolve(true));
   try {
     return await handler({}, callContext("GetKey", { metadata }));
   } catch (error) {

@@ -2,13 +2,13 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { prioritize } from "../../../../src/grpc/interceptors/prioritize.ts";
 import { rpcTable } from "../../../../src/rpc-table.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 /** The priority that the handler sees. */
 function selected(method: string, ...values: readonly string[]): Promise<string> {
   const metadata = new Metadata();
   for (const value of values) metadata.add("x-kp-priority", value);
-  const handler = prioritize((_request: object, { rpc }) =>
+  const handler = behind(prioritize, (_request: object, { rpc }) =>
     Promise.resolve(`${rpc.method} ${rpc.priority}`),
   );
   return handler({}, callContext(method, { metadata }));

@@ -1,7 +1,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { createSelectInstance } from "../../../../src/grpc/interceptors/select-instance.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 /** Instances with these aliases. The ID of the first one ends with 1, and so on. */
 const configured = (...aliases: readonly string[]) =>
@@ -16,7 +16,9 @@ const route = createSelectInstance({
 function routed(...values: string[]): Promise<string> {
   const metadata = new Metadata();
   for (const value of values) metadata.add("x-kp-instance", value);
-  const handler = route((_request: undefined, context) => Promise.resolve(context.instance));
+  const handler = behind(route, (_request: undefined, context) =>
+    Promise.resolve(context.instance),
+  );
   return handler(undefined, callContext("GetKey", { metadata, instance: "" }));
 }
 
@@ -65,7 +67,9 @@ test("a call that names no instance is rejected if there is no default", async (
     instances: configured("test", "production"),
     defaultAlias: undefined,
   });
-  const handler = strict((_request: undefined, context) => Promise.resolve(context.instance));
+  const handler = behind(strict, (_request: undefined, context) =>
+    Promise.resolve(context.instance),
+  );
   const context = callContext("GetKey", { metadata: new Metadata(), instance: "" });
   await expect(handler(undefined, context)).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
@@ -92,7 +96,7 @@ function routedByCrn(
 ): Promise<readonly string[]> {
   const metadata = new Metadata();
   if (header !== undefined) metadata.set("x-kp-instance", header);
-  const handler = createSelectInstance(options)((request: { keyId: string }, context) =>
+  const handler = behind(createSelectInstance(options), (request: { keyId: string }, context) =>
     Promise.resolve([context.instance, request.keyId]),
   );
   return handler({ keyId: name }, callContext("GetKey", { metadata, instance: "" }));

@@ -1,7 +1,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { selectKeyRing } from "../../../../src/grpc/interceptors/select-key-ring.ts";
-import { callContext } from "../../../support/call-context.ts";
+import { behind, callContext } from "../../../support/call-context.ts";
 
 /** The rings that the interceptors behind see. */
 function selected(
@@ -11,7 +11,7 @@ function selected(
 ): Promise<readonly (string | undefined)[]> {
   const metadata = new Metadata();
   if (header !== undefined) metadata.set("x-kp-key-ring", header);
-  const handler = selectKeyRing((_request: object, { keyRing, targetKeyRing }) =>
+  const handler = behind(selectKeyRing, (_request: object, { keyRing, targetKeyRing }) =>
     Promise.resolve([keyRing, targetKeyRing]),
   );
   return handler(request, callContext(method, { metadata }));
@@ -41,6 +41,19 @@ test.each(["", "a", "-ab", "a/b", "orders,payments", "ring ", "a".repeat(101)])(
 
 test("an RPC that concerns no keys does not read the header", async () => {
   expect(await selected("CreateLocker", "a/b")).toEqual([undefined, undefined]);
+});
+
+const handler = () => Promise.resolve();
+
+test("the handler of an RPC that concerns no keys is left as it is", () => {
+  expect(selectKeyRing(handler, callContext("CreateLocker").rpc)).toBe(handler);
+});
+
+test("a request that puts a key into no ring has its ring from the metadata alone", async () => {
+  expect(await selected("WrapKey", "orders", { keyRingId: "payments" })).toEqual([
+    "orders",
+    undefined,
+  ]);
 });
 
 test("a new key lies in the ring that its request names", async () => {
