@@ -69,6 +69,37 @@ test("the observation includes the credential, which is added to each exchange",
   expect(server.requests[0]).toContain("authorization: Bearer t");
 });
 
+test("a request that an open circuit rejects asks for no token", async () => {
+  let tokens = 0;
+  await using upstream = createUpstream({
+    // No server listens on this port.
+    ...shared("http://127.0.0.1:1"),
+    maxAttempts: 1,
+    bearer: (next) => (request) => {
+      tokens += 1;
+      return next(request);
+    },
+  });
+  for (let sent = 0; sent < 20; sent++) await upstreamErrorOf(upstream.send(openRequest()));
+  expect(tokens).toBe(20);
+  expect((await upstreamErrorOf(upstream.send(openRequest()))).code).toBe("CIRCUIT_OPEN");
+  expect(tokens).toBe(20);
+});
+
+test("calls of one RPC with different priorities share a request", async () => {
+  await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
+  let exchanges = 0;
+  await using upstream = createUpstream({
+    ...shared(server.origin),
+    coalesce: { methods: new Set(["GetKey"]), changing: new Set(), scope: "instance" },
+    emit: ({ kind }) => void (kind === "attemptEnded" && exchanges++),
+  });
+  const [first, second] = [openRequest(), openRequest()];
+  const bulk = { ...second.call, rpc: { ...second.call.rpc, priority: "bulk" as const } };
+  await Promise.all([upstream.send(first), upstream.send({ ...second, call: bulk })]);
+  expect(exchanges).toBe(1);
+});
+
 test("an exception of the listener of events is logged and disturbs no call", async () => {
   await using server = await startRawServer((socket) => socket.write(httpAnswer("ok")));
   const lines: string[] = [];
