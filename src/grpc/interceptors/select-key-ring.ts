@@ -29,7 +29,8 @@ export const selectKeyRing: Interceptor = (next, { keyRing: use }) => {
       if (named !== undefined && named !== target) {
         return wrong("CONTRADICTORY", "differs from key_ring_id");
       }
-      context.keyRing = target;
+      // The handler rejects any other text. It must not reach the log before.
+      if (isKeyRingId(target)) context.keyRing = target;
     }
     return next(request, context);
   };

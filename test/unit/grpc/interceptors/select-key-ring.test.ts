@@ -64,6 +64,13 @@ test("a new key lies in the ring that its request names", async () => {
   expect(await selected("CreateKey", "orders", { keyRingId: "" })).toEqual(["orders", undefined]);
 });
 
+test("a text that is no ID of a ring is left to the handler, and does not reach the log", async () => {
+  expect(await selected("CreateKey", undefined, { keyRingId: "a/b" })).toEqual([
+    undefined,
+    undefined,
+  ]);
+});
+
 test("a request for a new key that names another ring than the metadata is rejected", async () => {
   await expect(selected("CreateKey", "orders", { keyRingId: "payments" })).rejects.toMatchObject({
     reason: "REQUEST_INVALID",
