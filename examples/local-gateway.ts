@@ -32,20 +32,20 @@ export interface LocalGateway extends AsyncDisposable {
   readonly gateway: Gateway;
 }
 
-/** IDs of the instances by alias. They differ in the dialect. */
-const instanceIds = {
+/** IDs of the local instances by alias. They differ in the dialect. */
+export const localInstanceIds = {
   default: "e0a1b2c3-0000-4000-8000-000000000001",
   "api-2019": "e0a1b2c3-0000-4000-8000-000000002019",
 } as const;
 
-/** The configuration file of the gateway. JSON is YAML too. */
-function configuration(emulator: Emulator): string {
-  const instance = (alias: keyof typeof instanceIds, dialect: string) => ({
+/** The configuration file for both local instances. JSON is YAML too. */
+export function localConfiguration(emulator: Emulator): string {
+  const instance = (alias: keyof typeof localInstanceIds, dialect: string) => ({
     alias,
     dialect,
     serviceUrl: emulator.url,
     iamUrl: emulator.url,
-    instanceId: instanceIds[alias],
+    instanceId: localInstanceIds[alias],
   });
   return JSON.stringify({
     instances: [instance("default", "current"), instance("api-2019", "2019")],
@@ -70,7 +70,7 @@ async function transportKeysAhead(): Promise<TransportKeySource> {
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const emulator = await startEmulator({
     ...(options.emulatorPort === undefined ? {} : { port: options.emulatorPort }),
-    instanceIds: Object.values(instanceIds),
+    instanceIds: Object.values(localInstanceIds),
     // So long that callers may move the clock of the emulator by hours.
     tokenLifetimeSeconds: 7 * 24 * 3_600,
     transportKeys: options.transportKeys ?? (await transportKeysAhead()),
@@ -85,7 +85,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
         GATEWAY_LOG_LEVEL: options.logLevel,
         GATEWAY_DRAIN_DELAY_MS: "0",
       },
-      readFile: () => configuration(emulator),
+      readFile: () => localConfiguration(emulator),
     });
     const gateway = await startGateway(config);
     const [address] = gateway.addresses;

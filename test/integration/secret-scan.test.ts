@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { MethodOf, RequestOf, ResponseOf } from "../../examples/unary-call.ts";
 import { describeConfig } from "../../src/config/describe-config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
-import type { FaultAction } from "../../src/emulator/control/faults.ts";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
 import { createCellFamily } from "../../src/observability/metrics/families.ts";
+import { misbehaviours } from "../support/misbehaviours.ts";
 import { encryptForLocker } from "../support/import-material.ts";
 import {
   allKeys,
@@ -132,70 +132,6 @@ describe("the scanner", () => {
     await expect(gateway[Symbol.asyncDispose]()).rejects.toThrow(/secret/);
   });
 });
-
-/** Faults of Key Protect. `echo` is a text with secrets in it. */
-const misbehaviours = (echo: string): readonly FaultAction[] => [
-  {
-    kind: "respond",
-    status: 400,
-    body: JSON.stringify({
-      resources: [
-        {
-          errorMsg: `Bad Request: ${echo}`,
-          reasons: [
-            { code: "INVALID_FIELD_ERR", message: echo, target: { type: "field", name: echo } },
-          ],
-        },
-      ],
-    }),
-    contentType: "application/json",
-  },
-  {
-    kind: "respond",
-    status: 409,
-    body: { resources: [{ errorMsg: echo, reasons: [{ code: echo, message: echo }] }] },
-  },
-  {
-    kind: "respond",
-    status: 422,
-    headers: { "retry-after": echo.slice(0, 40).replaceAll(/[^\w]/g, "") },
-    body: echo,
-  },
-  { kind: "respond", status: 429, headers: { "retry-after": "1" } },
-  { kind: "respond", status: 500, body: `<html>${echo}</html>` },
-  { kind: "respond", status: 502, body: "" },
-  {
-    kind: "respond",
-    status: 302,
-    headers: { location: `http://127.0.0.1:1/?at=${encodeURIComponent(echo)}` },
-    body: echo,
-  },
-  { kind: "respond", status: 200, body: echo },
-  { kind: "respond", status: 200, headers: { "content-encoding": "gzip" }, body: echo },
-  { kind: "reset", when: "before-processing" },
-  { kind: "reset", when: "after-processing" },
-  { kind: "stall" },
-  { kind: "truncate" },
-  { kind: "garble" },
-  { kind: "oversize", bytes: 6_000_000 },
-  // Plaintexts and key material where none is expected, and in unexpected shapes.
-  {
-    kind: "rewrite",
-    patch: (body) =>
-      JSON.parse(JSON.stringify(body), (name, value: unknown) =>
-        ["plaintext", "payload", "ciphertext"].includes(name) ? [value, { [echo]: value }] : value,
-      ),
-  },
-  {
-    kind: "rewrite",
-    patch: (body) =>
-      JSON.parse(JSON.stringify(body), (name, value: unknown) =>
-        ["id", "name", "type", "collectionType", "creationDate", "state"].includes(name)
-          ? echo
-          : value,
-      ),
-  },
-];
 
 describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
   const printed: string[] = [];
