@@ -22,6 +22,8 @@ export interface ExampleControl {
   /** The path below `/emulator/`. */
   readonly control: string;
   readonly body: { readonly [field: string]: Json };
+  /** As in `ExampleCall`. */
+  readonly sets?: ExampleCall["sets"];
 }
 
 /** The example of an RPC. */
@@ -60,9 +62,9 @@ function callLine(rpc: string, { request, metadata = {}, sets }: ExampleCall): s
   return last.length + 1 + end.length <= columns ? `${line} ${end}` : `${line} \\\n  ${end}`;
 }
 
-function controlLine({ control, body }: ExampleControl): string {
-  const start = `curl -s "$EMULATOR/emulator/${control}" -d `;
-  return `${start}${quoted(body, start)}`;
+function controlLine({ control, body, sets }: ExampleControl): string {
+  const start = `${sets === undefined ? "" : `${sets[0]}=$(`}curl -s "$EMULATOR/emulator/${control}" -d `;
+  return `${start}${quoted(body, start)}${sets === undefined ? "" : ` | jq -r ${sets[1]})`}`;
 }
 
 /** The commands of an example. `fullName` gives the name of an RPC with its package. */

@@ -56,19 +56,25 @@ function toCall(heading: string, { request, metadata = {} }: ExampleCall, variab
   return { method, request: message, metadata };
 }
 
-function valueAt(message: ReflectMessage, path: string): string {
-  let value: unknown = toJson(message.desc, message.message);
+/** The text at a path of JSON, such as `.key.id`. */
+function textAt(json: unknown, path: string): string {
+  let value = json;
   for (const name of path.slice(1).split(".")) {
     value = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
   }
-  if (typeof value !== "string") throw new Error(`${message.desc.name} has no text at ${path}`);
+  if (typeof value !== "string") throw new Error(`there is no text at ${path}`);
   return value;
 }
 
-async function control(url: string, { control: path, body }: ExampleControl, variables: Variables) {
+async function control(
+  url: string,
+  { control: path, body }: ExampleControl,
+  variables: Variables,
+): Promise<unknown> {
   const text = JSON.stringify(inserted(body, variables));
   const answer = await fetch(`${url}/emulator/${path}`, { method: "POST", body: text });
   if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+  return answer.json();
 }
 
 /** Makes all calls one after the other. Returns them, with the values that their requests had. */
@@ -80,14 +86,15 @@ export async function playExamples({ call, emulatorUrl }: StoryDeps): Promise<St
     if (example === undefined) continue;
     const { before = [], ...own } = example;
     for (const step of [...before, own]) {
-      if ("control" in step) {
-        await control(emulatorUrl, step, variables);
-        continue;
+      let answer: unknown;
+      if ("control" in step) answer = await control(emulatorUrl, step, variables);
+      else {
+        const made = toCall(("rpc" in step ? step.rpc : undefined) ?? heading, step, variables);
+        calls.push(made);
+        const response = await call(made);
+        answer = toJson(response.desc, response.message);
       }
-      const made = toCall(("rpc" in step ? step.rpc : undefined) ?? heading, step, variables);
-      calls.push(made);
-      const response = await call(made);
-      if (step.sets !== undefined) variables.set(step.sets[0], valueAt(response, step.sets[1]));
+      if (step.sets !== undefined) variables.set(step.sets[0], textAt(answer, step.sets[1]));
     }
   }
   return calls;
