@@ -168,6 +168,18 @@ export const rpcTable: readonly Rpc[] = [
     // A dual authorization cannot be taken back.
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key", sensitive: true },
   }),
+  ...rows("keyprotect.v1.InstancePoliciesService", {
+    GetInstancePolicies: { ...read, resource: "none", keyRing: "none" },
+    // Every user of the instance has to comply with them.
+    ReplaceInstancePolicies: {
+      ...change,
+      ...repeatable,
+      resource: "none",
+      keyRing: "none",
+      sensitive: true,
+    },
+    GetPrivateEndpointPort: { ...read, resource: "none", keyRing: "none" },
+  }),
   ...rows("keyprotect.v1.AliasesService", {
     CreateAlias: { ...conditional, secondAnswer: "ALREADY_EXISTS" },
     DeleteAlias: { ...conditional, sensitive: true },

@@ -19,6 +19,7 @@ import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { services } from "../src/grpc/call/services.ts";
 import { rpcTable } from "../src/rpc-table.ts";
+import { createInstancePoliciesHandlers } from "../src/service/instance-policies/handlers.ts";
 import { createKeyActionsHandlers } from "../src/service/key-actions/handlers.ts";
 import { createKeysHandlers } from "../src/service/keys/handlers.ts";
 import { createLockersHandlers } from "../src/service/lockers/handlers.ts";
@@ -375,6 +376,7 @@ describe("every RPC", () => {
   const deps: ServiceDeps = {
     keyProtectOf: unused,
     dialectOf: unused,
+    endpointsOf: unused,
     clock: { wallNow: unused },
     idempotency: undefined,
   };
@@ -382,6 +384,7 @@ describe("every RPC", () => {
     keys: createKeysHandlers(deps),
     keyActions: createKeyActionsHandlers(deps),
     policies: createPoliciesHandlers(deps),
+    instancePolicies: createInstancePoliciesHandlers(deps),
     lockers: createLockersHandlers(deps),
   };
 

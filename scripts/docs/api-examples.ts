@@ -15,7 +15,7 @@ const orders = { key_id: "$KEY_ID" } as const;
 const hour = 3_600;
 
 /** Services that are being added. Their examples follow. */
-export const withoutExamples = /^(?:Kmip|InstancePolicies)/;
+export const withoutExamples = /^Kmip/;
 
 /** Examples by RPC, such as `KeysService/GetKey`. */
 export const apiExamples: Readonly<Record<string, ApiExample>> = {
@@ -130,6 +130,29 @@ export const apiExamples: Readonly<Record<string, ApiExample>> = {
   "PoliciesService/ReplaceKeyPolicies": {
     request: { key_id: "$KEY_ID", policies: [{ rotation: { interval_months: 3 } }] },
   },
+
+  "InstancePoliciesService/GetInstancePolicies": {
+    request: { kind: "INSTANCE_POLICY_KIND_ROTATION" },
+  },
+  "InstancePoliciesService/ReplaceInstancePolicies": {
+    note: "Limiting the addresses may shut the gateway out, so the second call has to accept that.",
+    before: [
+      {
+        rpc: "InstancePoliciesService/ReplaceInstancePolicies",
+        request: {
+          policies: [
+            { enabled: true, rotation: { interval_months: 3 } },
+            { enabled: false, allowed_network: { network: "INSTANCE_NETWORK_PRIVATE_ONLY" } },
+          ],
+        },
+      },
+    ],
+    request: {
+      policies: [{ enabled: true, allowed_ip: { cidrs: ["203.0.113.0/24"] } }],
+      accept_lockout: true,
+    },
+  },
+  "InstancePoliciesService/GetPrivateEndpointPort": { request: {} },
 
   "AliasesService/CreateAlias": { request: { key_id: "$KEY_ID", alias: "orders" } },
   "AliasesService/DeleteAlias": { request: { key_id: "$KEY_ID", alias: "orders" } },

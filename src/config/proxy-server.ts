@@ -1,6 +1,7 @@
 /** HTTP proxies as other programs name them in `HTTPS_PROXY` and `NO_PROXY`. */
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { isLoopbackHost } from "./listen-address.ts";
+import { isWithin, parseIpAddress, parseIpNetwork } from "../platform/network/ip-network.ts";
 import { Secret } from "../platform/secret.ts";
 
 /** An HTTP proxy. */
@@ -54,16 +55,10 @@ const bareHost = (host: string): string =>
     .replace(/^\[(.*)\]$/, "$1")
     .replace(/\.$/, "");
 
-/** Whether an address is in a network such as `10.0.0.0/8`. */
+/** Whether a host is an address in a network such as `10.0.0.0/8`. */
 function isInNetwork(host: string, network: string): boolean {
-  const [, address = "", prefix = ""] = /^(.+)\/(\d{1,3})$/.exec(network) ?? [];
-  const family = isIP(address);
-  const isPossible = family !== 0 && Number(prefix) <= (family === 4 ? 32 : 128);
-  if (!isPossible || isIP(host) !== family) return false;
-  const type = family === 4 ? "ipv4" : "ipv6";
-  const list = new BlockList();
-  list.addSubnet(address, Number(prefix), type);
-  return list.check(host, type);
+  const [inner, outer] = [parseIpAddress(host), parseIpNetwork(network)];
+  return inner !== undefined && outer !== undefined && isWithin(inner, outer);
 }
 
 /** Splits `host:port` and `[v6]:port`; an IPv6 address without brackets has no port. */

@@ -3,6 +3,7 @@ import { services } from "../grpc/call/services.ts";
 import type { Unary } from "../grpc/call/unary-handler.ts";
 import { assertTableCovers } from "../rpc-table.ts";
 import { createAliasesHandlers } from "../service/aliases/handlers.ts";
+import { createInstancePoliciesHandlers } from "../service/instance-policies/handlers.ts";
 import { createKeyActionsHandlers } from "../service/key-actions/handlers.ts";
 import { createKeyRingsHandlers } from "../service/key-rings/handlers.ts";
 import { createKeysHandlers } from "../service/keys/handlers.ts";
@@ -20,6 +21,7 @@ export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundSer
     bindService(services.keys, createKeysHandlers(deps), unary),
     bindService(services.keyActions, createKeyActionsHandlers(deps), unary),
     bindService(services.policies, createPoliciesHandlers(deps), unary),
+    bindService(services.instancePolicies, createInstancePoliciesHandlers(deps), unary),
     bindService(services.aliases, createAliasesHandlers(deps), unary),
     bindService(services.keyRings, createKeyRingsHandlers(deps), unary),
     bindService(services.registrations, createRegistrationsHandlers(deps), unary),

@@ -12,6 +12,7 @@ import type { Metrics } from "../observability/metrics/metrics.ts";
 import { tokenStateOf, type InstanceState } from "../observability/state.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 import type { KeyProtect } from "../service/key-protect.ts";
+import type { InstanceEndpoint } from "../service/service-deps.ts";
 import { createBearer } from "../upstream/bearer-token.ts";
 import type { ChangeFeeds } from "../upstream/coalesce/change-feed.ts";
 import type { UpstreamHosts } from "../upstream/host.ts";
@@ -25,6 +26,9 @@ export interface Instance extends AsyncDisposable {
   /** Identifies the instance in all replicas, whatever its alias. */
   readonly id: string;
   readonly dialect: InstanceConfig["dialect"];
+  /** ID of the Key Protect instance, which several aliases may share. */
+  readonly instanceId: string;
+  readonly endpoint: InstanceEndpoint;
   readonly keyProtect: KeyProtect;
   /** Absent if callers send their own tokens. */
   readonly tokens: ManagedTokenSource | undefined;
@@ -97,6 +101,8 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     alias: config.alias,
     id: `${config.serviceUrl} ${config.instanceId}`,
     dialect: config.dialect,
+    instanceId: config.instanceId,
+    endpoint: config,
     keyProtect: createKeyProtectClient({
       send: upstream.send,
       dialect: config.dialect,
@@ -117,3 +123,10 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
     },
   };
 }
+
+/** Every way by which the gateway reaches the Key Protect instance of `instance`. */
+export const endpointsOf = (
+  { instanceId }: Instance,
+  all: Iterable<Instance>,
+): readonly InstanceEndpoint[] =>
+  [...all].filter((other) => other.instanceId === instanceId).map(({ endpoint }) => endpoint);

@@ -27,7 +27,7 @@ import { createAccessLog } from "../grpc/observers/access-log.ts";
 import { createPeerReader } from "../grpc/call/peer.ts";
 import { startServer } from "../grpc/server/server.ts";
 import { createUnary } from "../grpc/call/unary-handler.ts";
-import { createInstance, type Instance } from "./instance.ts";
+import { createInstance, endpointsOf, type Instance } from "./instance.ts";
 import { startAdmin } from "../observability/admin-server.ts";
 import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
@@ -157,6 +157,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     {
       keyProtectOf: (context) => instanceOf(context).keyProtect,
       dialectOf: (context) => instanceOf(context).dialect,
+      endpointsOf: (context) => endpointsOf(instanceOf(context), instances.values()),
       clock,
       idempotency: store && {
         store,

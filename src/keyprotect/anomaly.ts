@@ -3,8 +3,8 @@
  *
  * - `malformed_date`: a date that is not RFC 3339; treated as absent.
  * - `unknown_key_state`: an undocumented state number; passed through.
- * - `unknown_policy_kind`: neither a rotation nor a dual authorization policy; passed on as
- *   `unknown`.
+ * - `unknown_policy_kind`: a policy, of a key or an instance, or a choice of networks that the
+ *   gateway does not know; passed on without its kind, or without the choice.
  * - `unreadable_rejection`: an error response without the documented JSON; treated as without
  *   reasons.
  * - `short_page`: a page of keys has fewer than requested, although a total in the response says

@@ -8,6 +8,10 @@ import { createCallApi, type OperationDeps } from "./call-api.ts";
 import { createKeyLifeOperations, type KeyLifeOperations } from "./operations/key-life.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
+import {
+  createInstancePolicyOperations,
+  type InstancePolicyOperations,
+} from "./operations/instance-policies.ts";
 import { createRingOperations, type RingOperations } from "./operations/rings.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
@@ -29,6 +33,7 @@ export interface KeyProtectClient
     RingOperations,
     KeyActionOperations,
     PolicyOperations,
+    InstancePolicyOperations,
     LockerOperations {}
 
 /** Dependencies of a client. */
@@ -64,6 +69,7 @@ export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectCl
     ...createRingOperations(operations),
     ...createKeyActionOperations(operations),
     ...createPolicyOperations(operations),
+    ...createInstancePolicyOperations(operations),
     ...createLockerOperations(operations),
   };
 }

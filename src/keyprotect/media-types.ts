@@ -11,6 +11,7 @@ export const mediaType = {
   registration: "application/vnd.ibm.kms.registration+json",
   keyAction: "application/vnd.ibm.kms.key_action+json",
   policy: "application/vnd.ibm.kms.policy+json",
+  allowedIpPort: "application/vnd.ibm.kms.allowed_ip_metadata+json",
   lockerMetadata: "application/vnd.ibm.kms.locker_metadata+json",
   locker: "application/vnd.ibm.kms.locker+json",
   importToken: "application/vnd.ibm.kms.import_token+json",

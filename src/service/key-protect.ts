@@ -1,6 +1,11 @@
 /** The interface to Key Protect, as the handlers see it. */
 import type { CallContext } from "../grpc/call/call-context.ts";
 import type { AliasResource } from "../keyprotect/decode/alias.ts";
+import type {
+  InstancePolicyChange,
+  InstancePolicyResource,
+  InstancePolicyType,
+} from "../keyprotect/decode/instance-policies.ts";
 import type { KeyRingResource } from "../keyprotect/decode/key-ring.ts";
 import type { RegistrationResource } from "../keyprotect/decode/registration.ts";
 import type { ResourcePage } from "../keyprotect/operations/list-window.ts";
@@ -96,12 +101,28 @@ export interface KeyProtect {
     keyId: string,
     material: ImportedMaterial | undefined,
   ): Promise<void>;
-  getKeyPolicies(call: CallContext, keyId: string): Promise<readonly PolicyResource[]>;
+  /** The policies of one kind, or of every kind. */
+  getKeyPolicies(
+    call: CallContext,
+    keyId: string,
+    kind?: PolicyChange["kind"],
+  ): Promise<readonly PolicyResource[]>;
   replaceKeyPolicies(
     call: CallContext,
     keyId: string,
     policies: readonly PolicyChange[],
   ): Promise<ReplacedPolicies>;
+  /** The policies of one kind, or of every kind. */
+  getInstancePolicies(
+    call: CallContext,
+    kind?: InstancePolicyType,
+  ): Promise<readonly InstancePolicyResource[]>;
+  replaceInstancePolicies(
+    call: CallContext,
+    policies: readonly InstancePolicyChange[],
+  ): Promise<void>;
+  /** `undefined` if no policy limits the addresses. */
+  getPrivateEndpointPort(call: CallContext): Promise<number | undefined>;
   createAlias(call: CallContext, keyId: string, alias: string): Promise<AliasResource>;
   deleteAlias(call: CallContext, keyId: string, alias: string): Promise<void>;
   listKeyRings(call: CallContext, window: Window): Promise<ResourcePage<KeyRingResource>>;

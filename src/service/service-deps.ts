@@ -5,6 +5,16 @@ import type { ApiDialect } from "../platform/api-dialect.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { KeyProtect } from "./key-protect.ts";
 
+/** A way by which the gateway reaches an instance. */
+export interface InstanceEndpoint {
+  readonly serviceUrl: string;
+  /**
+   * IP addresses and networks from which Key Protect gets the requests. `undefined`: not known,
+   * because the gateway cannot see its address behind a NAT gateway or a proxy.
+   */
+  readonly egressAddresses?: readonly string[] | undefined;
+}
+
 /** Dependencies of all handlers. Each service uses some of them. */
 export interface ServiceDeps {
   /** The instance that a call is for. */
@@ -14,6 +24,8 @@ export interface ServiceDeps {
    * form of the other dialect is rejected without a request.
    */
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
+  /** Every way by which this gateway reaches that instance, under whatever alias. */
+  readonly endpointsOf: (context: CallContext) => readonly InstanceEndpoint[];
   /** Used to check that an expiry lies in the future. */
   readonly clock: Pick<Clock, "wallNow">;
   /** `undefined`: requests with an ID are rejected. */

@@ -3,13 +3,18 @@
  * or bytes that no generated client would send. Fields that come later in a message win, so
  * appended fields replace earlier ones.
  */
-import { allKeys } from "./requests.ts";
+import { allKeys, instancePolicy } from "./requests.ts";
 import type { CallOptions, Client, ClientUnaryCall, Metadata, ServiceError } from "@grpc/grpc-js";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   CreateAliasRequest,
   DeleteAliasRequest,
 } from "../../src/gen/keyprotect/v1/aliases_service.ts";
+import {
+  GetInstancePoliciesRequest,
+  GetPrivateEndpointPortRequest,
+  ReplaceInstancePoliciesRequest,
+} from "../../src/gen/keyprotect/v1/instance_policies_service.ts";
 import {
   CreateKeyRingRequest,
   DeleteKeyRingRequest,
@@ -82,6 +87,7 @@ const golden =
 const keys = "/keyprotect.v1.KeysService";
 const actions = "/keyprotect.v1.KeyActionsService";
 const policies = "/keyprotect.v1.PoliciesService";
+const instancePolicies = "/keyprotect.v1.InstancePoliciesService";
 const aliases = "/keyprotect.v1.AliasesService";
 const rings = "/keyprotect.v1.KeyRingsService";
 const registrations = "/keyprotect.v1.RegistrationsService";
@@ -183,7 +189,7 @@ export const goldenRequests = {
   GetKeyPolicies: golden<GetKeyPoliciesRequest>(
     `${policies}/GetKeyPolicies`,
     GetKeyPoliciesRequest,
-    { keyId },
+    { keyId, kind: 0 },
   ),
   ReplaceKeyPolicies: golden<ReplaceKeyPoliciesRequest>(
     `${policies}/ReplaceKeyPolicies`,
@@ -201,6 +207,21 @@ export const goldenRequests = {
         },
       ],
     },
+  ),
+  GetInstancePolicies: golden<GetInstancePoliciesRequest>(
+    `${instancePolicies}/GetInstancePolicies`,
+    GetInstancePoliciesRequest,
+    { kind: 0 },
+  ),
+  ReplaceInstancePolicies: golden<ReplaceInstancePoliciesRequest>(
+    `${instancePolicies}/ReplaceInstancePolicies`,
+    ReplaceInstancePoliciesRequest,
+    { policies: [instancePolicy({ $case: "metrics", value: {} })], acceptLockout: false },
+  ),
+  GetPrivateEndpointPort: golden<GetPrivateEndpointPortRequest>(
+    `${instancePolicies}/GetPrivateEndpointPort`,
+    GetPrivateEndpointPortRequest,
+    {},
   ),
   CreateAlias: golden<CreateAliasRequest>(`${aliases}/CreateAlias`, CreateAliasRequest, {
     keyId,

@@ -17,6 +17,7 @@ import type {
   DeleteKeyRequest,
   ListKeysRequest,
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import type { InstancePolicy } from "../../src/gen/keyprotect/v1/instance_policies_service.ts";
 import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
 import type { TestGateway } from "./start-gateway.ts";
 
@@ -131,6 +132,19 @@ export const rotationPolicy = (intervalMonths: number, enabled?: boolean): KeyPo
 export const dualAuthPolicy = (enabled: boolean): KeyPolicy => ({
   ...noPolicy,
   kind: { $case: "dualAuthDelete", value: { enabled } },
+});
+
+/** A policy of an instance, enabled unless something else is said. */
+export const instancePolicy = (
+  kind: InstancePolicy["kind"],
+  enabled: boolean | undefined = true,
+): InstancePolicy => ({
+  enabled,
+  createTime: undefined,
+  updateTime: undefined,
+  createdBy: "",
+  updatedBy: "",
+  kind,
 });
 
 /** Creates a key and returns its ID. */

@@ -19,6 +19,7 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway/start-gateway.ts";
 import { KeyActionsServiceClient } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { InstancePoliciesServiceClient } from "../../src/gen/keyprotect/v1/instance_policies_service.ts";
 import { AliasesServiceClient } from "../../src/gen/keyprotect/v1/aliases_service.ts";
 import { KeyRingsServiceClient } from "../../src/gen/keyprotect/v1/key_rings_service.ts";
 import { RegistrationsServiceClient } from "../../src/gen/keyprotect/v1/registrations_service.ts";
@@ -36,6 +37,7 @@ export interface Clients {
   readonly keys: KeysServiceClient;
   readonly actions: KeyActionsServiceClient;
   readonly policies: PoliciesServiceClient;
+  readonly instancePolicies: InstancePoliciesServiceClient;
   readonly aliases: AliasesServiceClient;
   readonly keyRings: KeyRingsServiceClient;
   readonly registrations: RegistrationsServiceClient;
@@ -176,6 +178,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     keys: new KeysServiceClient(address, channel),
     actions: new KeyActionsServiceClient(address, channel),
     policies: new PoliciesServiceClient(address, channel),
+    instancePolicies: new InstancePoliciesServiceClient(address, channel),
     aliases: new AliasesServiceClient(address, channel),
     keyRings: new KeyRingsServiceClient(address, channel),
     registrations: new RegistrationsServiceClient(address, channel),

@@ -58,6 +58,12 @@ const instance = z.strictObject({
     fallback: "https://iam.cloud.ibm.com",
     meaning: "IAM endpoint. `/identity/token` is added if the URL has no path.",
   }),
+  egressAddresses: optionalSetting(kinds.ipNetworks, {
+    env: "GATEWAY_EGRESS_ADDRESSES",
+    isShared: true,
+    meaning:
+      "Every address from which Key Protect gets requests of the gateway and its replicas: those of NAT gateways or proxies, or, for a private endpoint, of the private network's gateway. With them ReplaceInstancePolicies can tell whether an `allowed_ip` policy would shut the gateway out. If not set, each such policy is refused without `accept_lockout`.",
+  }),
   ...rateSettings,
 });
 

@@ -8,6 +8,7 @@ import {
 } from "../listen-address.ts";
 import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
 import { parseProxyUrl, type ProxyServer } from "../proxy-server.ts";
+import { parseIpAddress, parseIpNetwork } from "../../platform/network/ip-network.ts";
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
@@ -166,6 +167,13 @@ export const kinds = {
   aliases: listOf(
     matching("", /^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
     "one or more aliases of instances, or `*`",
+  ),
+  ipNetworks: listOf(
+    parsed("", (text) => {
+      const isValid = parseIpNetwork(text) !== undefined || parseIpAddress(text) !== undefined;
+      return isValid ? text : undefined;
+    }),
+    "one or more IP addresses, or networks such as `203.0.113.0/24`",
   ),
   keyRings: listOf(
     parsed(`\`*\` or ${keyRingIdForm}`, (text) =>

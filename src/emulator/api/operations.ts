@@ -129,14 +129,14 @@ export const operations = {
   getInstancePolicy: row(
     "GET",
     "/instance/policies",
-    "Reader",
+    "Manager",
     "Instance policy could not be retrieved",
   ),
   putInstancePolicy: row("PUT", "/instance/policies", "Manager", policyFailure),
   getAllowedIPPort: row(
     "GET",
     "/instance/allowed_ip_port",
-    "Reader",
+    "Manager",
     "Allowed IP port could not be retrieved",
   ),
   getKmipAdapters: kmip("GET", "", "KMIP Adapters could not be retrieved"),

@@ -19,7 +19,11 @@ interface AttributeRule {
   readonly isAllowedWhenDisabled: boolean;
   /** Rejects an attribute whose value is not allowed. */
   readonly check: (attributes: JsonObject, name: string) => void;
+  /** Values of attributes that an enabled policy leaves out. */
+  readonly defaults?: JsonObject;
 }
+
+const maxSubnets = 1000;
 
 const accessNames = [
   "create_root_key",
@@ -56,11 +60,18 @@ const rules = {
     required: "never",
     isAllowedWhenDisabled: false,
     check: booleanField,
+    defaults: {
+      create_root_key: true,
+      create_standard_key: true,
+      import_root_key: true,
+      import_standard_key: true,
+      enforce_token: false,
+    },
   },
   rotation: {
     names: ["interval_month"],
     required: "when-enabled",
-    isAllowedWhenDisabled: true,
+    isAllowedWhenDisabled: false,
     check: (attributes, name) => integerField(attributes, name, 1, 12),
   },
 } as const satisfies Readonly<Record<string, AttributeRule>>;
@@ -73,12 +84,15 @@ export function isInstancePolicyName(name: string): name is InstancePolicyName {
   return Object.hasOwn(rules, name);
 }
 
-/** Rejects attributes that are unknown, missing, not allowed or of a wrong value. */
-export function checkAttributes(
+/**
+ * Rejects attributes that are unknown, missing, not allowed or of a wrong value. Returns those that
+ * the policy then has, with defaults; `undefined` for none.
+ */
+export function readAttributes(
   policy: InstancePolicyName,
   isEnabled: boolean,
   attributes: JsonObject,
-): void {
+): JsonObject | undefined {
   const rule: AttributeRule = rules[policy];
   rejectUnknownFields(attributes, rule.names);
   const isRequired = rule.required === "always" || (rule.required === "when-enabled" && isEnabled);
@@ -92,6 +106,12 @@ export function checkAttributes(
     }
     rule.check(attributes, name);
   }
+  const kept = rule.names
+    .map((name) => [name, fieldOf(attributes, name) ?? rule.defaults?.[name]] as const)
+    .filter(([, value]) => value !== undefined);
+  return kept.length > 0 && (isEnabled || rule.isAllowedWhenDisabled)
+    ? Object.fromEntries(kept)
+    : undefined;
 }
 
 function checkNetwork(attributes: JsonObject, name: string): void {
@@ -103,8 +123,8 @@ function checkNetwork(attributes: JsonObject, name: string): void {
 
 function checkAddresses(attributes: JsonObject, name: string): void {
   const addresses = stringsField(attributes, name);
-  if (addresses.length === 0 || !addresses.every(isCidr)) {
-    throw invalidField(name, "a list of subnets in CIDR notation");
+  if (addresses.length === 0 || addresses.length > maxSubnets || !addresses.every(isCidr)) {
+    throw invalidField(name, `a list of 1 to ${maxSubnets} subnets in CIDR notation`);
   }
 }
 

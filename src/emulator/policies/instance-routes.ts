@@ -10,7 +10,7 @@ import {
 } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import type { InstancePolicySetting } from "../instance.ts";
-import { checkAttributes, isInstancePolicyName } from "./instance-attributes.ts";
+import { isInstancePolicyName, readAttributes } from "./instance-attributes.ts";
 import type { InstancePolicyName } from "./instance-attributes.ts";
 import { setPolicy } from "../keys/policy-record.ts";
 import type { Operation } from "../api/operations.ts";
@@ -70,7 +70,14 @@ function putPolicies(call: Call): void {
   if (requested !== undefined && resources.length !== 1) {
     throw rejection("NUM_COLLECTION_RESOURCE_ERR");
   }
+  if (resources.length === 0) {
+    throw rejection("BAD_BODY_ERR", { detail: "at least one policy is expected" });
+  }
+  // Reads all policies before it sets one, so that a rejected request changes nothing.
   const changes = resources.map((fields) => readChange(fields, requested));
+  if (new Set(changes.map(({ name }) => name)).size < changes.length) {
+    throw rejection("NUM_COLLECTION_RESOURCE_ERR");
+  }
   for (const { name, setting } of changes) {
     const { policies } = call.instance;
     policies.set(name, setPolicy(policies.get(name), setting, call));
@@ -83,17 +90,17 @@ function readChange(
 ): { readonly name: InstancePolicyName; readonly setting: InstancePolicySetting } {
   rejectUnknownFields(fields, ["policy_type", "policy_data"]);
   const name = stringField(fields, "policy_type") ?? "";
-  if (!isInstancePolicyName(name))
-    throw invalidField("policy_type", "the name of an instance policy");
   if (requested !== undefined && requested !== name)
     throw rejection("BODY_QUERY_PARAM_MISMATCH_ERR");
+  if (!isInstancePolicyName(name))
+    throw invalidField("policy_type", "the name of an instance policy");
   const content = objectField(fields, "policy_data");
   const isEnabled = content === undefined ? undefined : booleanField(content, "enabled");
   if (content === undefined || isEnabled === undefined) {
     throw rejection("BAD_BODY_ERR", { detail: "policy_data.enabled is missing" });
   }
   rejectUnknownFields(content, ["enabled", "attributes"]);
-  const attributes = objectField(content, "attributes");
-  checkAttributes(name, isEnabled, attributes ?? {});
+  const given = objectField(content, "attributes") ?? {};
+  const attributes = readAttributes(name, isEnabled, given);
   return { name, setting: { isEnabled, attributes } };
 }

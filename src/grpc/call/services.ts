@@ -1,4 +1,5 @@
 import { AliasesServiceService } from "../../gen/keyprotect/v1/aliases_service.ts";
+import { InstancePoliciesServiceService } from "../../gen/keyprotect/v1/instance_policies_service.ts";
 import { KeyActionsServiceService } from "../../gen/keyprotect/v1/key_actions_service.ts";
 import { KeyRingsServiceService } from "../../gen/keyprotect/v1/key_rings_service.ts";
 import { KeysServiceService } from "../../gen/keyprotect/v1/keys_service.ts";
@@ -11,6 +12,7 @@ export const services = {
   keys: KeysServiceService,
   keyActions: KeyActionsServiceService,
   policies: PoliciesServiceService,
+  instancePolicies: InstancePoliciesServiceService,
   aliases: AliasesServiceService,
   keyRings: KeyRingsServiceService,
   registrations: RegistrationsServiceService,

@@ -33,6 +33,11 @@ export const dialect2019: Dialect = {
     }
     return { type: mediaType.key, rotation: { interval_month: change.intervalMonths } };
   },
+  // Every policy of this version is a rotation policy.
+  policyQuery: (kind) => {
+    if (kind === "rotation") return "";
+    throw new KeyProtectError("UNSUPPORTED", "the 2019 API has rotation policies only");
+  },
   policyKinds: ["rotation"],
   // The schema of the API's document says so, while its examples have the form of today.
   policyVariants: { type: mediaType.key, isMetadataListed: true },

@@ -35,6 +35,7 @@ export const dialectCurrent: Dialect = {
           rotation: { enabled: change.enabled ?? true, interval_month: change.intervalMonths },
         }
       : { type: mediaType.policy, dualAuthDelete: { enabled: change.enabled } },
+  policyQuery: (kind) => `?policy=${kind}`,
   policyKinds: ["rotation", "dualAuthDelete"],
   // A key has fields of policies too, so a collection of keys must not be read as policies.
   policyVariants: undefined,

@@ -31,6 +31,11 @@ export interface Dialect {
    * version does not have.
    */
   policyResource(change: PolicyChange): object;
+  /**
+   * The query that reads the policies of one kind. Throws `UNSUPPORTED` for a kind that this
+   * version does not have.
+   */
+  policyQuery(kind: PolicyChange["kind"]): string;
   /** The kinds of policies that this version has. */
   readonly policyKinds: readonly PolicyChange["kind"][];
   /** Forms of a response with policies that this version has beside that of the current API. */

@@ -7,8 +7,15 @@ import type { PolicyChange, PolicyResource, ReplacedPolicies } from "../resource
 
 /** The operations on a key's policies. Each rejects as `KeyProtectClient` says. */
 export interface PolicyOperations {
-  /** Reads the policies. Rejects with `BAD_RESPONSE` for a policy of another key. */
-  getKeyPolicies(call: ApiCall, keyId: string): Promise<readonly PolicyResource[]>;
+  /**
+   * Reads the policies of one kind, or of every kind. Rejects with `BAD_RESPONSE` for a policy of
+   * another key, and with `UNSUPPORTED` for a kind that the dialect does not have.
+   */
+  getKeyPolicies(
+    call: ApiCall,
+    keyId: string,
+    kind?: PolicyChange["kind"],
+  ): Promise<readonly PolicyResource[]>;
   /**
    * Replaces the policies of the given kinds, with one request. Rejects with `UNSUPPORTED` for a
    * kind of policy, or a change of it, that the dialect does not have.
@@ -34,17 +41,18 @@ export function createPolicyOperations(operations: OperationDeps): PolicyOperati
     );
 
   return {
-    getKeyPolicies: async (call, keyId) =>
+    getKeyPolicies: async (call, keyId, kind) =>
       callApi(
         call,
         {
           method: "GET",
-          path: policiesPath(keyId),
+          path: policiesPath(keyId) + (kind === undefined ? "" : dialect.policyQuery(kind)),
           accept: mediaType.policy,
           expected: [200],
           isAnswerSecret: false,
         },
-        ({ body }) => decode(body, keyId),
+        ({ body }) =>
+          decode(body, keyId).filter((policy) => kind === undefined || policy.kind.kind === kind),
       ),
 
     replaceKeyPolicies: async (call, keyId, changes) =>

@@ -64,6 +64,10 @@ const fieldByUpstreamName: Readonly<Record<string, string>> = {
   rotation: "policies",
   interval_month: "policies",
   dualAuthDelete: "policies",
+  policy_type: "policies",
+  policy_data: "policies",
+  allowed_network: "policies",
+  allowed_ip: "policies",
   expiration: "ttl",
   maxAllowedRetrievals: "max_allowed_retrievals",
 };

@@ -183,6 +183,26 @@ export const resourceExists: Failure = (f) =>
     { resource: resource(f) },
   );
 
+/**
+ * ReplaceInstancePolicies: the policies may shut the gateway out. Nothing was sent. `causes` are
+ * types of preconditions with their descriptions; at least one.
+ */
+export const policyLockout =
+  (causes: readonly (readonly [type: string, description: string])[]): Failure =>
+  (f) =>
+    fail(
+      f,
+      status.FAILED_PRECONDITION,
+      "POLICY_LOCKOUT",
+      `the policies may shut the gateway out of instance "${f.context.instance}": ${causes.map(([, description]) => description).join("; ")}; set accept_lockout to set them all the same`,
+      {
+        preconditions: causes.flatMap(
+          ([type, description]) => precondition(f, type, description) ?? [],
+        ),
+        resource: resource(f),
+      },
+    );
+
 /** ListKeys: the last key of the previous page is not found near its place. */
 export const listChanged = (): StatusError =>
   new StatusError(

@@ -60,6 +60,7 @@ test("a wildcard does not include methods that destroy, disclose, or change what
     "ScheduleKeyDeletion",
     "RotateKey",
     "ReplaceKeyPolicies",
+    "ReplaceInstancePolicies",
     "DeleteAlias",
     "DeleteKeyRing",
     "CreateLocker",
@@ -70,6 +71,7 @@ test("a wildcard does not include methods that destroy, disclose, or change what
 test.each([
   ["KeysService/DeleteKey", "DeleteKey"],
   ["PoliciesService/ReplaceKeyPolicies", "ReplaceKeyPolicies"],
+  ["InstancePoliciesService/ReplaceInstancePolicies", "ReplaceInstancePolicies"],
   ["LockersService/CreateLocker", "CreateLocker"],
 ])("a rule that names %s allows it and nothing else", (name, method) => {
   const isAllowed = compilePolicy([rule({ methods: [name] })]);

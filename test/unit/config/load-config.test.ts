@@ -158,6 +158,7 @@ describe("each variable", () => {
     ["GATEWAY_MAX_RECEIVE_BYTES", "262144"],
     ["GATEWAY_DRAIN_DELAY_MS", "0"],
     ["GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS", "2000"],
+    ["GATEWAY_EGRESS_ADDRESSES", "203.0.113.7, 2001:db8::/48,10.0.0.0/8"],
     ["GATEWAY_RATE_MODE", "off"],
     ["GATEWAY_RATE_CEILING", "200"],
     ["GATEWAY_RATE_INITIAL", "50"],
@@ -201,6 +202,10 @@ describe("each variable", () => {
     ["KP_INSTANCE_ID", "12345"],
     ["KP_API_DIALECT", "2020"],
     ["IAM_AUTH_URL", "https://iam.example?canary"],
+    ["GATEWAY_EGRESS_ADDRESSES", "nat.example.org"],
+    ["GATEWAY_EGRESS_ADDRESSES", "203.0.113.7, 203.0.113.0/33"],
+    ["GATEWAY_EGRESS_ADDRESSES", "fe80::1%eth0"],
+    ["GATEWAY_EGRESS_ADDRESSES", ","],
     ["GATEWAY_MAX_RECEIVE_BYTES", "1e6"],
     ["GATEWAY_MAX_DEADLINE_MS", "-1"],
     ["GATEWAY_UPSTREAM_CONNECTIONS", "0"],
@@ -285,6 +290,19 @@ describe("the file", () => {
       iamUrl: "https://private.iam.cloud.ibm.com",
     });
     expect(us?.credential).toEqual({ kind: "caller" });
+  });
+
+  test("an instance in the file has its own egress addresses, or those of the variable", () => {
+    const own = `    instanceId: ${id}\n    egressAddresses: [203.0.113.7, "2001:db8::/48"]\n`;
+    const [env, files] = withYaml(twoInstances.replace(`    instanceId: ${id}\n`, own), {
+      GATEWAY_EGRESS_ADDRESSES: "198.51.100.0/24",
+    });
+    const { instances } = load(env, { ...files, "/eu-key": "key" });
+    expect(instances.map(({ egressAddresses }) => egressAddresses)).toEqual([
+      ["203.0.113.7", "2001:db8::/48"],
+      ["198.51.100.0/24"],
+    ]);
+    expect(load(minimal).instances[0]?.egressAddresses).toBeUndefined();
   });
 
   test("a variable overrides the file", () => {

@@ -36,6 +36,9 @@ const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectCl
   rotateKey: true,
   getKeyPolicies: true,
   replaceKeyPolicies: true,
+  getInstancePolicies: true,
+  replaceInstancePolicies: true,
+  getPrivateEndpointPort: true,
   createAlias: true,
   deleteAlias: true,
   listKeyRings: true,
@@ -194,6 +197,14 @@ test.each([
     (client: KeyProtectClient) =>
       client.listKeys(call, { limit: 1, offset: 0, query: { states: [5] } }),
   ],
+  ["2019", (client: KeyProtectClient) => client.getKeyPolicies(call, keyId, "dualAuthDelete")],
+  ["2019", (client: KeyProtectClient) => client.getInstancePolicies(call)],
+  [
+    "2019",
+    (client: KeyProtectClient) =>
+      client.replaceInstancePolicies(call, [{ enabled: false, content: { kind: "metrics" } }]),
+  ],
+  ["2019", (client: KeyProtectClient) => client.getPrivateEndpointPort(call)],
   ["2019", (client: KeyProtectClient) => client.createAlias(call, keyId, "orders")],
   ["2019", (client: KeyProtectClient) => client.deleteAlias(call, keyId, "orders")],
   ["2019", (client: KeyProtectClient) => client.listKeyRings(call, { limit: 1, offset: 0 })],

@@ -44,11 +44,13 @@ const unwrap: Ask = (client) =>
 const getPolicies: Ask = (client) => client.getKeyPolicies(call, keyId);
 const putPolicies: Ask = (client) =>
   client.replaceKeyPolicies(call, keyId, [{ kind: "rotation", intervalMonths: 1 }]);
+const getInstancePolicies: Ask = (client) => client.getInstancePolicies(call);
+const getPort: Ask = (client) => client.getPrivateEndpointPort(call);
 const createLocker: Ask = (client) =>
   client.createLocker(call, { expirationSeconds: 600, maxAllowedRetrievals: 1 });
 const retrieveLocker: Ask = (client) => client.retrieveLocker(call, lockerId);
 
-/** Operations that read a body, with the status at which they read it. */
+/** Operations of both dialects that read a body, with the status at which they read it. */
 const readers: readonly (readonly [string, Ask, number])[] = [
   ["createKey", create, 201],
   ["listKeys", list, 200],
@@ -62,6 +64,13 @@ const readers: readonly (readonly [string, Ask, number])[] = [
   ["replaceKeyPolicies", putPolicies, 200],
   ["createLocker", createLocker, 200],
   ["retrieveLocker", retrieveLocker, 200],
+];
+
+/** The same with their dialects, and operations of the current dialect. */
+const readersOfDialects: readonly (readonly [string, Ask, number, readonly ApiDialect[]])[] = [
+  ...readers.map(([name, ask, status]) => [name, ask, status, ["2019", "current"]] as const),
+  ["getInstancePolicies", getInstancePolicies, 200, ["current"]],
+  ["getPrivateEndpointPort", getPort, 200, ["current"]],
 ];
 
 const secret = "c2VjcmV0LXBsYWludGV4dA==";
@@ -86,9 +95,9 @@ const fieldNames =
     " ",
   );
 
-describe.each(readers)("%s", (_, ask, status) => {
+describe.each(readersOfDialects)("%s", (_, ask, status, dialects) => {
   test.each(nonsense)("a response body of %s is rejected", async (_what, body) => {
-    for (const dialect of ["2019", "current"] as const) {
+    for (const dialect of dialects) {
       const { client } = createScriptedClient(dialect, { status, body });
       const error = await keyProtectErrorOf(ask(client));
       expect(error.code).toBe("BAD_RESPONSE");
@@ -111,21 +120,17 @@ describe.each(readers)("%s", (_, ask, status) => {
       ),
     }));
     await fc.assert(
-      fc.asyncProperty(
-        json,
-        fc.constantFrom<ApiDialect>("2019", "current"),
-        async (body, dialect) => {
-          const text = JSON.stringify(body);
-          // An update of policies may read them with a second request.
-          const { client } = createScriptedClient(
-            dialect,
-            { status, body: text },
-            { status, body: text },
-          );
-          const outcome: unknown = await ask(client).catch((error: unknown) => error);
-          if (outcome instanceof Error) expect(outcome).toBeInstanceOf(KeyProtectError);
-        },
-      ),
+      fc.asyncProperty(json, fc.constantFrom(...dialects), async (body, dialect) => {
+        const text = JSON.stringify(body);
+        // An update of policies may read them with a second request.
+        const { client } = createScriptedClient(
+          dialect,
+          { status, body: text },
+          { status, body: text },
+        );
+        const outcome: unknown = await ask(client).catch((error: unknown) => error);
+        if (outcome instanceof Error) expect(outcome).toBeInstanceOf(KeyProtectError);
+      }),
       { numRuns: 150 },
     );
   });

@@ -67,6 +67,9 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
     rotateKey: play("rotateKey", script.rotateKey),
     getKeyPolicies: play("getKeyPolicies", script.getKeyPolicies),
     replaceKeyPolicies: play("replaceKeyPolicies", script.replaceKeyPolicies),
+    getInstancePolicies: play("getInstancePolicies", script.getInstancePolicies),
+    replaceInstancePolicies: play("replaceInstancePolicies", script.replaceInstancePolicies),
+    getPrivateEndpointPort: play("getPrivateEndpointPort", script.getPrivateEndpointPort),
     createAlias: play("createAlias", script.createAlias),
     deleteAlias: play("deleteAlias", script.deleteAlias),
     listKeyRings: play("listKeyRings", script.listKeyRings),
@@ -82,6 +85,7 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
     deps: {
       keyProtectOf: () => keyProtect,
       dialectOf: () => dialect,
+      endpointsOf: () => [{ serviceUrl: "https://us-south.kms.cloud.ibm.com" }],
       clock: createDrivenClock(),
       idempotency: undefined,
     },

@@ -362,6 +362,13 @@ export const ErrorReason = {
    * `ResourceInfo`. Move or delete the keys first; deleted keys need `force`.
    */
   KEY_RING_NOT_EMPTY: 56,
+  /**
+   * POLICY_LOCKOUT - The policies would, or could, shut the gateway itself out of the instance, for all its callers.
+   * Nothing was sent. FAILED_PRECONDITION, with a `PreconditionFailure` that names each cause. Give
+   * the gateway another way to the instance first. If it is to be shut out, repeat with
+   * `accept_lockout`.
+   */
+  POLICY_LOCKOUT: 57,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -424,4 +431,5 @@ export namespace ErrorReason {
   export type SEARCH_TOO_BROAD = typeof ErrorReason.SEARCH_TOO_BROAD;
   export type ALIAS_NOT_FOUND = typeof ErrorReason.ALIAS_NOT_FOUND;
   export type KEY_RING_NOT_EMPTY = typeof ErrorReason.KEY_RING_NOT_EMPTY;
+  export type POLICY_LOCKOUT = typeof ErrorReason.POLICY_LOCKOUT;
 }

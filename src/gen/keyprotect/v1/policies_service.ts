@@ -15,7 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { KeyPolicy } from "./policy.ts";
+import { KeyPolicy, KeyPolicyKind } from "./policy.ts";
 
 export const protobufPackage = "keyprotect.v1";
 
@@ -29,6 +29,8 @@ export interface GetKeyPoliciesRequest {
    * instance of the call. Instances of the 2019 API have no aliases.
    */
   keyId: string;
+  /** Optional. The kind to read. Default every kind. */
+  kind: KeyPolicyKind;
 }
 
 /** Holds the policies of a key. */
@@ -60,13 +62,16 @@ export interface ReplaceKeyPoliciesResponse {
 }
 
 function createBaseGetKeyPoliciesRequest(): GetKeyPoliciesRequest {
-  return { keyId: "" };
+  return { keyId: "", kind: 0 };
 }
 
 export const GetKeyPoliciesRequest: MessageFns<GetKeyPoliciesRequest> = {
   encode(message: GetKeyPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.keyId !== "") {
       writer.uint32(10).string(message.keyId);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
     }
     return writer;
   },
@@ -90,6 +95,14 @@ export const GetKeyPoliciesRequest: MessageFns<GetKeyPoliciesRequest> = {
             }
 
             message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
             continue;
           }
         }
@@ -255,10 +268,8 @@ export const ReplaceKeyPoliciesResponse: MessageFns<ReplaceKeyPoliciesResponse> 
 };
 
 /**
- * Reads and replaces the policies of single keys.
- *
- * It does not serve policies of a whole instance; these belong to the instance's operator.
- * Metadata, deadlines and error details are described at `KeysService`.
+ * Reads and replaces the policies of single keys. Those of a whole instance are in
+ * `InstancePoliciesService`. Metadata, deadlines and error details are described at `KeysService`.
  */
 export type PoliciesServiceService = typeof PoliciesServiceService;
 export const PoliciesServiceService = {
@@ -270,9 +281,11 @@ export const PoliciesServiceService = {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
-   * KEY_STATE_INVALID.
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for the kind `dual_auth_delete` in
+   * the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects, in the current one with
+   * `?policy={kind}` for one kind.
    */
   getKeyPolicies: {
     path: "/keyprotect.v1.PoliciesService/GetKeyPolicies" as const,
@@ -321,9 +334,11 @@ export interface PoliciesServiceServer extends UntypedServiceImplementation {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
-   * KEY_STATE_INVALID.
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for the kind `dual_auth_delete` in
+   * the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects, in the current one with
+   * `?policy={kind}` for one kind.
    */
   getKeyPolicies: handleUnaryCall<GetKeyPoliciesRequest, GetKeyPoliciesResponse>;
   /**
@@ -352,9 +367,11 @@ export interface PoliciesServiceClient extends Client {
    *
    * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID or
    * KEY_TYPE_MISMATCH; NOT_FOUND with KEY_NOT_FOUND; FAILED_PRECONDITION with KEY_DELETED or
-   * KEY_STATE_INVALID.
+   * KEY_STATE_INVALID; UNIMPLEMENTED with OPERATION_UNSUPPORTED for the kind `dual_auth_delete` in
+   * the 2019 dialect.
    *
-   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects.
+   * Upstream: `GET /api/v2/keys/{id}/policies` in both dialects, in the current one with
+   * `?policy={kind}` for one kind.
    */
   getKeyPolicies(
     request: GetKeyPoliciesRequest,

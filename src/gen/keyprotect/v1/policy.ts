@@ -9,6 +9,24 @@ export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/policy.proto";
 
+/** Names a kind of key policy. */
+export const KeyPolicyKind = {
+  /** UNSPECIFIED - Every kind. */
+  UNSPECIFIED: 0,
+  /** ROTATION - How often Key Protect rotates the key. */
+  ROTATION: 1,
+  /** DUAL_AUTH_DELETE - Whether two users are needed to delete the key. Not in the 2019 API. */
+  DUAL_AUTH_DELETE: 2,
+} as const;
+
+export type KeyPolicyKind = typeof KeyPolicyKind[keyof typeof KeyPolicyKind];
+
+export namespace KeyPolicyKind {
+  export type UNSPECIFIED = typeof KeyPolicyKind.UNSPECIFIED;
+  export type ROTATION = typeof KeyPolicyKind.ROTATION;
+  export type DUAL_AUTH_DELETE = typeof KeyPolicyKind.DUAL_AUTH_DELETE;
+}
+
 /**
  * Describes one policy of a key.
  *

@@ -133,6 +133,9 @@ test("a user can call only the operations that the user's roles allow", async ()
   expect((await reader.call("GET", `/keys/${id}`)).status).toBe(401);
   expect((await reader.call("GET", `/keys/${id}/metadata`)).status).toBe(200);
   expect((await writer.call("DELETE", `/keys/${id}`)).status).toBe(401);
+  expect((await writer.call("GET", "/instance/policies")).status).toBe(401);
+  expect((await writer.call("GET", "/instance/allowed_ip_port")).status).toBe(401);
+  expect((await manager.call("GET", "/instance/policies")).status).toBe(200);
   expect((await manager.call("DELETE", `/keys/${id}`)).status).toBe(204);
   emulator.clock.advance(5 * 3_600_000);
   expect((await manager.call("DELETE", `/keys/${id}/purge`)).status).toBe(401);

@@ -25,6 +25,7 @@ const keyType = "application/vnd.ibm.kms.key+json";
 const collectionType = "application/vnd.ibm.collection+json";
 const actionType = "application/vnd.ibm.kms.key_action+json";
 const policyType = "application/vnd.ibm.kms.policy+json";
+const allowedIpType = "application/vnd.ibm.kms.allowed_ip_metadata+json";
 const lockerMetadataType = "application/vnd.ibm.kms.locker_metadata+json";
 const lockerType = "application/vnd.ibm.kms.locker+json";
 const importTokenType = "application/vnd.ibm.kms.import_token+json";
@@ -81,6 +82,10 @@ const policyBody = (...resources: object[]) => ({
   metadata: { collectionType: policyType, collectionTotal: resources.length },
   resources: resources.map((resource) => ({ type: policyType, ...resource })),
 });
+const instancePolicyBody = (...resources: (readonly [type: string, data: object])[]) => ({
+  metadata: { collectionType: policyType, collectionTotal: resources.length },
+  resources: resources.map(([type, data]) => ({ policy_type: type, policy_data: data })),
+});
 
 interface Row {
   readonly states: string;
@@ -107,11 +112,14 @@ const currentOnly = [
   "createKeyRing",
   "deleteAlias",
   "deleteKeyRing",
+  "getInstancePolicies",
+  "getPrivateEndpointPort",
   "listKeyRings",
   "listKeyVersions",
   "listRegistrations",
   "moveKey",
   "purgeKey",
+  "replaceInstancePolicies",
   "restoreKey",
   "rewrapKey",
 ];
@@ -801,6 +809,172 @@ const table: readonly Row[] = [
       expect.objectContaining({ kind: { kind: "dualAuthDelete", enabled: false } }),
       expect.objectContaining({ kind: { kind: "unknown" } }),
     ],
+  },
+  {
+    states: "getKeyPolicies asks for one kind and leaves out others",
+    dialects: ["current"],
+    ask: (client) => client.getKeyPolicies(call, keyId, "dualAuthDelete"),
+    request: `GET /api/v2/keys/${keyId}/policies?policy=dualAuthDelete`,
+    accept: policyType,
+    answer: {
+      status: 200,
+      body: policies({ dualAuthDelete: { enabled: true } }, { rotation: { interval_month: 3 } }),
+    },
+    gives: [expect.objectContaining({ kind: { kind: "dualAuthDelete", enabled: true } })],
+  },
+  {
+    states: "getKeyPolicies asks for the one kind of 2019 without naming it",
+    dialects: ["2019"],
+    ask: (client) => client.getKeyPolicies(call, keyId, "rotation"),
+    request: `GET /api/v2/keys/${keyId}/policies`,
+    accept: policyType,
+    answer: { status: 200, body: policies({ rotation: { interval_month: 3 } }) },
+    gives: [
+      expect.objectContaining({ kind: { kind: "rotation", enabled: true, intervalMonths: 3 } }),
+    ],
+  },
+  {
+    states: "getInstancePolicies reads all kinds",
+    dialects: ["current"],
+    ask: (client) => client.getInstancePolicies(call),
+    request: "GET /api/v2/instance/policies",
+    accept: policyType,
+    maxResponseBytes: 262_144,
+    answer: {
+      status: 200,
+      body: policies({
+        policy_type: "metrics",
+        policy_data: { enabled: true },
+        createdBy: "IBMid-1",
+        creationDate: "2026-01-02T03:04:05Z",
+        updatedBy: "IBMid-2",
+        lastUpdated: "2026-01-03T03:04:05Z",
+      }),
+    },
+    gives: [
+      {
+        enabled: true,
+        content: { kind: "metrics" },
+        createdBy: "IBMid-1",
+        creationDate: new Date("2026-01-02T03:04:05Z"),
+        updatedBy: "IBMid-2",
+        lastUpdated: new Date("2026-01-03T03:04:05Z"),
+      },
+    ],
+  },
+  {
+    states: "getInstancePolicies asks for one kind and leaves out others",
+    dialects: ["current"],
+    ask: (client) => client.getInstancePolicies(call, "allowedIP"),
+    request: "GET /api/v2/instance/policies?policy=allowedIP",
+    accept: policyType,
+    maxResponseBytes: 262_144,
+    answer: {
+      status: 200,
+      body: policies({ policy_type: "metrics", policy_data: { enabled: true } }),
+    },
+    gives: [],
+  },
+  {
+    states: "replaceInstancePolicies sends every kind in one request",
+    dialects: ["current"],
+    ask: (client) =>
+      client.replaceInstancePolicies(call, [
+        { enabled: false, content: { kind: "allowedNetwork", network: "private-only" } },
+        { enabled: true, content: { kind: "allowedIP", cidrs: ["10.0.0.0/8"] } },
+        { enabled: true, content: { kind: "dualAuthDelete" } },
+        { enabled: false, content: { kind: "metrics" } },
+        {
+          enabled: true,
+          content: {
+            kind: "keyCreateImportAccess",
+            access: {
+              createRootKey: false,
+              createStandardKey: true,
+              importRootKey: undefined,
+              importStandardKey: undefined,
+              enforceToken: true,
+            },
+          },
+        },
+        { enabled: true, content: { kind: "rotation", intervalMonths: 3 } },
+      ]),
+    request: "PUT /api/v2/instance/policies",
+    accept: policyType,
+    contentType: policyType,
+    body: instancePolicyBody(
+      ["allowedNetwork", { enabled: false, attributes: { allowed_network: "private-only" } }],
+      ["allowedIP", { enabled: true, attributes: { allowed_ip: ["10.0.0.0/8"] } }],
+      ["dualAuthDelete", { enabled: true }],
+      ["metrics", { enabled: false }],
+      [
+        "keyCreateImportAccess",
+        {
+          enabled: true,
+          attributes: { create_root_key: false, create_standard_key: true, enforce_token: true },
+        },
+      ],
+      ["rotation", { enabled: true, attributes: { interval_month: 3 } }],
+    ),
+    answer: { status: 204 },
+    gives: undefined,
+  },
+  {
+    states: "replaceInstancePolicies sends no attributes of what it disables",
+    dialects: ["current"],
+    ask: (client) =>
+      client.replaceInstancePolicies(call, [
+        { enabled: false, content: { kind: "allowedIP", cidrs: [] } },
+        { enabled: false, content: { kind: "rotation", intervalMonths: 0 } },
+      ]),
+    request: "PUT /api/v2/instance/policies",
+    accept: policyType,
+    contentType: policyType,
+    body: instancePolicyBody(["allowedIP", { enabled: false }], ["rotation", { enabled: false }]),
+    answer: { status: 204 },
+    gives: undefined,
+  },
+  {
+    states: "getPrivateEndpointPort reads the port",
+    dialects: ["current"],
+    ask: (client) => client.getPrivateEndpointPort(call),
+    request: "GET /api/v2/instance/allowed_ip_port",
+    accept: allowedIpType,
+    answer: {
+      status: 200,
+      body: {
+        metadata: { collectionType: allowedIpType, collectionTotal: 1 },
+        resources: [{ private_endpoint_port: 15_008 }],
+      },
+    },
+    gives: 15_008,
+  },
+  {
+    states: "getPrivateEndpointPort finds no port in an answer without one",
+    dialects: ["current"],
+    ask: (client) => client.getPrivateEndpointPort(call),
+    request: "GET /api/v2/instance/allowed_ip_port",
+    accept: allowedIpType,
+    answer: {
+      status: 200,
+      body: { metadata: { collectionType: allowedIpType, collectionTotal: 1 }, resources: [] },
+    },
+    gives: undefined,
+  },
+  {
+    states: "getPrivateEndpointPort takes Key Protect's 404 for no port",
+    dialects: ["current"],
+    ask: (client) => client.getPrivateEndpointPort(call),
+    request: "GET /api/v2/instance/allowed_ip_port",
+    accept: allowedIpType,
+    answer: {
+      status: 404,
+      body: {
+        metadata: { collectionType: "application/vnd.ibm.kms.error+json", collectionTotal: 1 },
+        resources: [{ errorMsg: "Not Found" }],
+      },
+    },
+    gives: undefined,
   },
   {
     states: "replaceKeyPolicies asks for a representation",

@@ -39,7 +39,7 @@ test("GetKeyPolicies maps every kind and leaves an unknown kind unset", async ()
     ],
   });
   const answer = await createPoliciesHandlers(deps).getKeyPolicies(
-    { keyId },
+    { keyId, kind: 0 },
     callContext("GetKeyPolicies"),
   );
   const shared = {
@@ -71,14 +71,14 @@ test("GetKeyPolicies leaves fields empty that the upstream did not send", async 
     ],
   });
   const context = callContext("GetKeyPolicies");
-  const answer = await createPoliciesHandlers(deps).getKeyPolicies({ keyId }, context);
+  const answer = await createPoliciesHandlers(deps).getKeyPolicies({ keyId, kind: 0 }, context);
   expect(answer.policies).toEqual([dualAuth(false)]);
 });
 
 test("GetKeyPolicies validates the key ID", async () => {
   const { deps } = fakeKeyProtect({});
   const call = createPoliciesHandlers(deps).getKeyPolicies(
-    { keyId: "policies" },
+    { keyId: "policies", kind: 0 },
     callContext("GetKeyPolicies"),
   );
   expect(await violationsOf(call)).toEqual(["key_id RESERVED_WORD"]);
