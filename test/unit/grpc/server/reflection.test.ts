@@ -16,6 +16,7 @@ const protos = join(
 );
 const services = [
   "keyprotect.v1.AliasesService",
+  "keyprotect.v1.InstancePoliciesService",
   "keyprotect.v1.KeyActionsService",
   "keyprotect.v1.KeyRingsService",
   "keyprotect.v1.KeysService",
