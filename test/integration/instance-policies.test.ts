@@ -174,7 +174,7 @@ describe("the policies of an instance", () => {
     await using gateway = await startTestGateway();
     const cidrs = Array.from(
       { length: 1_000 },
-      (_, at) => `2001:db8:${at.toString(16).padStart(4, "0")}:1111:2222:3333:4444:0000/112`,
+      (_, index) => `2001:db8:${index.toString(16).padStart(4, "0")}:1111:2222:3333:4444:0000/112`,
     );
     const [policy] = await replace(gateway, [ofIp(...cidrs)], true);
     expect(policy?.kind).toEqual({ $case: "allowedIp", value: { cidrs } });
