@@ -263,7 +263,16 @@ describe("the guard against lock-outs", () => {
       match: { method: "GET", path: "/api/v2/instance/policies" },
       action: { kind: "respond", status: 401 },
     });
-    expect(await replace(gateway, [policy], true)).toEqual([policy]);
+    expect(await replace(gateway, [policy, metrics], true)).toEqual([policy, metrics]);
+    expect(gateway.log()).toContainEqual(
+      expect.objectContaining({
+        level: "warn",
+        caller: "anonymous",
+        instance: "default",
+        causes: ["the gateway does not use a private endpoint of IBM Cloud"],
+        msg: "a caller sets policies although they may shut the gateway out",
+      }),
+    );
     expect(gateway.log()).toContainEqual(
       expect.objectContaining({
         method: "ReplaceInstancePolicies",
@@ -271,7 +280,7 @@ describe("the guard against lock-outs", () => {
       }),
     );
     gateway.emulator.faults.clear();
-    expect((await read(gateway)).map(({ kind }) => kind)).toEqual([policy.kind]);
+    expect((await read(gateway)).map(({ kind }) => kind)).toEqual([policy.kind, metrics.kind]);
   });
 
   test("a change whose answer was lost is repeated, and succeeds", async () => {

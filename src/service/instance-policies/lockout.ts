@@ -46,11 +46,12 @@ function addressCause(
   if (endpoint.egressAddresses === undefined) {
     return "the gateway's own addresses are not configured, so they may not be allowed";
   }
-  const isCovered = toNetworks(endpoint.egressAddresses).every(
-    (own) =>
-      (!isOverPrivate || own.family === "ipv4") && allowed.some((outer) => isWithin(own, outer)),
-  );
-  return isCovered ? undefined : "an address of the gateway is not allowed";
+  const own = toNetworks(endpoint.egressAddresses);
+  const isAllowed = (address: IpNetwork): boolean =>
+    (!isOverPrivate || address.family === "ipv4") &&
+    allowed.some((outer) => isWithin(address, outer));
+  const isKnown = own.length > 0 && own.length === endpoint.egressAddresses.length;
+  return isKnown && own.every(isAllowed) ? undefined : "an address of the gateway is not allowed";
 }
 
 function causeOf(

@@ -38,9 +38,17 @@ export const replaceInstancePolicies = ({
     async answer(request, context) {
       const changes = toInstancePolicyChanges(request.policies);
       // The 2019 dialect refuses every such request as unsupported.
-      if (!request.acceptLockout && dialectOf(context) !== "2019") {
-        const causes = lockoutCauses(changes, endpointsOf(context));
-        if (causes.length > 0) throw policyLockout(causes)(toFailureContext(undefined, context));
+      const causes =
+        dialectOf(context) === "2019" ? [] : lockoutCauses(changes, endpointsOf(context));
+      if (causes.length > 0) {
+        if (!request.acceptLockout) {
+          throw policyLockout(causes)(toFailureContext(undefined, context));
+        }
+        const { correlationId, caller, instance } = context;
+        context.logger.warn(
+          { correlationId, caller, instance, causes: causes.map(([, cause]) => cause) },
+          "a caller sets policies although they may shut the gateway out",
+        );
       }
       const keyProtect = keyProtectOf(context);
       await keyProtect.replaceInstancePolicies(context, changes);

@@ -88,6 +88,13 @@ describe("a policy of allowed addresses", () => {
     ]);
   });
 
+  test.each([[[]], [["203.0.113.7", "not an address"]]])(
+    "may shut out a gateway whose addresses %j are not all known",
+    (own) => {
+      expect(typesOf([ofIp("0.0.0.0/0")], at(publicUrl, ...own))).toEqual(["ALLOWED_IP"]);
+    },
+  );
+
   test("may shut out a private endpoint without the port that the policy assigns", () => {
     expect(lockoutCauses([ofIp("0.0.0.0/0")], at(privateUrl, "10.0.0.1"))).toEqual([
       [
