@@ -36,7 +36,14 @@ export type PriorityClass = "interactive" | "management" | "bulk";
 export type CoalesceClass = "read" | "unwrap" | "never";
 
 /** The resource in the path of the upstream request; determines how a 404 is read. */
-export type ResourceKind = "key" | "locker" | "keyRing" | "none";
+export type ResourceKind =
+  | "key"
+  | "locker"
+  | "keyRing"
+  | "kmipAdapter"
+  | "kmipObject"
+  | "kmipCertificate"
+  | "none";
 
 /**
  * How an RPC relates to key rings.
@@ -70,24 +77,15 @@ export interface Rpc {
   readonly coalesce: CoalesceClass;
   readonly keyRing: KeyRingUse;
   /**
-   * Whether the RPC irreversibly destroys, discloses or sets something, or takes away what others
-   * use. A wildcard in an access rule does not include such an RPC; the rule must name it.
+   * Whether the RPC irreversibly destroys, discloses or sets something, takes away what others use,
+   * or lets somebody in. A wildcard in an access rule does not include such an RPC; the rule must
+   * name it.
    */
   readonly sensitive: boolean;
 }
 
-type Row = Partial<Pick<Rpc, "highestPriority" | "secondAnswer">> &
-  Pick<
-    Rpc,
-    | "retry"
-    | "priority"
-    | "defaultDeadlineMs"
-    | "attemptTimeoutMs"
-    | "resource"
-    | "coalesce"
-    | "keyRing"
-    | "sensitive"
-  >;
+type Row = Partial<Pick<Rpc, "highestPriority">> &
+  Omit<Rpc, "service" | "method" | "path" | "highestPriority">;
 
 const rows = (service: string, methods: Readonly<Record<string, Row>>): Rpc[] =>
   Object.entries(methods).map(([method, row]) => ({
@@ -135,6 +133,12 @@ const conditional = {
 } as const;
 /** A change of a key's state: a second one meets a key that is in that state already. */
 const stateChange = { ...conditional, secondAnswer: "FAILED_PRECONDITION" } as const;
+/** An RPC whose path names nothing, and that concerns nothing that lies in a key ring. */
+const ofInstance = { resource: "none", keyRing: "none" } as const;
+/** Nothing of KMIP lies in a key ring. */
+const kmipList = { ...bulk, keyRing: "none" } as const;
+const kmipRead = { ...read, keyRing: "none", coalesce: "read" } as const;
+const kmipDeletion = { ...conditional, keyRing: "none", sensitive: true } as const;
 
 /** The rows, in the order of the contract. */
 export const rpcTable: readonly Rpc[] = [
@@ -169,23 +173,17 @@ export const rpcTable: readonly Rpc[] = [
     ReplaceKeyPolicies: { ...change, ...repeatable, resource: "key", sensitive: true },
   }),
   ...rows("keyprotect.v1.InstancePoliciesService", {
-    GetInstancePolicies: { ...read, resource: "none", keyRing: "none" },
+    GetInstancePolicies: { ...read, ...ofInstance },
     // Every user of the instance has to comply with them.
-    ReplaceInstancePolicies: {
-      ...change,
-      ...repeatable,
-      resource: "none",
-      keyRing: "none",
-      sensitive: true,
-    },
-    GetPrivateEndpointPort: { ...read, resource: "none", keyRing: "none" },
+    ReplaceInstancePolicies: { ...change, ...repeatable, ...ofInstance, sensitive: true },
+    GetPrivateEndpointPort: { ...read, ...ofInstance },
   }),
   ...rows("keyprotect.v1.AliasesService", {
     CreateAlias: { ...conditional, secondAnswer: "ALREADY_EXISTS" },
     DeleteAlias: { ...conditional, sensitive: true },
   }),
   ...rows("keyprotect.v1.KeyRingsService", {
-    ListKeyRings: { ...bulk, resource: "none", keyRing: "none" },
+    ListKeyRings: { ...bulk, ...ofInstance },
     CreateKeyRing: {
       ...conditional,
       secondAnswer: "INVALID_ARGUMENT",
@@ -199,33 +197,30 @@ export const rpcTable: readonly Rpc[] = [
   }),
   ...rows("keyprotect.v1.LockersService", {
     // It replaces the locker of all who use the instance.
-    CreateLocker: { ...change, resource: "none", keyRing: "none", sensitive: true },
-    ListLockers: {
-      ...bulk,
-      attemptTimeoutMs: 3_000,
-      resource: "none",
-      coalesce: "read",
-      keyRing: "none",
-    },
+    CreateLocker: { ...change, ...ofInstance, sensitive: true },
+    ListLockers: { ...bulk, ...ofInstance, attemptTimeoutMs: 3_000, coalesce: "read" },
     RetrieveLocker: { ...change, resource: "locker", keyRing: "none", sensitive: true },
   }),
+  ...rows("keyprotect.kmip.v1.KmipAdaptersService", {
+    ListAdapters: { ...bulk, ...ofInstance },
+    // Its path names nothing, so a 404 is about the root key in its body.
+    CreateAdapter: { ...change, resource: "key", keyRing: "none" },
+    GetAdapter: { ...kmipRead, resource: "kmipAdapter" },
+    DeleteAdapter: { ...kmipDeletion, resource: "kmipAdapter" },
+  }),
+  ...rows("keyprotect.kmip.v1.KmipObjectsService", {
+    ListObjects: { ...kmipList, resource: "kmipAdapter" },
+    GetObject: { ...kmipRead, resource: "kmipObject" },
+    DeleteObject: { ...kmipDeletion, resource: "kmipObject" },
+  }),
+  ...rows("keyprotect.kmip.v1.KmipCertificatesService", {
+    ListCertificates: { ...kmipList, resource: "kmipAdapter" },
+    // It lets the owner of the certificate use all keys of the adapter.
+    AddCertificate: { ...change, resource: "kmipAdapter", keyRing: "none", sensitive: true },
+    GetCertificate: { ...kmipRead, resource: "kmipCertificate" },
+    DeleteCertificate: { ...kmipDeletion, resource: "kmipCertificate" },
+  }),
 ];
-
-/** The RPCs whose field `force` overrides a protection. */
-const forcible: ReadonlySet<string> = new Set(["DeleteKey", "DeleteKeyRing"]);
-
-/**
- * For access rules: a row for the forced form of each RPC that has one, by the path of the RPC. Its
- * method is `DeleteKey:force`, for example, and only a rule that names it allows it.
- */
-export const forcedRows: ReadonlyMap<string, Rpc> = new Map(
-  rpcTable
-    .filter(({ method }) => forcible.has(method))
-    .map((rpc) => [
-      rpc.path,
-      { ...rpc, method: `${rpc.method}:force`, path: `${rpc.path}:force`, sensitive: true },
-    ]),
-);
 
 /** Rows by gRPC path. */
 export const rpcByPath: ReadonlyMap<string, Rpc> = new Map(rpcTable.map((rpc) => [rpc.path, rpc]));

@@ -13,9 +13,21 @@ const later = (advanceSeconds: number): ExampleControl => ({
 const settled = later(60);
 const orders = { key_id: "$KEY_ID" } as const;
 const hour = 3_600;
-
-/** Services that are being added. Their examples follow. */
-export const withoutExamples = /^Kmip/;
+const vmware = { adapter: "vmware" } as const;
+/** A self-signed certificate. Its private key does not exist any more. */
+const certificatePem = [
+  "-----BEGIN CERTIFICATE-----",
+  "MIIBdzCCAR2gAwIBAgIUaaYXmJY5Q6Nvvz06+em94RBljygwCgYIKoZIzj0EAwIw",
+  "EDEOMAwGA1UEAwwFZXN4LTEwIBcNMjYxMTI4MjIwNjE5WhgPMjEyNjExMDQyMjA2",
+  "MTlaMBAxDjAMBgNVBAMMBWVzeC0xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE",
+  "9A6/eUdtuNHhNmql5K765YmMAM8R9sFPXrtI81Nah31sgQUUKzZMpn2e/YrTcGGt",
+  "YJVBJG1aMtySNjB9nhVTvaNTMFEwHQYDVR0OBBYEFClNs0bflehjgrfiF9juSBqj",
+  "Q1/5MB8GA1UdIwQYMBaAFClNs0bflehjgrfiF9juSBqjQ1/5MA8GA1UdEwEB/wQF",
+  "MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAM8HJtLMOHYa8GhSH6TTdyGtW3E+3WJA",
+  "dfSTcp6aVWvUAiBukfAtDhH51WrgsxF6k+uQa0Gx9JbaqOOIpEIVqADcdg==",
+  "-----END CERTIFICATE-----",
+  "",
+].join("\n");
 
 /** Examples by RPC, such as `KeysService/GetKey`. */
 export const apiExamples: Readonly<Record<string, ApiExample>> = {
@@ -185,4 +197,38 @@ export const apiExamples: Readonly<Record<string, ApiExample>> = {
     request: {},
   },
   "LockersService/RetrieveLocker": { request: { locker_id: "$LOCKER_ID" } },
+
+  "KmipAdaptersService/ListAdapters": { request: { root_key_id: "$KEY_ID" } },
+  "KmipAdaptersService/CreateAdapter": {
+    request: { name: "vmware", description: "the cluster in Dallas", root_key_id: "$KEY_ID" },
+  },
+  "KmipAdaptersService/GetAdapter": { request: vmware },
+  "KmipAdaptersService/DeleteAdapter": {
+    before: [
+      {
+        rpc: "KmipAdaptersService/CreateAdapter",
+        request: { name: "retired", root_key_id: "$KEY_ID" },
+      },
+    ],
+    request: { adapter: "retired" },
+  },
+
+  "KmipObjectsService/ListObjects": {
+    note: "KMIP clients make objects. Here the first command does it for them.",
+    before: [{ control: "kmip-objects", body: { adapter: "vmware" }, sets: ["OBJECT_ID", ".id"] }],
+    request: { ...vmware, states: ["KMIP_OBJECT_STATE_ACTIVE"] },
+  },
+  "KmipObjectsService/GetObject": { request: { ...vmware, object_id: "$OBJECT_ID" } },
+  "KmipObjectsService/DeleteObject": {
+    note: "The object is active, so its deletion has to be forced.",
+    request: { ...vmware, object_id: "$OBJECT_ID", force: true },
+  },
+
+  "KmipCertificatesService/ListCertificates": { request: vmware },
+  "KmipCertificatesService/AddCertificate": {
+    note: "For a certificate in a file: `jq -Rs '{adapter: \"vmware\", certificate_pem: .}' cert.pem`.",
+    request: { ...vmware, name: "esx-1", certificate_pem: certificatePem },
+  },
+  "KmipCertificatesService/GetCertificate": { request: { ...vmware, certificate: "esx-1" } },
+  "KmipCertificatesService/DeleteCertificate": { request: { ...vmware, certificate: "esx-1" } },
 };

@@ -2,7 +2,8 @@
  * Checks access rules at start-up. A rule that can never match is misspelt, and locks out the
  * caller that it is meant for.
  */
-import { forcedRows, rpcTable, type Rpc } from "../rpc-table.ts";
+import { rpcTable, type Rpc } from "../rpc-table.ts";
+import { forcedRows } from "./forced-rows.ts";
 import { shortServiceName } from "./policy.ts";
 import type { AccessRule } from "./policy.ts";
 import { isTrustDomain, trustDomainOf } from "./spiffe-id.ts";

@@ -1,6 +1,6 @@
 /** Access rules, compiled once into a decision that takes a few map look-ups per call. */
-import { forcedRows, rpcTable } from "../rpc-table.ts";
-import type { Rpc } from "../rpc-table.ts";
+import { rpcTable, type Rpc } from "../rpc-table.ts";
+import { forcedRows } from "./forced-rows.ts";
 
 /** Allows some callers some methods on some instances. Calls that no rule allows are denied. */
 export interface AccessRule {

@@ -7,6 +7,9 @@ import { createInstancePoliciesHandlers } from "../service/instance-policies/han
 import { createKeyActionsHandlers } from "../service/key-actions/handlers.ts";
 import { createKeyRingsHandlers } from "../service/key-rings/handlers.ts";
 import { createKeysHandlers } from "../service/keys/handlers.ts";
+import { createKmipAdaptersHandlers } from "../service/kmip-adapters/handlers.ts";
+import { createKmipCertificatesHandlers } from "../service/kmip-certificates/handlers.ts";
+import { createKmipObjectsHandlers } from "../service/kmip-objects/handlers.ts";
 import { createLockersHandlers } from "../service/lockers/handlers.ts";
 import { createPoliciesHandlers } from "../service/policies/handlers.ts";
 import { createRegistrationsHandlers } from "../service/registrations/handlers.ts";
@@ -26,6 +29,9 @@ export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundSer
     bindService(services.keyRings, createKeyRingsHandlers(deps), unary),
     bindService(services.registrations, createRegistrationsHandlers(deps), unary),
     bindService(services.lockers, createLockersHandlers(deps), unary),
+    bindService(services.kmipAdapters, createKmipAdaptersHandlers(deps), unary),
+    bindService(services.kmipObjects, createKmipObjectsHandlers(deps), unary),
+    bindService(services.kmipCertificates, createKmipCertificatesHandlers(deps), unary),
   ];
   assertTableCovers(
     bound.flatMap(({ definition }) => Object.values(definition).map(({ path }) => path)),

@@ -2,7 +2,8 @@
  * A defect of a response that does not fail the call and is counted instead.
  *
  * - `malformed_date`: a date that is not RFC 3339; treated as absent.
- * - `unknown_key_state`: an undocumented state number; passed through.
+ * - `unknown_key_state`: an undocumented number for the state of a key or KMIP object; passed
+ *   through.
  * - `unknown_policy_kind`: a policy, of a key or an instance, or a choice of networks that the
  *   gateway does not know; passed on without its kind, or without the choice.
  * - `unreadable_rejection`: an error response without the documented JSON; treated as without

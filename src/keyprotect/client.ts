@@ -7,6 +7,7 @@ import { dialectCurrent } from "./dialects/dialect-current.ts";
 import { createCallApi, type OperationDeps } from "./call-api.ts";
 import { createKeyLifeOperations, type KeyLifeOperations } from "./operations/key-life.ts";
 import { createKeyOperations, type KeyOperations } from "./operations/keys.ts";
+import { createKmipOperations, type KmipOperations } from "./operations/kmip.ts";
 import { createLockerOperations, type LockerOperations } from "./operations/lockers.ts";
 import {
   createInstancePolicyOperations,
@@ -34,7 +35,8 @@ export interface KeyProtectClient
     KeyActionOperations,
     PolicyOperations,
     InstancePolicyOperations,
-    LockerOperations {}
+    LockerOperations,
+    KmipOperations {}
 
 /** Dependencies of a client. */
 export interface KeyProtectClientDeps {
@@ -71,5 +73,6 @@ export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectCl
     ...createPolicyOperations(operations),
     ...createInstancePolicyOperations(operations),
     ...createLockerOperations(operations),
+    ...createKmipOperations(operations),
   };
 }

@@ -15,4 +15,7 @@ export const mediaType = {
   lockerMetadata: "application/vnd.ibm.kms.locker_metadata+json",
   locker: "application/vnd.ibm.kms.locker+json",
   importToken: "application/vnd.ibm.kms.import_token+json",
+  kmipAdapter: "application/vnd.ibm.kms.kmip_adapter+json",
+  kmipObject: "application/vnd.ibm.kms.kmip_object+json",
+  kmipCertificate: "application/vnd.ibm.kms.kmip_client_certificate+json",
 } as const;

@@ -9,7 +9,7 @@ import { validationError } from "./validation/rules.ts";
 export interface Operation<Req, Res> {
   /** Adds all violations of the request. If there is one, nothing is sent upstream. */
   readonly validate: (request: Req, violations: FieldViolation[], context: CallContext) => void;
-  /** The key or locker of a valid request, for error texts. Called for failed calls only. */
+  /** The resource of a valid request, for error texts. Called for failed calls only. */
   readonly subjectOf?: (request: Req) => Subject;
   /** Answers a valid request. May reject with any error. */
   readonly answer: (request: Req, context: CallContext) => Promise<Res>;

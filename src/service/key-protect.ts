@@ -7,7 +7,16 @@ import type {
   InstancePolicyType,
 } from "../keyprotect/decode/instance-policies.ts";
 import type { KeyRingResource } from "../keyprotect/decode/key-ring.ts";
+import type {
+  KmipAdapterResource,
+  KmipCertificateResource,
+  KmipObjectResource,
+} from "../keyprotect/decode/kmip.ts";
 import type { RegistrationResource } from "../keyprotect/decode/registration.ts";
+import type {
+  AddKmipCertificateParams,
+  CreateKmipAdapterParams,
+} from "../keyprotect/operations/kmip.ts";
 import type { ResourcePage } from "../keyprotect/operations/list-window.ts";
 import type { RegistrationQuery } from "../keyprotect/operations/rings.ts";
 import type {
@@ -143,4 +152,37 @@ export interface KeyProtect {
   listLockers(call: CallContext): Promise<readonly LockerResource[]>;
   /** Uses up one retrieval. */
   retrieveLocker(call: CallContext, lockerId: string): Promise<LockerKeyResource>;
+  listKmipAdapters(
+    call: CallContext,
+    window: Window & { readonly rootKeyId?: string | undefined },
+  ): Promise<ResourcePage<KmipAdapterResource>>;
+  createKmipAdapter(
+    call: CallContext,
+    params: CreateKmipAdapterParams,
+  ): Promise<KmipAdapterResource>;
+  getKmipAdapter(call: CallContext, adapter: string): Promise<KmipAdapterResource>;
+  deleteKmipAdapter(call: CallContext, adapter: string): Promise<void>;
+  listKmipObjects(
+    call: CallContext,
+    adapter: string,
+    window: Window & { readonly states?: readonly number[] },
+  ): Promise<ResourcePage<KmipObjectResource>>;
+  getKmipObject(call: CallContext, adapter: string, id: string): Promise<KmipObjectResource>;
+  deleteKmipObject(call: CallContext, adapter: string, id: string, force: boolean): Promise<void>;
+  listKmipCertificates(
+    call: CallContext,
+    adapter: string,
+    window: Window,
+  ): Promise<ResourcePage<KmipCertificateResource>>;
+  addKmipCertificate(
+    call: CallContext,
+    adapter: string,
+    params: AddKmipCertificateParams,
+  ): Promise<KmipCertificateResource>;
+  getKmipCertificate(
+    call: CallContext,
+    adapter: string,
+    certificate: string,
+  ): Promise<KmipCertificateResource>;
+  deleteKmipCertificate(call: CallContext, adapter: string, certificate: string): Promise<void>;
 }

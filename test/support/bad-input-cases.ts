@@ -9,7 +9,12 @@ import type {
 } from "../../src/gen/keyprotect/v1/instance_policies_service.ts";
 import type { KeyPolicy } from "../../src/gen/keyprotect/v1/policy.ts";
 import { instancePolicy } from "./requests.ts";
-import { goldenRequests as golden, wireField, type WireRequest } from "./golden-requests.ts";
+import {
+  absentCertificate,
+  goldenRequests as golden,
+  wireField,
+  type WireRequest,
+} from "./golden-requests.ts";
 
 /** A violation: field path and reason. */
 export type Found = readonly [field: string, reason: string];
@@ -717,6 +722,85 @@ const listsAndLockers: readonly BadInput[] = [
   ),
 ];
 
+const badPaths = ["../keys", "a/b", "a?x", "a#x", "%2e%2e", "a b", "a\0", "x".repeat(91)];
+
+const kmip: readonly BadInput[] = [
+  ...(["GetAdapter", "DeleteAdapter", "ListObjects", "ListCertificates"] as const).flatMap((rpc) =>
+    [["", "REQUIRED"] as const, ...badPaths.map((id) => [id, "FORMAT_INVALID"] as const)].map(
+      ([adapter, reason]) =>
+        bad(`${rpc}: the adapter ${JSON.stringify(adapter)}`, () => golden[rpc]({ adapter }), [
+          "adapter",
+          reason,
+        ]),
+    ),
+  ),
+  ...(["GetObject", "DeleteObject"] as const).flatMap((rpc) =>
+    [["", "REQUIRED"] as const, ...badPaths.map((id) => [id, "FORMAT_INVALID"] as const)].map(
+      ([objectId, reason]) =>
+        bad(`${rpc}: the object ${JSON.stringify(objectId)}`, () => golden[rpc]({ objectId }), [
+          "object_id",
+          reason,
+        ]),
+    ),
+  ),
+  ...(["GetCertificate", "DeleteCertificate"] as const).flatMap((rpc) =>
+    [["", "REQUIRED"] as const, ...badPaths.map((id) => [id, "FORMAT_INVALID"] as const)].map(
+      ([certificate, reason]) =>
+        bad(
+          `${rpc}: the certificate ${JSON.stringify(certificate)}`,
+          () => golden[rpc]({ certificate }),
+          ["certificate", reason],
+        ),
+    ),
+  ),
+  ...(["ListAdapters", "ListObjects", "ListCertificates"] as const).map((rpc) =>
+    bad(`${rpc}: page_size -1`, () => golden[rpc]({ pageSize: -1 }), ["page_size", "OUT_OF_RANGE"]),
+  ),
+  bad("ListAdapters: an alias", () => golden.ListAdapters({ rootKeyId: "an-alias" }), [
+    "root_key_id",
+    "FORMAT_INVALID",
+  ]),
+  bad(
+    "ListObjects: states that are none",
+    () => golden.ListObjects({}, Buffer.concat([wireField.number(2, 0), wireField.number(2, 7)])),
+    ["states[0]", "REQUIRED"],
+    ["states[1]", "UNKNOWN_VALUE"],
+  ),
+  bad("CreateAdapter: the CRN of nothing", () => golden.CreateAdapter({ rootKeyId: "crn:v1:x" }), [
+    "root_key_id",
+    "FORMAT_INVALID",
+  ]),
+  bad(
+    "CreateAdapter: everything at once",
+    () =>
+      golden.CreateAdapter({
+        name: "a",
+        description: "x".repeat(241),
+        profile: "native_2.0",
+        rootKeyId: "../x",
+      }),
+    ["name", "FORMAT_INVALID"],
+    ["description", "TOO_LONG"],
+    ["profile", "UNKNOWN_VALUE"],
+    ["root_key_id", "FORMAT_INVALID"],
+  ),
+  bad(
+    "AddCertificate: a private key beside the certificate",
+    () =>
+      golden.AddCertificate({
+        certificatePem: `${absentCertificate.cert}${absentCertificate.key}`,
+      }),
+    ["certificate_pem", "PRIVATE_KEY_FORBIDDEN"],
+  ),
+  bad(
+    "AddCertificate: everything at once",
+    () => golden.AddCertificate({ adapter: "", name: "ä", certificatePem: "-----BEGIN" }),
+    ["adapter", "REQUIRED"],
+    ["name", "FORMAT_INVALID"],
+    ["certificate_pem", "FORMAT_INVALID"],
+  ),
+];
+
 const severalAtOnce: readonly BadInput[] = [
   bad(
     "CreateKey: everything at once",
@@ -785,5 +869,6 @@ export const badInputs: readonly BadInput[] = [
   ...policies,
   ...instancePolicies,
   ...listsAndLockers,
+  ...kmip,
   ...severalAtOnce,
 ];

@@ -128,7 +128,14 @@ const unreadableChange = ["INTERNAL", "UPSTREAM_BAD_RESPONSE", "never"] as const
 const notItsAnswer = ["UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", "RI"] as const;
 
 const ambiguous = { mayHaveExecuted: true } as const;
-const unsafeRpcs = ["CreateKey", "RotateKey", "CreateLocker", "RetrieveLocker"] as const;
+const unsafeRpcs = [
+  "CreateKey",
+  "RotateKey",
+  "CreateLocker",
+  "RetrieveLocker",
+  "CreateAdapter",
+  "AddCertificate",
+] as const;
 const safeRpcs = ["GetKey", "WrapKey", "UnwrapKey", "GetKeyPolicies", "DeleteKey"] as const;
 
 /** Responses about the request. */
@@ -334,6 +341,64 @@ const stateRows: readonly ErrorRow[] = [
     ]),
     row("RetrieveLocker", 410, undefined, ["FAILED_PRECONDITION", "IMPORT_TOKEN_EXPIRED", "PF"]),
   ].map((locker) => ({ ...locker, dialect: "2019" as const })),
+];
+
+const exists = ["ALREADY_EXISTS", "RESOURCE_EXISTS", "RS"] as const;
+const noAdapter = ["NOT_FOUND", "KMIP_ADAPTER_NOT_FOUND", "RS"] as const;
+const noObject = ["NOT_FOUND", "KMIP_OBJECT_NOT_FOUND", "RS"] as const;
+const noCertificate = ["NOT_FOUND", "KMIP_CERTIFICATE_NOT_FOUND", "RS"] as const;
+
+/** Responses about KMIP. */
+const kmipRows: readonly ErrorRow[] = [
+  ...(["GetAdapter", "DeleteAdapter", "ListObjects", "ListCertificates", "AddCertificate"] as const)
+    // The current API always gives a reason, but a gateway must not depend on an unpublished one.
+    .flatMap((rpc) => [
+      row(rpc, 404, "KMIP_ADAPTER_NOT_FOUND_ERR", noAdapter),
+      row(rpc, 404, undefined, noAdapter),
+    ]),
+  ...(["GetObject", "DeleteObject"] as const).flatMap((rpc) => [
+    row(rpc, 404, "KMIP_OBJECT_NOT_FOUND_ERR", noObject),
+    row(rpc, 404, "KMIP_ADAPTER_NOT_FOUND_ERR", noAdapter),
+    row(rpc, 404, "NEVER_SEEN_ERR", noObject),
+  ]),
+  ...(["GetCertificate", "DeleteCertificate"] as const).flatMap((rpc) => [
+    row(rpc, 404, "KMIP_CERT_NOT_FOUND_ERR", noCertificate),
+    row(rpc, 404, "KMIP_ADAPTER_NOT_FOUND_ERR", noAdapter),
+    row(rpc, 404, "NEVER_SEEN_ERR", noCertificate),
+  ]),
+  row("ListAdapters", 404, undefined, ourDefect),
+  row("CreateAdapter", 404, "NATIVE_CRK_ID_NOT_FOUND_ERR", notFound),
+  row("CreateAdapter", 404, undefined, notFound),
+  ...["NATIVE_INVALID_CRK_ERR", "KEY_ROOT_REQ_ERR"].map((code) =>
+    row("CreateAdapter", 400, code, ["INVALID_ARGUMENT", "KEY_TYPE_MISMATCH", "BR RS"], {
+      fields: ["root_key_id"],
+    }),
+  ),
+  row("CreateAdapter", 400, "INVALID_FIELD_ERR", invalid, {
+    field: "profile_data.crk_id",
+    fields: ["root_key_id"],
+  }),
+  row("CreateAdapter", 409, "KMIP_ADAPTER_DUPLICATE_NAME_ERR", exists),
+  row("CreateAdapter", 409, undefined, exists),
+  row("CreateAdapter", 409, "KEY_ACTION_INVALID_STATE_ERR", state, {
+    preconditions: ["KEY_STATE"],
+  }),
+  row("DeleteAdapter", 409, undefined, ["FAILED_PRECONDITION", "KMIP_ADAPTER_NOT_EMPTY", "PF RS"]),
+  row("DeleteObject", 409, undefined, state, { preconditions: ["KMIP_OBJECT_STATE"] }),
+  row("DeleteObject", 410, undefined, noObject),
+  row("AddCertificate", 400, "INVALID_FIELD_ERR", invalid, {
+    field: "certificate",
+    fields: ["certificate_pem"],
+  }),
+  row("AddCertificate", 413, undefined, ["INVALID_ARGUMENT", "PAYLOAD_TOO_LARGE", "BR"], {
+    fields: ["certificate_pem"],
+  }),
+  ...[
+    "KMIP_CERT_DUPLICATE_NAME_ERR",
+    "KMIP_CERT_DUPLICATE_ERR",
+    "KMIP_CERT_REUSE_ERR",
+    undefined,
+  ].map((code) => row("AddCertificate", 409, code, exists)),
 ];
 
 /** Failures that the request did not cause. */
@@ -549,6 +614,7 @@ const pageRows: readonly ErrorRow[] = (
 export const errorRows: readonly ErrorRow[] = [
   ...requestRows,
   ...stateRows,
+  ...kmipRows,
   ...troubleRows,
   ...brokenRows,
   ...pageRows,

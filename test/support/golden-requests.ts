@@ -20,6 +20,23 @@ import {
   DeleteKeyRingRequest,
   ListKeyRingsRequest,
 } from "../../src/gen/keyprotect/v1/key_rings_service.ts";
+import {
+  CreateAdapterRequest,
+  DeleteAdapterRequest,
+  GetAdapterRequest,
+  ListAdaptersRequest,
+} from "../../src/gen/keyprotect/kmip/v1/kmip_adapters_service.ts";
+import {
+  AddCertificateRequest,
+  DeleteCertificateRequest,
+  GetCertificateRequest,
+  ListCertificatesRequest,
+} from "../../src/gen/keyprotect/kmip/v1/kmip_certificates_service.ts";
+import {
+  DeleteObjectRequest,
+  GetObjectRequest,
+  ListObjectsRequest,
+} from "../../src/gen/keyprotect/kmip/v1/kmip_objects_service.ts";
 import { ListRegistrationsRequest } from "../../src/gen/keyprotect/v1/registrations_service.ts";
 import {
   GenerateDataKeyRequest,
@@ -56,6 +73,8 @@ import {
   ReplaceKeyPoliciesRequest,
 } from "../../src/gen/keyprotect/v1/policies_service.ts";
 
+import { createCertificateAuthority } from "./certificates.ts";
+
 /** A request as the bytes on the wire. */
 export interface WireRequest {
   /** Path of the RPC, for example `/keyprotect.v1.KeysService/CreateKey`. */
@@ -70,6 +89,8 @@ export type Golden<Req> = (change?: Partial<Req>, appended?: Buffer) => WireRequ
 
 /** ID of a key that exists in no instance. */
 export const absentKeyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";
+/** ID of a KMIP object that exists in no adapter. */
+export const absentObjectId = "5b1d3f0a-6f0a-4a55-9d0b-0d6f4f4f2a33";
 /** ID of a locker that exists in no instance. */
 export const absentLockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
 
@@ -92,6 +113,12 @@ const aliases = "/keyprotect.v1.AliasesService";
 const rings = "/keyprotect.v1.KeyRingsService";
 const registrations = "/keyprotect.v1.RegistrationsService";
 const lockers = "/keyprotect.v1.LockersService";
+const kmipAdapters = "/keyprotect.kmip.v1.KmipAdaptersService";
+const kmipObjects = "/keyprotect.kmip.v1.KmipObjectsService";
+const kmipCertificates = "/keyprotect.kmip.v1.KmipCertificatesService";
+const adapter = "vmware";
+/** A certificate that no adapter has. */
+export const absentCertificate = createCertificateAuthority().issue();
 const keyId = absentKeyId;
 const keyChange = { keyId, returnPreference: ReturnPreference.UNSPECIFIED };
 
@@ -267,6 +294,60 @@ export const goldenRequests = {
     `${lockers}/RetrieveLocker`,
     RetrieveLockerRequest,
     { lockerId: absentLockerId },
+  ),
+  ListAdapters: golden<ListAdaptersRequest>(`${kmipAdapters}/ListAdapters`, ListAdaptersRequest, {
+    rootKeyId: "",
+    pageSize: 0,
+    pageToken: "",
+  }),
+  CreateAdapter: golden<CreateAdapterRequest>(
+    `${kmipAdapters}/CreateAdapter`,
+    CreateAdapterRequest,
+    { name: adapter, description: "", profile: "", rootKeyId: keyId, allowExpiringKey: false },
+  ),
+  GetAdapter: golden<GetAdapterRequest>(`${kmipAdapters}/GetAdapter`, GetAdapterRequest, {
+    adapter,
+  }),
+  DeleteAdapter: golden<DeleteAdapterRequest>(
+    `${kmipAdapters}/DeleteAdapter`,
+    DeleteAdapterRequest,
+    { adapter, allowMissing: false },
+  ),
+  ListObjects: golden<ListObjectsRequest>(`${kmipObjects}/ListObjects`, ListObjectsRequest, {
+    adapter,
+    states: [],
+    pageSize: 0,
+    pageToken: "",
+  }),
+  GetObject: golden<GetObjectRequest>(`${kmipObjects}/GetObject`, GetObjectRequest, {
+    adapter,
+    objectId: absentObjectId,
+  }),
+  DeleteObject: golden<DeleteObjectRequest>(`${kmipObjects}/DeleteObject`, DeleteObjectRequest, {
+    adapter,
+    objectId: absentObjectId,
+    force: false,
+    allowMissing: false,
+  }),
+  ListCertificates: golden<ListCertificatesRequest>(
+    `${kmipCertificates}/ListCertificates`,
+    ListCertificatesRequest,
+    { adapter, pageSize: 0, pageToken: "" },
+  ),
+  AddCertificate: golden<AddCertificateRequest>(
+    `${kmipCertificates}/AddCertificate`,
+    AddCertificateRequest,
+    { adapter, name: "esx-1", certificatePem: absentCertificate.cert },
+  ),
+  GetCertificate: golden<GetCertificateRequest>(
+    `${kmipCertificates}/GetCertificate`,
+    GetCertificateRequest,
+    { adapter, certificate: "esx-1" },
+  ),
+  DeleteCertificate: golden<DeleteCertificateRequest>(
+    `${kmipCertificates}/DeleteCertificate`,
+    DeleteCertificateRequest,
+    { adapter, certificate: "esx-1", allowMissing: false },
   ),
 } as const;
 

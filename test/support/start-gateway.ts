@@ -18,6 +18,9 @@ import { loadConfig } from "../../src/config/load-config.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../src/emulator/options.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway/start-gateway.ts";
+import { KmipAdaptersServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_adapters_service.ts";
+import { KmipCertificatesServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_certificates_service.ts";
+import { KmipObjectsServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_objects_service.ts";
 import { KeyActionsServiceClient } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
 import { InstancePoliciesServiceClient } from "../../src/gen/keyprotect/v1/instance_policies_service.ts";
 import { AliasesServiceClient } from "../../src/gen/keyprotect/v1/aliases_service.ts";
@@ -42,6 +45,9 @@ export interface Clients {
   readonly keyRings: KeyRingsServiceClient;
   readonly registrations: RegistrationsServiceClient;
   readonly lockers: LockersServiceClient;
+  readonly kmipAdapters: KmipAdaptersServiceClient;
+  readonly kmipObjects: KmipObjectsServiceClient;
+  readonly kmipCertificates: KmipCertificatesServiceClient;
 }
 
 /** The failure of a call. */
@@ -183,6 +189,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     keyRings: new KeyRingsServiceClient(address, channel),
     registrations: new RegistrationsServiceClient(address, channel),
     lockers: new LockersServiceClient(address, channel),
+    kmipAdapters: new KmipAdaptersServiceClient(address, channel),
+    kmipObjects: new KmipObjectsServiceClient(address, channel),
+    kmipCertificates: new KmipCertificatesServiceClient(address, channel),
   };
 
   async function outcome<C extends object, M extends MethodOf<C>>(

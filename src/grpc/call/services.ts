@@ -1,3 +1,6 @@
+import { KmipAdaptersServiceService } from "../../gen/keyprotect/kmip/v1/kmip_adapters_service.ts";
+import { KmipCertificatesServiceService } from "../../gen/keyprotect/kmip/v1/kmip_certificates_service.ts";
+import { KmipObjectsServiceService } from "../../gen/keyprotect/kmip/v1/kmip_objects_service.ts";
 import { AliasesServiceService } from "../../gen/keyprotect/v1/aliases_service.ts";
 import { InstancePoliciesServiceService } from "../../gen/keyprotect/v1/instance_policies_service.ts";
 import { KeyActionsServiceService } from "../../gen/keyprotect/v1/key_actions_service.ts";
@@ -17,4 +20,7 @@ export const services = {
   keyRings: KeyRingsServiceService,
   registrations: RegistrationsServiceService,
   lockers: LockersServiceService,
+  kmipAdapters: KmipAdaptersServiceService,
+  kmipObjects: KmipObjectsServiceService,
+  kmipCertificates: KmipCertificatesServiceService,
 } as const;

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
+import { forcedRows } from "../../access/forced-rows.ts";
 import type { Policy } from "../../access/policy.ts";
-import { forcedRows, type Rpc } from "../../rpc-table.ts";
+import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext } from "../call/call-context.ts";
 import { StatusError } from "../status/status-error.ts";
 import type { Interceptor } from "./interceptor.ts";

@@ -22,6 +22,8 @@ export interface ResourceList {
   readonly path: string;
   readonly parameters?: string;
   readonly mediaType: string;
+  /** The largest `limit` of the upstream; a larger window is cut to it. Default: that of keys. */
+  readonly maxLimit?: number;
 }
 
 /**
@@ -32,10 +34,12 @@ export const readWindow = <T>(
   callApi: CallApi,
   call: ApiCall,
   list: ResourceList,
-  { limit, offset }: ResourceWindow,
+  window: ResourceWindow,
   decode: (resource: JsonObject) => T,
-): Promise<ResourcePage<T>> =>
-  callApi(
+): Promise<ResourcePage<T>> => {
+  const { offset } = window;
+  const limit = Math.min(window.limit, list.maxLimit ?? window.limit);
+  return callApi(
     call,
     {
       method: "GET",
@@ -58,3 +62,4 @@ export const readWindow = <T>(
       };
     },
   );
+};

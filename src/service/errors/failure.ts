@@ -6,12 +6,18 @@ import { KeyProtectError, type TokenAge } from "../../keyprotect/error.ts";
 import { mayHaveReached } from "../../platform/attempt-log.ts";
 import { UpstreamError } from "../../upstream/error.ts";
 
-/** The key or locker of a request. Both are absent if the request names neither. */
+/** The resource of a request: a key, for example. Empty if the request names none. */
 export interface Subject {
   readonly keyId?: string;
   readonly lockerId?: string;
   /** The ring of a request for a ring, or the one to move the key to. */
   readonly keyRingId?: string;
+  /** ID or name of a KMIP adapter. */
+  readonly kmipAdapter?: string;
+  /** ID of an object in the adapter. */
+  readonly kmipObject?: string;
+  /** ID or name of a certificate of the adapter. */
+  readonly kmipCertificate?: string;
 }
 
 /** The facts that a failure may depend on. */
@@ -68,6 +74,10 @@ const fieldByUpstreamName: Readonly<Record<string, string>> = {
   policy_data: "policies",
   allowed_network: "policies",
   allowed_ip: "policies",
+  crk_id: "root_key_id",
+  "profile_data.crk_id": "root_key_id",
+  profile: "profile",
+  certificate: "certificate_pem",
   expiration: "ttl",
   maxAllowedRetrievals: "max_allowed_retrievals",
 };
@@ -146,36 +156,50 @@ export const isUnsafe = (f: FailureContext): boolean => f.context.rpc.retry === 
 
 /** The subject as texts name it. */
 export const named = ({ subject }: FailureContext): string => {
-  if (subject.keyId !== undefined) return `key ${subject.keyId}`;
-  if (subject.lockerId !== undefined) return `locker ${subject.lockerId}`;
-  if (subject.keyRingId !== undefined) return `key ring ${subject.keyRingId}`;
-  return "the resource";
+  const { keyId, lockerId, keyRingId, kmipAdapter, kmipObject, kmipCertificate } = subject;
+  if (keyId !== undefined) return `key ${keyId}`;
+  if (lockerId !== undefined) return `locker ${lockerId}`;
+  if (keyRingId !== undefined) return `key ring ${keyRingId}`;
+  const adapter = `KMIP adapter ${kmipAdapter}`;
+  if (kmipObject !== undefined) return `object ${kmipObject} of ${adapter}`;
+  if (kmipCertificate !== undefined) return `certificate ${kmipCertificate} of ${adapter}`;
+  return kmipAdapter === undefined ? "the resource" : adapter;
 };
+
+/** The type and the name of the subject; `undefined` if the request names none. */
+function typeAndName(subject: Subject): readonly [type: string, name: string] | undefined {
+  const { keyId, lockerId, keyRingId, kmipAdapter, kmipObject, kmipCertificate } = subject;
+  if (keyId !== undefined) return ["keyprotect.v1.Key", keyId];
+  if (lockerId !== undefined) return ["keyprotect.v1.Locker", lockerId];
+  if (keyRingId !== undefined) return ["keyprotect.v1.KeyRing", keyRingId];
+  if (kmipObject !== undefined) return ["keyprotect.kmip.v1.KmipObject", kmipObject];
+  if (kmipCertificate !== undefined) return ["keyprotect.kmip.v1.KmipCertificate", kmipCertificate];
+  return kmipAdapter === undefined ? undefined : ["keyprotect.kmip.v1.KmipAdapter", kmipAdapter];
+}
 
 /** `ResourceInfo` of the subject. */
 export const resource = ({ subject, context }: FailureContext): StatusDetails["resource"] => {
-  const description = `looked up in instance "${context.instance}"`;
-  if (subject.keyId !== undefined) {
-    return { type: "keyprotect.v1.Key", name: subject.keyId, description };
+  const [type, name] = typeAndName(subject) ?? [];
+  if (type === undefined || name === undefined) {
+    return { type: "keyprotect.instance", name: context.instance };
   }
-  if (subject.lockerId !== undefined) {
-    return { type: "keyprotect.v1.Locker", name: subject.lockerId, description };
-  }
-  if (subject.keyRingId !== undefined) {
-    return { type: "keyprotect.v1.KeyRing", name: subject.keyRingId, description };
-  }
-  return { type: "keyprotect.instance", name: context.instance };
+  const { kmipAdapter = name } = subject;
+  const adapter = kmipAdapter === name ? "" : `KMIP adapter ${kmipAdapter} of `;
+  return { type, name, description: `looked up in ${adapter}instance "${context.instance}"` };
 };
 
 /** `PreconditionFailure` of the subject. */
 export const precondition = (
-  { subject: { keyId, lockerId }, context }: FailureContext,
+  { subject, context }: FailureContext,
   type: string,
   description: string,
 ): StatusDetails["preconditions"] => {
+  const { keyId, lockerId, kmipAdapter, kmipObject } = subject;
   const ofInstance = `instances/${context.instance}`;
   const ofLocker = lockerId === undefined ? ofInstance : `lockers/${lockerId}`;
-  return [{ type, subject: keyId === undefined ? ofLocker : `keys/${keyId}`, description }];
+  const ofAdapter = kmipAdapter === undefined ? ofLocker : `kmipAdapters/${kmipAdapter}`;
+  const ofObject = kmipObject === undefined ? ofAdapter : `${ofAdapter}/objects/${kmipObject}`;
+  return [{ type, subject: keyId === undefined ? ofObject : `keys/${keyId}`, description }];
 };
 
 /** `BadRequest` of one field. */

@@ -10,6 +10,7 @@ const payloadField: Readonly<Record<string, string>> = {
   GenerateDataKey: "additional_authenticated_data",
   CreateKey: "key_material",
   RotateKey: "key_material",
+  AddCertificate: "certificate_pem",
 };
 
 /**

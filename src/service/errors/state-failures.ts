@@ -30,7 +30,7 @@ export const keyNotImported: Failure = stateInvalid(
 );
 
 /**
- * 409 (CreateKey and lockers excepted) or 412 without a known reason,
+ * 409 (CreateKey, lockers and KMIP excepted) or 412 without a known reason,
  * `KEY_ACTION_INVALID_STATE_ERR` or `KEY_INVALID_STATE_ERR`.
  */
 export const keyState: Failure = stateInvalid(

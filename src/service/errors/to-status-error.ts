@@ -12,19 +12,16 @@ import type { CallContext } from "../../grpc/call/call-context.ts";
 import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import { StatusError } from "../../grpc/status/status-error.ts";
 import { KeyProtectError, type KeyProtectErrorCode } from "../../keyprotect/error.ts";
-import { UpstreamError, type UpstreamErrorCode } from "../../upstream/error.ts";
+import type { ResourceKind } from "../../rpc-table.ts";
+import { UpstreamError } from "../../upstream/error.ts";
 import * as access from "./access-failures.ts";
 import * as life from "./key-life-failures.ts";
+import * as kmip from "./kmip-failures.ts";
 import * as request from "./request-failures.ts";
 import * as state from "./state-failures.ts";
+import { byCallEnd, upstreamFailure } from "./unanswered.ts";
 import * as upstream from "./upstream-failures.ts";
-import {
-  isUnsafe,
-  toFailureContext,
-  type Failure,
-  type FailureContext,
-  type Subject,
-} from "./failure.ts";
+import { toFailureContext, type Failure, type FailureContext, type Subject } from "./failure.ts";
 
 const on = (f: FailureContext, method: string): boolean => f.context.rpc.method === method;
 
@@ -37,18 +34,34 @@ const invalidQuery: Failure = (f) =>
     ? request.gatewayRequestRejected(f)
     : request.requestInvalid(f);
 
+const rootKeyRequired: Failure = (f) =>
+  on(f, "CreateAdapter") ? kmip.rootKeyUnsuitable(f) : request.keyTypeMismatch(f);
+
 const deleted: Failure = (f) => {
-  if (f.context.rpc.resource === "locker") return state.importTokenExpired(f);
+  const { resource } = f.context.rpc;
+  if (resource === "locker") return state.importTokenExpired(f);
+  if (resource === "kmipObject") return kmip.objectDestroyed(f);
+  if (resource === "kmipAdapter" || resource === "kmipCertificate") return notFound(f);
   return on(f, "DeleteKey") ? state.alreadyDeleted(f) : state.keyDeleted(f);
 };
 
-const notFound: Failure = (f) => {
-  const { resource } = f.context.rpc;
-  if (resource === "key") return state.keyNotFound(f);
-  if (resource === "locker") return state.lockerNotFound(f);
-  if (resource === "keyRing") return life.keyRingNotFound(f);
+const missing: Readonly<Record<ResourceKind, Failure>> = {
+  key: state.keyNotFound,
+  locker: state.lockerNotFound,
+  keyRing: life.keyRingNotFound,
+  kmipAdapter: kmip.adapterNotFound,
+  kmipObject: kmip.objectNotFound,
+  kmipCertificate: kmip.certificateNotFound,
   // The path names no resource, so the API itself is missing: the service URL is wrong.
-  return request.gatewayRequestRejected(f);
+  none: request.gatewayRequestRejected,
+};
+
+const notFound: Failure = (f) => missing[f.context.rpc.resource](f);
+
+const conflict: Failure = (f) => {
+  const { resource } = f.context.rpc;
+  if (resource === "locker") return state.importTokenExpired(f);
+  return on(f, "CreateKey") ? state.resourceExists(f) : (kmip.conflictOf(f) ?? state.keyState(f));
 };
 
 /**
@@ -77,7 +90,7 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   NO_BODY_ERR: request.gatewayRequestRejected,
   NUM_COLLECTION_RESOURCE_ERR: request.gatewayRequestRejected,
   BEARER_SUB_EXTRACTION_ERR: access.tokenUnusable,
-  KEY_ROOT_REQ_ERR: request.keyTypeMismatch,
+  KEY_ROOT_REQ_ERR: rootKeyRequired,
   KEY_SEARCH_TOO_BROAD: request.searchTooBroad,
   KEY_ROOT_REQ_REG_ERR: request.keyTypeMismatch,
   KEY_PAYLOAD_REQ_ERR: request.keyMaterialRequired,
@@ -112,6 +125,7 @@ const by4xxReason: Readonly<Record<string, Failure>> = {
   UNPROCESSABLE_CIPHERTEXT_ERR: request.ciphertextRejected,
   KEY_VERSION_INVALID: state.keyVersionInvalid,
   INVALID_SIG_EXP_ERR: upstream.signatureExpired,
+  ...kmip.kmipReasons,
 };
 
 /** Reason codes that count with a 5xx only. */
@@ -130,10 +144,7 @@ const byStatus: Readonly<Record<number, Failure>> = {
   403: access.accessDenied,
   404: notFound,
   408: upstream.upstreamTimeout,
-  409: (f) => {
-    if (f.context.rpc.resource === "locker") return state.importTokenExpired(f);
-    return on(f, "CreateKey") ? state.resourceExists(f) : state.keyState(f);
-  },
+  409: conflict,
   410: deleted,
   412: state.keyState,
   413: request.payloadTooLarge,
@@ -161,30 +172,6 @@ const byKeyProtectCode: Readonly<Record<KeyProtectErrorCode, Failure>> = {
   UNSUPPORTED: request.operationUnsupported,
 };
 
-const deadline: Failure = (f) =>
-  f.sent ? upstream.deadlineUpstream(f) : upstream.deadlineInQueue(f);
-
-const byUpstreamCode: Readonly<Record<UpstreamErrorCode, Failure>> = {
-  UNREACHABLE: upstream.upstreamUnreachable,
-  RESET: upstream.connectionLost,
-  TLS: upstream.tlsFailure,
-  ATTEMPT_TIMEOUT: upstream.upstreamTimeout,
-  BAD_RESPONSE: upstream.badResponse,
-  CANCELLED: upstream.cancelled,
-  DEADLINE: deadline,
-  SHUTDOWN: upstream.shuttingDown,
-  DEADLINE_IN_QUEUE: upstream.deadlineInQueue,
-  DEADLINE_TOO_SHORT: upstream.deadlineTooShort,
-  CIRCUIT_OPEN: upstream.circuitOpen,
-  OVERLOADED: upstream.overloaded,
-  CALLER_LIMIT: upstream.callerRateLimited,
-  THROTTLED: upstream.rateLimited,
-  UNAVAILABLE: upstream.upstreamPaused,
-  IAM_UNAVAILABLE: upstream.iamUnavailable,
-  IAM_REJECTED: access.gatewayCredentialsRejected,
-  CALLER_TOKEN_MISSING: access.callerTokenRejected,
-};
-
 function keyProtectFailure(error: KeyProtectError): Failure {
   if (error.code === "REJECTED") {
     const table = (error.httpStatus ?? 0) >= 500 ? by5xxReason : by4xxReason;
@@ -198,24 +185,6 @@ function keyProtectFailure(error: KeyProtectError): Failure {
   }
   return byKeyProtectCode[error.code];
 }
-
-const byCallEnd = {
-  cancelled: upstream.cancelled,
-  deadline,
-  shutdown: upstream.shuttingDown,
-} as const;
-
-/**
- * The failure of a request without a usable answer. If it was sent, the outcome of an unsafe RPC is
- * open whatever the code is, for example after a TLS error in the middle of the answer.
- */
-const upstreamFailure =
-  ({ code, sent }: UpstreamError): Failure =>
-  (f) => {
-    const answer = byUpstreamCode[code](f);
-    const isDenied = sent && isUnsafe(f) && answer.details.mayHaveExecuted !== true;
-    return isDenied ? upstream.outcomeUnknown(f) : answer;
-  };
 
 function failureOf(error: unknown): Failure {
   if (error instanceof KeyProtectError) return keyProtectFailure(error);

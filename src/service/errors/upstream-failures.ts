@@ -1,7 +1,6 @@
 /**
  * Failures on the way: the upstream, IAM, the network, time, and the gateway itself. "Unsafe" RPCs
- * are those whose second execution has an effect of its own: CreateKey, RotateKey, RetrieveLocker
- * and CreateLocker.
+ * are those whose second execution has an effect of its own, such as CreateKey and RotateKey.
  */
 import { status } from "@grpc/grpc-js";
 import {

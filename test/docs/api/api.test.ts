@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLocalGateway, type LocalGateway } from "../../../examples/local-gateway.ts";
 import { readDocumentedContract } from "../../../scripts/contract/documented-contract.ts";
-import { apiExamples, withoutExamples } from "../../../scripts/docs/api-examples.ts";
+import { apiExamples } from "../../../scripts/docs/api-examples.ts";
 import { apiPage, apiPageFile, exampleLabel } from "../../../scripts/docs/api-page.ts";
 import { rpcHeading } from "../../../scripts/docs/api-table.ts";
 import { sharedTransportKeys } from "../../support/start-emulator.ts";
@@ -19,8 +19,7 @@ test("docs/api.md is what the comments of the contract and the examples give", (
 });
 
 test("every RPC of the contract has an example, and every example has its RPC", () => {
-  const expected = rpcs.filter((rpc) => rpc in apiExamples || !withoutExamples.test(rpc));
-  expect(Object.keys(apiExamples).toSorted()).toEqual(expected.toSorted());
+  expect(Object.keys(apiExamples).toSorted()).toEqual(rpcs.toSorted());
 });
 
 test("an RPC without an example is named by the generator", () => {
@@ -76,9 +75,7 @@ describe("the examples of docs/api.md", () => {
   afterAll(() => local[Symbol.asyncDispose]());
 
   test("docs/api.md calls every RPC in the example that stands with it", () => {
-    const order = [...page.matchAll(/^#### (\S+\/\S+)$/gm)]
-      .map(([, heading = ""]) => heading)
-      .filter((rpc) => rpc in apiExamples || !withoutExamples.test(rpc));
+    const order = [...page.matchAll(/^#### (\S+\/\S+)$/gm)].map(([, heading = ""]) => heading);
     expect(examples.map(({ rpc }) => rpc.replace(/^.*\./, ""))).toEqual(order);
   });
 

@@ -65,6 +65,10 @@ test("a wildcard does not include methods that destroy, disclose, or change what
     "DeleteKeyRing",
     "CreateLocker",
     "RetrieveLocker",
+    "DeleteAdapter",
+    "DeleteObject",
+    "AddCertificate",
+    "DeleteCertificate",
   ]);
 });
 
@@ -73,6 +77,7 @@ test.each([
   ["PoliciesService/ReplaceKeyPolicies", "ReplaceKeyPolicies"],
   ["InstancePoliciesService/ReplaceInstancePolicies", "ReplaceInstancePolicies"],
   ["LockersService/CreateLocker", "CreateLocker"],
+  ["KmipCertificatesService/AddCertificate", "AddCertificate"],
 ])("a rule that names %s allows it and nothing else", (name, method) => {
   const isAllowed = compilePolicy([rule({ methods: [name] })]);
 
@@ -203,4 +208,44 @@ describe("a rule that lists key rings", () => {
     expect(isAllowed(api, rpc("GetKey"), "eu")).toBe(true);
     expect(isAllowed(api, rpc("GetKey"), "eu", "anything")).toBe(true);
   });
+});
+
+test("the wildcard of a KMIP service includes its reads and the creation of adapters", () => {
+  const isAllowed = compilePolicy([
+    rule({
+      methods: ["KmipAdaptersService/*", "KmipObjectsService/*", "KmipCertificatesService/*"],
+    }),
+  ]);
+
+  expect(rpcTable.filter((row) => isAllowed(api, row, "default")).map((row) => row.method)).toEqual(
+    [
+      "ListAdapters",
+      "CreateAdapter",
+      "GetAdapter",
+      "ListObjects",
+      "GetObject",
+      "ListCertificates",
+      "GetCertificate",
+    ],
+  );
+});
+
+test("a rule that is limited to key rings allows nothing of KMIP, which lies in no ring", () => {
+  const isAllowed = compilePolicy([
+    rule({ methods: ["KmipAdaptersService/GetAdapter"], keyRings: ["orders"] }),
+  ]);
+  expect(isAllowed(api, rpc("GetAdapter"), "default")).toBe(false);
+});
+
+// Rules name services without their packages.
+test("no two services have the same name without their package", () => {
+  const services = new Set(rpcTable.map(({ service }) => service));
+  const names = new Set([...services].map((service) => service.replace(/^.*\./, "")));
+  expect(names.size).toBe(services.size);
+  expect(services.size).toBeGreaterThanOrEqual(10);
+});
+
+// Commands, error tables and the README name RPCs without their services.
+test("no two RPCs have the same name", () => {
+  expect(new Set(rpcTable.map(({ method }) => method)).size).toBe(rpcTable.length);
 });

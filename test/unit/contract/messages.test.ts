@@ -94,7 +94,7 @@ test("no field is a 64-bit integer", () => {
 });
 
 test("every enum starts with an unspecified value", () => {
-  expect(contract.enums).toHaveLength(8);
+  expect(contract.enums).toHaveLength(9);
   for (const { values } of contract.enums) {
     expect(values[0]?.number).toBe(0);
     expect(values[0]?.name).toMatch(/_UNSPECIFIED$/);

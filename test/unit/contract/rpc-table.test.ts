@@ -63,7 +63,15 @@ describe("rpc-table.ts", () => {
   });
 
   test("only reads whose result is the same for all callers, and UnwrapKey, are coalesced", () => {
-    expect(methodsOf("read")).toEqual(["CountKeys", "GetKey", "GetKeyPolicies", "ListLockers"]);
+    expect(methodsOf("read")).toEqual([
+      "CountKeys",
+      "GetKey",
+      "GetKeyPolicies",
+      "ListLockers",
+      "GetAdapter",
+      "GetObject",
+      "GetCertificate",
+    ]);
     expect(methodsOf("unwrap")).toEqual(["UnwrapKey"]);
     for (const rpc of rpcTable) if (rpc.coalesce !== "never") expect(rpc.retry).toBe("safe");
   });

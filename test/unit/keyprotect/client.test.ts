@@ -7,6 +7,7 @@ import {
   call,
   createScriptedClient,
   instanceId,
+  kmipOperationsById,
   operationsById,
   keyId,
   keys,
@@ -15,6 +16,7 @@ import {
   rootKey,
   toResponse,
 } from "./fake-upstream.ts";
+import { kmipRows } from "./operations/kmip-rows.ts";
 
 /** Compiles only if the client has exactly the operations that the handlers need. */
 const asKeyProtect = (client: KeyProtectClient): KeyProtect => client;
@@ -48,6 +50,17 @@ const operationNames: Record<keyof KeyProtect, true> & Record<keyof KeyProtectCl
   createLocker: true,
   listLockers: true,
   retrieveLocker: true,
+  listKmipAdapters: true,
+  createKmipAdapter: true,
+  getKmipAdapter: true,
+  deleteKmipAdapter: true,
+  listKmipObjects: true,
+  getKmipObject: true,
+  deleteKmipObject: true,
+  listKmipCertificates: true,
+  addKmipCertificate: true,
+  getKmipCertificate: true,
+  deleteKmipCertificate: true,
 };
 
 test("the client has exactly the operations that the handlers need", () => {
@@ -97,7 +110,7 @@ test("an error of the upstream pipeline is passed on unchanged", async () => {
   await expect(client.countKeys(call)).rejects.toBe(error);
 });
 
-test.each(operationsById)(
+test.each([...operationsById, ...kmipOperationsById])(
   "$name rejects, and does not throw, when the ID names nothing",
   async ({ ask }) => {
     for (const id of ["", ".", "..", "\ud800"]) {
@@ -109,15 +122,18 @@ test.each(operationsById)(
   },
 );
 
-test.each(operationsById)("$name encodes the ID as one path segment", async ({ ask }) => {
-  const { client, sent } = createScriptedClient("current", { status: 404 });
-  await keyProtectErrorOf(ask(client, "a/../b?c=d#e%2f é"));
-  expect(sent[0]?.path).not.toContain("/../");
-  // The path of the import token contains no ID.
-  if (sent[0]?.path !== "/api/v2/import_token") {
-    expect(sent[0]?.path).toContain("/a%2F..%2Fb%3Fc%3Dd%23e%252f%20%C3%A9");
-  }
-});
+test.each([...operationsById, ...kmipOperationsById])(
+  "$name encodes the ID as one path segment",
+  async ({ ask }) => {
+    const { client, sent } = createScriptedClient("current", { status: 404 });
+    await keyProtectErrorOf(ask(client, "a/../b?c=d#e%2f é"));
+    expect(sent[0]?.path).not.toContain("/../");
+    // The path of the import token contains no ID.
+    if (sent[0]?.path !== "/api/v2/import_token") {
+      expect(sent[0]?.path).toContain("/a%2F..%2Fb%3Fc%3Dd%23e%252f%20%C3%A9");
+    }
+  },
+);
 
 test("a policy update with status 204 leaves the policies unknown", async () => {
   const { client, sent } = createScriptedClient("2019", { status: 204 });
@@ -220,6 +236,7 @@ test.each([
     (client: KeyProtectClient) => client.listKeyVersions(call, keyId, { limit: 2, offset: 0 }),
   ],
   ["2019", (client: KeyProtectClient) => client.getKey({ ...call, keyRing: "orders" }, keyId)],
+  ...kmipRows.map(({ ask }) => ["2019", ask] as const),
 ] as const)(
   "the %s dialect refuses what it does not have, sending nothing",
   async (dialect, ask) => {

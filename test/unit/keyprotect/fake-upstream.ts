@@ -200,3 +200,34 @@ export const operationsById: readonly {
   },
   { name: "retrieveLocker", ask: (client, id) => client.retrieveLocker(call, id) },
 ];
+
+/** Operations of KMIP whose path contains an ID or a name. They are not part of the 2019 API. */
+export const kmipOperationsById: typeof operationsById = [
+  { name: "getKmipAdapter", ask: (client, id) => client.getKmipAdapter(call, id) },
+  { name: "deleteKmipAdapter", ask: (client, id) => client.deleteKmipAdapter(call, id) },
+  {
+    name: "listKmipObjects",
+    ask: (client, id) => client.listKmipObjects(call, id, { limit: 2, offset: 0 }),
+  },
+  { name: "getKmipObject", ask: (client, id) => client.getKmipObject(call, "vmware", id) },
+  {
+    name: "deleteKmipObject",
+    ask: (client, id) => client.deleteKmipObject(call, "vmware", id, false),
+  },
+  {
+    name: "listKmipCertificates",
+    ask: (client, id) => client.listKmipCertificates(call, id, { limit: 2, offset: 0 }),
+  },
+  {
+    name: "addKmipCertificate",
+    ask: (client, id) => client.addKmipCertificate(call, id, { name: undefined, certificate: "" }),
+  },
+  {
+    name: "getKmipCertificate",
+    ask: (client, id) => client.getKmipCertificate(call, "vmware", id),
+  },
+  {
+    name: "deleteKmipCertificate",
+    ask: (client, id) => client.deleteKmipCertificate(call, "vmware", id),
+  },
+];

@@ -79,6 +79,17 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
     createLocker: play("createLocker", script.createLocker),
     listLockers: play("listLockers", script.listLockers),
     retrieveLocker: play("retrieveLocker", script.retrieveLocker),
+    listKmipAdapters: play("listKmipAdapters", script.listKmipAdapters),
+    createKmipAdapter: play("createKmipAdapter", script.createKmipAdapter),
+    getKmipAdapter: play("getKmipAdapter", script.getKmipAdapter),
+    deleteKmipAdapter: play("deleteKmipAdapter", script.deleteKmipAdapter),
+    listKmipObjects: play("listKmipObjects", script.listKmipObjects),
+    getKmipObject: play("getKmipObject", script.getKmipObject),
+    deleteKmipObject: play("deleteKmipObject", script.deleteKmipObject),
+    listKmipCertificates: play("listKmipCertificates", script.listKmipCertificates),
+    addKmipCertificate: play("addKmipCertificate", script.addKmipCertificate),
+    getKmipCertificate: play("getKmipCertificate", script.getKmipCertificate),
+    deleteKmipCertificate: play("deleteKmipCertificate", script.deleteKmipCertificate),
   };
   return {
     calls,

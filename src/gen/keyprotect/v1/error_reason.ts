@@ -37,11 +37,12 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  *
  * A failure without such an `ErrorInfo` was made by the caller's own library, by a proxy or by the
  * gateway's gRPC library, for example because the gateway was killed during the call. For
- * `CreateKey`, `RotateKey`, `CreateLocker` and `RetrieveLocker` it counts as OUTCOME_UNKNOWN,
- * whatever its status is: also UNAVAILABLE does not mean that nothing happened.
+ * `CreateKey`, `RotateKey`, `CreateLocker`, `RetrieveLocker`, `CreateAdapter` and `AddCertificate`
+ * it counts as OUTCOME_UNKNOWN, whatever its status is: also UNAVAILABLE does not mean that nothing
+ * happened.
  *
  * A caller that retries automatically must do so for UNAVAILABLE only, must wait at least as long
- * as `RetryInfo` says, and must leave out those four RPCs. `service_config.json` beside this file
+ * as `RetryInfo` says, and must leave out those six RPCs. `service_config.json` beside this file
  * tells gRPC client libraries so.
  */
 export const ErrorReason = {
@@ -110,15 +111,15 @@ export const ErrorReason = {
    */
   KEY_DELETED: 11,
   /**
-   * KEY_STATE_INVALID - The key's state, expiry or policy does not allow the operation. FAILED_PRECONDITION, with a
-   * `PreconditionFailure` whose type gives the cause if it is known. Ask to have the key's state
-   * changed, then repeat; a different request does not help.
+   * KEY_STATE_INVALID - The state, expiry or policy of the key, or of the KMIP object, does not allow the operation.
+   * FAILED_PRECONDITION, with a `PreconditionFailure` whose type gives the cause if it is known.
+   * Ask to have the state changed, then repeat; a different request does not help.
    */
   KEY_STATE_INVALID: 12,
   /**
    * KEY_TYPE_MISMATCH - The key has the wrong type. Examples are a wrap with a standard key, and reading the material
-   * of a root key. INVALID_ARGUMENT, with a `BadRequest` for `key_id` and a `ResourceInfo`. Use
-   * another key; a key's type never changes.
+   * of a root key. INVALID_ARGUMENT, with a `BadRequest` for the field that names the key and a
+   * `ResourceInfo`. Use another key; a key's type never changes.
    */
   KEY_TYPE_MISMATCH: 13,
   /**
@@ -369,6 +370,26 @@ export const ErrorReason = {
    * `accept_lockout`.
    */
   POLICY_LOCKOUT: 57,
+  /**
+   * KMIP_ADAPTER_NOT_FOUND - The instance has no such KMIP adapter. NOT_FOUND, with a `ResourceInfo`. Check the ID or name
+   * and `x-kp-instance`.
+   */
+  KMIP_ADAPTER_NOT_FOUND: 58,
+  /**
+   * KMIP_OBJECT_NOT_FOUND - The KMIP adapter has no such object, or does not exist; for `DeleteObject` also: the object is
+   * destroyed already. NOT_FOUND, with a `ResourceInfo` that also names the adapter. Check both.
+   */
+  KMIP_OBJECT_NOT_FOUND: 59,
+  /**
+   * KMIP_CERTIFICATE_NOT_FOUND - The KMIP adapter has no such certificate, or does not exist. NOT_FOUND, with a `ResourceInfo`
+   * that also names the adapter. Check both.
+   */
+  KMIP_CERTIFICATE_NOT_FOUND: 60,
+  /**
+   * KMIP_ADAPTER_NOT_EMPTY - The KMIP adapter has objects. FAILED_PRECONDITION, with a `PreconditionFailure` and a
+   * `ResourceInfo`. Delete the objects first; what they encrypted cannot be decrypted then.
+   */
+  KMIP_ADAPTER_NOT_EMPTY: 61,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -432,4 +453,8 @@ export namespace ErrorReason {
   export type ALIAS_NOT_FOUND = typeof ErrorReason.ALIAS_NOT_FOUND;
   export type KEY_RING_NOT_EMPTY = typeof ErrorReason.KEY_RING_NOT_EMPTY;
   export type POLICY_LOCKOUT = typeof ErrorReason.POLICY_LOCKOUT;
+  export type KMIP_ADAPTER_NOT_FOUND = typeof ErrorReason.KMIP_ADAPTER_NOT_FOUND;
+  export type KMIP_OBJECT_NOT_FOUND = typeof ErrorReason.KMIP_OBJECT_NOT_FOUND;
+  export type KMIP_CERTIFICATE_NOT_FOUND = typeof ErrorReason.KMIP_CERTIFICATE_NOT_FOUND;
+  export type KMIP_ADAPTER_NOT_EMPTY = typeof ErrorReason.KMIP_ADAPTER_NOT_EMPTY;
 }

@@ -113,3 +113,14 @@ test("a forced deletion needs a rule that names DeleteKey:force, which allows pl
   expect(await forced({ force: true }, context)).toBe("answered");
   expect(await forced({ force: false }, context)).toBe("answered");
 });
+
+test("a forced deletion of a KMIP object needs a rule that names DeleteObject:force", async () => {
+  const context = callContext("DeleteObject", { caller: "unix" });
+  const denied = { reason: "CALLER_NOT_AUTHORIZED" };
+
+  const plain = allowing("KmipObjectsService/DeleteObject");
+  expect(await plain({ force: false }, context)).toBe("answered");
+  await expect(plain({ force: true }, context)).rejects.toMatchObject(denied);
+  const forced = allowing("KmipObjectsService/DeleteObject:force");
+  expect(await forced({ force: true }, context)).toBe("answered");
+});

@@ -140,3 +140,25 @@ test("a CRN of an instance with two aliases is rejected unless one of them is th
     keyId,
   ]);
 });
+
+/** Instance and root key ID that a handler sees. */
+const routedByRootKey = (rootKeyId: string, header?: string): Promise<readonly string[]> => {
+  const metadata = new Metadata();
+  if (header !== undefined) metadata.set("x-kp-instance", header);
+  const handler = behind(createSelectInstance(two), (request: { rootKeyId: string }, context) =>
+    Promise.resolve([context.instance, request.rootKeyId]),
+  );
+  return handler({ rootKeyId }, callContext("CreateAdapter", { metadata, instance: "" }));
+};
+
+test("the CRN of a root key in root_key_id selects its instance, and a wrong one is a violation of that field", async () => {
+  expect(await routedByRootKey(crnOf(2))).toEqual(["eu", keyId]);
+  expect(await routedByRootKey("an-alias")).toEqual(["default", "an-alias"]);
+  await expect(routedByRootKey(crnOf(1), "eu")).rejects.toMatchObject({
+    message: expect.stringMatching(/^root_key_id: /),
+    details: { violations: [{ field: "root_key_id", reason: "INSTANCE_MISMATCH" }] },
+  });
+  await expect(routedByRootKey("crn:v1:nothing")).rejects.toMatchObject({
+    details: { violations: [{ field: "root_key_id", reason: "FORMAT_INVALID" }] },
+  });
+});

@@ -15,6 +15,9 @@ const protos = join(
   "build/proto",
 );
 const services = [
+  "keyprotect.kmip.v1.KmipAdaptersService",
+  "keyprotect.kmip.v1.KmipCertificatesService",
+  "keyprotect.kmip.v1.KmipObjectsService",
   "keyprotect.v1.AliasesService",
   "keyprotect.v1.InstancePoliciesService",
   "keyprotect.v1.KeyActionsService",

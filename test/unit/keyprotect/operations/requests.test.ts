@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { KeyProtectClient } from "../../../../src/keyprotect/client.ts";
 import { importTokenId } from "../../../../src/keyprotect/dialects/dialect-current.ts";
 import type { CreateKeyParams } from "../../../../src/keyprotect/resources.ts";
 import {
@@ -16,9 +15,9 @@ import {
   otherKeyId,
   policies,
   rootKey,
-  type Answer,
 } from "../fake-upstream.ts";
-import type { ApiDialect } from "../../../../src/platform/api-dialect.ts";
+import { kmipRows } from "./kmip-rows.ts";
+import type { RequestRow } from "./request-row.ts";
 
 const b64 = (bytes: Buffer) => bytes.toString("base64");
 const keyType = "application/vnd.ibm.kms.key+json";
@@ -87,35 +86,30 @@ const instancePolicyBody = (...resources: (readonly [type: string, data: object]
   resources: resources.map(([type, data]) => ({ policy_type: type, policy_data: data })),
 });
 
-interface Row {
-  readonly states: string;
-  readonly dialects: readonly ApiDialect[];
-  readonly ask: (client: KeyProtectClient) => Promise<unknown>;
-  readonly request: string;
-  readonly accept: string;
-  readonly contentType?: string;
-  readonly prefer?: string;
-  readonly keyRing?: string;
-  /** JSON of the body; `""` for an empty one; absent for none. */
-  readonly body?: unknown;
-  readonly maxResponseBytes?: number;
-  readonly answer: Answer;
-  readonly gives: unknown;
-}
-
 const both = ["2019", "current"] as const;
 
 /** Operations that the 2019 API does not have. */
 const currentOnly = [
+  "addKmipCertificate",
   "changeKey",
   "createAlias",
   "createKeyRing",
+  "createKmipAdapter",
   "deleteAlias",
   "deleteKeyRing",
+  "deleteKmipAdapter",
+  "deleteKmipCertificate",
+  "deleteKmipObject",
   "getInstancePolicies",
+  "getKmipAdapter",
+  "getKmipCertificate",
+  "getKmipObject",
   "getPrivateEndpointPort",
   "listKeyRings",
   "listKeyVersions",
+  "listKmipAdapters",
+  "listKmipCertificates",
+  "listKmipObjects",
   "listRegistrations",
   "moveKey",
   "purgeKey",
@@ -124,7 +118,7 @@ const currentOnly = [
   "rewrapKey",
 ];
 
-const table: readonly Row[] = [
+const table: readonly RequestRow[] = [
   {
     states: "createKey asks for generated material",
     dialects: both,
@@ -645,7 +639,7 @@ const table: readonly Row[] = [
     answer: { status: 204 },
     gives: undefined,
   },
-  ...both.flatMap((dialect): Row[] => {
+  ...both.flatMap((dialect): RequestRow[] => {
     const path = (action: string) =>
       dialect === "2019"
         ? `POST /api/v2/keys/${keyId}?action=${action}`
@@ -1129,6 +1123,7 @@ const table: readonly Row[] = [
       nonce,
     },
   },
+  ...kmipRows,
 ];
 
 describe.each(both)("in the %s dialect", (dialect) => {
