@@ -7,6 +7,7 @@ import { descriptorSet } from "../src/gen/descriptor-set.ts";
 import { rpcTable, type Rpc } from "../src/rpc-table.ts";
 import { readDocumentedContract } from "./contract/documented-contract.ts";
 import { apiTables } from "./docs/api-table.ts";
+import { coverageTable } from "./docs/coverage-table.ts";
 import { code, table } from "./docs/markdown.ts";
 
 /** The variables that most deployments set. The README shows only these. */
@@ -114,6 +115,7 @@ function languagePackages(): string {
 const sections: ReadonlyMap<string, () => string> = new Map([
   ["api", () => apiTables(readDocumentedContract())],
   ["config", configTable],
+  ["coverage", coverageTable],
   ["essential-config", essentialConfig],
   ["metrics", metrics],
   ["rpc-times", times],
@@ -128,6 +130,7 @@ export const generatedFiles = [
   "README.md",
   "docs/clients.md",
   "docs/configuration.md",
+  "docs/coverage.md",
   "docs/metrics.md",
   "docs/operations.md",
   "docs/retries.md",

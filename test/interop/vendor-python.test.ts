@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { pythonMethodOf, vendorOperations } from "../../scripts/vendor-operations.ts";
+import { pythonMethodOf, vendorOperations } from "../../scripts/docs/vendor-operations.ts";
 import { createCertificateAuthority } from "../support/certificates.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { buildClient, testedVendorSdks } from "./languages.ts";
