@@ -9,13 +9,15 @@ import { createFaults } from "./control/faults.ts";
 import { createQuota } from "./control/quota.ts";
 import { createRequestLog } from "./control/request-log.ts";
 import { createControl, isControlPath } from "./control/routes.ts";
-import type { Controls } from "./control/routes.ts";
+import type { Controls } from "./control/controls.ts";
 import { createDispatch } from "./http/dispatch.ts";
 import { createRouter } from "./http/router.ts";
 import { createConnections, startServer } from "./http/server.ts";
 import { createAuthorize } from "./iam/authorize.ts";
+import { createMetadataRoute } from "./iam/metadata.ts";
 import { createIamRoute } from "./iam/routes.ts";
 import { createTokens } from "./iam/tokens.ts";
+import { createTrustedProfiles } from "./iam/trusted-profiles.ts";
 import { createInstance } from "./instance.ts";
 import type { Instance } from "./instance.ts";
 import { createActionRoutes } from "./key-actions/routes.ts";
@@ -60,6 +62,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     accountId: resolved.accountId,
     lifetimeSeconds: resolved.tokenLifetimeSeconds,
   });
+  const profiles = createTrustedProfiles(resolved.trustedProfiles);
   const faults = createFaults(resolved.random);
   const quota = createQuota();
   const requests = createRequestLog(resolved.requestLogCapacity);
@@ -70,6 +73,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
   const reset = (): void => {
     for (const id of instanceIds) instances.set(id, createInstance(id));
+    profiles.reset();
     tokens.revokeAll();
     tokens.setLifetime(resolved.tokenLifetimeSeconds);
     clock.reset();
@@ -103,7 +107,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       ...createKmipObjectRoutes(),
       ...createKmipCertificateRoutes(instances),
     },
-    iam: createIamRoute(users, tokens),
+    iam: createIamRoute({ users, profiles, clients: resolved.iamClients, tokens }),
+    metadata: createMetadataRoute({ profiles, tokens }),
     latencyMs: () => latencyMs,
     pause: (ms) => pauses.pause(ms),
     connectionOf: (request) => connections.numberOf(request),
@@ -126,6 +131,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     quota,
     requests,
     tokens,
+    trustedProfiles: profiles,
     setLatency(ms) {
       latencyMs = ms;
     },

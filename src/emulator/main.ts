@@ -4,6 +4,7 @@
  * or `2019`. Exits with 78 if a variable is invalid.
  */
 import { startEmulator } from "./emulator.ts";
+import { defaultCrToken } from "./options.ts";
 
 const port = Number(process.env["EMULATOR_PORT"] ?? "8080");
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -21,12 +22,20 @@ const emulator = await startEmulator({
   profile,
 });
 
+const [gatewayProfile] = emulator.trustedProfiles.list;
+
 process.stdout.write(`The embedded Key Protect (${profile}) listens on ${emulator.url}
 
   KP_SERVICE_URL=${emulator.url}
   IAM_AUTH_URL=${emulator.url}
   KP_INSTANCE_ID=${emulator.instanceId}
   IBMCLOUD_API_KEY=${emulator.apiKey}
+
+Without an API key, instead of the last line:
+
+  KP_AUTH_TYPE=vpc VPC_IMS_URL=${emulator.url}
+  KP_AUTH_TYPE=container IAM_PROFILE_ID=${gatewayProfile?.id} CR_TOKEN_FILENAME=file-with-token
+  (the token is ${defaultCrToken})
 
 Get a token, create a root key, wrap with it:
 

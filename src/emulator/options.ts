@@ -4,6 +4,8 @@ import type { Profile } from "./profile.ts";
 import type { QuotaRule } from "./control/quota.ts";
 import { createTransportKeyStock, generateTransportKeys } from "./lockers/transport-key.ts";
 import type { TransportKeySource } from "./lockers/transport-key.ts";
+import type { IamClient } from "./iam/routes.ts";
+import type { TrustedProfile } from "./iam/trusted-profiles.ts";
 import type { User } from "./user.ts";
 
 /** GUID of the default instance. It exists in emulators only. */
@@ -23,6 +25,41 @@ export const defaultUsers: readonly User[] = [
   { apiKey: secondApiKey, subject: "IBMid-EMULATOR0B", roles: allRoles },
 ];
 
+/** A compute-resource token of the first default profile. It is valid in emulators only. */
+export const defaultCrToken = "emulator-compute-resource-token-of-the-gateway";
+
+const defaultAccountId = "e0a1b2c3d4e5f60718293a4b5c6d7e8f";
+const otherAccountId = "f8e7d6c5b4a3928170f6e5d4c3b2a1e0";
+
+function profileOfAccount(number: number, accountId: string, crTokens: readonly string[]) {
+  const id = `Profile-e0a1b2c3-0000-4000-8000-00000000000${number}`;
+  return {
+    id,
+    name: `keyprotect gateway ${number}`,
+    crn: `crn:v1:bluemix:public:iam-identity::a/${accountId}::profile:${id}`,
+    accountId,
+    subject: `iam-${id}`,
+    roles: allRoles,
+    isLinkedToServer: crTokens.length > 0,
+    crTokens,
+  };
+}
+
+/**
+ * The default profiles: one for compute resources, and one of another account that can only be
+ * assumed. Both have all roles.
+ */
+export const defaultTrustedProfiles: readonly TrustedProfile[] = [
+  profileOfAccount(1, defaultAccountId, [defaultCrToken]),
+  profileOfAccount(2, otherAccountId, []),
+];
+
+/** The default client of IAM's token service. It exists in emulators only. */
+export const defaultIamClient: IamClient = {
+  id: "emulator-client",
+  secret: "emulator-secret-of-the-client",
+};
+
 /** Options of `startEmulator`. All are optional. */
 export interface EmulatorOptions {
   /** Address to listen on. Default 127.0.0.1. */
@@ -33,6 +70,10 @@ export interface EmulatorOptions {
   readonly instanceIds?: readonly string[];
   /** Users that can get a token. Default: `defaultUsers`. */
   readonly users?: readonly User[];
+  /** Profiles that compute resources and identities can take. Default: `defaultTrustedProfiles`. */
+  readonly trustedProfiles?: readonly TrustedProfile[];
+  /** Clients that a request for a token may name. Default: `defaultIamClient` alone. */
+  readonly iamClients?: readonly IamClient[];
   /**
    * The version of the service: `2019`, `current` (default), or single values that replace those of
    * `current`. Each version answers both dialects.
@@ -74,9 +115,11 @@ export function resolveOptions(options: EmulatorOptions): ResolvedOptions {
     port: options.port ?? 0,
     instanceIds: (options.instanceIds ?? [defaultInstanceId]).map((id) => id.toLowerCase()),
     users: options.users ?? defaultUsers,
+    trustedProfiles: options.trustedProfiles ?? defaultTrustedProfiles,
+    iamClients: options.iamClients ?? [defaultIamClient],
     profile: profileOf(options.profile ?? "current"),
     region: options.region ?? "us-south",
-    accountId: options.accountId ?? "e0a1b2c3d4e5f60718293a4b5c6d7e8f",
+    accountId: options.accountId ?? defaultAccountId,
     tokenLifetimeSeconds: options.tokenLifetimeSeconds ?? 3600,
     latencyMs: options.latencyMs ?? 0,
     quota: options.quota,

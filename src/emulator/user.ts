@@ -1,10 +1,12 @@
 /** The identities that may call the emulated service. */
 import type { Role } from "./api/operations.ts";
 
-/** An identity with an API key. */
-export interface User {
-  readonly apiKey: string;
-  /** IAM subject, such as `IBMid-270000ABCD`. Dual authorization compares subjects. */
+/** A user, or the identity of a trusted profile. */
+export interface Identity {
+  /**
+   * IAM subject, such as `IBMid-270000ABCD` or `iam-Profile-…`. Dual authorization compares
+   * subjects.
+   */
   readonly subject: string;
   readonly roles: readonly Role[];
   /** IDs of the instances that the user can reach. Default: all. */
@@ -16,10 +18,15 @@ export interface User {
   readonly keyRingIds?: readonly string[];
 }
 
+/** An identity with an API key. */
+export interface User extends Identity {
+  readonly apiKey: string;
+}
+
 const ladder: readonly Role[] = ["Reader", "ReaderPlus", "Writer", "Manager"];
 
 /** Tells whether a user's roles include `role`. */
-export function hasRole(user: User, role: Role): boolean {
+export function hasRole(user: Identity, role: Role): boolean {
   if (role === "KeyPurge") return user.roles.includes("KeyPurge");
   if (role === "KmipAdapterManager" && user.roles.includes(role)) return true;
   if (role === "KmipAdapterManager") return user.roles.includes("Manager");

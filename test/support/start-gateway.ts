@@ -16,7 +16,7 @@ import {
 import { formatListenAddress } from "../../src/config/listen-address.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
-import type { EmulatorOptions } from "../../src/emulator/options.ts";
+import { defaultIamClient, type EmulatorOptions } from "../../src/emulator/options.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway/start-gateway.ts";
 import { KmipAdaptersServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_adapters_service.ts";
 import { KmipCertificatesServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_certificates_service.ts";
@@ -140,8 +140,18 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const seen: string[] = [];
   const emulator = await startEmulator(options.emulator);
   for (const user of emulator.users) secrets.markText(user.apiKey);
+  for (const { crTokens } of emulator.trustedProfiles.list) {
+    for (const crToken of crTokens) secrets.markText(crToken);
+  }
+  secrets.markText(defaultIamClient.secret);
   const issue = emulator.tokens.issue.bind(emulator.tokens);
+  const issueIdentity = emulator.tokens.issueIdentity.bind(emulator.tokens);
   Object.assign(emulator.tokens, {
+    issueIdentity: (seconds: number) => {
+      const token = issueIdentity(seconds);
+      secrets.markText(token.accessToken);
+      return token;
+    },
     issue: (...parameters: Parameters<typeof issue>) => {
       const token = issue(...parameters);
       secrets.markText(token.accessToken);

@@ -4,13 +4,13 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Instance } from "../instance.ts";
-import type { User } from "../user.ts";
+import type { Identity } from "../user.ts";
 import { invalidQuery } from "./vendor-error.ts";
 
 /** An authorized request to Key Protect. */
 export interface Call {
   readonly instance: Instance;
-  readonly user: User;
+  readonly user: Identity;
   /** Values of the `{…}` segments of the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;

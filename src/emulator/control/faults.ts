@@ -1,6 +1,7 @@
 /** Scripted faults: the requests that a fault applies to, how often, and its effect. */
 import type { JsonObject } from "../api/json-fields.ts";
 import { globPattern } from "../api/route.ts";
+import type { Service } from "./request-log.ts";
 
 /** When a fault takes effect: before or after the request is executed. */
 export type ProcessingMoment = "before-processing" | "after-processing";
@@ -55,7 +56,7 @@ export type FaultAction =
  * requests except those to the control routes.
  */
 export interface FaultMatch {
-  readonly service?: "iam" | "keyprotect";
+  readonly service?: Service;
   readonly method?: string;
   /** The path without the query. In a string, `*` stands for any characters. */
   readonly path?: string | RegExp;
@@ -80,7 +81,7 @@ export interface Fault {
 
 /** The properties of a request that a `FaultMatch` is compared with. */
 export interface FaultSubject {
-  readonly service: "iam" | "keyprotect";
+  readonly service: Service;
   readonly method: string;
   readonly path: string;
   readonly operation: string;

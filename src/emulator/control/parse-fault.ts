@@ -37,7 +37,7 @@ const actionFields: Readonly<Record<FaultAction["kind"], Readonly<Record<string,
 };
 
 const matchFields: Readonly<Record<string, Check>> = {
-  "service?": isOneOf("iam", "keyprotect"),
+  "service?": isOneOf("iam", "metadata", "keyprotect"),
   "method?": isText,
   "path?": isText,
   "operation?": isText,

@@ -2,16 +2,22 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 
+/** A service that the emulator plays: IAM, the metadata service of a VPC server, or Key Protect. */
+export type Service = "iam" | "metadata" | "keyprotect";
+
 /** A request and its result. */
 export interface LoggedRequest {
   /** Counts from 1. Clearing the log does not reset it. */
   readonly sequence: number;
-  readonly service: "iam" | "keyprotect";
+  readonly service: Service;
   readonly method: string;
   readonly path: string;
   /** The undecoded query, without the question mark. */
   readonly query: string;
-  /** Name of the operation; `getToken` for IAM; `unknown` if no operation matches. */
+  /**
+   * Name of the operation; `getToken` for IAM; `createIdentityToken` and `createIamToken` for the
+   * metadata service; `unknown` if no operation matches.
+   */
   readonly operation: string;
   readonly instanceId: string | undefined;
   readonly correlationId: string | undefined;
@@ -34,7 +40,7 @@ export interface LoggedRequest {
 
 /** A condition on logged requests. Every given field must be equal. */
 export interface RequestFilter {
-  readonly service?: "iam" | "keyprotect";
+  readonly service?: Service;
   readonly operation?: string;
   readonly method?: string;
   readonly correlationId?: string;

@@ -6,58 +6,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { booleanField, stringField } from "../api/json-fields.ts";
 import type { JsonObject } from "../api/json-fields.ts";
 import { VendorError } from "../api/vendor-error.ts";
-import type { EmulatorClock } from "../clock.ts";
-import type { Tokens } from "../iam/tokens.ts";
-import type { PlantedKmipObject } from "../kmip/object-routes.ts";
-import type { User } from "../user.ts";
-import type { Faults } from "./faults.ts";
+import type { Controls } from "./controls.ts";
 import { numberField, objectBody, readBody, required } from "./json-body.ts";
 import { parseFault } from "./parse-fault.ts";
-import type { Quota } from "./quota.ts";
-import type { RequestFilter, RequestLog } from "./request-log.ts";
-
-/** The parts of an emulator that tests read and change, in code or over the control routes. */
-export interface Controls {
-  /** Base URL of Key Protect and of IAM, such as `http://127.0.0.1:8080`. */
-  readonly url: string;
-  readonly instanceIds: readonly string[];
-  readonly users: readonly User[];
-  readonly clock: EmulatorClock;
-  readonly faults: Faults;
-  readonly quota: Quota;
-  readonly requests: RequestLog;
-  readonly tokens: Tokens;
-  /** Sets the shortest time, in real milliseconds, that an answer of Key Protect takes. */
-  setLatency(ms: number): void;
-  /** Registers a cloud resource with a key, as other IBM services do. */
-  register(registration: NewRegistration): void;
-  /**
-   * Adds an object to a KMIP adapter, as a KMIP client would, and returns its ID. Rejects an
-   * unknown adapter or certificate, and with a RangeError an unknown instance or state.
-   */
-  plantKmipObject(planted: PlantedKmipObject): string;
-  /** Connections that are open now. */
-  readonly openConnections: number;
-  /**
-   * Deletes keys, policies, rings, KMIP adapters, faults and logged requests, resets clock, quota
-   * and latency, and revokes all tokens.
-   */
-  reset(): void;
-}
-
-/** A cloud resource that a key is to protect. */
-export interface NewRegistration {
-  /** Default: the first instance. */
-  readonly instanceId?: string;
-  readonly keyId: string;
-  readonly resourceCrn: string;
-  /**
-   * Whether the resource has a retention policy, which blocks even a forced deletion. Default
-   * false.
-   */
-  readonly preventsDeletion?: boolean;
-  readonly description?: string;
-}
+import type { RequestFilter, Service } from "./request-log.ts";
 
 const routeList = {
   "GET /emulator": "this list",
@@ -71,6 +23,7 @@ const routeList = {
     "the request log; ?operation= ?service= ?correlationId= select requests",
   "DELETE /emulator/requests": "clears the request log",
   "POST /emulator/tokens/revoke": "revokes every access token",
+  "POST /emulator/cr-tokens": '{"token": "…", "profileId": "Profile-…", "accepted": true}',
   "PUT /emulator/quota":
     '{"ratePerSecond": 10, "burst": 5, "retryAfterSeconds": 1, "instanceId": "…"}',
   "DELETE /emulator/quota": "removes all quotas",
@@ -129,6 +82,10 @@ export function createControl(
     },
     "POST /emulator/tokens/revoke": () => {
       emulator.tokens.revokeAll();
+      return {};
+    },
+    "POST /emulator/cr-tokens": (body) => {
+      putCrToken(emulator, objectBody(body));
       return {};
     },
     "PUT /emulator/quota": (body) => {
@@ -196,6 +153,7 @@ function stateOf(emulator: Controls): object {
     url: emulator.url,
     instanceIds: emulator.instanceIds,
     users: emulator.users.map(({ subject, roles }) => ({ subject, roles })),
+    trustedProfiles: emulator.trustedProfiles.list.map(({ id, name, crn }) => ({ id, name, crn })),
     clock: { now: new Date(emulator.clock.now()).toISOString(), offsetMs: emulator.clock.offsetMs },
     tokensIssued: emulator.tokens.issued,
     requests: emulator.requests.count(),
@@ -219,6 +177,13 @@ function plantObject(emulator: Controls, fields: JsonObject): string {
   });
 }
 
+function putCrToken({ trustedProfiles }: Controls, fields: JsonObject): void {
+  const token = required(stringField(fields, "token"), "token");
+  const isAccepted = booleanField(fields, "accepted") ?? true;
+  if (isAccepted) trustedProfiles.linkCrToken(token, stringField(fields, "profileId"));
+  else trustedProfiles.unlinkCrToken(token);
+}
+
 function putQuota(emulator: Controls, fields: JsonObject): void {
   const burst = numberField(fields, "burst");
   const retryAfterSeconds = numberField(fields, "retryAfterSeconds");
@@ -235,8 +200,11 @@ function filterOf(query: URLSearchParams): RequestFilter {
   const operation = query.get("operation");
   const correlationId = query.get("correlationId");
   return {
-    ...(service === "iam" || service === "keyprotect" ? { service } : {}),
+    ...(isService(service) ? { service } : {}),
     ...(operation === null ? {} : { operation }),
     ...(correlationId === null ? {} : { correlationId }),
   };
 }
+
+const isService = (name: string | null): name is Service =>
+  name === "iam" || name === "metadata" || name === "keyprotect";

@@ -1,6 +1,6 @@
 /** Handles requests: log entry, fault, authorization, quota, route, answer. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { iamRequestOf, operationName, parseBody, readRequest } from "./read-request.ts";
+import { operationName, parseBody, readRequest } from "./read-request.ts";
 import type { ReceivedRequest } from "./read-request.ts";
 import type { Grant } from "../iam/authorize.ts";
 import type { Answer, Route } from "../api/route.ts";
@@ -29,6 +29,7 @@ export interface DispatchDeps {
   readonly authorize: (headers: IncomingMessage["headers"], operation: Operation) => Grant;
   readonly routes: Readonly<Record<Operation, Route>>;
   readonly iam: (request: IamRequest) => Answer;
+  readonly metadata: (request: IamRequest) => Answer;
   /** Shortest time of an answer of Key Protect, in real milliseconds. */
   readonly latencyMs: () => number;
   readonly pause: (ms: number) => Promise<void>;
@@ -51,10 +52,10 @@ export function createDispatch(
     const instanceId = headers["bluemix-instance"];
     const sentCorrelationId = headers["correlation-id"];
     const subject = {
-      service: match === undefined ? ("iam" as const) : ("keyprotect" as const),
+      service: received.service,
       method,
       path,
-      operation: operationName(match),
+      operation: operationName(received),
       instanceId: typeof instanceId === "string" ? instanceId : undefined,
     };
     const entry = log.open({
@@ -88,7 +89,7 @@ export function createDispatch(
   async function execute(received: ReceivedRequest, entry: OpenRequest): Promise<Answer> {
     if (received.match === undefined) {
       entry.isExecuted = true;
-      return deps.iam(iamRequestOf(received));
+      return received.service === "iam" ? deps.iam(received) : deps.metadata(received);
     }
     const { match } = received;
     const what =
@@ -184,12 +185,7 @@ export function createDispatch(
     if (received.match !== undefined) headers["Correlation-Id"] ??= received.correlationId;
     if (action.body === undefined) {
       if (received.match === undefined) {
-        const rejected = iamRejection(
-          iamRequestOf(received),
-          status,
-          "BXNIM0100E",
-          "The request failed",
-        );
+        const rejected = iamRejection(received, status, "BXNIM0100E", "The request failed");
         return { ...rejected, headers: { ...rejected.headers, ...headers } };
       }
       const body = errorBody(plainRejection(status), "", profile);

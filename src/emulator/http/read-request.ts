@@ -1,8 +1,9 @@
 /** Parses received requests. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import type { Service } from "../control/request-log.ts";
+import { metadataOperation } from "../iam/metadata.ts";
 import { isIamPath } from "../iam/routes.ts";
-import type { IamRequest } from "../iam/routes.ts";
 import type { RouteMatch, Router } from "./router.ts";
 import { isUuid } from "../api/route.ts";
 import { rejection } from "../api/vendor-error.ts";
@@ -16,7 +17,8 @@ export interface ReceivedRequest {
   readonly queryText: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
-  /** `undefined` if the request is for the identity service. */
+  readonly service: Service;
+  /** `undefined` if the request is for IAM or the metadata service. */
   readonly match: RouteMatch | undefined;
   /** The caller's correlation ID if it is a UUID, otherwise a new one. */
   readonly correlationId: string;
@@ -34,6 +36,7 @@ export function readRequest(
   const queryText = queryAt < 0 ? "" : url.slice(queryAt + 1);
   const query = new URLSearchParams(queryText);
   const method = request.method ?? "GET";
+  const service = serviceOf(path);
   const given = request.headers["correlation-id"];
   return {
     method,
@@ -42,20 +45,21 @@ export function readRequest(
     queryText,
     headers: request.headers,
     body,
-    match: isIamPath(path) ? undefined : route(method, path, query),
+    service,
+    match: service === "keyprotect" ? route(method, path, query) : undefined,
     correlationId: typeof given === "string" && isUuid(given) ? given : randomUUID(),
   };
 }
 
-/** Returns the name of the matched operation, `getToken` for IAM, or `unknown`. */
-export function operationName(match: RouteMatch | undefined): string {
-  if (match === undefined) return "getToken";
-  return match.kind === "operation" ? match.operation : "unknown";
+function serviceOf(path: string): Service {
+  if (isIamPath(path)) return "iam";
+  return metadataOperation(path) === undefined ? "keyprotect" : "metadata";
 }
 
-/** Selects the parts of a request that the identity service uses. */
-export function iamRequestOf({ method, headers, body }: ReceivedRequest): IamRequest {
-  return { method, userAgent: headers["user-agent"], body };
+/** Returns the name of the operation, `getToken` for IAM, or `unknown`. */
+export function operationName({ match, path }: Pick<ReceivedRequest, "match" | "path">): string {
+  if (match === undefined) return metadataOperation(path) ?? "getToken";
+  return match.kind === "operation" ? match.operation : "unknown";
 }
 
 /**

@@ -7,12 +7,12 @@ import { isUuid } from "../api/route.ts";
 import type { Profile } from "../profile.ts";
 import type { Tokens } from "./tokens.ts";
 import { hasRole } from "../user.ts";
-import type { User } from "../user.ts";
+import type { Identity } from "../user.ts";
 import { plainRejection, rejection } from "../api/vendor-error.ts";
 
 /** The user and the instance of an authorized request. */
 export interface Grant {
-  readonly user: User;
+  readonly user: Identity;
   readonly instance: Instance;
 }
 
@@ -58,7 +58,7 @@ export function createAuthorize(
 
 // A policy for key rings grants nothing on KMIP, whose actions apply to the whole instance.
 function canReachRing(
-  { keyRingIds }: User,
+  { keyRingIds }: Identity,
   path: string,
   ring: string | string[] | undefined,
 ): boolean {

@@ -3,7 +3,7 @@
  * and `exp`.
  */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import type { User } from "../user.ts";
+import type { Identity } from "../user.ts";
 
 /** An access token in the answer of IAM. */
 export interface IssuedToken {
@@ -16,7 +16,7 @@ export interface IssuedToken {
 
 /** The outcome of checking a bearer token. */
 export type TokenCheck =
-  | { readonly kind: "valid"; readonly user: User }
+  | { readonly kind: "valid"; readonly user: Identity }
   /** The text is not a JWT. */
   | { readonly kind: "malformed" }
   /** The token has expired, was revoked or has a foreign signature. */
@@ -24,8 +24,15 @@ export type TokenCheck =
 
 /** The token authority of an emulator. */
 export interface Tokens {
-  /** Issues a token. `lifetimeSeconds` defaults to the value of `setLifetime`. */
-  issue(user: User, lifetimeSeconds?: number): IssuedToken;
+  /**
+   * Issues a token. `lifetimeSeconds` defaults to the value of `setLifetime`, `grantType` to that
+   * of an API key.
+   */
+  issue(user: Identity, lifetimeSeconds?: number, grantType?: string): IssuedToken;
+  /** Issues a token that proves the identity of a server to the metadata service. */
+  issueIdentity(lifetimeSeconds: number): IssuedToken;
+  /** Whether a token that proves a server's identity is valid. */
+  isIdentity(token: string): boolean;
   /** Checks a bearer token. */
   check(accessToken: string): TokenCheck;
   /** Revokes every token issued so far, as IAM does when an administrator locks an identity. */
@@ -39,10 +46,13 @@ export interface Tokens {
 }
 
 interface TokenRecord {
-  readonly user: User;
+  readonly user: Identity;
   readonly expiresAtMs: number;
   isRevoked: boolean;
 }
+
+/** The grant type of an API key. */
+export const apiKeyGrant = "urn:ibm:params:oauth:grant-type:apikey";
 
 const base64url = (value: object): string =>
   Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -62,6 +72,9 @@ export function createTokens(options: {
 
   const sign = (text: string): Buffer => createHmac("sha256", secret).update(text).digest();
 
+  /** End of the life of each identity token, in milliseconds since the epoch. */
+  const identityTokens = new Map<string, number>();
+
   function forgetExpired(): void {
     const current = now();
     for (const [token, { expiresAtMs }] of records) {
@@ -70,7 +83,7 @@ export function createTokens(options: {
   }
 
   return {
-    issue(user, seconds = lifetimeSeconds) {
+    issue(user, seconds = lifetimeSeconds, grantType = apiKeyGrant) {
       if (issued % 1000 === 999) forgetExpired();
       const issuedAt = Math.floor(now() / 1000);
       const expiration = issuedAt + seconds;
@@ -80,12 +93,12 @@ export function createTokens(options: {
         realmid: "IBMid",
         jti: randomUUID(),
         sub: user.subject,
-        sub_type: "User",
+        sub_type: user.subject.startsWith("iam-Profile-") ? "Profile" : "User",
         account: { valid: true, bss: accountId },
         iat: issuedAt,
         exp: expiration,
         iss: "https://iam.cloud.ibm.com/identity",
-        grant_type: "urn:ibm:params:oauth:grant-type:apikey",
+        grant_type: grantType,
         scope: "ibm openid",
         client_id: "default",
         acr: 1,
@@ -97,6 +110,13 @@ export function createTokens(options: {
       issued += 1;
       return { accessToken, expiration, expiresIn: seconds };
     },
+    issueIdentity(seconds) {
+      for (const [token, end] of identityTokens) if (end <= now()) identityTokens.delete(token);
+      const accessToken = randomBytes(48).toString("base64url");
+      identityTokens.set(accessToken, now() + seconds * 1000);
+      return { accessToken, expiration: Math.floor(now() / 1000) + seconds, expiresIn: seconds };
+    },
+    isIdentity: (token) => now() < (identityTokens.get(token) ?? 0),
     check(accessToken) {
       const known = records.get(accessToken);
       if (known !== undefined) {
