@@ -14,6 +14,7 @@ import { code, table } from "./docs/markdown.ts";
 const essentialVariables = [
   "KP_SERVICE_URL",
   "KP_INSTANCE_ID",
+  "KP_AUTH_TYPE",
   "IBMCLOUD_API_KEY_FILE",
   "IBMCLOUD_API_KEY",
   "IAM_AUTH_URL",

@@ -38,6 +38,7 @@ function readConfig(): Config | undefined {
   try {
     return loadConfig({
       env: process.env,
+      workingDirectory: process.cwd(),
       readFile: (path) => readSmallFileSync(path).toString(),
       onWarning: ({ at, what }) => void process.stderr.write(`WARNING: ${at}: ${what}\n`),
     });

@@ -3,7 +3,7 @@
  * needs an entry in the schema and nothing here; only settings whose form changes once they are
  * checked are written out below.
  */
-import type { Secret } from "../platform/secret.ts";
+import type { CredentialSetting, InstanceCredential } from "./credential.ts";
 import type { InstanceSettings, Settings } from "./schema/settings.ts";
 
 /** Everything that can be set, checked and with every default filled in. */
@@ -39,14 +39,7 @@ export interface InstanceConfig extends Omit<InstanceSettings, CredentialSetting
   readonly rate: RateConfig;
 }
 
-type CredentialSetting = "credentials" | "apiKey" | "apiKeyFile" | "iamUrl";
 type RateSetting = Extract<keyof InstanceSettings, `rate${string}`>;
-
-/** Whose access token is sent to Key Protect, and how the gateway gets its own. */
-export type InstanceCredential =
-  | { readonly kind: "caller" }
-  | { readonly kind: "apiKey"; readonly apiKey: Secret; readonly iamUrl: string }
-  | { readonly kind: "apiKeyFile"; readonly path: string; readonly iamUrl: string };
 
 /** How an instance's quota is kept; rates in requests per second. */
 export interface RateConfig {

@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import type { Config, InstanceConfig } from "./config.ts";
+import { describeCredential } from "./credential.ts";
 import { formatListenAddress } from "./listen-address.ts";
 import type { ProxyServer } from "./proxy-server.ts";
 import { redacted } from "../platform/secret.ts";
@@ -50,7 +51,5 @@ function describeInstance(config: InstanceConfig): Record<string, unknown> {
     rateInitial: rate.initial,
     rateLongestHoldMs: rate.longestHoldMs,
   };
-  if (credential.kind === "caller") return { ...instance, credentials: "caller" };
-  const key = credential.kind === "apiKey" ? { apiKey: redacted } : { apiKeyFile: credential.path };
-  return { ...instance, credentials: "gateway", ...key, iamUrl: credential.iamUrl };
+  return { ...instance, ...describeCredential(credential) };
 }

@@ -66,6 +66,13 @@ export function isLoopbackHost(host: string): boolean {
   return bare === "::1" || bare === "0:0:0:0:0:0:0:1" || bare === "localhost";
 }
 
+/** Whether a host is a link-local address (169.254.0.0/16, fe80::/10), which no router forwards. */
+export function isLinkLocalHost(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (isIP(bare) === 4) return bare.startsWith("169.254.");
+  return isIP(bare) === 6 && /^fe[89ab][0-9a-f]:/.test(bare);
+}
+
 /** Whether only processes of this machine can connect to an address. */
 export function isLocalAddress(address: ListenAddress): boolean {
   return address.kind === "unix" || isLoopbackHost(address.host);

@@ -5,11 +5,19 @@ import { checkSchema } from "./checks/schema.ts";
 import { findWarnings } from "./checks/warnings.ts";
 import type { Config, InstanceConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
+import { toCredential } from "./credential.ts";
 import { isLocalAddress } from "./listen-address.ts";
+import { credentialSettings } from "./schema/credential-settings.ts";
 import { type Path, settingAt, writePath } from "./schema/setting-list.ts";
 import { setValues } from "./sources/merge.ts";
 import { configFileSetting, type InstanceSettings, type Settings } from "./schema/settings.ts";
-import { type Environment, unknownVariables, variable } from "./sources/environment.ts";
+import {
+  type Environment,
+  ownVariables,
+  unknownVariables,
+  variable,
+} from "./sources/environment.ts";
+import { ibmVariables, joinFamilies } from "./sources/ibm-names.ts";
 import { readYamlTree } from "./sources/yaml.ts";
 
 /** The sources of the configuration. */
@@ -17,6 +25,11 @@ export interface ConfigSources {
   readonly env: Environment;
   /** Returns the text of a file, or throws. */
   readonly readFile: (path: string) => string;
+  /**
+   * Directory in which `ibm-credentials.env` is looked for, before `$HOME`. Default: it is looked
+   * for nowhere.
+   */
+  readonly workingDirectory?: string;
   /** Milliseconds since the Unix epoch, for certificates. Default: the machine's clock. */
   readonly wallNow?: () => number;
   /** Gets what may be meant but often is a mistake. Default: it is dropped. */
@@ -33,13 +46,15 @@ export function loadConfig(sources: ConfigSources): Config {
   const problems: ConfigProblem[] = unknownVariables(env);
   const file = variable(env, configFileSetting.env);
   const fileTree = file === undefined ? {} : readYamlTree(file, readFile, problems);
-  const { tree, variables } = setValues(fileTree ?? {}, env, problems);
+  const ibm = ibmVariables(sources, problems);
+  const set = joinFamilies(ownVariables(env), ibm.variables, problems);
+  const { tree, variables } = setValues(fileTree ?? {}, set, problems);
 
   const { findings, settings } = checkSchema(tree);
   const consequences = [
     ...checkRules(settings),
     ...checkFiles(settings, { readFile, wallNow }),
-  ].filter(({ path }) => !findings.some((finding) => touch(finding.path, path)));
+  ].filter(({ path }) => !findings.some((finding) => isConsequence(finding.path, path)));
   const variableAt = (path: Path): string | undefined =>
     variables.get(writePath(settingPath(path)));
   const placeOf = (path: Path): string => {
@@ -55,6 +70,7 @@ export function loadConfig(sources: ConfigSources): Config {
 
   if (problems.length > 0) throw new ConfigError(withoutRepetition(problems));
   if (onWarning !== undefined) {
+    for (const warning of ibm.warnings) onWarning(warning);
     for (const { path, what } of findWarnings(settings, tree)) {
       onWarning({ at: placeOf(path), what });
     }
@@ -66,6 +82,17 @@ export function loadConfig(sources: ConfigSources): Config {
 const touch = (a: Path, b: Path): boolean => {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   return short.every((part, at) => part === long[at]);
+};
+
+/**
+ * Whether a finding at `path` may only be due to a wrong value at `cause`: there, or in the
+ * credential if its kind is wrong.
+ */
+const isConsequence = (cause: Path, path: Path): boolean => {
+  const [list, at, name] = cause;
+  const isKind = name === "authType" || name === "baseAuthType" || name === "credentials";
+  const isOfSame = path[0] === list && path[1] === at && String(path[2]) in credentialSettings;
+  return touch(cause, path) || (isKind && isOfSame);
 };
 
 /** Returns the place of the setting that contains a place. */
@@ -104,8 +131,7 @@ function toConfig(settings: Settings): Config {
 }
 
 function toInstance(instance: InstanceSettings): InstanceConfig {
-  const { credentials, apiKey, apiKeyFile, iamUrl, ...others } = instance;
-  const { rateMode, rateCeiling, rateInitial, rateLongestHoldMs, ...rest } = others;
+  const { rateMode, rateCeiling, rateInitial, rateLongestHoldMs, ...settings } = instance;
   const autoMode = rateCeiling === undefined ? "adaptive" : "down-only";
   const rate: InstanceConfig["rate"] = {
     mode: rateMode === "auto" ? autoMode : rateMode,
@@ -113,13 +139,14 @@ function toInstance(instance: InstanceSettings): InstanceConfig {
     initial: rateInitial,
     longestHoldMs: rateLongestHoldMs,
   };
-  const credential: InstanceConfig["credential"] =
-    credentials === "caller"
-      ? { kind: "caller" }
-      : apiKey === undefined
-        ? { kind: "apiKeyFile", path: checked(apiKeyFile), iamUrl }
-        : { kind: "apiKey", apiKey, iamUrl };
-  return { ...rest, credential, rate };
+  return { ...without(settings, credentialSettings), credential: toCredential(instance), rate };
+}
+
+/** Returns the fields whose names are not among those of `others`. */
+function without<T extends object, U extends object>(value: T, others: U): Omit<T, keyof U> {
+  const left = Object.entries(value).filter(([name]) => !(name in others));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- just these are left out
+  return Object.fromEntries(left) as Omit<T, keyof U>;
 }
 
 /** Returns a value whose presence the checks guarantee. Throws if they missed its absence. */

@@ -1,7 +1,7 @@
 /** Decides whether the gateway is ready for calls. */
 import type { Logger } from "pino";
 import type { TokenExchangeErrorCode } from "../iam/exchange-error.ts";
-import type { ManagedTokenSource } from "../iam/token.ts";
+import type { AuthType, ManagedTokenSource } from "../iam/token.ts";
 import type { Readiness } from "../observability/admin-server.ts";
 
 /** Options of readiness. */
@@ -31,10 +31,18 @@ export interface ReadinessState {
  */
 const firstTokenMs = 10_000;
 
+const credentialNames: Readonly<Record<AuthType, string>> = {
+  iam: "the API key of instance",
+  container: "the trusted profile (container) of instance",
+  vpc: "the trusted profile (vpc) of instance",
+  iamAssume: "the trusted profile (iamAssume) of instance",
+};
+
 /** Why the configuration cannot work, by the failure of the first token. */
 const refusals: Partial<Record<TokenExchangeErrorCode, string>> = {
-  REJECTED: "the API key of instance",
   API_KEY_UNREADABLE: "the API key of instance",
+  CR_TOKEN_UNREADABLE: "the compute-resource token of instance",
+  CLIENT_SECRET_UNREADABLE: "the client secret of instance",
   PROXY_REFUSED: "the way through the proxy to the IAM of instance",
 };
 
@@ -44,7 +52,8 @@ const refusals: Partial<Record<TokenExchangeErrorCode, string>> = {
  * replicas.
  */
 const refusalOf = (source: ManagedTokenSource): string | undefined => {
-  const { failure } = source.state();
+  const { failure, authType } = source.state();
+  if (failure === "REJECTED") return credentialNames[authType];
   return failure === undefined ? undefined : refusals[failure];
 };
 

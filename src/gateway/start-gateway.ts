@@ -10,7 +10,7 @@ import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts"
 import { createCallerBounds } from "./caller-bounds.ts";
 import { toCircuits } from "./options.ts";
 import { createUpstreamConnections } from "./upstream-connections.ts";
-import { createCredentials } from "./credentials.ts";
+import { createCredentials } from "./credentials/token-sources.ts";
 import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
 import { createActiveCalls } from "../grpc/call/active-calls.ts";

@@ -7,8 +7,11 @@ import { readSmallFileSync } from "../platform/files/small-file.ts";
 import type { ConnectorOptions } from "../upstream/transport/connector.ts";
 import { proxyHost } from "../upstream/transport/tunnel.ts";
 
-/** Returns the options of connections to a server, by its URL. */
-export type ConnectionsOf = (url: string) => ConnectorOptions;
+/**
+ * Returns the options of connections to a server, by its URL. `direct`: without a proxy, whatever
+ * is configured.
+ */
+export type ConnectionsOf = (url: string, way?: "direct") => ConnectorOptions;
 
 /** Dependencies of the connections. */
 export interface ConnectionDeps {
@@ -27,11 +30,12 @@ export function createUpstreamConnections(
   const { connectTimeoutMs } = upstream;
   const ca = readCa(upstream.caFile);
   const proxyCa = readCa(proxy.caFile) ?? ca;
-  return (url) => {
+  return (url, way) => {
     const { protocol, host } = new URL(url);
     const server = protocol === "https:" ? proxy.https : proxy.http;
     const direct = { connectTimeoutMs, ca, clock };
-    if (server === undefined || isReachedDirectly(url, proxy.noProxy)) return direct;
+    const isDirect = way === "direct" || isReachedDirectly(url, proxy.noProxy);
+    if (server === undefined || isDirect) return direct;
     logger.info({ server: host, proxy: proxyHost(server) }, "this server is reached by a proxy");
     return { ...direct, proxy: { ...server, ca: proxyCa } };
   };

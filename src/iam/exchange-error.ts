@@ -1,5 +1,5 @@
 /**
- * Why IAM issued no token.
+ * Why IAM, or the metadata service of a VPC instance, issued no token.
  *
  * - `UNREACHABLE`: there was no connection, or it broke.
  * - `TLS`: the certificate or host name was not accepted, or the handshake failed.
@@ -10,9 +10,10 @@
  * - `BAD_RESPONSE`: the response makes no sense, or the token has no lifetime. Includes 404 and
  *   405, which mean a wrong address, and any other 4xx without IAM's own error code, because a
  *   proxy may have sent it.
- * - `REJECTED`: 400, 401, 403 and other 4xx with an error code `BXNIM…` of IAM. The same request
- *   cannot succeed later.
- * - `API_KEY_UNREADABLE`: the API key could not be read; nothing was sent.
+ * - `REJECTED`: 400, 401, 403 and other 4xx with an error code `BXNIM…` of IAM, or with one of the
+ *   metadata service. The same request cannot succeed later.
+ * - `API_KEY_UNREADABLE`, `CR_TOKEN_UNREADABLE`, `CLIENT_SECRET_UNREADABLE`: the API key, the
+ *   compute-resource token or the client secret could not be read; nothing was sent with it.
  */
 export type TokenExchangeErrorCode =
   | "UNREACHABLE"
@@ -23,12 +24,22 @@ export type TokenExchangeErrorCode =
   | "FAILED"
   | "BAD_RESPONSE"
   | "REJECTED"
-  | "API_KEY_UNREADABLE";
+  | UnreadableCode;
+
+/** A file that the credential needs could not be read. */
+export type UnreadableCode =
+  | "API_KEY_UNREADABLE"
+  | "CR_TOKEN_UNREADABLE"
+  | "CLIENT_SECRET_UNREADABLE";
+
+/** Whether another content of the credential's file could help. */
+export const isCredentialFault = (code: TokenExchangeErrorCode): boolean =>
+  code === "REJECTED" || code.endsWith("_UNREADABLE");
 
 /** Facts about a failed exchange. */
 export interface TokenExchangeErrorFacts {
   readonly httpStatus?: number | undefined;
-  /** IAM's error code, such as `BXNIM0415E`. */
+  /** The code of IAM, such as `BXNIM0415E`, or of the metadata service, such as `not_found`. */
   readonly iamCode?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;

@@ -1,12 +1,12 @@
 /** How long IAM is not asked after a failed refresh, and the error that calls get meanwhile. */
 import { UpstreamError } from "../upstream/error.ts";
-import type { TokenExchangeError } from "./exchange-error.ts";
+import { isCredentialFault, type TokenExchangeError } from "./exchange-error.ts";
 
 /** The state after a failed refresh: when IAM may be asked again, and why the refresh failed. */
 export interface Backoff {
   /** Whether IAM rejected the credential, as opposed to IAM being unavailable. */
   readonly isPermanent: boolean;
-  /** Whether another credential could help, so that the API key file is worth checking. */
+  /** Whether another credential could help, so that its file is worth checking. */
   readonly isCredentialAtFault: boolean;
   /** No refresh starts before this time, in milliseconds of the monotonic clock. */
   readonly retryAt: number;
@@ -32,7 +32,7 @@ export function backOff(
   now: number,
   random: () => number,
 ): Backoff {
-  const isCredentialAtFault = cause.code === "REJECTED" || cause.code === "API_KEY_UNREADABLE";
+  const isCredentialAtFault = isCredentialFault(cause.code);
   if (cause.code === "REJECTED") {
     return { isPermanent: true, isCredentialAtFault, retryAt: now + permanentMs, cause };
   }

@@ -13,12 +13,14 @@ import type { TokenExchange } from "./exchange.ts";
 import { TokenExchangeError } from "./exchange-error.ts";
 import { type Refresh, type RefreshResult, startRefresh } from "./refresh.ts";
 import { type Backoff, backOff, toTokenError } from "./failure-backoff.ts";
-import type { ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
+import type { AuthType, ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
 import { type TokenLifetime, tokenLifetime } from "./lifetime.ts";
 
 /** Dependencies of a token source. */
 export interface TokenSourceOptions {
   readonly exchange: TokenExchange;
+  /** For the log and `state`. */
+  readonly authType: AuthType;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -49,7 +51,7 @@ const tolerableSkewMs = 30_000;
  * Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`.
  */
 export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
-  const { clock, random, logger, hasCredentialChanged, onRefresh } = options;
+  const { authType, clock, random, logger, hasCredentialChanged, onRefresh } = options;
   let held: Held | undefined;
   let generation = 0;
   let pending: { readonly refresh: Refresh; readonly token: Promise<Token> } | undefined;
@@ -173,8 +175,9 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     backoff = backOff(cause, failures, now, random);
     const { code, httpStatus, iamCode } = cause;
     const retryInMs = Math.round(backoff.retryAt - now);
-    const detail = cause.message;
-    const facts = { code, detail, httpStatus, iamCode, retryInMs, hasUsableToken: isUsable() };
+    const hasUsableToken = isUsable();
+    const failure = { code, detail: cause.message, httpStatus, iamCode };
+    const facts = { authType, ...failure, retryInMs, hasUsableToken };
     if (backoff.isPermanent) {
       logger.error(facts, "IAM does not accept the gateway's credential");
     } else {
@@ -211,6 +214,7 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
       return isReady;
     },
     state: () => ({
+      authType,
       phase: phaseOf(held, held && ageOf(held)),
       generation,
       ageMs: held && ageOf(held),

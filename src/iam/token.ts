@@ -17,6 +17,7 @@ export interface ManagedTokenSource extends TokenSource {
 
 /** State of a token source, without the token. */
 export interface TokenState {
+  readonly authType: AuthType;
   /** `none`: there is no token yet; `fresh`; `due`: usable, but a refresh is due; `expired`. */
   readonly phase: "none" | "fresh" | "due" | "expired";
   /** Number of tokens so far. */
@@ -26,6 +27,12 @@ export interface TokenState {
   /** Why the latest refresh failed; `undefined` if it succeeded. */
   readonly failure: TokenExchangeErrorCode | undefined;
 }
+
+/** The ways to get a token, in the words of IBM's SDKs. */
+export const authTypes = ["iam", "container", "vpc", "iamAssume"] as const;
+
+/** A way to get a token: by API key, compute-resource token, metadata service or another token. */
+export type AuthType = (typeof authTypes)[number];
 
 /** Outcome of one refresh, for metrics. */
 export type RefreshOutcome = "ok" | "unavailable" | "rejected";

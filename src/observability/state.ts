@@ -19,6 +19,8 @@ export interface InstanceState extends UpstreamState {
   /** Absent where callers bring their own tokens. */
   readonly token?:
     | {
+        /** How the token is got: `iam`, `container`, `vpc` or `iamAssume`. */
+        readonly authType: TokenState["authType"];
         readonly phase: TokenState["phase"];
         /** Seconds since the token was requested; absent while there is no token. */
         readonly ageSeconds: number | undefined;
@@ -42,10 +44,11 @@ export interface ShareState {
 }
 
 /** The token part of an instance's state. */
-export const tokenStateOf = ({ phase, ageMs, failure }: TokenState): InstanceState["token"] => ({
-  phase,
-  ageSeconds: ageMs === undefined ? undefined : ageMs / 1_000,
-  failure,
+export const tokenStateOf = (state: TokenState): InstanceState["token"] => ({
+  authType: state.authType,
+  phase: state.phase,
+  ageSeconds: state.ageMs === undefined ? undefined : state.ageMs / 1_000,
+  failure: state.failure,
 });
 
 /** Rounds numbers to three decimals. */

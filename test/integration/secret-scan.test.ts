@@ -410,6 +410,8 @@ describe("the configuration as it is shown", () => {
   test("the printed configuration and its errors have every secret redacted", () => {
     const secrets = createSecretLedger();
     const apiKey = secrets.markText(randomBytes(24).toString("base64url"));
+    const clientSecret = secrets.markText(randomBytes(24).toString("base64url"));
+    const client = { IAM_CLIENT_ID: "client", IAM_CLIENT_SECRET: clientSecret };
     const env = {
       KP_SERVICE_URL: "https://us-south.kms.cloud.ibm.com",
       KP_INSTANCE_ID: "e0a1b2c3-0000-4000-8000-000000000001",
@@ -417,15 +419,24 @@ describe("the configuration as it is shown", () => {
     };
     const readFile = (path: string): string => {
       if (path === "/key") return apiKey;
+      if (path === "/ibm.env") {
+        return `IBM_KEY_PROTECT_API_APIKEY=${apiKey}x\nIBM_KEY_PROTECT_API_CLIENT_SECRET=${clientSecret}x\n`;
+      }
       throw new Error(`no such file: ${path}`);
     };
-    const config = loadConfig({ env, readFile });
+    const config = loadConfig({ env: { ...env, ...client }, readFile });
     const described = describeConfig(config);
     expect(described).toContain("instanceId: e0a1b2c3-0000-4000-8000-000000000001");
     expect(described).toMatch(/apiKey: /);
+    expect(described).toMatch(/clientSecret: /);
 
     const complaints = [
       { ...env, IBMCLOUD_API_KEY_FILE: "/key" },
+      { ...env, ...client, IBM_CREDENTIALS_FILE: "/ibm.env" },
+      { ...env, IBM_KEY_PROTECT_API_AUTH_TYPE: apiKey },
+      { ...env, KP_AUTH_TYPE: "container", CR_TOKEN_FILENAME: "/key" },
+      { ...env, IAM_CLIENT_SECRET: clientSecret },
+      { ...env, IAM_CLIENT_ID: `${clientSecret}:`, IAM_CLIENT_SECRET: clientSecret },
       { ...env, GATEWAY_CREDENTIALS: "caller" },
       { ...env, KP_SERVICE_URL: `https://user:${apiKey}@us-south.kms.cloud.ibm.com` },
       { ...env, IBMCLOUD_APIKEY: apiKey, GATEWAY_LOG_LEVEL: apiKey, IBMCLOUD_API_KEY: "" },

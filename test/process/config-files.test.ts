@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createApiKeyFile } from "../../src/iam/api-key-file.ts";
+import { createApiKeyFile } from "../../src/iam/credentials/secret-file.ts";
 import { readCertificates } from "../../src/grpc/server/certificates.ts";
 import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
 import { startNode } from "./child-process.ts";

@@ -134,6 +134,7 @@ export async function runSchedule(
 
   const grants = [...plan.grants];
   const tokens = createTokenSource({
+    authType: "iam",
     clock,
     random,
     logger,

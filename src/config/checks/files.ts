@@ -1,7 +1,8 @@
 import type { SettingFinding } from "./schema.ts";
 import { type Path, writePath } from "../schema/setting-list.ts";
-import type { Settings } from "../schema/settings.ts";
-import { findApiKey } from "../../iam/api-key-text.ts";
+import type { InstanceSettings, Settings } from "../schema/settings.ts";
+import { defaultCrTokenFiles } from "../../iam/credentials/secret-file.ts";
+import { findApiKey, findWord } from "../../iam/credentials/secret-text.ts";
 import {
   checkServerPem,
   hasTrustedCertificates,
@@ -9,6 +10,7 @@ import {
   type PemFile,
 } from "../../platform/files/pem.ts";
 import { errorCode } from "../sources/yaml.ts";
+import { typesOf } from "./credentials.ts";
 
 /** Access to files and the clock. */
 export interface FileCheckDeps {
@@ -32,10 +34,14 @@ export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFind
     [["proxy", "caFile"], proxy.caFile],
     [["redis", "caFile"], redis.caFile],
     [["redis", "passwordFile"], redis.passwordFile],
-    ...instances.map(({ apiKeyFile, credentials }, at): [Path, string | undefined] => [
-      ["instances", at, "apiKeyFile"],
-      credentials === "gateway" ? apiKeyFile : undefined,
-    ]),
+    ...instances.flatMap((instance, at) =>
+      (["apiKeyFile", "crTokenFile", "clientSecretFile"] as const).map(
+        (name): [Path, string | undefined] => [
+          ["instances", at, name],
+          instance.credentials === "gateway" ? instance[name] : undefined,
+        ],
+      ),
+    ),
   ];
   const texts = new Map<string, PemFile>();
   const findings = named.flatMap(([path, file]) => {
@@ -51,7 +57,31 @@ export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFind
       return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
     }
   });
-  return [...findings, ...checkCertificates(settings.tls, texts, deps.wallNow())];
+  return [
+    ...findings,
+    ...checkDefaultTokens(instances, deps),
+    ...checkCertificates(settings.tls, texts, deps.wallNow()),
+  ];
+}
+
+/** Checks that the platform has put a compute-resource token where the gateway looks for it. */
+function checkDefaultTokens(
+  instances: readonly InstanceSettings[],
+  deps: FileCheckDeps,
+): SettingFinding[] {
+  const isReadable = (file: string): boolean => {
+    try {
+      return findWord(deps.readFile(file)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  return instances.flatMap((instance, at) => {
+    const isAsked = typesOf(instance).includes("container") && instance.crTokenFile === undefined;
+    if (!isAsked || defaultCrTokenFiles.some(isReadable)) return [];
+    const what = `is not set, and none of ${defaultCrTokenFiles.join(", ")} contains a token; mount one (docs/operations.md)`;
+    return [{ path: ["instances", at, "crTokenFile"], what }];
+  });
 }
 
 /** The problem of one file by itself. */
@@ -60,6 +90,9 @@ function contentProblem(path: Path, text: string): string | undefined {
   const name = path.at(-1);
   if (name === "apiKeyFile" && findApiKey(text) === undefined) {
     return "names a file that contains no API key";
+  }
+  if ((name === "crTokenFile" || name === "clientSecretFile") && findWord(text) === undefined) {
+    return "names a file that contains white space between other characters";
   }
   return name === "caFile" && !hasTrustedCertificates(text)
     ? "names a file that contains no usable PEM certificate"

@@ -1,10 +1,11 @@
 /** The rules between settings. */
 import { findRuleProblems } from "../../access/policy-lint.ts";
 import { rpcTable } from "../../rpc-table.ts";
+import { checkCredential, isIamAsked } from "./credentials.ts";
 import { checkOverload } from "./overload.ts";
 import type { SettingFinding } from "./schema.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
-import type { InstanceSettings, Settings } from "../schema/settings.ts";
+import type { Settings } from "../schema/settings.ts";
 
 /** Finds settings that are valid by themselves but contradict each other. */
 export function checkRules(settings: Settings): SettingFinding[] {
@@ -85,10 +86,10 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
     if (aliases.indexOf(instance.alias) !== at) {
       yield { path: ["instances", at, "alias"], what: "is also the alias of another instance" };
     }
-    yield* checkCredential(instance, at);
+    yield* checkCredential(instance, at, settings);
     for (const name of ["serviceUrl", "iamUrl"] as const) {
       const { protocol, hostname } = new URL(instance[name]);
-      const isUnused = name === "iamUrl" && instance.credentials === "caller";
+      const isUnused = name === "iamUrl" && !isIamAsked(instance);
       if (protocol === "https:" || isLoopbackHost(hostname) || isUnused) continue;
       if (settings.allowInsecureUpstream) continue;
       const what =
@@ -98,28 +99,6 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
   }
   if (defaultInstance !== undefined && aliases.length > 0 && !aliases.includes(defaultInstance)) {
     yield { path: ["defaultInstance"], what: "has to be the alias of an instance" };
-  }
-}
-
-function* checkCredential(instance: InstanceSettings, at: number): Generator<SettingFinding> {
-  const { apiKey, apiKeyFile, credentials } = instance;
-  if (apiKey !== undefined && /[\s\p{Cc}]/u.test(apiKey.reveal())) {
-    // A copying mistake. IAM would only say that it does not know the key.
-    yield { path: ["instances", at, "apiKey"], what: "must not contain white space" };
-  }
-  if (credentials === "caller") {
-    for (const name of ["apiKey", "apiKeyFile"] as const) {
-      if (instance[name] === undefined) continue;
-      const what = "is not used if callers send their own tokens (GATEWAY_CREDENTIALS=caller)";
-      yield { path: ["instances", at, name], what };
-    }
-  } else if (apiKey !== undefined && apiKeyFile !== undefined) {
-    const what = "is set together with IBMCLOUD_API_KEY_FILE; set only one";
-    yield { path: ["instances", at, "apiKey"], what };
-  } else if (apiKey === undefined && apiKeyFile === undefined) {
-    const what =
-      "is missing; set it, or IBMCLOUD_API_KEY, or GATEWAY_CREDENTIALS=caller to use callers' tokens";
-    yield { path: ["instances", at, "apiKeyFile"], what };
   }
 }
 

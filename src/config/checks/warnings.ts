@@ -1,5 +1,6 @@
 /** Finds settings that may be meant, but in most cases are a mistake. Nothing is refused. */
 import { findNarrowWildcards } from "../../access/policy-lint.ts";
+import { isIamAsked } from "./credentials.ts";
 import type { SettingFinding } from "./schema.ts";
 import type { Settings } from "../schema/settings.ts";
 import { type Tree, valueAt } from "../sources/yaml.ts";
@@ -8,6 +9,7 @@ import { type Tree, valueAt } from "../sources/yaml.ts";
 export function findWarnings(settings: Settings, tree: Tree): SettingFinding[] {
   return [
     ...warnOfInstances(settings, tree),
+    ...warnOfIam(settings, tree),
     ...warnOfCallers(settings),
     ...warnOfWildcards(settings),
     ...warnOfQuota(settings),
@@ -27,6 +29,30 @@ function* warnOfInstances({ instances = [] }: Settings, tree: Tree): Generator<S
     if (typeof written === "string" && new URL(written).pathname !== "/") {
       const what = "has a path, which is left out: the gateway adds `/api/v2` itself";
       yield { path: ["instances", at, "serviceUrl"], what };
+    }
+  }
+}
+
+const isPrivate = (url: string): boolean => new URL(url).hostname.split(".").includes("private");
+
+const isPublicIam = (url: string): boolean =>
+  /(?:^|\.)iam\.cloud\.ibm\.com$/.test(new URL(url).hostname) && !isPrivate(url);
+
+/** Warns of an IAM on another network than Key Protect, or that is not asked at all. */
+function* warnOfIam({ instances = [] }: Settings, tree: Tree): Generator<SettingFinding> {
+  for (const [at, instance] of instances.entries()) {
+    const path = ["instances", at, "iamUrl"];
+    const isAsked = isIamAsked(instance);
+    if (isAsked && isPrivate(instance.serviceUrl) && isPublicIam(instance.iamUrl)) {
+      const what =
+        "is public although serviceUrl is private: tokens are fetched over the public network; set it to https://private.iam.cloud.ibm.com";
+      yield { path, what };
+    }
+    const isSet = valueAt(tree, path) !== undefined;
+    if (!isAsked && instance.credentials === "gateway" && isSet) {
+      const what =
+        "is not used: with authType `vpc` the metadata service issues the token (vpcImsUrl)";
+      yield { path, what };
     }
   }
 }

@@ -3,8 +3,8 @@ import type { Path } from "./setting-list.ts";
 
 /**
  * Places whose absence permits more than any value would: every RPC, every instance, callers
- * without a certificate, the system's authorities, the gateway's own credential. `[]` means any
- * item of a list.
+ * without a certificate, the system's authorities, the gateway's own credential, a server's default
+ * profile, all scopes. `[]` means any item of a list.
  */
 export const openIfAbsent: readonly (readonly string[])[] = [
   ["policy"],
@@ -14,6 +14,13 @@ export const openIfAbsent: readonly (readonly string[])[] = [
   ["tls", "trustDomains"],
   ["instances"],
   ["instances", "[]", "credentials"],
+  ["instances", "[]", "profileId"],
+  ["instances", "[]", "profileName"],
+  ["instances", "[]", "profileCrn"],
+  ["instances", "[]", "baseProfileId"],
+  ["instances", "[]", "baseProfileName"],
+  ["instances", "[]", "baseProfileCrn"],
+  ["instances", "[]", "scope"],
   ["upstream", "caFile"],
   ["proxy", "caFile"],
   ["redis", "caFile"],

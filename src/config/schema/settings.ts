@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { connectionSettings } from "./connection-settings.ts";
+import { credentialSettings } from "./credential-settings.ts";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
@@ -32,32 +33,7 @@ const instance = z.strictObject({
     meaning:
       "Version of the REST API: `2019` (`?action=`, `/lockers`) or `current` (`/actions/…`, `/import_token`).",
   }),
-  credentials: setting(kinds.choice(["gateway", "caller"]), {
-    env: "GATEWAY_CREDENTIALS",
-    isShared: true,
-    fallback: "gateway",
-    meaning:
-      "Which access token is sent to Key Protect: `gateway`, one that IAM issues for the gateway's API key; `caller`, the one in the caller's `authorization` metadata.",
-  }),
-  apiKey: optionalSetting(kinds.secret, {
-    env: "IBMCLOUD_API_KEY",
-    isShared: true,
-    isVariableOnly: true,
-    meaning:
-      "IBM Cloud API key. Prefer a file (`IBMCLOUD_API_KEY_FILE`): it can be replaced without a restart.",
-  }),
-  apiKeyFile: optionalSetting(kinds.path, {
-    env: "IBMCLOUD_API_KEY_FILE",
-    isShared: true,
-    meaning:
-      "File that contains the API key: the key alone, or the JSON that `ibmcloud iam api-key-create --file` writes. It is read again when it changes.",
-  }),
-  iamUrl: setting(kinds.iamUrl, {
-    env: "IAM_AUTH_URL",
-    isShared: true,
-    fallback: "https://iam.cloud.ibm.com",
-    meaning: "IAM endpoint. `/identity/token` is added if the URL has no path.",
-  }),
+  ...credentialSettings,
   egressAddresses: optionalSetting(kinds.ipNetworks, {
     env: "GATEWAY_EGRESS_ADDRESSES",
     isShared: true,
@@ -217,7 +193,7 @@ export const settings = z.strictObject({
     caFile: optionalSetting(kinds.path, {
       env: "GATEWAY_UPSTREAM_CA_FILE",
       meaning:
-        "PEM file of the certificate authorities trusted for Key Protect and IAM instead of the system's.",
+        "PEM file of the certificate authorities trusted for Key Protect, IAM and the metadata service instead of the system's.",
     }),
     attemptTimeoutMs: optionalSetting(kinds.integer(50, 60_000), {
       env: "GATEWAY_UPSTREAM_ATTEMPT_TIMEOUT_MS",

@@ -105,6 +105,9 @@ export const kinds = {
   iamUrl: url("an `https://` URL without query or credentials", (address) =>
     address.href.replace(/\/+$/, ""),
   ),
+  originUrl: url("an `http://` or `https://` URL of host and port", (address) =>
+    address.pathname === "/" ? address.origin : undefined,
+  ),
   /** Without credentials: a password in the URL would be in the file and in lists of processes. */
   redisUrl: parsed(
     "a `redis://` or `rediss://` URL of host, port and database, without credentials",
@@ -140,6 +143,14 @@ export const kinds = {
     fromText: splitNoProxy,
   } satisfies ValueKind<readonly string[]>,
   name: matching("1 to 128 visible characters", /^[\x21-\x7e]{1,128}$/),
+  /** A name for people, which may contain blanks. */
+  label: matching(
+    "1 to 256 characters, none of them a control character",
+    /^(?!\s)[^\p{Cc}]{1,256}(?<!\s)$/u,
+  ),
+  crn: matching("a CRN (`crn:v1:…`)", /^crn:v1:[\x21-\x7e]{1,512}$/),
+  /** Without a colon, which ends the name in Basic authentication (RFC 7617). */
+  clientId: matching("1 to 128 visible characters, without `:`", /^[\x21-\x39\x3b-\x7e]{1,128}$/),
   keyPrefix: matching("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
   uuid: parsed("a UUID", (value) => (isUuid(value) ? value.toLowerCase() : undefined)),
   alias: matching(

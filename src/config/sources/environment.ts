@@ -1,11 +1,20 @@
 /** The environment as a source of the configuration. */
 import type { ConfigProblem } from "../config-error.ts";
 import type { SettingFacts } from "../schema/setting.ts";
-import { settingList } from "../schema/setting-list.ts";
+import { type SettingEntry, settingList } from "../schema/setting-list.ts";
 import { configFileSetting } from "../schema/settings.ts";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A setting that a variable gives. */
+export interface SetVariable {
+  /** Name under which the operator looks for it. */
+  readonly env: string;
+  /** As YAML would give it. */
+  readonly value: unknown;
+  readonly entry: SettingEntry;
+}
 
 /** Returns a variable's trimmed value. An empty one counts as not set, as in compose files. */
 export const variable = (env: Environment, name: string): string | undefined =>
@@ -26,6 +35,15 @@ export function variableOf(
   }
   return undefined;
 }
+
+/** Returns the settings that the gateway's own variables give. */
+export const ownVariables = (env: Environment): SetVariable[] =>
+  settingList.flatMap((entry) => {
+    const found = variableOf(env, entry);
+    return found === undefined
+      ? []
+      : [{ env: found.name, value: entry.fromText(found.text), entry }];
+  });
 
 /** Whether Kubernetes added the variable for a service whose name starts with `gateway`. */
 const isServiceLink = (name: string, value: string): boolean =>

@@ -1,8 +1,9 @@
 /** Merges the file and the variables into one tree, before anything is checked. */
 import type { ConfigProblem } from "../config-error.ts";
-import { type SettingEntry, settingList, writePath } from "../schema/setting-list.ts";
+import { credentialSettings } from "../schema/credential-settings.ts";
+import { writePath } from "../schema/setting-list.ts";
+import type { SetVariable } from "./environment.ts";
 import { isTree, replaceAt, type Tree } from "./yaml.ts";
-import { type Environment, variableOf } from "./environment.ts";
 
 /** The merged values, and which of them came from variables. */
 export interface SetValues {
@@ -11,22 +12,26 @@ export interface SetValues {
   readonly variables: ReadonlyMap<string, string>;
 }
 
-interface SetVariable {
-  readonly env: string;
-  readonly value: unknown;
-  readonly entry: SettingEntry;
-}
+/**
+ * Settings of which an instance's own one shuts out the variables of all: an instance with an API
+ * key file must not get a key, too.
+ */
+const alternatives: readonly (readonly string[])[] = [
+  ["apiKey", "apiKeyFile"],
+  ["profileId", "profileName", "profileCrn", "accountId"],
+  ["baseProfileId", "baseProfileName", "baseProfileCrn"],
+  ["clientId", "clientSecret", "clientSecretFile"],
+];
 
 /**
  * Merges the sources. Variables override the file, but are only defaults for instances that the
  * file lists.
  */
-export function setValues(file: Tree, env: Environment, problems: ConfigProblem[]): SetValues {
-  const set = settingList.flatMap((entry): SetVariable[] => {
-    const found = variableOf(env, entry);
-    if (found === undefined) return [];
-    return [{ env: found.name, value: entry.fromText(found.text), entry }];
-  });
+export function setValues(
+  file: Tree,
+  set: readonly SetVariable[],
+  problems: ConfigProblem[],
+): SetValues {
   const ofInstances = set.filter(({ entry }) => entry.path[0] === "instances");
   const variables = new Map<string, string>();
   let tree = file;
@@ -63,8 +68,8 @@ function fillListed(
 }
 
 /**
- * Adds variables for settings that an instance leaves out. An instance with its own credential gets
- * none from variables.
+ * Adds variables for settings that an instance leaves out. An instance with another kind of
+ * credential than the variables describe gets none of theirs.
  */
 function fill(
   instance: Tree,
@@ -72,15 +77,27 @@ function fill(
   set: readonly SetVariable[],
   variables: Map<string, string>,
 ): Tree {
-  const isOwnCredential =
-    "apiKey" in instance || "apiKeyFile" in instance || instance["credentials"] === "caller";
+  const typeOfAll = set.find(({ entry }) => entry.path[2] === "authType")?.value ?? "iam";
+  const isOtherCredential =
+    instance["credentials"] === "caller" || (ownTypeOf(instance) ?? typeOfAll) !== typeOfAll;
   let filled = instance;
   for (const { env, value, entry } of set) {
     const name = entry.path[2] ?? "";
-    const isKey = name === "apiKey" || name === "apiKeyFile";
-    if (name in instance || (isKey && isOwnCredential)) continue;
+    const isShutOut =
+      isOtherCredential &&
+      name in credentialSettings &&
+      name !== "iamUrl" &&
+      name !== "credentials";
+    const hasAlternative = alternatives.some(
+      (names) => names.includes(name) && names.some((other) => other in instance),
+    );
+    if (name in instance || isShutOut || hasAlternative) continue;
     filled = { ...filled, [name]: value };
     variables.set(writePath(["instances", index, name]), env);
   }
   return filled;
 }
+
+/** The kind of credential that an instance itself names; `undefined` if it names none. */
+const ownTypeOf = (instance: Tree): unknown =>
+  instance["authType"] ?? ("apiKey" in instance || "apiKeyFile" in instance ? "iam" : undefined);

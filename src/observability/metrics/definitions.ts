@@ -207,8 +207,8 @@ export const metricDefinitions = {
   iamRefresh: {
     name: "keyprotect_gateway_iam_refresh_total",
     type: "counter",
-    help: "Attempts to get an access token from IAM, by outcome.",
-    labels: ["result"],
+    help: "Attempts to get an access token from IAM, by kind of credential (`KP_AUTH_TYPE`) and outcome.",
+    labels: ["auth_type", "result"],
   },
   iamTokenAge: {
     name: "keyprotect_gateway_iam_token_age_seconds",

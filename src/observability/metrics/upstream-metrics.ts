@@ -1,4 +1,5 @@
 /** Counters and histograms of the outbound side. */
+import { authTypes, type AuthType } from "../../iam/token.ts";
 import type { Anomaly } from "../../keyprotect/anomaly.ts";
 import { rpcTable, type PriorityClass } from "../../rpc-table.ts";
 import type { OperationClass } from "../../upstream/circuit-breaker/breakers.ts";
@@ -23,7 +24,7 @@ export interface UpstreamMetrics {
   readonly countHost: (event: HostEvent) => void;
   readonly unknownUpstreamReason: () => void;
   readonly upstreamAnomaly: (kind: Anomaly) => void;
-  readonly iamRefreshed: (result: IamRefreshResult) => void;
+  readonly iamRefreshed: (authType: AuthType, result: IamRefreshResult) => void;
 }
 
 /** The series of one operation. */
@@ -120,7 +121,7 @@ export function createUpstreamMetrics(
   for (const label of Object.values(retryLabels)) retries.cell(label);
   for (const circuit of circuits) opened.cell(circuit);
   for (const kind of anomalyKinds) anomalies.cell(kind);
-  for (const result of iamResults) iamRefresh.cell(result);
+  for (const type of authTypes) for (const result of iamResults) iamRefresh.cell(type, result);
 
   const instanceSeries = (instance: string): InstanceSeries => ({
     sent: sent.cell(instance),
@@ -195,8 +196,8 @@ export function createUpstreamMetrics(
     upstreamAnomaly(kind) {
       anomalies.cell(kind).value += 1;
     },
-    iamRefreshed(result) {
-      iamRefresh.cell(result).value += 1;
+    iamRefreshed(authType, result) {
+      iamRefresh.cell(authType, result).value += 1;
     },
   };
 }

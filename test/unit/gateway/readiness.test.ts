@@ -2,30 +2,35 @@ import { pino } from "pino";
 import { expect, test } from "vitest";
 import { watchReadiness } from "../../../src/gateway/readiness.ts";
 import type { TokenExchangeErrorCode } from "../../../src/iam/exchange-error.ts";
-import type { ManagedTokenSource } from "../../../src/iam/token.ts";
+import type { AuthType, ManagedTokenSource } from "../../../src/iam/token.ts";
 import { eventually } from "../../support/eventually.ts";
 
 /** A token source whose waits end when the test says so. */
-function heldSource(failure: TokenExchangeErrorCode) {
+function heldSource(failure: TokenExchangeErrorCode, authType: AuthType = "iam") {
   const waits: ((hasToken: boolean) => void)[] = [];
   const source: ManagedTokenSource = {
     get: () => Promise.reject(new Error("unused")),
     renew: () => Promise.reject(new Error("unused")),
     ready: () => new Promise((resolve) => waits.push(resolve)),
-    state: () => ({ phase: "none", generation: 0, ageMs: undefined, failure }),
+    state: () => ({ authType, phase: "none", generation: 0, ageMs: undefined, failure }),
     close: () => undefined,
   };
   return { source, waits };
 }
 
 test.each([
-  ["REJECTED", "the API key of instance eu cannot be used"],
-  ["API_KEY_UNREADABLE", "the API key of instance eu cannot be used"],
-  ["PROXY_REFUSED", "the way through the proxy to the IAM of instance eu cannot be used"],
+  ["REJECTED", "iam", "the API key of instance eu cannot be used"],
+  ["REJECTED", "container", "the trusted profile (container) of instance eu cannot be used"],
+  ["REJECTED", "vpc", "the trusted profile (vpc) of instance eu cannot be used"],
+  ["REJECTED", "iamAssume", "the trusted profile (iamAssume) of instance eu cannot be used"],
+  ["API_KEY_UNREADABLE", "iam", "the API key of instance eu cannot be used"],
+  ["CR_TOKEN_UNREADABLE", "container", "the compute-resource token of instance eu cannot be used"],
+  ["CLIENT_SECRET_UNREADABLE", "iam", "the client secret of instance eu cannot be used"],
+  ["PROXY_REFUSED", "iam", "the way through the proxy to the IAM of instance eu cannot be used"],
 ] as const)(
-  "readiness waits for a first token beyond its limit while the credential fails with %s",
-  async (failure, reason) => {
-    const { source, waits } = heldSource(failure);
+  "readiness waits for a first token beyond its limit while the credential fails with %s of %s",
+  async (failure, authType, reason) => {
+    const { source, waits } = heldSource(failure, authType);
     let calls = 0;
     const readiness = watchReadiness({
       tokens: new Map([["eu", source]]),

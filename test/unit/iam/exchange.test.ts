@@ -4,9 +4,10 @@ import { createServer as createTcpServer, type Server } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import pino from "pino";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { createApiKeyExchange, type TokenExchange } from "../../../src/iam/exchange.ts";
+import { createApiKeyExchange } from "../../../src/iam/credentials/iam-grants.ts";
+import type { TokenExchange } from "../../../src/iam/exchange.ts";
 import { TokenExchangeError } from "../../../src/iam/exchange-error.ts";
-import { createIamConnection } from "../../../src/iam/iam-http.ts";
+import { createIamConnection } from "../../../src/iam/token-http.ts";
 import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
 import { createDrivenClock } from "../../support/driven-clock.ts";
@@ -242,7 +243,13 @@ test.each([
     });
     const clock = createDrivenClock();
     const logger = pino({ enabled: false });
-    const source = createTokenSource({ exchange, clock, random: () => 0.999, logger });
+    const source = createTokenSource({
+      exchange,
+      authType: "iam",
+      clock,
+      random: () => 0.999,
+      logger,
+    });
     cleanUps.push(() => source.close());
     const call = { signal: signal() };
     await expect(source.get(call)).rejects.toMatchObject({ code: "IAM_UNAVAILABLE" });

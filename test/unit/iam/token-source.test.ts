@@ -53,6 +53,7 @@ function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean
     };
   const source = createTokenSource({
     exchange,
+    authType: "iam",
     clock,
     random: () => 0.5,
     logger: { warn: note("warn"), error: note("error") },

@@ -39,18 +39,30 @@ describe("the text of the state", () => {
 describe("the state of a token", () => {
   test("the state of a token has phase, age and failure, and neither token nor generation", () => {
     const state = tokenStateOf({
+      authType: "container",
       phase: "due",
       generation: 7,
       ageMs: 2_700_000,
       failure: "TIMEOUT",
     });
 
-    expect(state).toEqual({ phase: "due", ageSeconds: 2_700, failure: "TIMEOUT" });
+    expect(state).toEqual({
+      authType: "container",
+      phase: "due",
+      ageSeconds: 2_700,
+      failure: "TIMEOUT",
+    });
   });
 
   test("the state of a missing token has no age", () => {
     expect(
-      tokenStateOf({ phase: "none", generation: 0, ageMs: undefined, failure: undefined }),
-    ).toEqual({ phase: "none", ageSeconds: undefined, failure: undefined });
+      tokenStateOf({
+        authType: "iam",
+        phase: "none",
+        generation: 0,
+        ageMs: undefined,
+        failure: undefined,
+      }),
+    ).toEqual({ authType: "iam", phase: "none", ageSeconds: undefined, failure: undefined });
   });
 });

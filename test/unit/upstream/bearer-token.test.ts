@@ -49,6 +49,7 @@ function gateway(
   const sent: UpstreamRequest[] = [];
   const iam = { granted: 0, isAway: false };
   const tokens = createTokenSource({
+    authType: "iam",
     clock,
     random: () => 0.5,
     logger: { warn: () => undefined, error: () => undefined },

@@ -252,14 +252,17 @@ describe("metrics of the upstream", () => {
     const metrics = createMetrics(quiet);
     metrics.unknownUpstreamReason();
     metrics.upstreamAnomaly("malformed_date");
-    metrics.iamRefreshed("rejected");
+    metrics.iamRefreshed("container", "rejected");
 
     const lines = await linesOf(metrics);
 
     expect(lines).toContain("keyprotect_gateway_unknown_upstream_reason_total 1");
     expect(lines).toContain('keyprotect_gateway_upstream_anomalies_total{kind="malformed_date"} 1');
-    expect(lines).toContain('keyprotect_gateway_iam_refresh_total{result="rejected"} 1');
-    expect(lines).toContain('keyprotect_gateway_iam_refresh_total{result="ok"} 0');
+    const refreshed = lines.filter((line) => line.startsWith("keyprotect_gateway_iam_refresh"));
+    expect(refreshed).toHaveLength(12);
+    expect(refreshed.filter((line) => line.endsWith(" 1"))).toEqual([
+      'keyprotect_gateway_iam_refresh_total{auth_type="container",result="rejected"} 1',
+    ]);
   });
 
   test("the oldest token and the first certificate to expire are read at the scrape", async () => {

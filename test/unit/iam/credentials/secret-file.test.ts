@@ -1,8 +1,14 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createApiKeyFile } from "../../../src/iam/api-key-file.ts";
+import {
+  createApiKeyFile,
+  createClientSecretFile,
+  createCrTokenFile,
+} from "../../../../src/iam/credentials/secret-file.ts";
 
 let folder: string;
 let path: string;
@@ -83,3 +89,47 @@ test("hasChanged is false for a file that was removed", async () => {
   await rm(path);
   expect(await file.hasChanged()).toBe(false);
 });
+
+test("of several token files the first that can be read counts", async () => {
+  const [first = "", second = ""] = ["first", "second"].map((name) => join(folder, name));
+  const file = createCrTokenFile([first, second]);
+  await expect(file.read()).rejects.toMatchObject({ code: "CR_TOKEN_UNREADABLE" });
+  await writeFile(second, "of-the-second");
+  expect(await file.hasChanged()).toBe(true);
+  expect((await file.read()).reveal()).toBe("of-the-second");
+  expect(await file.hasChanged()).toBe(false);
+  await writeFile(first, "of-the-first\n");
+  expect(await file.hasChanged()).toBe(true);
+  expect((await file.read()).reveal()).toBe("of-the-first");
+});
+
+test.each([
+  [createCrTokenFile, "CR_TOKEN_UNREADABLE"],
+  [
+    (paths: readonly string[]) => createClientSecretFile(paths[0] ?? ""),
+    "CLIENT_SECRET_UNREADABLE",
+  ],
+] as const)("a file with two words is no secret of %o and is not quoted", async (create, code) => {
+  await writeFile(path, "canary canary");
+  const error: unknown = await create([path])
+    .read()
+    .catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code });
+  expect(String(error)).not.toContain("canary");
+});
+
+test("every read of a token finds one while the kubelet replaces it without a break", async () => {
+  const writer = join(import.meta.dirname, "../../../support/projected-volume-writer.ts");
+  const kubelet = spawn(process.execPath, ["--import", "tsx", writer, folder]);
+  const ended = once(kubelet, "exit");
+  const found = new Set<string>();
+  try {
+    const [volumePath] = await once(kubelet.stdout, "data");
+    const file = createCrTokenFile([String(volumePath)]);
+    while (found.size < 1_000) found.add((await file.read()).reveal());
+  } finally {
+    kubelet.kill();
+    await ended;
+  }
+  expect([...found].every((token) => /^token-\d+$/.test(token))).toBe(true);
+}, 60_000);

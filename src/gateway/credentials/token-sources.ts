@@ -1,14 +1,17 @@
 /** The gateway's credentials, each with one token source. */
 import type { Logger } from "pino";
-import type { Clock } from "../platform/clock.ts";
-import type { InstanceCredential } from "../config/config.ts";
-import type { ConnectionsOf } from "./upstream-connections.ts";
-import { createApiKeyFile } from "../iam/api-key-file.ts";
-import { createApiKeyExchange } from "../iam/exchange.ts";
-import { createIamConnection } from "../iam/iam-http.ts";
-import { createTokenSource } from "../iam/token-source.ts";
-import type { ManagedTokenSource } from "../iam/token.ts";
-import type { Metrics } from "../observability/metrics/metrics.ts";
+import type { Clock } from "../../platform/clock.ts";
+import {
+  authTypeOf,
+  type GatewayCredential,
+  type InstanceCredential,
+} from "../../config/credential.ts";
+import { openExchange } from "./exchanges.ts";
+import type { ConnectionsOf } from "../upstream-connections.ts";
+import { createTokenSource } from "../../iam/token-source.ts";
+import type { ManagedTokenSource } from "../../iam/token.ts";
+import type { Metrics } from "../../observability/metrics/metrics.ts";
+import { Secret } from "../../platform/secret.ts";
 
 /** Dependencies of the token sources. */
 export interface CredentialDeps {
@@ -38,8 +41,7 @@ export function createCredentials(deps: CredentialDeps): Credentials {
   return {
     tokensOf(credential) {
       if (credential.kind === "caller") return undefined;
-      const name = credential.kind === "apiKey" ? credential.apiKey.reveal() : credential.path;
-      const id = [credential.kind, credential.iamUrl, name].join("\n");
+      const id = identityOf(credential);
       const source = sources.get(id) ?? createSource(credential, deps);
       sources.set(id, source);
       return source.tokens;
@@ -50,28 +52,18 @@ export function createCredentials(deps: CredentialDeps): Credentials {
   };
 }
 
-function createSource(
-  credential: Exclude<InstanceCredential, { readonly kind: "caller" }>,
-  { connectionsOf, metrics, logger, clock, random }: CredentialDeps,
-): Source {
-  const connection = createIamConnection({
-    iamUrl: credential.iamUrl,
-    ...connectionsOf(credential.iamUrl),
-  });
-  const key =
-    credential.kind === "apiKeyFile"
-      ? createApiKeyFile(credential.path)
-      : {
-          read: () => Promise.resolve(credential.apiKey),
-          hasChanged: () => Promise.resolve(false),
-        };
+function createSource(credential: GatewayCredential, deps: CredentialDeps): Source {
+  const { metrics, logger, clock, random } = deps;
+  const opened = openExchange(credential, deps);
+  const authType = authTypeOf(credential);
   const tokens = createTokenSource({
-    exchange: createApiKeyExchange({ post: connection.post, apiKey: () => key.read(), clock }),
+    exchange: opened.exchange,
+    authType,
     clock,
     random,
     logger,
-    hasCredentialChanged: () => key.hasChanged(),
-    onRefresh: (outcome) => metrics.iamRefreshed(outcome),
+    hasCredentialChanged: opened.hasChanged,
+    onRefresh: (outcome) => metrics.iamRefreshed(authType, outcome),
   });
   metrics.watchTokenAge(() => {
     const { ageMs } = tokens.state();
@@ -81,7 +73,15 @@ function createSource(
     tokens,
     async [Symbol.asyncDispose]() {
       tokens.close();
-      await connection[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A text that two credentials share only if they are the same. It contains secrets. */
+function identityOf(value: unknown): string {
+  if (value instanceof Secret) return JSON.stringify(value.reveal());
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  const fields = Object.entries(value).map(([name, each]) => `${name}:${identityOf(each)}`);
+  return `{${fields.join()}}`;
 }
