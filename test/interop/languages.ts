@@ -58,6 +58,16 @@ const grpcLibraries: readonly Language[] = [
   },
 ];
 
+/** The authenticators that IBM's SDKs share. */
+const authenticators: readonly Language[] = [
+  {
+    library: "ibm-cloud-sdk-core",
+    tests: "the tests of IBM's authenticators",
+    probe: pythonProbe,
+    build: (folder) => buildPython(folder, "authenticators", "main.py"),
+  },
+];
+
 /** IBM's SDKs, each with the program that calls all its operations. */
 const vendorSdks: readonly Language[] = [
   {
@@ -69,7 +79,7 @@ const vendorSdks: readonly Language[] = [
 ];
 
 /** The libraries, also those that cannot be built here. */
-export const languages: readonly Language[] = [...grpcLibraries, ...vendorSdks];
+export const languages: readonly Language[] = [...grpcLibraries, ...vendorSdks, ...authenticators];
 
 const installed = (list: readonly Language[]): readonly string[] =>
   list.filter(isInstalled).map(({ library }) => library);
@@ -79,6 +89,9 @@ export const testedLibraries: readonly string[] = installed(grpcLibraries);
 
 /** IBM's SDKs whose programs can be built here. */
 export const testedVendorSdks: readonly string[] = installed(vendorSdks);
+
+/** The libraries of authenticators whose program can be built here. */
+export const testedAuthenticators: readonly string[] = installed(authenticators);
 
 /** A client that was built, in a folder that is removed with it. */
 export interface BuiltClient extends AsyncDisposable {
