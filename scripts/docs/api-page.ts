@@ -64,6 +64,8 @@ class ApiPage {
   readonly #headings: ReadonlyMap<string, string>;
   /** Full names of RPCs by short name, such as `KeysService/GetKey`. */
   readonly #rpcs: ReadonlyMap<string, string>;
+  /** Anchors of declarations and RPCs, by the names that comments give them. */
+  readonly #anchors: ReadonlyMap<string, string>;
 
   constructor(contract: DocumentedContract) {
     this.#contract = contract;
@@ -71,6 +73,10 @@ class ApiPage {
     this.#rpcs = new Map(
       contract.methods.map((method) => [rpcHeading(method), pathOf(method).slice(1)]),
     );
+    this.#anchors = new Map([
+      ...contract.methods.map((method) => [method.name, anchorOf(rpcHeading(method))] as const),
+      ...[...this.#headings.values()].map((heading) => [heading, anchorOf(heading)] as const),
+    ]);
   }
 
   /** The whole page. */
@@ -191,11 +197,19 @@ class ApiPage {
 
   #prose(declared: { readonly proto: object }): string {
     const paragraphs = this.#contract.paragraphsOf(declared);
-    return `${paragraphs.map(wrapped).join("\n\n")}\n`;
+    return `${paragraphs.map((each) => wrapped(this.#linked(each))).join("\n\n")}\n`;
   }
 
   #inline(declared: { readonly proto: object }): string {
-    return this.#contract.paragraphsOf(declared).join(" ");
+    return this.#linked(this.#contract.paragraphsOf(declared).join(" "));
+  }
+
+  /** Makes links of the names of declarations and RPCs, also of `Message.field`. */
+  #linked(text: string): string {
+    return text.replaceAll(/`([A-Z]\w+)(?:\.\w+)?`/g, (name, declared: string) => {
+      const anchor = this.#anchors.get(declared);
+      return anchor === undefined ? name : `[${name}](#${anchor})`;
+    });
   }
 }
 
