@@ -37,7 +37,11 @@ const call = (): { signal: AbortSignal } => ({ signal: new AbortController().sig
 let open: ManagedTokenSource | undefined;
 afterEach(() => open?.close());
 
-function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean>): Script {
+function script(
+  iam: TokenExchange,
+  hasCredentialChanged?: () => Promise<boolean>,
+  earlyMs = 0,
+): Script {
   const clock = createDrivenClock();
   const asked: number[] = [];
   const lines: Script["lines"] = [];
@@ -54,7 +58,7 @@ function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean
   const source = createTokenSource({
     exchange,
     authType: "iam",
-    clock,
+    clock: { ...clock, after: (ms, callback) => clock.after(ms - earlyMs, callback) },
     random: () => 0.5,
     logger: { warn: note("warn"), error: note("error") },
     onRefresh: (outcome) => outcomes.push(outcome),
@@ -484,4 +488,13 @@ describe("closing", () => {
     expect(JSON.stringify([token, s.source.state(), s.lines])).not.toContain("canary");
     expect(String(token.authorization)).not.toContain("canary");
   });
+});
+
+test("a timer that fires early, as Node's do, loses no retry of a source without calls", async () => {
+  const { source, asked, clock } = script(fails("BAD_RESPONSE"), undefined, 0.4);
+  void source.ready(60_000);
+  // 1, 2, 4, 8 and 16 s, each three quarters of that.
+  await clock.advance(25_000);
+  const seconds = asked.map((ms) => Math.round(ms / 10) / 100);
+  expect(seconds).toEqual([0, 0.75, 2.25, 5.25, 11.25, 23.25]);
 });
