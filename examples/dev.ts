@@ -28,7 +28,8 @@ Make the next two wraps fail with HTTP 503, so that the gateway retries:
   curl -s ${local.emulator.url}/emulator/faults \\
     -d '{"match":{"operation":"wrapKey"},"times":2,"action":{"kind":"respond","status":503}}'
 
-More calls: docs/api.md has one of each RPC, examples/python a client. Ctrl-C ends both.`);
+More calls: docs/api.md has one of each RPC, examples/README.md programs in Go, Java, Python and
+TypeScript. Ctrl-C ends both.`);
 
 await new Promise((resolve) => {
   process.once("SIGINT", resolve);

@@ -6,7 +6,7 @@ export const root = join(import.meta.dirname, "..", "..");
 
 export const readText = (path: string): string => readFileSync(join(root, path), "utf8");
 
-const foreign: ReadonlySet<string> = new Set(["node_modules", ".git", "dist", "coverage"]);
+const foreign: ReadonlySet<string> = new Set(["node_modules", ".git", "dist", "coverage", "venv"]);
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })

@@ -12,7 +12,8 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import { defaultCrToken, defaultIamClient } from "../../src/emulator/options.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { startTestGateway } from "../support/start-gateway.ts";
-import { buildClient, testedAuthenticators, type BuiltClient } from "./languages.ts";
+import { buildClient, testedAuthenticators } from "./languages.ts";
+import type { BuiltClient } from "./toolchains.ts";
 import { startTokenRecorder, type RecordedRequest } from "./token-recorder.ts";
 
 const execute = promisify(execFile);

@@ -1,16 +1,11 @@
 /**
  * The programs in other languages: which of them this machine can build, and how they are built.
  */
-import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { isInstalled, type Toolchain } from "./toolchains.ts";
+import { buildIn, isInstalled, runTool, type BuiltClient, type Toolchain } from "./toolchains.ts";
 import type { Command } from "./wire-client.ts";
 
 const here = import.meta.dirname;
-const execute = promisify(execFile);
 
 /** A library with the program that uses it. */
 interface Language extends Toolchain {
@@ -24,10 +19,10 @@ const pythonProbe = ["python3", "-c", "import ensurepip, venv"] as const;
 
 /** Installs the requirements of a program in `source` into a virtual environment in `folder`. */
 async function buildPython(folder: string, source: string, file: string): Promise<Command> {
-  await execute("python3", ["-m", "venv", folder]);
+  await runTool(["python3", "-m", "venv", folder]);
   const program = join(folder, "bin", "python");
   const requirements = join(here, source, "requirements.txt");
-  await execute(program, ["-m", "pip", "install", "--quiet", "--requirement", requirements]);
+  await runTool([program, "-m", "pip", "install", "--quiet", "--requirement", requirements]);
   return [program, "-B", join(here, source, file)];
 }
 
@@ -46,7 +41,7 @@ const grpcLibraries: readonly Language[] = [
     probe: ["go", "version"],
     async build(folder) {
       const program = join(folder, "client");
-      await execute("go", ["build", "-o", program, "."], { cwd: join(here, "go") });
+      await runTool(["go", "build", "-o", program, "."], join(here, "go"));
       return [program];
     },
   },
@@ -93,21 +88,9 @@ export const testedVendorSdks: readonly string[] = installed(vendorSdks);
 /** The libraries of authenticators whose program can be built here. */
 export const testedAuthenticators: readonly string[] = installed(authenticators);
 
-/** A client that was built, in a folder that is removed with it. */
-export interface BuiltClient extends AsyncDisposable {
-  readonly command: Command;
-}
-
 /** Builds the client of a library. Rejects with the output of the tools. */
-export async function buildClient(library: string): Promise<BuiltClient> {
+export function buildClient(library: string): Promise<BuiltClient> {
   const language = languages.find((each) => each.library === library);
   if (language === undefined) throw new Error(`there is no client of ${library}`);
-  const folder = await mkdtemp(join(tmpdir(), "keyprotect-client-"));
-  const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  try {
-    return { command: await language.build(folder), [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  return buildIn(language.build);
 }

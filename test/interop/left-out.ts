@@ -1,4 +1,5 @@
 /** Global setup of vitest: reports the tests that are left out, before the first test. */
+import { examplePrograms } from "./examples/programs.ts";
 import { grpcurlToolchain } from "./grpcurl.ts";
 import { languages } from "./languages.ts";
 import { stubLanguages } from "./stubs/languages.ts";
@@ -6,7 +7,7 @@ import { reportIfMissing } from "./toolchains.ts";
 
 /** Reports each missing toolchain. */
 export default function setup(): void {
-  for (const toolchain of [...languages, ...stubLanguages, grpcurlToolchain]) {
+  for (const toolchain of [...languages, ...stubLanguages, ...examplePrograms, grpcurlToolchain]) {
     reportIfMissing(toolchain);
   }
 }

@@ -11,7 +11,8 @@ import { CreateKeyRequest, KeysServiceService } from "../../src/gen/keyprotect/v
 import { buildGateway, type BuiltGateway } from "../process/built-gateway.ts";
 import { createRandom } from "../simulation/random.ts";
 import { createKeyRequest } from "../support/requests.ts";
-import { buildClient, testedLibraries, type BuiltClient } from "./languages.ts";
+import { buildClient, testedLibraries } from "./languages.ts";
+import type { BuiltClient } from "./toolchains.ts";
 import { startUnreliableGateways, type UnreliableGateways } from "./unreliable-gateway.ts";
 import { startWireClient, type WireClient, type WireOutcome } from "./wire-client.ts";
 

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { DescFile } from "@bufbuild/protobuf";
 import { repositoryRoot } from "../../../scripts/run.ts";
-import type { Toolchain } from "../toolchains.ts";
+import { runTool, type Toolchain } from "../toolchains.ts";
 
 const here = import.meta.dirname;
+const examples = join(repositoryRoot, "examples");
 const execute = promisify(execFile);
 const buf = join(repositoryRoot, "node_modules", ".bin", "buf");
 
@@ -34,7 +35,9 @@ const option = (value: string | undefined): string => value ?? "";
 
 async function buildGo(protos: string, stubs: string): Promise<void> {
   const tools = join(stubs, "bin");
-  for (const file of ["go.mod", "go.sum"]) await cp(join(here, "go", file), join(stubs, file));
+  // The stubs are a module of their own here, which needs what the example needs.
+  for (const file of ["go.mod", "go.sum"]) await cp(join(examples, "go", file), join(stubs, file));
+  await runTool(["go", "mod", "edit", "-module", "keyprotect-gateway"], stubs);
   const env = { ...process.env, GOBIN: tools };
   await execute("go", ["install", "tool"], { cwd: stubs, env });
   const plugins = ["protoc-gen-go", "protoc-gen-go-grpc"].map((local) => ({
@@ -46,24 +49,23 @@ async function buildGo(protos: string, stubs: string): Promise<void> {
   const template = JSON.stringify({ version: "v2", plugins });
   const args = ["generate", protos, "--output", stubs, "--template", template];
   await execute(buf, args, { env: withPath(tools) });
-  await execute("go", ["vet", "./..."], { cwd: stubs });
+  await runTool(["go", "vet", "./..."], stubs);
 }
 
 async function buildJava(protos: string, stubs: string): Promise<void> {
-  await cp(join(here, "java", "pom.xml"), join(stubs, "pom.xml"));
-  const args = ["--batch-mode", "--quiet", "compile", `-Dproto.folder=${protos}`];
-  await execute("mvn", args, { cwd: stubs });
+  await cp(join(examples, "java", "pom.xml"), join(stubs, "pom.xml"));
+  await runTool(["mvn", "--batch-mode", "--quiet", "compile", `-Dcontract=${protos}`], stubs);
 }
 
 async function buildPython(protos: string, stubs: string): Promise<void> {
   const tools = join(stubs, "venv");
   const modules = join(stubs, "modules");
   await mkdir(modules);
-  await execute("python3", ["-m", "venv", tools]);
+  await runTool(["python3", "-m", "venv", tools]);
   const python = join(tools, "bin", "python");
   const requirements = join(here, "python", "requirements.txt");
-  await execute(python, ["-m", "pip", "install", "--quiet", "--requirement", requirements]);
-  await execute(python, [join(here, "python", "generate.py"), protos, modules]);
+  await runTool([python, "-m", "pip", "install", "--quiet", "--requirement", requirements]);
+  await runTool([python, join(here, "python", "generate.py"), protos, modules]);
 }
 
 /** The languages whose stubs are tested. */
