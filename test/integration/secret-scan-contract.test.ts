@@ -22,7 +22,7 @@ import {
 } from "../support/contract-messages.ts";
 import { playExamples, type StoryCall } from "../support/example-story.ts";
 import { wireClient } from "../support/golden-requests.ts";
-import { misbehaviours } from "../support/misbehaviours.ts";
+import { underEachMisbehaviour } from "../support/misbehaviours.ts";
 import { createSecretLedger } from "../support/secret-ledger.ts";
 import { startTestGateway, type CallSettings, type TestGateway } from "../support/start-gateway.ts";
 
@@ -144,7 +144,7 @@ const namesOf = (methods: Iterable<DescMethod>): string[] => [...methods].map(pa
 test("no RPC of the contract discloses a secret, whether it succeeds or fails", async () => {
   const scan = await startScan();
   await using gateway = scan.gateway;
-  const { emulator, secrets } = gateway;
+  const { emulator } = gateway;
   const secret = canaries(gateway);
   const examples = await succeed(scan, secret);
   expect(namesOf(scan.ended.succeeded)).toEqual(namesOf(contractMethods));
@@ -155,17 +155,7 @@ test("no RPC of the contract discloses a secret, whether it succeeds or fails", 
   const fields = new Set(contractMethods.flatMap(({ input }) => secretFieldsBelow(input)));
   expect([...sent].toSorted()).toEqual([...fields].toSorted());
 
-  const echo = [
-    secrets.bytes(32).toString("base64"),
-    secrets.bytes(32).toString("hex"),
-    secrets.bytes(24).toString("base64url"),
-  ].join(" ");
-  for (const action of misbehaviours(echo)) {
-    const fault = emulator.faults.add({ match: { service: "keyprotect" }, action });
-    const isSlow = action.kind === "stall" || (action.kind === "respond" && action.status === 429);
-    await sendAll(scan, calls, () => (isSlow ? { deadline: Date.now() + 300 } : {}));
-    emulator.faults.remove(fault);
-  }
+  await underEachMisbehaviour(gateway, (settings) => sendAll(scan, calls, settings));
   expect(namesOf(scan.ended.failed)).toEqual(namesOf(contractMethods));
 
   await emulator[Symbol.asyncDispose]();

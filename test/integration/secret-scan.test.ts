@@ -12,7 +12,7 @@ import { loadConfig } from "../../src/config/load-config.ts";
 import { KeyType, ReturnPreference } from "../../src/gen/keyprotect/v1/key.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
 import { createCellFamily } from "../../src/observability/metrics/families.ts";
-import { misbehaviours } from "../support/misbehaviours.ts";
+import { underEachMisbehaviour } from "../support/misbehaviours.ts";
 import { encryptForLocker } from "../support/import-material.ts";
 import {
   allKeys,
@@ -305,20 +305,7 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     expect([...tried.keys()].filter((method) => !succeeded.includes(method))).toEqual(unsupported);
     expect(tried.size).toBe(15);
 
-    const echo = [
-      secrets.bytes(32).toString("base64"),
-      secrets.bytes(32).toString("hex"),
-      secrets.bytes(24).toString("base64url"),
-    ].join(" ");
-    for (const action of misbehaviours(echo)) {
-      const fault = emulator.faults.add({ match: { service: "keyprotect" }, action });
-      // Only time ends a hang or a pause, and seventeen calls run one after the other, so their
-      // deadlines are short.
-      const isSlow =
-        action.kind === "stall" || (action.kind === "respond" && action.status === 429);
-      await round(() => (isSlow ? { deadline: Date.now() + 300 } : {}));
-      emulator.faults.remove(fault);
-    }
+    await underEachMisbehaviour(gateway, round);
 
     // The caller's deadline passes in every state of the call.
     emulator.setLatency(30);
@@ -394,7 +381,8 @@ describe.each(["current", "2019"] as const)("in the dialect %s", (dialect) => {
     const { host, port } = gateway.gateway.admin;
     const admin = await Promise.all(
       ["metrics", "livez", "readyz", "", "metrics?at=1", "debug"].map(async (path) => {
-        const answer = await fetch(`http://${host}:${port}/${path}`);
+        const headers = { connection: "close" };
+        const answer = await fetch(`http://${host}:${port}/${path}`, { headers });
         return `${inspect(answer.headers)} ${await answer.text()}`;
       }),
     );

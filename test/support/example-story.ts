@@ -15,6 +15,7 @@ import { rpcHeading } from "../../scripts/docs/api-table.ts";
 import type { ExampleCall, ExampleControl } from "../../scripts/docs/example-commands.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 import { contractMethods } from "./contract-messages.ts";
+import { textAt } from "./json-path.ts";
 
 /** A call of the story. */
 export interface StoryCall {
@@ -54,16 +55,6 @@ function toCall(heading: string, { request, metadata = {} }: ExampleCall, variab
   const json = inserted(request, variables);
   const message = reflect(method.input, fromJson(method.input, json, { registry: types }));
   return { method, request: message, metadata };
-}
-
-/** The text at a path of JSON, such as `.key.id`. */
-function textAt(json: unknown, path: string): string {
-  let value = json;
-  for (const name of path.slice(1).split(".")) {
-    value = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-  }
-  if (typeof value !== "string") throw new Error(`there is no text at ${path}`);
-  return value;
 }
 
 async function control(

@@ -1,7 +1,8 @@
 import type { FaultAction } from "../../src/emulator/control/faults.ts";
+import type { CallSettings, TestGateway } from "./start-gateway.ts";
 
 /** Faults of Key Protect. `echo` is a text with secrets in it. */
-export const misbehaviours = (echo: string): readonly FaultAction[] => [
+const misbehaviours = (echo: string): readonly FaultAction[] => [
   {
     kind: "respond",
     status: 400,
@@ -63,3 +64,27 @@ export const misbehaviours = (echo: string): readonly FaultAction[] => [
       ),
   },
 ];
+
+/** Whether calls under a fault end by their deadline alone. */
+const endsByTime = (action: FaultAction): boolean =>
+  action.kind === "stall" || (action.kind === "respond" && action.status === 429);
+
+/**
+ * Has Key Protect misbehave in one way after the other, with secrets in what it answers, and makes
+ * calls meanwhile. Their deadlines are short where only time ends them.
+ */
+export async function underEachMisbehaviour(
+  { emulator, secrets }: Pick<TestGateway, "emulator" | "secrets">,
+  makeCalls: (settings: () => CallSettings) => Promise<void>,
+): Promise<void> {
+  const echo = [
+    secrets.bytes(32).toString("base64"),
+    secrets.bytes(32).toString("hex"),
+    secrets.bytes(24).toString("base64url"),
+  ].join(" ");
+  for (const action of misbehaviours(echo)) {
+    const fault = emulator.faults.add({ match: { service: "keyprotect" }, action });
+    await makeCalls(() => (endsByTime(action) ? { deadline: Date.now() + 300 } : {}));
+    emulator.faults.remove(fault);
+  }
+}

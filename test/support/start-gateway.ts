@@ -222,7 +222,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
 
   const metrics = async (): Promise<string> => {
     const { host, port } = gateway.admin;
-    const answer = await fetch(`http://${host}:${port}/metrics`);
+    // Between two requests a test may search for seconds, and the gateway closes idle connections.
+    const headers = { connection: "close" };
+    const answer = await fetch(`http://${host}:${port}/metrics`, { headers });
     return answer.text();
   };
 

@@ -14,6 +14,7 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { parseArgs } from "node:util";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
+import { textAt } from "../../support/json-path.ts";
 import { expand, type Command, type Variables } from "./shell.ts";
 
 const registry: FileRegistry = createFileRegistry(
@@ -88,12 +89,7 @@ function jq(args: string[], input: string): Promise<string> {
   });
   const [path = ""] = positionals;
   if (!/^(?:\.\w+)+$/.test(path)) throw new Error(`not a path: ${path}`);
-  let value: unknown = JSON.parse(input);
-  for (const name of path.slice(1).split(".")) {
-    value = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-  }
-  if (typeof value !== "string") throw new Error(`there is no text at ${path} of ${input}`);
-  return Promise.resolve(value);
+  return Promise.resolve(textAt(JSON.parse(input), path));
 }
 
 const programs: ReadonlyMap<string, Program> = new Map(Object.entries({ grpcurl, curl, jq }));
