@@ -25,12 +25,22 @@ export interface DemandEstimate {
 
 /** Time constant of the moving average of arrivals. */
 const memoryMs = 2_000;
+/** The same for the need. A short average of few calls says more about chance. */
+const needMemoryMs = 5_000;
 /** Factor on the arrivals: a member that asks only for what it uses could never use more. */
 const headroom = 1.2;
 /** Time in which the queue is to be emptied. */
 const drainMs = 2_000;
 /** The same where others queue: what a queue does not use is lost to them. */
 const patientDrainMs = 3_000;
+/**
+ * Calls that are to wait where others queue, in standard deviations of the calls that come within
+ * `patientDrainMs / 2`. A member that comes to an empty queue leaves its part unused, and random
+ * calls do so the more often the shorter the queue is.
+ */
+const queueDeviations = 1.5;
+/** They are no more than come in this time, so that few calls do not wait long. */
+const longestWaitMs = 1_000;
 /** A queue that is longer than a second of the arrivals, and this, is to be emptied in a second. */
 const shortQueue = 5;
 /** A shorter time says nothing about a rate. */
@@ -43,12 +53,14 @@ export function createDemandEstimate(createdAt: number): DemandEstimate {
   let measuredAt = createdAt;
   let latest = 0;
   let average = 0;
+  let steady = 0;
 
   function measure(now: number): void {
     const gapMs = now - measuredAt;
     if (gapMs < leastGapMs) return;
     latest = (arrivals * 1_000) / gapMs;
     average += (latest - average) * (1 - Math.exp(-gapMs / memoryMs));
+    steady += (latest - steady) * (1 - Math.exp(-gapMs / needMemoryMs));
     arrivals = 0;
     measuredAt = now;
   }
@@ -63,11 +75,14 @@ export function createDemandEstimate(createdAt: number): DemandEstimate {
       measure(now);
       const { accepted, throttled } = responses.lastSecond(now);
       // Without a queue, calls that were rejected before are no need any more.
-      const arriving = backlog > 0 ? average : Math.min(average, 1.25 * (accepted + throttled) + 1);
+      const arriving = backlog > 0 ? steady : Math.min(steady, 1.25 * (accepted + throttled) + 1);
+      const deviation = Math.sqrt((arriving * patientDrainMs) / 2_000);
+      const waiting = Math.min(queueDeviations * deviation, (arriving * longestWaitMs) / 1_000);
       const excess = Math.max(0, backlog - average - shortQueue);
+      const drained = ((backlog - waiting) * 1_000) / patientDrainMs;
       return {
         // The latest rate says more about chance than about a need. A real rise shows in the queue.
-        needsPerSecond: arriving + (backlog * 1_000) / patientDrainMs + excess,
+        needsPerSecond: Math.max(0, arriving + drained + excess),
         wantsPerSecond: Math.max(latest, average) * headroom + (backlog * 1_000) / drainMs,
         acceptedPerSecond: accepted,
         throttledPerSecond: throttled,

@@ -33,9 +33,9 @@ export interface ShareBounds {
 export interface FallbackShare {
   /**
    * Takes over a lease that was asked for at `askedAt`. Its time counts from then, so that it
-   * never outlives the group's own count.
+   * never outlives the group's own count. `heardAt` is when its rate begins.
    */
-  grant(lease: Lease, askedAt: number): void;
+  grant(lease: Lease, askedAt: number, heardAt: number): void;
   /** Records that the group did not reply. */
   miss(): void;
   /** Lowers the rate by the margin until the next lease. */
@@ -56,6 +56,13 @@ export interface FallbackShare {
 
 /** Time after a lease was asked for after which the quota that the group had found is forgotten. */
 const forgetMs = 60_000;
+/**
+ * For this time after a lower lease a second may still hold what the former one allowed: the second
+ * of the sliding window and its guard time. Only the pace is lower at once. Otherwise the member
+ * would send nothing until the requests of the last second fit into the lower part, and that time
+ * would be lost to the group.
+ */
+const windowMs = 1_012;
 /** Rate of a new member until it hears from the group, as a part of its equal part. */
 const joinFactor = 0.05;
 
@@ -66,19 +73,20 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
   let askedAt = Number.NEGATIVE_INFINITY;
   let hasMissed = false;
   let factor = 1;
+  /** The windows of former leases of this epoch, and when they ended. */
+  let former: readonly { readonly windowPerSecond: number; readonly endedAt: number }[] = [];
 
+  const isHeld = (now: number): boolean => now - askedAt < leaseMs;
   function kind(now: number): ShareKind {
-    const ageMs = now - askedAt;
-    if (ageMs < leaseMs) return hasMissed ? "kept" : "lease";
-    return ageMs < forgetMs ? "slice" : "static";
+    if (isHeld(now)) return hasMissed ? "kept" : "lease";
+    return now - askedAt < forgetMs ? "slice" : "static";
   }
 
   function perSecond(now: number): number {
     if (lease === undefined) return equalPart(now) * (now - createdAt < quietMs ? joinFactor : 1);
-    const ageMs = now - askedAt;
     const leased = lease.ratePerSecond * factor;
-    if (ageMs < leaseMs) return leased;
-    return ageMs < quietMs ? Math.min(leased, equalPart(now)) : equalPart(now);
+    if (isHeld(now)) return leased;
+    return now - askedAt < quietMs ? Math.min(leased, equalPart(now)) : equalPart(now);
   }
 
   /** An equal part of the group's quota or, 60 s after the last lease, of the configured one. */
@@ -91,8 +99,37 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     );
   }
 
+  /** Most requests in a second, margin included; `undefined` for those of the rate. */
+  function windowPerSecond(now: number): number | undefined {
+    if (lease === undefined || kind(now) === "static") return undefined;
+    if (!isHeld(now)) {
+      const whole = rateConstants.margin * lease.sliceWindow;
+      return perSecond(now) === equalPart(now) ? whole : undefined;
+    }
+    const recent = former.filter(({ endedAt }) => now - endedAt < windowMs);
+    return Math.max(leasedWindow(lease), ...recent.map((each) => each.windowPerSecond));
+  }
+
+  const leasedWindow = ({ window }: Lease): number => rateConstants.margin * window * factor;
+
+  function limit(now: number): QuotaLimit {
+    const present = { perSecond: perSecond(now), mayProbe: kind(now) !== "lease" };
+    const window = windowPerSecond(now);
+    return window === undefined ? present : { ...present, windowPerSecond: window };
+  }
+
   return {
-    grant(next, at) {
+    grant(next, at, heardAt) {
+      // A new epoch is a lower quota: what the former one allowed was too much. A window without a
+      // bound would be none for the new rate either.
+      const isOver = lease === undefined || lease.epoch !== next.epoch || !isHeld(heardAt);
+      if (isOver || lease?.window === Number.POSITIVE_INFINITY) former = [];
+      else if (lease !== undefined) {
+        former = [
+          ...former.filter(({ endedAt }) => heardAt - endedAt < windowMs),
+          { windowPerSecond: leasedWindow(lease), endedAt: heardAt },
+        ];
+      }
       lease = next;
       askedAt = at;
       hasMissed = false;
@@ -103,9 +140,10 @@ export function createFallbackShare(bounds: ShareBounds, createdAt: number): Fal
     },
     decrease() {
       factor *= rateConstants.margin;
+      former = [];
     },
     kind,
-    limit: (now) => ({ perSecond: perSecond(now), mayProbe: kind(now) !== "lease" }),
+    limit,
     due(now) {
       const present = perSecond(now);
       if (lease === undefined || kind(now) !== "lease") return present;

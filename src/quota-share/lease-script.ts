@@ -5,6 +5,7 @@
 import type { LuaScript } from "../redis/redis-commands.ts";
 import { groupConstants, rateConstants } from "../upstream/rate-limit/adaptive/constants.ts";
 import { highestPerSecond, leaseConstants } from "./lease.ts";
+import { divisionLaw } from "./division-law.ts";
 import { quotaLaw } from "./quota-law.ts";
 
 /** The constants of the script as a Lua table. */
@@ -33,8 +34,7 @@ const constants = Object.entries({
  * - The group counts the highest rate that a member may have: a lower one only once the member
  *   says that it has it, and an equal part if the member has not heard a reply for long.
  * - Shares are max-min fair by need: no member gets less than an equal part in favour of a member
- *   that needs more than one. What is left goes to those that want more, then evenly to all, so
- *   that a burst can begin at once.
+ *   that needs more than one. A second holds whole requests, and so do the windows.
  * - A grant never takes what other members hold: a new member waits until the others have renewed
  *   and confirmed, which takes little more than a second.
  * - In a group younger than a lease there may be unknown holders, as after FLUSHALL: no member gets
@@ -47,7 +47,8 @@ const constants = Object.entries({
  * seed, lease in ms, epoch that was refused, throttled, longest probe interval in ms, needs,
  * replicas, time of the last reply that the member heard, ms since it started if it heard none,
  * sequence number. Rates are per second. An empty text stands for an unknown value.
- * Reply: rate, members, quota, epoch, share, time in ms, ceiling, size, lendable rate.
+ * Reply: rate, members, quota, epoch, share, time in ms, ceiling, size, lendable rate, requests in
+ * the sliding window, the same without a lease.
  */
 export const leaseScript: LuaScript = {
   source: `local law = { ${constants} }
@@ -55,6 +56,7 @@ local key, me = KEYS[1], 'm:' .. ARGV[1]
 local ceiling, seed, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[8])
 local refused, longest = tonumber(ARGV[9]), tonumber(ARGV[11])
 local mine = { wants = tonumber(ARGV[2]), has = tonumber(ARGV[3]), accepted = tonumber(ARGV[4]) }
+mine.name = me
 mine.throttled, mine.needs = tonumber(ARGV[10]), tonumber(ARGV[12])
 mine.ceiling, mine.replicas = ARGV[5] == '' and '-' or ARGV[5], tonumber(ARGV[13])
 mine.heard, mine.sequence = tonumber(ARGV[14]), tonumber(ARGV[16])
@@ -97,6 +99,7 @@ for i = 1, #fields, 2 do
     if each and name == me then
       before = each
     elseif each and each.expires > now then
+      each.name = name
       others[#others + 1] = each
       replicas = math.max(replicas, each.replicas)
       local its = within(each.ceiling, 1e-6, law.highestPerSecond)
@@ -164,38 +167,21 @@ ${quotaLaw}
 
 local known = quota or ceiling
 local grant, share, total, part = math.huge, math.huge, math.huge, 0
+local window, sliceWindow = '', ''
 if known then
   part = law.margin * known / size
   total = law.margin * known - reserveOf(known)
-  local least = math.min(2, law.leastShare * total / count)
-  local all, needed, wanted = { mine }, 0, 0
-  for _, other in ipairs(others) do all[#all + 1] = other end
-  local needs = {}
-  for i, each in ipairs(all) do
-    each.needs = math.max(each.needs, least)
-    each.wants = math.max(each.wants, each.needs)
-    needs[i], needed, wanted = each.needs, needed + each.needs, wanted + each.wants
-  end
-  if needed > total then
-    table.sort(needs)
-    local left, level = total, 0
-    for i, need in ipairs(needs) do
-      level = left / (count - i + 1)
-      if need >= level then break end
-      left = left - need
-    end
-    share = math.min(mine.needs, level)
-  elseif wanted > total then
-    share = mine.needs + (mine.wants - mine.needs) * (total - needed) / (wanted - needed)
-  else
-    share = mine.wants + (total - wanted) / count
-  end
-  grant = math.min(share, total - held)
+  ${divisionLaw}
+  grant = share <= total - held + law.nearly and share or total - held
   if now - born < lease then
     grant = math.min(grant, mine.heard and mine.has or math.max(mine.has, part))
   end
   -- Never zero: some member has to find out whether requests are accepted.
   grant = math.max(grant, math.min(0.5, least))
+  local isEqual = mine.isLacking and grant == share
+  window = isEqual and windowOf(grant, lacking, place, room + spareOf(total / law.margin))
+    or windowOf(grant, 1, 0, 0)
+  sliceWindow = windowOf(part, size, rank, known + spareOf(known))
 end
 
 local text = function(number) return string.format('%.17g', number) end
@@ -222,7 +208,7 @@ redis.call('PEXPIRE', key, 600000)
 return {
   grant == math.huge and '' or text(grant), count, known and text(known) or '', text(epoch),
   share == math.huge and '' or text(share), text(now), ceiling and text(ceiling) or '', size,
-  total == math.huge and '' or text(total)
+  total == math.huge and '' or text(total), window, sliceWindow
 }
 `,
 };

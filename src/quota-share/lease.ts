@@ -22,6 +22,20 @@ export const leaseConstants = {
   guardMs: 1_000,
   /** Part of the quota that members without calls hold together. */
   leastShare: 0.01,
+  /** How long a member keeps its place among those that round their windows up. */
+  turnMs: 2_000,
+  /** Requests that the windows of all members hold beyond the quota, as a part of it. */
+  spareInWindows: 0.03,
+  /** A window that is this much too small does not bind: its guard time and the margin differ. */
+  windowSlack: 0.003,
+  /**
+   * How far beside the middle of two whole requests a need has to be for the part to change, and
+   * how far the thresholds of the members differ.
+   */
+  stickiness: 0.3,
+  spread: 0.4,
+  /** Sums of fractions are a little off. */
+  nearly: 1e-6,
 } as const;
 
 /** The report of a member that asks for a lease. Rates are requests per second. */
@@ -76,6 +90,10 @@ export interface Lease {
   readonly size: number;
   /** Rate that is lent to all members together; `Infinity` while the quota is unknown. */
   readonly lentPerSecond: number;
+  /** Whole requests that a second may hold; `Infinity` while the quota is unknown. */
+  readonly window: number;
+  /** The same while the member has an equal part of the quota without a lease. */
+  readonly sliceWindow: number;
 }
 
 const mostPerSecond = 1e12;
@@ -116,6 +134,9 @@ const toNumber = (value: unknown): number => {
 const isRate = (perSecond: number): boolean =>
   perSecond === Number.POSITIVE_INFINITY || (perSecond >= 1e-6 && perSecond <= highestPerSecond);
 
+const isWhole = (requests: number): boolean =>
+  requests === Number.POSITIVE_INFINITY || Number.isInteger(requests);
+
 /** Reads the reply of `leaseScript`. Returns `undefined` for a reply that makes no sense. */
 export function parseLease(reply: unknown): Lease | undefined {
   if (!Array.isArray(reply)) return undefined;
@@ -129,10 +150,11 @@ export function parseLease(reply: unknown): Lease | undefined {
     ceiling = 0,
     ...more
   ] = reply.map(toNumber);
-  const [size = 0, lent = 0] = more;
+  const [size = 0, lent = 0, window = 0, sliceWindow = 0] = more;
   const isSound =
-    [granted, share, quota, ceiling, lent].every(isRate) &&
+    [granted, share, quota, ceiling, lent, window, sliceWindow].every(isRate) &&
     [members, size, epoch, timeMs].every(Number.isInteger) &&
+    [window, sliceWindow].every(isWhole) &&
     members > 0 &&
     size > 0;
   if (!isSound) return undefined;
@@ -146,5 +168,7 @@ export function parseLease(reply: unknown): Lease | undefined {
     ceilingPerSecond: ceiling === Number.POSITIVE_INFINITY ? undefined : ceiling,
     size,
     lentPerSecond: lent,
+    window,
+    sliceWindow,
   };
 }

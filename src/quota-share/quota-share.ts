@@ -1,4 +1,5 @@
 /** Shares a quota among replicas. Each renews its lease once a second; no call waits for Redis. */
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
@@ -106,7 +107,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
   /** Applies the present limit and logs where it comes from, if that has changed. */
   function follow(now: number): void {
     const limit = fallback.limit(now);
-    if (limit.perSecond !== applied?.perSecond || limit.mayProbe !== applied.mayProbe) {
+    if (!isDeepStrictEqual(limit, applied)) {
       applied = limit;
       options.apply(limit);
     }
@@ -180,7 +181,7 @@ export function createQuotaShare(options: QuotaShareOptions): QuotaShare {
     if (lease === undefined) {
       missed();
     } else {
-      fallback.grant(lease, now);
+      fallback.grant(lease, now, answeredAt);
       // A 429 came while the reply was on its way.
       if (refusedEpoch !== undefined) renewAt = answeredAt;
     }

@@ -16,5 +16,8 @@ export function renewalMs(
   const usually = usualMs * (0.9 + 0.2 * random());
   if (lease === undefined) return usually;
   if (lease.ratePerSecond < 0.98 * hasPerSecond) return confirmMs;
-  return lease.ratePerSecond < 0.9 * lease.sharePerSecond ? waitingMs : usually;
+  const { ratePerSecond, sharePerSecond } = lease;
+  // Parts are whole requests per second.
+  const isPart = ratePerSecond < Math.max(0.9 * sharePerSecond, sharePerSecond - 0.5);
+  return isPart ? waitingMs : usually;
 }

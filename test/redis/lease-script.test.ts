@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.ts";
 import {
+  leaseConstants,
   type LeaseRequest,
   leaseMs,
   parseLease,
@@ -177,8 +178,9 @@ test("the lease script agrees with its model and never grants more than the quot
           expect(lease.sharePerSecond).toBeCloseTo(model.share, 6);
           expect(lease.quotaPerSecond).toBeCloseTo(model.quota, 6);
           expect(lease.lentPerSecond).toBeCloseTo(model.lent, 6);
-          const { members, epoch, size, ceiling } = model;
+          const { members, epoch, size, ceiling, window, sliceWindow } = model;
           expect(lease).toMatchObject({ members, epoch, size, ceilingPerSecond: ceiling });
+          expect(lease).toMatchObject({ window, sliceWindow });
           const stored = await storedRates(key);
           expect([...stored.keys()].toSorted()).toEqual([...group.members.keys()].toSorted());
           for (const [id, { has }] of group.members) expect(stored.get(id)).toBeCloseTo(has, 6);
@@ -335,6 +337,69 @@ test("the lease script divides the lowest ceiling of the members into equal part
   // The last one with a low ceiling leaves, and the higher one holds at once.
   await redis.eval(leaveScript, [key], ["c"]);
   expect((await ask(key, ofThree("a", 200, 32), leaseMs)).lease?.quotaPerSecond).toBe(200);
+});
+
+/**
+ * Replies to members that have told their needs and hold what they were granted. All are of one
+ * turn: when the places change, the members hear of it one after the other.
+ */
+async function settle(
+  needs: readonly number[],
+): Promise<readonly NonNullable<ReturnType<typeof parseLease>>[]> {
+  const key = newKey();
+  const leases: NonNullable<ReturnType<typeof parseLease>>[] = [];
+  let heardAt: number | undefined;
+  const turns = (): number =>
+    new Set(leases.map(({ timeMs }) => Math.floor(timeMs / leaseConstants.turnMs))).size;
+  for (let round = 0; round < 4 || turns() > 1; round += 1) {
+    for (const [at, need] of needs.entries()) {
+      const request: LeaseRequest = {
+        ...asking(`m${String(at).padStart(2, "0")}`, need),
+        replicas: needs.length,
+        hasPerSecond: leases[at]?.ratePerSecond ?? 0,
+        heardAt,
+      };
+      const { lease, now } = await ask(key, request, leaseMs);
+      if (lease === undefined) throw new Error("no lease");
+      leases[at] = lease;
+      heardAt = now;
+    }
+    await redis.eval(setFields, [key], ["born", 0]);
+  }
+  return leases;
+}
+const sumOf = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+
+test.each([12, 13, 16, 18, 19])(
+  "the lease script gives %d members in need equal rates, and windows of 103 percent of the quota together at most",
+  async (count) => {
+    const leases = await settle(Array.from({ length: count }, () => 500));
+    for (const { ratePerSecond } of leases) expect(ratePerSecond).toBeCloseTo(98.5 / count, 6);
+    const windows = leases.map(({ window }) => window);
+    expect(sumOf(windows)).toBeGreaterThanOrEqual(100);
+    expect(sumOf(windows)).toBeLessThanOrEqual(103);
+    expect(Math.max(...windows) - Math.min(...windows)).toBeLessThanOrEqual(1);
+    const slices = leases.map(({ sliceWindow }) => sliceWindow);
+    expect(sumOf(slices)).toBeGreaterThanOrEqual(100);
+    expect(sumOf(slices)).toBeLessThanOrEqual(103);
+  },
+);
+
+test("the lease script gives members whole requests that get what they need, and the rest to those that lack", async () => {
+  const needs = [500, 2.1, 2.9, 0.4, 10.05, 500];
+  const leases = await settle(needs);
+  const parts = leases.map(({ ratePerSecond }) => ratePerSecond / 0.985);
+  for (const [at, whole] of [
+    [1, 2],
+    [2, 3],
+    [4, 10],
+  ] as const) {
+    expect(parts[at]).toBeCloseTo(whole, 6);
+    expect(leases[at]?.window).toBe(whole);
+  }
+  expect(parts[3]).toBeCloseTo(0.4 / 0.985, 6);
+  expect(parts[0]).toBeCloseTo(parts[5] ?? 0, 6);
+  expect(sumOf(parts)).toBeCloseTo(100, 6);
 });
 
 test("the lease script keeps a group for ten minutes after its last renewal", async () => {

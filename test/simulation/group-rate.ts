@@ -58,7 +58,7 @@ export const createGroupRate: typeof createAdaptiveRate = (
     const lease = lend(group, request, timeMs, leaseMs);
     refusedEpoch = undefined;
     renewAt = now + (lease.rate < 0.9 * lease.share ? 250 : 1_000 * (0.9 + 0.2 * random()));
-    share.grant(toLease(lease, timeMs), now);
+    share.grant(toLease(lease, timeMs), now, now);
   }
   function follow(now: number): void {
     if (now >= renewAt) renew(now);

@@ -29,6 +29,8 @@ export interface MemberSettings {
   wants: number;
   /** Whether calls come at random moments. Default: evenly. */
   readonly isRandom?: boolean;
+  /** Time to the first call, in milliseconds. Default 0. */
+  readonly startsInMs?: number;
   readonly ceilingPerSecond: number;
   readonly replicas: number;
 }
@@ -129,13 +131,13 @@ export function createSimulatedGroup(seed: number): SimulatedGroup {
   }
 
   function add(settings: MemberSettings): SimulatedMember {
-    const { id, ceilingPerSecond, replicas, isRandom = false } = settings;
+    const { id, ceilingPerSecond, replicas, isRandom = false, startsInMs = 0 } = settings;
     const demand = createDemandEstimate(clock.now());
     const bucket = createTokenBucket({ now: clock.now(), rate: 1, catchUpFactor: 1.003 });
     const window = createSlidingWindow({ quota: 1 });
     let queued = 0;
     let sent = 0;
-    let nextAt = clock.now();
+    let nextAt = clock.now() + startsInMs;
     let isOver = false;
     const member: SteppedMember = {
       ...settings,
@@ -150,9 +152,9 @@ export function createSimulatedGroup(seed: number): SimulatedGroup {
         random,
         logger: createLogger({ level: "silent" }),
         demand: () => demand.read(clock.now(), queued),
-        apply: ({ perSecond }) => {
+        apply: ({ perSecond, windowPerSecond = perSecond }) => {
           bucket.setRate(clock.now(), perSecond);
-          window.resize(perSecond / 0.985);
+          window.resize(windowPerSecond / 0.985);
         },
       }),
       get queued() {

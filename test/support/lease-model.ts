@@ -51,7 +51,7 @@ interface ModelMember {
   readonly sequence: number;
 }
 
-let requests = 0;
+let requestsSoFar = 0;
 
 /** The request of the only member of a quota of 100 per second, which has a quarter of it. */
 export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest => ({
@@ -69,7 +69,7 @@ export const asking = (memberId: string, wantsPerSecond: number): LeaseRequest =
   replicas: 1,
   heardAt: undefined,
   ageMs: 0,
-  sequence: (requests += 1),
+  sequence: (requestsSoFar += 1),
 });
 
 /** The reply to a member; `Infinity` for an unknown value. */
@@ -82,6 +82,8 @@ export interface ModelLease {
   readonly ceiling: number | undefined;
   readonly size: number;
   readonly lent: number;
+  readonly window: number;
+  readonly sliceWindow: number;
 }
 
 const {
@@ -93,7 +95,8 @@ const {
   intervalGrowthAfterProbe,
 } = rateConstants;
 const { firstDecreaseGapMs: settleMs } = groupConstants;
-const { quietMs, guardMs, leastShare } = leaseConstants;
+const { quietMs, guardMs, leastShare, turnMs, stickiness, spread, nearly } = leaseConstants;
+const { spareInWindows, windowSlack } = leaseConstants;
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
@@ -108,6 +111,8 @@ export const toLease = (reply: ModelLease, timeMs: number): Lease => ({
   ceilingPerSecond: reply.ceiling,
   size: reply.size,
   lentPerSecond: reply.lent,
+  window: reply.window,
+  sliceWindow: reply.sliceWindow,
 });
 
 export const createModelGroup = (): ModelGroup => ({
@@ -155,6 +160,65 @@ export function fairShares(wishes: readonly Wish[], total: number): number[] {
   return wishes.map(({ wants }) => wants + (total - wanted) / wishes.length);
 }
 
+const wholeOf = (requests: number): number => Math.floor(requests + nearly);
+interface Part {
+  readonly id: string;
+  readonly perSecond: number;
+  readonly needs: number;
+  readonly has: number;
+}
+
+/** The window of a rate that several members have, for the one at this place among them. */
+function windowOf(perSecond: number, members: number, place: number, room: number): number {
+  const requests = perSecond / margin;
+  const whole = wholeOf(requests);
+  if (whole < 1) return 1;
+  const spare = wholeOf(room - members * whole);
+  return requests - whole > windowSlack * whole && place < spare ? whole + 1 : whole;
+}
+const withSpare = (requests: number, of: number): number =>
+  requests + Math.max(0.5, spareInWindows * of);
+
+interface Division {
+  /** The part of the first member. */
+  readonly share: number;
+  /** Its window if it has this rate. */
+  windowAt(perSecond: number): number;
+  /** Its place in the order of names. */
+  readonly rank: number;
+}
+
+/** Rounds the parts of members that get what they need, and divides the rest evenly. */
+function divide(parts: readonly Part[], total: number, now: number): Division {
+  const ranked = parts.map(({ id }) => id).toSorted((a, b) => (a < b ? -1 : 1));
+  const turn = Math.floor(now / turnMs);
+  const isScarce = sum(parts.map(({ needs }) => needs)) > total;
+  const isShort = ({ needs, perSecond }: Part): boolean => isScarce && needs > perSecond + nearly;
+  const placeOf = ({ id }: Part): number => (ranked.indexOf(id) + turn) % parts.length;
+  const rounded = (part: Part): number => {
+    const requests = part.perSecond / margin;
+    const whole = wholeOf(requests);
+    if (whole < 1) return requests;
+    const middle = 0.5 + spread * (placeOf(part) / parts.length - 0.5);
+    const isUp = part.has >= margin * (whole + 1 - nearly);
+    return requests - whole > middle + (isUp ? -stickiness : stickiness) ? whole + 1 : whole;
+  };
+  const short = parts.filter(isShort);
+  const met = sum(parts.filter((part) => !isShort(part)).map(rounded));
+  const room = Math.max(0, total / margin - met);
+  const [mine = { id: "", perSecond: 0, needs: 0, has: 0 }] = parts;
+  const share = margin * (isShort(mine) ? room / short.length : rounded(mine));
+  const place = short.filter((part) => placeOf(part) < placeOf(mine)).length;
+  return {
+    share,
+    windowAt: (perSecond) =>
+      isShort(mine) && perSecond === share
+        ? windowOf(perSecond, short.length, place, withSpare(room, total / margin))
+        : windowOf(perSecond, 1, 0, 0),
+    rank: ranked.indexOf(mine.id),
+  };
+}
+
 /** Does the same as the script with the same request at the same time. */
 export function lend(
   group: ModelGroup,
@@ -171,7 +235,9 @@ export function lend(
   for (const [id, { expiresAt, heardAt }] of group.members) {
     if (expiresAt <= now && isQuiet(heardAt)) group.members.delete(id);
   }
-  const others = [...group.members.values()].filter(({ expiresAt }) => expiresAt > now);
+  const others = [...group.members]
+    .map(([id, each]) => ({ id, ...each }))
+    .filter(({ expiresAt }) => expiresAt > now);
   const silent = [...group.members.values()].filter(({ expiresAt }) => expiresAt <= now);
   const ceilings = [request.ceilingPerSecond, ...others.map((each) => each.ceiling)];
   const lowest = Math.min(...ceilings.map((each) => each ?? Number.POSITIVE_INFINITY));
@@ -227,6 +293,8 @@ export function lend(
   let rate = Number.POSITIVE_INFINITY;
   let share = Number.POSITIVE_INFINITY;
   let lent = Number.POSITIVE_INFINITY;
+  let window = Number.POSITIVE_INFINITY;
+  let sliceWindow = Number.POSITIVE_INFINITY;
   let part = 0;
   if (quota < Number.POSITIVE_INFINITY) {
     part = (margin * quota) / size;
@@ -237,12 +305,24 @@ export function lend(
       needs: Math.max(needs, least),
       wants: Math.max(needs, wants, least),
     }));
-    [share = 0] = fairShares(wishes, lent);
-    rate = Math.min(share, lent - sum(others.map((each) => each.has)));
+    const names = [memberId, ...others.map(({ id }) => id)];
+    const holdings = [has, ...others.map((each) => each.has)];
+    const parts = fairShares(wishes, lent).map((perSecond, at) => ({
+      id: names[at] ?? "",
+      perSecond,
+      needs: wishes[at]?.needs ?? 0,
+      has: holdings[at] ?? 0,
+    }));
+    const division = divide(parts, lent, now);
+    share = division.share;
+    const free = lent - sum(others.map((each) => each.has));
+    rate = share <= free + nearly ? share : free;
     if (now - group.bornAt < leaseMs) {
       rate = Math.min(rate, request.heardAt === undefined ? Math.max(has, part) : has);
     }
     rate = Math.max(rate, Math.min(0.5, least));
+    window = division.windowAt(rate);
+    sliceWindow = windowOf(part, size, division.rank, withSpare(quota, quota));
   }
   group.seenAt = now;
   const heardAt = Math.min(request.heardAt ?? now - request.ageMs, now);
@@ -259,7 +339,8 @@ export function lend(
     heardAt,
     sequence: request.sequence,
   });
-  return { rate, share, members: count, quota, epoch: group.epoch, ceiling, size, lent };
+  const { epoch } = group;
+  return { rate, share, members: count, quota, epoch, ceiling, size, lent, window, sliceWindow };
 }
 
 interface Moment {

@@ -46,3 +46,31 @@ test("the demand reports what was accepted and refused in the last second", () =
   expect(accepted).toBeLessThan(110);
   expect(throttled).toBeGreaterThan(0.9);
 });
+
+/** The need after a minute of that many calls per second, with that many waiting. */
+function needOf(perSecond: number, backlog: number): number {
+  const estimate = createDemandEstimate(0);
+  for (let second = 1; second <= 60; second += 1) {
+    arrive(estimate, perSecond);
+    for (let each = 0; each < perSecond; each += 1) estimate.accepted(second * 1_000);
+    estimate.read(second * 1_000, backlog);
+  }
+  return estimate.read(60_000, backlog).needsPerSecond;
+}
+
+test("the need is what arrives when as many calls wait as keep a random queue from running empty", () => {
+  // A half more than a standard deviation of the calls of 1.5 seconds.
+  expect(needOf(24, 9)).toBeCloseTo(24, 1);
+  expect(needOf(24, 0)).toBeCloseTo(21, 1);
+  expect(needOf(24, 12)).toBeCloseTo(25, 1);
+  expect(needOf(0, 0)).toBe(0);
+});
+
+test("the calls that are to wait where others queue are those of a second at most", () => {
+  expect(needOf(2, 2)).toBeCloseTo(2, 2);
+  expect(needOf(2, 5)).toBeCloseTo(3, 2);
+});
+
+test("a queue of more than a second of the arrivals is a need to empty it in a second", () => {
+  expect(needOf(24, 39) - needOf(24, 29)).toBeCloseTo(10 / 3 + 10, 1);
+});

@@ -18,14 +18,16 @@ export function createFakeRedis(clock: { now(): number }) {
       const now = 1_000_000 + Math.floor(clock.now());
       const lease = lend(group, request, now, 3_000);
       const { members, epoch, size } = lease;
-      const [rate, quota, share, ceiling = "", lent] = [
+      const [rate, quota, share, ceiling = "", lent, window, slice] = [
         lease.rate,
         lease.quota,
         lease.share,
         lease.ceiling,
         lease.lent,
+        lease.window,
+        lease.sliceWindow,
       ].map((value) => value && text(value));
-      return [rate, members, quota, epoch, share, now, ceiling, size, lent];
+      return [rate, members, quota, epoch, share, now, ceiling, size, lent, window, slice];
     },
     async eval(
       _script: unknown,

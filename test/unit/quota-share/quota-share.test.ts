@@ -173,15 +173,21 @@ describe("renewal", () => {
 
   test("a reply that makes no sense counts as no reply", async () => {
     const { share, clock, redis, rate } = start({ replicas: 2 });
-    const sound = ["50", 1, "50", "5", "50", "1000", "100", 2, "50"];
+    const sound = ["50", 1, "50", "5", "50", "1000", "100", 2, "50", 51, 26];
     const replies: unknown[] = [
       ["nonsense", {}],
       ...["1e12", "1e308", "-1", "0", "1e-300", "nan"].flatMap((figure) =>
-        [0, 2, 4, 6, 8].map((at) => sound.with(at, figure)),
+        [0, 2, 4, 6, 8, 9, 10].map((at) => sound.with(at, figure)),
       ),
-      ...[1, 3, 5, 7].map((at) => sound.with(at, "1.5")),
+      ...[1, 3, 5, 7, 9, 10].map((at) => sound.with(at, "1.5")),
     ];
-    expect(parseLease(sound)).toMatchObject({ ratePerSecond: 50, size: 2, lentPerSecond: 50 });
+    expect(parseLease(sound)).toMatchObject({
+      ratePerSecond: 50,
+      size: 2,
+      lentPerSecond: 50,
+      window: 51,
+      sliceWindow: 26,
+    });
     let asked = 0;
     redis.eval = () => Promise.resolve(replies[asked++ % replies.length]);
     share.start();

@@ -24,6 +24,8 @@ export interface LeasedRateOptions {
 
 /** More requests per second than any gateway sends. */
 const unlimited = 1e9;
+/** A rate that was divided and multiplied by the margin is a little off. */
+const tolerance = 1e-9;
 
 const isLockedOut = ({ phase }: AdaptiveRate): boolean => phase === phaseOf.lockout;
 
@@ -39,7 +41,7 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
   );
   let { limit } = options;
   let restart: SlowRestart | undefined;
-  let reportedRate: number | undefined;
+  let reported: Partial<Pick<AdaptiveRate, "rate" | "quotaRate">> = {};
 
   const createFallback = (now: number): AdaptiveRate => {
     const ceilingPerSecond = limit.perSecond / rateConstants.margin;
@@ -64,12 +66,22 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
     isStale = false;
   };
   // Outside a lockout the rate of `pauses` means no limit.
-  const limited = (perSecond: number): number =>
+  const limited = (perSecond: number, most: number): number =>
     Math.min(
-      perSecond < unlimited * rateConstants.margin ? perSecond : limit.perSecond,
-      limit.perSecond,
+      perSecond < unlimited * rateConstants.margin ? perSecond : most,
+      most,
       restart?.limit ?? Number.POSITIVE_INFINITY,
     );
+  const rateNow = (): number => limited(active().rate, limit.perSecond);
+  const quotaNow = (): number => {
+    const own = active().quotaRate;
+    // The window of the limit holds for its full rate, and not for one that refusals have lowered.
+    const isLowered = own < limit.perSecond * (1 - tolerance);
+    const window = limit.windowPerSecond ?? limit.perSecond;
+    const most = limited(isLowered ? own : unlimited, window);
+    // The recovery probes of a lockout are a finite rate, also of an unlimited one.
+    return most < Number.POSITIVE_INFINITY ? most : rateNow();
+  };
 
   return {
     followLease(next, now) {
@@ -79,10 +91,10 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
       renewFallback(now);
     },
     get rate() {
-      return limited(active().rate);
+      return rateNow();
     },
     get quotaRate() {
-      return limited(active().quotaRate);
+      return quotaNow();
     },
     get safeRate() {
       return limit.mayProbe ? fallback.safeRate : limit.perSecond;
@@ -101,9 +113,9 @@ export function createLeasedRate(options: LeasedRateOptions): LeasedRate {
       const isMoved = active().advance(now);
       renewFallback(now);
       restart &&= continueSlowRestart(restart, now, limit.perSecond);
-      const rate = limited(active().rate);
-      const isChanged = rate !== reportedRate;
-      reportedRate = rate;
+      const [rate, quotaRate] = [rateNow(), quotaNow()];
+      const isChanged = rate !== reported.rate || quotaRate !== reported.quotaRate;
+      reported = { rate, quotaRate };
       return isMoved || isChanged;
     },
     slowRestart(now) {

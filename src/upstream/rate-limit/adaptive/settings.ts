@@ -43,6 +43,11 @@ export interface QuotaLimit {
    * the group lowers the quota, and the gateway only keeps the pauses that Key Protect asks for.
    */
   readonly mayProbe: boolean;
+  /**
+   * Most requests in any second, margin included. Default: `perSecond`. A second holds whole
+   * requests, so it may be more or less than the rate.
+   */
+  readonly windowPerSecond?: number;
 }
 
 /** Settings with every default applied. */

@@ -57,9 +57,27 @@ describe("with a lease", () => {
     expect(leased.onThrottled(32_000, undefined)).toBe(true);
   });
 
+  test("a second may hold more or fewer requests than the rate of a lease", () => {
+    const leased = created(ofGroup(40));
+    expect(leased.quotaRate).toBe(40);
+    for (const windowPerSecond of [50, 39]) {
+      leased.followLease({ ...ofGroup(40), windowPerSecond }, 100);
+      expect(leased.advance(100)).toBe(true);
+      expect(leased.advance(100)).toBe(false);
+      expect([leased.rate, leased.quotaRate]).toEqual([40, windowPerSecond]);
+    }
+  });
+
   test("a lease without a bound gives an unlimited rate", () => {
     const leased = created(ofGroup(Number.POSITIVE_INFINITY));
     expect(leased.rate).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("a lockout of an unlimited lease has a finite rate and a finite quota", () => {
+    const leased = created(ofGroup(Number.POSITIVE_INFINITY));
+    leased.onThrottled(1_000, 30_000);
+    leased.advance(1_000);
+    expect(leased).toMatchObject({ phase: "blackout", rate: 4, quotaRate: 4 });
   });
 });
 
@@ -72,6 +90,17 @@ describe("without a lease", () => {
     expect(leased.rate).toBeLessThan(40);
     leased.followLease(alone(20), 3_000);
     expect(leased.rate).toBeCloseTo(20);
+  });
+
+  test("without a lease a second may hold more than the rate until a 429 has lowered it", () => {
+    const limit = { ...alone(40), windowPerSecond: 50 };
+    const leased = created(limit);
+    expect([leased.rate, leased.quotaRate]).toEqual([40, 50]);
+    for (let now = 0; now < 2_000; now += 25) leased.onAccepted(now);
+    leased.onThrottled(2_000, undefined);
+    leased.advance(2_000);
+    expect(leased.quotaRate).toBe(leased.rate);
+    expect(leased.rate).toBeLessThan(40);
   });
 
   test("without a lease a fixed rate stays the same at a 429", () => {
