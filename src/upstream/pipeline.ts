@@ -15,7 +15,6 @@ import {
 import { guardEmit, ignoreEvents, type Emit } from "./meter.ts";
 import { createObserve } from "./observe.ts";
 import type { QueueBounds } from "./rate-limit/queue/queue-limits.ts";
-import type { ShareWatch } from "./rate-limit/outcome-observer.ts";
 import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit/rate-limit.ts";
 import { createRetry } from "./retry/retry.ts";
 import { readPipelineState, type UpstreamState } from "./state.ts";
@@ -77,7 +76,7 @@ export interface UpstreamOptions {
   readonly host: UpstreamHost;
   /** Absent: only the number of connections limits the requests. */
   readonly quota?: RateLimitOptions["quota"];
-  readonly share?: ShareWatch | undefined;
+  readonly share?: RateLimitOptions["share"];
   readonly queue?: Partial<QueueBounds> | undefined;
   /** Default: that of the retry layer. */
   readonly maxAttempts?: number | undefined;

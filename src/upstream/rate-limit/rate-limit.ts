@@ -2,15 +2,15 @@
  * The layer that makes every attempt wait for a permit, and learns the quota from the responses.
  */
 import type { Clock } from "../../platform/clock.ts";
+import { parseRetryAfter } from "../../platform/http-date.ts";
 import type { PriorityClass } from "../../rpc-table.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
-import type { Layer, UpstreamResponse } from "../layer.ts";
-import { ignoreEvents, type Emit, type UpstreamEvent } from "../meter.ts";
+import type { Layer, UpstreamCall, UpstreamResponse } from "../layer.ts";
+import { ignoreEvents, outcomeOfStatus, type Emit, type UpstreamEvent } from "../meter.ts";
 import { createAdaptiveRate } from "./adaptive/adaptive-rate.ts";
 import type { AdaptiveRate } from "./adaptive/rate-state.ts";
 import type { QuotaSettings } from "./adaptive/settings.ts";
 import { createLatencyEstimate } from "./latency-estimate.ts";
-import { createOutcomeObserver, type ShareWatch } from "./outcome-observer.ts";
 import {
   type ConcurrencyLimit,
   createConcurrencyLimit,
@@ -19,6 +19,18 @@ import {
 import { createRateLimiter } from "./permits/rate-limiter.ts";
 import type { QueueBounds } from "./queue/queue-limits.ts";
 import { createScheduler, type Scheduler } from "./queue/scheduler.ts";
+
+/** Sees the demand and the responses of one replica that shares a quota with others. */
+export interface ShareWatch {
+  /** An attempt wants to be sent. */
+  arrived(): void;
+  /**
+   * The rate that the group will grant within about a second if calls wait, per second; 0 for none.
+   */
+  duePerSecond(): number;
+  accepted(now: number): void;
+  throttled(now: number): void;
+}
 
 /** How the rate limit of one instance is created. */
 export interface RateLimitOptions {
@@ -92,15 +104,43 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     permits.setRate(adaptiveRate.rate, adaptiveRate.quotaRate);
     if (adaptiveRate.pausedUntil > now) permits.pauseUntil(adaptiveRate.pausedUntil);
   };
-  const observer = createOutcomeObserver({
-    latency,
-    limiter,
-    adaptiveRate,
-    share,
-    emit,
-    applyRate,
-    clock,
-  });
+  /** Learns from a response. `startedAt` is when the attempt got its permit, in monotonic ms. */
+  const onResponse = (
+    { rpc }: UpstreamCall,
+    { status, headers, sentAt }: UpstreamResponse,
+    startedAt: number,
+  ): void => {
+    const now = clock.now();
+    emit({ kind: "attemptEnded", operation: rpc.method, outcome: outcomeOfStatus(status) });
+    limiter.recordSentAt(startedAt, sentAt);
+    // A 429 or 5xx comes quickly and says nothing about the time that the work takes.
+    if (status < 500 && status !== 429) latency.onAnswer(rpc.priority, now - startedAt, now);
+    if (adaptiveRate === undefined) return;
+    const retryAfter = headers["retry-after"];
+    const retryAfterMs =
+      retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow());
+    if (status === 429) {
+      // Refused recovery probes of a long lockout must not lower the quota of the group.
+      if (adaptiveRate.onThrottled(now, retryAfterMs)) share?.throttled(now);
+    } else {
+      if (status === 503 && retryAfterMs !== undefined && retryAfterMs > 0) {
+        adaptiveRate.onUnavailable(now, retryAfterMs);
+      } else adaptiveRate.onAccepted(now);
+      share?.accepted(now);
+    }
+    applyRate(now);
+  };
+  /** Learns from an attempt that got no response. */
+  const onFailure = ({ rpc }: UpstreamCall, error: unknown, startedAt: number): void => {
+    const code = error instanceof UpstreamError ? error.code : "DEFECT";
+    // The circuit breaker rejected the call: there was no exchange.
+    if (code === "CIRCUIT_OPEN") return;
+    emit({ kind: "attemptEnded", operation: rpc.method, outcome: code });
+    if (code === "ATTEMPT_TIMEOUT" || code === "DEADLINE" || code === "CANCELLED") {
+      const now = clock.now();
+      latency.onGivenUp(rpc.priority, now - startedAt, now);
+    }
+  };
   /** Gives the place back once the connection is free, and the permit too if nothing was sent. */
   const giveBack = async (error: unknown): Promise<void> => {
     if (!(error instanceof UpstreamError)) return permits.release();
@@ -128,11 +168,11 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
         response = await next(request);
       } catch (error) {
         void giveBack(error);
-        observer.onFailure(call, error, startedAt);
+        onFailure(call, error, startedAt);
         throw error;
       }
       permits.release();
-      observer.onResponse(call, response, startedAt);
+      onResponse(call, response, startedAt);
       return response;
     },
     applyRate: () => applyRate(clock.now()),
