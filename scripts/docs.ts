@@ -1,11 +1,17 @@
 /**
- * Writes the generated tables of the documentation, the API reference and the service configuration
- * of clients. With `--check` it changes nothing and fails if one is outdated.
+ * Writes the generated tables of the documentation, the API reference, the service configuration of
+ * clients, and the dashboards. With `--check` it changes nothing and fails if one is outdated.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDocumentedContract } from "./contract/documented-contract.ts";
 import { apiPage, apiPageFile } from "./docs/api-page.ts";
+import {
+  alertsFile,
+  dashboards,
+  prometheusRule,
+  prometheusRuleFile,
+} from "./dashboards/dashboards.ts";
 import { generatedFiles, withGeneratedSections } from "./generated-sections.ts";
 import { repositoryRoot } from "./run.ts";
 import { serviceConfig, serviceConfigFile } from "./service-config.ts";
@@ -14,6 +20,11 @@ const makers = new Map<string, (before: string) => string>([
   ...generatedFiles.map((file) => [file, withGeneratedSections] as const),
   [apiPageFile, () => apiPage(readDocumentedContract())],
   [serviceConfigFile, serviceConfig],
+  ...dashboards,
+  [
+    prometheusRuleFile,
+    () => prometheusRule(readFileSync(join(repositoryRoot, alertsFile), "utf8")),
+  ],
 ]);
 
 for (const [file, make] of makers) {

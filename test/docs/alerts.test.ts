@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
+import { hasPromtool } from "../support/deployment-tools.ts";
 import { markdownFiles, readText, root, tableRows } from "./documents.ts";
+import { problemsOf } from "./promql.ts";
 
 const ruleFile = z.strictObject({
   groups: z.array(
@@ -22,35 +23,8 @@ const ruleFile = z.strictObject({
   ),
 });
 const alerts = ruleFile
-  .parse(parse(readText("docs/alerts.yaml")))
+  .parse(parse(readText("deploy/monitoring/alerts.yaml")))
   .groups.flatMap(({ rules }) => rules);
-
-/** Labels by the name of a metric; histograms have three names. */
-const labelsOf = new Map<string, readonly string[]>(
-  Object.values(metricDefinitions).flatMap(({ name, type, labels }) => {
-    const ends = type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
-    return ends.map((end): [string, readonly string[]] => [`${name}${end}`, [...labels, "le"]]);
-  }),
-);
-
-/** Metrics with their conditions, such as `name{label="value"}`. */
-const selectorsIn = (query: string): readonly (readonly [name: string, conditions: string])[] =>
-  [...query.matchAll(/\b(keyprotect_gateway_\w+|grpc_server_\w+)(?:\{([^}]*)\})?/g)].map(
-    ([, name = "", conditions = ""]) => [name, conditions] as const,
-  );
-
-function problemsOf(query: string): string[] {
-  const selectors = selectorsIn(query);
-  if (selectors.length === 0) return [`no metric in ${query}`];
-  return selectors.flatMap(([name, conditions]) => {
-    const labels = labelsOf.get(name);
-    if (labels === undefined) return [`no metric ${name}`];
-    const used = [...conditions.matchAll(/(\w+)\s*(?:=|!=|=~|!~)\s*"/g)].map(([, label]) => label);
-    return used
-      .filter((label) => label === undefined || !labels.includes(label))
-      .map((label) => `${name} has no label ${label}`);
-  });
-}
 
 describe("the alerts", () => {
   test.each(alerts)("the alert $alert names metrics and labels that exist", ({ expr }) => {
@@ -62,8 +36,7 @@ describe("the alerts", () => {
     expect(explained).toEqual(alerts.map(({ alert }) => `\`${alert}\``));
   });
 
-  const promtool = spawnSync("promtool", ["--version"]);
-  if (promtool.status === 0) {
+  if (hasPromtool()) {
     test("the alerts fire for the trouble that they are named after, and not in a quiet fleet", () => {
       const file = "test/docs/alerts-promtool.yaml";
       const { status, stdout, stderr } = spawnSync("promtool", ["test", "rules", file], {
