@@ -7,12 +7,27 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
+# Key Protect for a laptop: `docker build --target emulator`. The gateway's image is the last one.
+FROM build AS emulator
+ENV EMULATOR_HOST=0.0.0.0
+USER 1000:1000
+EXPOSE 8080
+ENTRYPOINT ["node", "--import", "tsx", "src/emulator/main.ts"]
+
 FROM node:24-slim AS dependencies
 WORKDIR /gateway
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-slim
+# docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)"
+ARG VERSION=unversioned
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="keyprotect-gateway" \
+  org.opencontainers.image.description="A gRPC service through which internal microservices use IBM Key Protect." \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.version="$VERSION" \
+  org.opencontainers.image.revision="$REVISION"
 ENV NODE_ENV=production
 WORKDIR /gateway
 COPY --from=dependencies /gateway/node_modules ./node_modules

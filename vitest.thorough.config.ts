@@ -1,5 +1,6 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
+import { hasKubectl, kubectlTests } from "./test/support/deployment-tools.ts";
 import {
   hasRedisServer,
   redisFaultTests,
@@ -24,6 +25,7 @@ export default defineConfig({
             ...configDefaults.exclude,
             ...loadTests,
             ...(hasRedisServer() ? [] : [redisFaultTests, redisTests]),
+            ...(hasKubectl() ? [] : kubectlTests),
           ],
           maxWorkers: 2,
           provide: { schedules: 10_000 },

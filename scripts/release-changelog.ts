@@ -31,3 +31,9 @@ export function releaseChangelog(text: string, version: string, date: string): s
   if (!/^- /m.test(entries)) throw new Error("the Unreleased section has no entry");
   return `${text.slice(0, after)}\n## [${version}] - ${date}\n\n${entries}\n${next < 0 ? "" : text.slice(next)}`;
 }
+
+/** Replaces the version of the gateway's image in a manifest or a document. */
+export const releaseManifest = (text: string, current: string, version: string): string =>
+  text
+    .replaceAll(`newTag: ${current}\n`, `newTag: ${version}\n`)
+    .replaceAll(`keyprotect-gateway:${current}`, `keyprotect-gateway:${version}`);

@@ -1,7 +1,8 @@
 /**
  * Makes a release: moves the Unreleased section of the changelog under the new version, sets the
- * version of the package, stores the contract that later ones are compared with, commits and tags.
- * It pushes nothing.
+ * version of the package and of the image in the manifests, stores the contract that later ones are
+ * compared with, commits and tags. It pushes nothing. It writes the software bill of materials
+ * (CycloneDX) of what runs in production to `sbom.cdx.json`, to be attached to the release.
  *
  * Usage: `npm run release -- 0.2.0`. Fails, with nothing changed, if the version is not newer, the
  * section is empty, or the working tree has changes.
@@ -9,7 +10,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeReleasedContract } from "./released-contract.ts";
-import { releaseChangelog, requireNewer } from "./release-changelog.ts";
+import { releaseChangelog, releaseManifest, requireNewer } from "./release-changelog.ts";
 import { repositoryRoot, run } from "./run.ts";
 
 const [version] = process.argv.slice(2);
@@ -38,7 +39,19 @@ const changelog = releaseChangelog(readFileSync(changelogPath, "utf8"), version,
 writeFileSync(changelogPath, changelog);
 output("npm", "version", version, "--no-git-tag-version");
 const contractFolder = writeReleasedContract(repositoryRoot, version);
-git("add", "--all", "CHANGELOG.md", "package.json", "package-lock.json", contractFolder);
+const withTags = git("grep", "--files-with-matches", "keyprotect-gateway", "--", "deploy", "docs")
+  .split("\n")
+  .filter((file) => file.endsWith("kustomization.yaml") || file === "docs/deployment.md");
+for (const file of withTags) {
+  const path = join(repositoryRoot, file);
+  writeFileSync(path, releaseManifest(readFileSync(path, "utf8"), current, version));
+}
+writeFileSync(
+  join(repositoryRoot, "sbom.cdx.json"),
+  output("npm", "sbom", "--omit=dev", "--package-lock-only", "--sbom-format", "cyclonedx"),
+);
+const changed = ["CHANGELOG.md", "package.json", "package-lock.json", contractFolder, ...withTags];
+git("add", "--all", ...changed);
 git("commit", "--message", `chore: release ${version}`);
 git("tag", "--annotate", `v${version}`, "--message", `v${version}`);
 console.log(`released ${version}; push it with: git push --follow-tags`);

@@ -2,6 +2,7 @@
  * The programs in other languages: which of them this machine can build, and how they are built.
  */
 import { join } from "node:path";
+import { installPython, pythonProbe } from "./python-tools.ts";
 import { buildIn, isInstalled, runTool, type BuiltClient, type Toolchain } from "./toolchains.ts";
 import type { Command } from "./wire-client.ts";
 
@@ -15,15 +16,10 @@ interface Language extends Toolchain {
   readonly build: (folder: string) => Promise<Command>;
 }
 
-const pythonProbe = ["python3", "-c", "import ensurepip, venv"] as const;
-
 /** Installs the requirements of a program in `source` into a virtual environment in `folder`. */
 async function buildPython(folder: string, source: string, file: string): Promise<Command> {
-  await runTool(["python3", "-m", "venv", folder]);
-  const program = join(folder, "bin", "python");
-  const requirements = join(here, source, "requirements.txt");
-  await runTool([program, "-m", "pip", "install", "--quiet", "--requirement", requirements]);
-  return [program, "-B", join(here, source, file)];
+  const programs = await installPython(folder, join(here, source, "requirements.txt"));
+  return [join(programs, "python"), "-B", join(here, source, file)];
 }
 
 /** The gRPC libraries, whose clients are driven over standard input. */

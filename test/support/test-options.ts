@@ -19,6 +19,7 @@ const jsonReport: NonNullable<TestOptions["reporters"]> =
 export const globalSetups: readonly string[] = [
   "test/support/transport-keys.ts",
   "test/support/redis-tests.ts",
+  "test/support/deployment-tools.ts",
 ];
 
 export const sharedTestOptions: TestOptions = {

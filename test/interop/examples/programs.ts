@@ -4,6 +4,7 @@ import { cp, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "../../../scripts/run.ts";
 import { fencesOf, readText } from "../../docs/documents.ts";
+import { pythonProbe } from "../python-tools.ts";
 import { isInstalled, runTool, type Toolchain } from "../toolchains.ts";
 import type { Command } from "../wire-client.ts";
 
@@ -78,7 +79,7 @@ export const examplePrograms: readonly ExampleProgram[] = [
   {
     name: "Python",
     tests: "the tests of examples/python",
-    probe: ["python3", "-c", "import ensurepip, venv"],
+    probe: pythonProbe,
     async build(folder) {
       const copy = await buildExample("python", folder);
       return [join(copy, "venv/bin/python"), join(copy, "main.py")];

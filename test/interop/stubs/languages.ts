@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { DescFile } from "@bufbuild/protobuf";
 import { repositoryRoot } from "../../../scripts/run.ts";
+import { installPython, pythonProbe } from "../python-tools.ts";
 import { runTool, type Toolchain } from "../toolchains.ts";
 
 const here = import.meta.dirname;
@@ -61,10 +62,8 @@ async function buildPython(protos: string, stubs: string): Promise<void> {
   const tools = join(stubs, "venv");
   const modules = join(stubs, "modules");
   await mkdir(modules);
-  await runTool(["python3", "-m", "venv", tools]);
-  const python = join(tools, "bin", "python");
-  const requirements = join(here, "python", "requirements.txt");
-  await runTool([python, "-m", "pip", "install", "--quiet", "--requirement", requirements]);
+  const programs = await installPython(tools, join(here, "python", "requirements.txt"));
+  const python = join(programs, "python");
   await runTool([python, join(here, "python", "generate.py"), protos, modules]);
 }
 
@@ -95,7 +94,7 @@ export const stubLanguages: readonly StubLanguage[] = [
   {
     name: "Python",
     tests: "the stubs for Python",
-    probe: ["python3", "-c", "import ensurepip, venv"],
+    probe: pythonProbe,
     build: buildPython,
     clientFile: (_service, { name }) => `modules/${name}_pb2_grpc.py`,
     // Python has no option of its own: its modules are named after the files.

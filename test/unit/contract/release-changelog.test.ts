@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { releaseChangelog, requireNewer } from "../../../scripts/release-changelog.ts";
+import {
+  releaseChangelog,
+  releaseManifest,
+  requireNewer,
+} from "../../../scripts/release-changelog.ts";
 
 const before = `# Changelog
 
@@ -60,4 +64,12 @@ test.each([
   ["v1.0.0", "0.1.0"],
 ])("version %s may not follow %s", (version, current) => {
   expect(() => requireNewer(version, current)).toThrow(version);
+});
+
+test("a release names its image in the manifests, and no other image", () => {
+  const before =
+    "images:\n  - name: keyprotect-gateway\n    newTag: 0.1.0\n# docker build --tag a/keyprotect-gateway:0.1.0 .\n# redis:0.1.0\n";
+  expect(releaseManifest(before, "0.1.0", "0.2.0")).toBe(
+    before.replaceAll("newTag: 0.1.0", "newTag: 0.2.0").replace("gateway:0.1.0", "gateway:0.2.0"),
+  );
 });
