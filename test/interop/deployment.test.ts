@@ -48,30 +48,55 @@ async function verdictOf(program: string, args: readonly string[], cwd: string):
 }
 
 let folder = "";
+let programs = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "keyprotect-deployment-"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Compiles the custom resources as values of their types, which finds unknown fields too. */
+async function compile(manifests: readonly Manifest[]): Promise<Verdict> {
+  const lines = manifests.filter(isCustom).map((manifest, at) => {
+    const type = `import("${crdModules[manifest.apiVersion]}").I${manifest.kind}`;
+    return `export const object${at}: ${type} = ${JSON.stringify(manifest)};\n`;
+  });
+  expect(lines).not.toEqual([]);
+  const file = join(folder, "resources.ts");
+  await writeFile(file, lines.join(""));
+  const checks = ["--noEmit", "--strict", "--skipLibCheck", "--ignoreConfig", "--types", ""];
+  const modules = ["--module", "nodenext", "--target", "es2022"];
+  return verdictOf(join(root, "node_modules/.bin/tsc"), [...checks, ...modules, file], folder);
+}
+
+/** Validates the objects that Kubernetes itself defines, by the folder that they come from. */
+async function validate(
+  rendered: ReadonlyMap<string, readonly Manifest[]>,
+  version: string,
+): Promise<Verdict> {
+  const files: string[] = [];
+  for (const [from, manifests] of rendered) {
+    const file = join(folder, `${from.replace("/", "-")}.yaml`);
+    const own = manifests.filter((manifest) => !isCustom(manifest));
+    // The validator reads YAML 1.1, where a plain `no` is a boolean.
+    const texts = own.map((manifest) => stringify(manifest, { version: "1.1" }));
+    await writeFile(file, texts.join("---\n"));
+    files.push(file);
+  }
+  const args = ["--strict", "--kubernetes-version", version, ...files];
+  return verdictOf(join(programs, "kubernetes-validate"), args, folder);
+}
+
+const lint = async (text: string): Promise<Verdict> => {
+  const file = join(folder, "Dockerfile");
+  await writeFile(file, text);
+  return verdictOf(join(programs, "hadolint"), [file], folder);
+};
 
 describe("the custom resources of the manifests", () => {
   beforeAll(async () => {
     await cp(here, folder, { recursive: true });
     await execute("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
   }, 180_000);
-
-  /** Compiles the custom resources as values of their types, which finds unknown fields too. */
-  async function compile(manifests: readonly Manifest[]): Promise<Verdict> {
-    const lines = manifests.filter(isCustom).map((manifest, at) => {
-      const type = `import("${crdModules[manifest.apiVersion]}").I${manifest.kind}`;
-      return `export const object${at}: ${type} = ${JSON.stringify(manifest)};\n`;
-    });
-    expect(lines).not.toEqual([]);
-    const file = join(folder, "resources.ts");
-    await writeFile(file, lines.join(""));
-    const checks = ["--noEmit", "--strict", "--skipLibCheck", "--ignoreConfig", "--types", ""];
-    const modules = ["--module", "nodenext", "--target", "es2022"];
-    return verdictOf(join(root, "node_modules/.bin/tsc"), [...checks, ...modules, file], folder);
-  }
 
   test.each(["overlays/mesh-istio", "overlays/monitoring"])(
     "the custom resources of %s have the fields that their types have",
@@ -100,29 +125,11 @@ describe("the custom resources of the manifests", () => {
 
 // left-out.ts says that these tests are left out, with the others that need Python.
 if (isInstalled({ tests: "the tests of the manifests", probe: pythonProbe })) {
-  let programs = "";
   beforeAll(async () => {
     programs = await installPython(join(folder, "venv"), join(here, "requirements.txt"));
   }, 180_000);
 
   describe("the objects of Kubernetes in the manifests", () => {
-    async function validate(
-      rendered: ReadonlyMap<string, readonly Manifest[]>,
-      version: string,
-    ): Promise<Verdict> {
-      const files: string[] = [];
-      for (const [from, manifests] of rendered) {
-        const file = join(folder, `${from.replace("/", "-")}.yaml`);
-        const own = manifests.filter((manifest) => !isCustom(manifest));
-        // The validator reads YAML 1.1, where a plain `no` is a boolean.
-        const texts = own.map((manifest) => stringify(manifest, { version: "1.1" }));
-        await writeFile(file, texts.join("---\n"));
-        files.push(file);
-      }
-      const args = ["--strict", "--kubernetes-version", version, ...files];
-      return verdictOf(join(programs, "kubernetes-validate"), args, folder);
-    }
-
     test.each([
       { of: "every folder without a sidecar", from: others, version: "1.25.0" },
       { of: "the folder with a sidecar", from: sidecars, version: "1.28.0" },
@@ -150,12 +157,6 @@ if (isInstalled({ tests: "the tests of the manifests", probe: pythonProbe })) {
   });
 
   describe("the Dockerfile", () => {
-    const lint = async (text: string): Promise<Verdict> => {
-      const file = join(folder, "Dockerfile");
-      await writeFile(file, text);
-      return verdictOf(join(programs, "hadolint"), [file], folder);
-    };
-
     test("hadolint has nothing to say about the Dockerfile", async () => {
       expect(await lint(readText("Dockerfile"))).toEqual({ isValid: true, output: "" });
     });

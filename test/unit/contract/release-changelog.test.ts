@@ -67,9 +67,9 @@ test.each([
 });
 
 test("a release names its image in the manifests, and no other image", () => {
-  const before =
+  const manifest =
     "images:\n  - name: keyprotect-gateway\n    newTag: 0.1.0\n# docker build --tag a/keyprotect-gateway:0.1.0 .\n# redis:0.1.0\n";
-  expect(releaseManifest(before, "0.1.0", "0.2.0")).toBe(
-    before.replaceAll("newTag: 0.1.0", "newTag: 0.2.0").replace("gateway:0.1.0", "gateway:0.2.0"),
+  expect(releaseManifest(manifest, "0.1.0", "0.2.0")).toBe(
+    manifest.replaceAll("newTag: 0.1.0", "newTag: 0.2.0").replace("gateway:0.1.0", "gateway:0.2.0"),
   );
 });
