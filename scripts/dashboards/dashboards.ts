@@ -1,4 +1,4 @@
-/** The files in deploy/monitoring that are generated: dashboards of Grafana, alerts as a resource. */
+/** The generated files of deploy/monitoring: dashboards of Grafana, alerts as a resource. */
 import { parse, stringify } from "yaml";
 import { instance } from "./instance.ts";
 import { overview } from "./overview.ts";

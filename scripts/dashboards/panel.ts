@@ -7,7 +7,7 @@ export interface Query {
   readonly legend: string;
 }
 
-/** What differs between panels. */
+/** The parts of a panel that differ from those of other panels. */
 export interface Panel {
   readonly title: string;
   /** The text behind the panel's information sign: what to read from it, and what to do. */

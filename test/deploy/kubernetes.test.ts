@@ -278,7 +278,7 @@ describe("the mesh", () => {
           expect(operation.paths).toEqual(["/metrics", "/livez", "/readyz"]);
           continue;
         }
-        // Nobody calls an RPC without being named.
+        // A rule for RPCs names its callers.
         expect(from).toBeDefined();
         for (const path of operation.paths) {
           const prefix = path.replace(/\*$/, "");

@@ -22,7 +22,7 @@ const known: readonly Known[] = [
 const labelsOf = new Map<string, readonly string[]>(
   known.flatMap(({ name, type, labels }) => {
     const ends = type === "histogram" ? ["_bucket", "_sum", "_count"] : [""];
-    // Prometheus adds `job` and `instance`, the target, and renames a label with one of these names.
+    // Prometheus adds `job` and `instance`, the target, and renames a label of the same name.
     const renamed = labels.map((label) => (label === "instance" ? "exported_instance" : label));
     const all = [...renamed, "job", "instance", ...(type === "histogram" ? ["le"] : [])];
     return ends.map((end): [string, readonly string[]] => [`${name}${end}`, all]);
