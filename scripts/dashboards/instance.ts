@@ -119,6 +119,10 @@ export const instance: readonly Row[] = [
             expr: `max(keyprotect_gateway_quota_share_unheard{${own}})`,
             legend: "not heard",
           },
+          {
+            expr: `sum(keyprotect_gateway_quota_share_disputed{${own}})`,
+            legend: "with a higher ceiling than another",
+          },
         ],
       },
     ],
