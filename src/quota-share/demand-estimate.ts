@@ -39,6 +39,13 @@ const patientDrainMs = 3_000;
  * calls do so the more often the shorter the queue is.
  */
 const queueDeviations = 1.5;
+/**
+ * They are no more than so many deviations of the queue that was seen. Callers that each wait for
+ * an answer before they call again keep it constant, and so it never runs empty.
+ */
+const seenDeviations = 1.8;
+/** Time constant of the moving average of the queue. */
+const queueMemoryMs = 10_000;
 /** They are no more than come in this time, so that few calls do not wait long. */
 const longestWaitMs = 1_000;
 /** A queue that is longer than a second of the arrivals, and this, is to be emptied in a second. */
@@ -54,13 +61,17 @@ export function createDemandEstimate(createdAt: number): DemandEstimate {
   let latest = 0;
   let average = 0;
   let steady = 0;
+  const queue = { mean: 0, variance: 0 };
 
-  function measure(now: number): void {
+  function measure(now: number, backlog: number): void {
     const gapMs = now - measuredAt;
     if (gapMs < leastGapMs) return;
     latest = (arrivals * 1_000) / gapMs;
     average += (latest - average) * (1 - Math.exp(-gapMs / memoryMs));
     steady += (latest - steady) * (1 - Math.exp(-gapMs / needMemoryMs));
+    const weight = 1 - Math.exp(-gapMs / queueMemoryMs);
+    queue.mean += (backlog - queue.mean) * weight;
+    queue.variance += ((backlog - queue.mean) ** 2 - queue.variance) * weight;
     arrivals = 0;
     measuredAt = now;
   }
@@ -72,12 +83,16 @@ export function createDemandEstimate(createdAt: number): DemandEstimate {
     accepted: (now) => responses.accept(now),
     throttled: (now) => responses.throttle(now),
     read(now, backlog) {
-      measure(now);
+      measure(now, backlog);
       const { accepted, throttled } = responses.lastSecond(now);
       // Without a queue, calls that were rejected before are no need any more.
       const arriving = backlog > 0 ? steady : Math.min(steady, 1.25 * (accepted + throttled) + 1);
       const deviation = Math.sqrt((arriving * patientDrainMs) / 2_000);
-      const waiting = Math.min(queueDeviations * deviation, (arriving * longestWaitMs) / 1_000);
+      const waiting = Math.min(
+        queueDeviations * deviation,
+        seenDeviations * Math.sqrt(queue.variance),
+        (arriving * longestWaitMs) / 1_000,
+      );
       const excess = Math.max(0, backlog - average - shortQueue);
       const drained = ((backlog - waiting) * 1_000) / patientDrainMs;
       return {

@@ -47,30 +47,35 @@ test("the demand reports what was accepted and refused in the last second", () =
   expect(throttled).toBeGreaterThan(0.9);
 });
 
-/** The need after a minute of that many calls per second, with that many waiting. */
-function needOf(perSecond: number, backlog: number): number {
+/** The need after a minute of that many calls per second, with queues of these lengths in turn. */
+function needOf(perSecond: number, queues: readonly number[], latest: number): number {
   const estimate = createDemandEstimate(0);
   for (let second = 1; second <= 60; second += 1) {
     arrive(estimate, perSecond);
     for (let each = 0; each < perSecond; each += 1) estimate.accepted(second * 1_000);
-    estimate.read(second * 1_000, backlog);
+    estimate.read(second * 1_000, queues[second % queues.length] ?? 0);
   }
-  return estimate.read(60_000, backlog).needsPerSecond;
+  return estimate.read(60_000, latest).needsPerSecond;
 }
 
 test("the need is what arrives when as many calls wait as keep a random queue from running empty", () => {
   // A half more than a standard deviation of the calls of 1.5 seconds.
-  expect(needOf(24, 9)).toBeCloseTo(24, 1);
-  expect(needOf(24, 0)).toBeCloseTo(21, 1);
-  expect(needOf(24, 12)).toBeCloseTo(25, 1);
-  expect(needOf(0, 0)).toBe(0);
+  expect(needOf(24, [0, 20], 9)).toBeCloseTo(24, 1);
+  expect(needOf(24, [0, 20], 0)).toBeCloseTo(21, 1);
+  expect(needOf(24, [0, 20], 12)).toBeCloseTo(25, 1);
+  expect(needOf(0, [0], 0)).toBe(0);
 });
 
 test("the calls that are to wait where others queue are those of a second at most", () => {
-  expect(needOf(2, 2)).toBeCloseTo(2, 2);
-  expect(needOf(2, 5)).toBeCloseTo(3, 2);
+  expect(needOf(2, [0, 20], 2)).toBeCloseTo(2, 2);
+  expect(needOf(2, [0, 20], 5)).toBeCloseTo(3, 2);
+});
+
+test("a queue of constant length is a need for more, as of callers that wait for each answer", () => {
+  expect(needOf(24, [9], 9)).toBeCloseTo(27, 0);
+  expect(needOf(24, [2], 2)).toBeGreaterThan(24.2);
 });
 
 test("a queue of more than a second of the arrivals is a need to empty it in a second", () => {
-  expect(needOf(24, 39) - needOf(24, 29)).toBeCloseTo(10 / 3 + 10, 1);
+  expect(needOf(24, [0, 20], 39) - needOf(24, [0, 20], 29)).toBeCloseTo(10 / 3 + 10, 1);
 });
