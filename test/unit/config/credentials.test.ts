@@ -17,7 +17,7 @@ const iamUrl = "https://iam.cloud.ibm.com";
 
 function load(env: Texts, files: Texts = {}, onWarning?: (warning: ConfigProblem) => void): Config {
   return loadConfig({
-    env: { HOME: "/home/me", ...env },
+    env: { HOME: "/var/lib/gateway", ...env },
     workingDirectory: "/work",
     readFile: (path) => {
       const text = files[path];
@@ -439,7 +439,7 @@ describe("IBM's own names", () => {
       const all = { ...url, ...properties };
       for (const [env, files] of [
         [{ ...own, ...ibm(all) }, mounted],
-        [own, { ...mounted, "/work/ibm-credentials.env": lines(all) }],
+        [own, { ...mounted, "/srv/ibm-credentials.env": lines(all) }],
         [
           { ...own, IBM_CREDENTIALS_FILE: "/my.env" },
           { ...mounted, "/my.env": lines(all) },
@@ -461,11 +461,11 @@ describe("IBM's own names", () => {
   test("the first credentials file that exists counts: the named one, the directory's, the home's", () => {
     const files = {
       "/my.env": key("named"),
-      "/work/ibm-credentials.env": key("working"),
-      "/home/me/ibm-credentials.env": key("home"),
+      "/srv/ibm-credentials.env": key("working"),
+      "/var/lib/gateway/ibm-credentials.env": key("home"),
     };
     const { "/my.env": _named, ...unnamed } = files;
-    const { "/work/ibm-credentials.env": _working, ...home } = unnamed;
+    const { "/srv/ibm-credentials.env": _working, ...home } = unnamed;
     expect(keyOf({ IBM_CREDENTIALS_FILE: "/my.env" }, files)).toBe("named");
     expect(keyOf({}, files)).toBe("working");
     expect(keyOf({}, home)).toBe("home");
@@ -474,25 +474,25 @@ describe("IBM's own names", () => {
   test("a file with any property shuts out the environment as a whole", () => {
     const env = { ...own, ...ibm({ ...url, APIKEY: "k", AUTH_TYPE: "iam" }) };
     const file = lines({ URL: "https://us-east.kms.cloud.ibm.com" });
-    expect(problemsOf(env, { "/work/ibm-credentials.env": file })).toEqual([
+    expect(problemsOf(env, { "/srv/ibm-credentials.env": file })).toEqual([
       { at: "IBMCLOUD_API_KEY_FILE", what: expect.stringContaining("is missing") },
     ]);
   });
 
   test("a file without a property of Key Protect leaves the environment in force", () => {
-    const files = { "/work/ibm-credentials.env": "OTHER_SERVICE_APIKEY=x\n" };
+    const files = { "/srv/ibm-credentials.env": "OTHER_SERVICE_APIKEY=x\n" };
     expect(keyOf(ibm({ ...url, APIKEY: "k" }), files)).toBe("k");
   });
 
   test("comments, blanks, quotes and Windows line ends of a file do not count", () => {
     const text = `# a comment\r\n\r\n  IBM_KEY_PROTECT_API_URL = ${url.URL} \r\nIBM_KEY_PROTECT_API_APIKEY="a=b#c"\r\n#IBM_KEY_PROTECT_API_APIKEY=no\r\n`;
-    expect(keyOf({}, { "/work/ibm-credentials.env": text })).toBe("a=b#c");
+    expect(keyOf({}, { "/srv/ibm-credentials.env": text })).toBe("a=b#c");
   });
 
   test("no file is looked for without a working directory", () => {
     const looked: string[] = [];
     loadConfig({
-      env: { ...instance, IBMCLOUD_API_KEY: "k", HOME: "/home/me" },
+      env: { ...instance, IBMCLOUD_API_KEY: "k", HOME: "/var/lib/gateway" },
       readFile: (path) => {
         looked.push(path);
         return "";
@@ -562,7 +562,7 @@ describe("IBM's own names", () => {
 
   test("a conflict names the file in which IBM's name is", () => {
     const env = { ...instance, IBMCLOUD_API_KEY: "k" };
-    const files = { "/home/me/ibm-credentials.env": lines({ APIKEY: "other" }) };
+    const files = { "/var/lib/gateway/ibm-credentials.env": lines({ APIKEY: "other" }) };
     expect(problemsOf(env, files)[0]?.what).toContain(
       "IBM_KEY_PROTECT_API_APIKEY (~/ibm-credentials.env)",
     );
