@@ -18,7 +18,7 @@ const iamUrl = "https://iam.cloud.ibm.com";
 function load(env: Texts, files: Texts = {}, onWarning?: (warning: ConfigProblem) => void): Config {
   return loadConfig({
     env: { HOME: "/var/lib/gateway", ...env },
-    workingDirectory: "/work",
+    workingDirectory: "/srv",
     readFile: (path) => {
       const text = files[path];
       if (text === undefined) throw Object.assign(new Error(`no ${path}`), { code: "ENOENT" });
