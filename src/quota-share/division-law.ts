@@ -15,8 +15,8 @@
  *   part of the need and makes up for the rounding. The thresholds of the members differ, so that
  *   equal needs do not change in the same second.
  * - Members that get less than they need have equal parts. If these are no whole requests, the
- *   windows of some are rounded up, as far as all windows together hold 103 % of the quota, and the
- *   windows of the others down. The members take turns.
+ *   windows of some are rounded up, as far as all windows together hold 103 % of the quota (less of
+ *   a quota below 100), and the windows of the others down. The members take turns.
  */
 export const divisionLaw = `local least = math.min(2, law.leastShare * total / count)
 local all, needs, needed, wanted, level = { mine }, {}, 0, 0, math.huge
@@ -73,7 +73,10 @@ room = math.max(0, room)
 if mine.isLacking then mine.part = room / lacking end
 share = law.margin * mine.part
 
-local function spareOf(requests) return math.max(0.5, law.spareInWindows * requests) end
+local function spareOf(requests)
+  local most = law.mostAbove * requests - law.changesInSecond
+  return math.max(0.5, math.min(law.spareInWindows * requests, most))
+end
 -- The window of a rate that several members have: those in the first places may round it up.
 local function windowOf(perSecond, members, at, free)
   local requests = perSecond / law.margin

@@ -26,6 +26,12 @@ export const leaseConstants = {
   turnMs: 2_000,
   /** Requests that the windows of all members hold beyond the quota, as a part of it. */
   spareInWindows: 0.03,
+  /**
+   * Small quotas have less room: a second holds at most this part more than the quota, and so many
+   * requests of it are left for members whose part changes in that second.
+   */
+  mostAbove: 0.05,
+  changesInSecond: 2,
   /** A window that is this much too small does not bind: its guard time and the margin differ. */
   windowSlack: 0.003,
   /**

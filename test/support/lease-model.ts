@@ -96,7 +96,7 @@ const {
 } = rateConstants;
 const { firstDecreaseGapMs: settleMs } = groupConstants;
 const { quietMs, guardMs, leastShare, turnMs, stickiness, spread, nearly } = leaseConstants;
-const { spareInWindows, windowSlack } = leaseConstants;
+const { spareInWindows, windowSlack, mostAbove, changesInSecond } = leaseConstants;
 const sum = (values: readonly number[]): number =>
   values.reduce((total, value) => total + value, 0);
 
@@ -177,7 +177,7 @@ function windowOf(perSecond: number, members: number, place: number, room: numbe
   return requests - whole > windowSlack * whole && place < spare ? whole + 1 : whole;
 }
 const withSpare = (requests: number, of: number): number =>
-  requests + Math.max(0.5, spareInWindows * of);
+  requests + Math.max(0.5, Math.min(spareInWindows * of, mostAbove * of - changesInSecond));
 
 interface Division {
   /** The part of the first member. */
