@@ -39,7 +39,7 @@ describe("/state", () => {
               management: { state: "closed", retryInMs: 0 },
             },
             retryBudget: 50,
-            token: { phase: "fresh", ageSeconds: expect.any(Number) },
+            token: { authType: "iam", phase: "fresh", ageSeconds: expect.any(Number) },
           },
         },
       });
