@@ -64,7 +64,8 @@ export const createBearer = (credential: BearerCredential): Layer =>
  *
  * A 401 that is not the upstream's own does not prove that the request was not executed. An unsafe
  * request is not sent again after it. One that is safe under a condition is noted as possibly
- * executed. If there is no second exchange, the request does not end as one that was never sent.
+ * executed, and the response to a second exchange always is. If there is no second exchange, the
+ * request does not end as one that was never sent.
  */
 const withOwnToken =
   (tokens: TokenSource, isOwnError: IsOwnError): Layer =>
@@ -99,7 +100,8 @@ const withOwnToken =
       }
       if (rpc.retry === "conditional") attemptLog.mayHaveBeenExecuted = true;
       try {
-        return await sendAgain(request, response, token);
+        const newer = await sendAgain(request, response, token);
+        return newer === response ? response : { ...newer, isAfterUnproven: true };
       } catch (error) {
         if (!(error instanceof UpstreamError) || error.sent) throw error;
         if (signal.aborted) throw callEndedError(signal, { sent: true });

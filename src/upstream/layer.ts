@@ -72,6 +72,8 @@ export interface UpstreamResponse {
    * connection may have come first.
    */
   readonly sentAt?: number;
+  /** `true` if an exchange before this one may have been executed: a proxy answered it with 401. */
+  readonly isAfterUnproven?: true;
 }
 
 /**

@@ -64,7 +64,10 @@ export const isRejection = ({ error }: AttemptOutcome): boolean =>
  * upstream's own 429 is the one answer of these that declines the request.
  */
 export function mayHaveExecuted({ response, isDeclined, error }: AttemptOutcome): boolean {
-  if (response !== undefined) return isRetryableStatus(response.status) && !isDeclined;
+  if (response !== undefined) {
+    if (response.isAfterUnproven === true) return true;
+    return isRetryableStatus(response.status) && !isDeclined;
+  }
   return error instanceof UpstreamError && error.sent;
 }
 

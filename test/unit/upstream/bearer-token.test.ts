@@ -5,6 +5,8 @@ import { createTokenSource } from "../../../src/iam/token-source.ts";
 import { Secret } from "../../../src/platform/secret.ts";
 import { UpstreamError } from "../../../src/upstream/error.ts";
 import { createBearer } from "../../../src/upstream/bearer-token.ts";
+import { createRetryBudget } from "../../../src/upstream/retry/retry-budget.ts";
+import { createRetry } from "../../../src/upstream/retry/retry.ts";
 import type {
   IsOwnError,
   Send,
@@ -185,6 +187,29 @@ describe("with the gateway's own token", () => {
       code: "CANCELLED",
       sent: true,
     });
+  });
+
+  test("a retry that is not sent after a proxy's 401 and a 429 does not end as one that was never sent", async () => {
+    const { tokens } = gateway(() => 200);
+    let sent = 0;
+    const bearer = createBearer({ kind: "gateway", tokens });
+    const clock = createDrivenClock();
+    const retry = createRetry({
+      clock,
+      random: () => 0.5,
+      budget: createRetryBudget({ clock }),
+      hasQueue: true,
+      maxAttempts: 1,
+      isOwnError: ({ status: code }) => code === 429,
+    });
+    const send = retry(
+      bearer(async () => {
+        sent += 1;
+        if (sent <= 2) return answer(sent === 1 ? 401 : 429);
+        throw new UpstreamError("UNREACHABLE", "no connection");
+      }),
+    );
+    await expect(send(request())).rejects.toMatchObject({ code: "UNREACHABLE", sent: true });
   });
 
   test("a late 401 of an old token leads to an attempt with the current one, without IAM", async () => {
