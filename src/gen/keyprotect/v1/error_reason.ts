@@ -16,12 +16,12 @@ export const protobufFileName = "keyprotect/v1/error_reason.proto";
  * Every `ErrorInfo.metadata` has `method`, `correlationId`, `attempts` (requests sent upstream),
  * `httpStatus` and `upstreamReason` (Key Protect's answer, each empty if there was none) and
  * `mayHaveExecuted`. That is `true` if the requested change may have been made although the call
- * failed. For RPCs that are safe to repeat it is `false`, except for `DeleteKey` with
- * DEADLINE_UPSTREAM. Every failure with `true` has `grpc-retry-pushback-ms` = -1, which forbids
- * automatic repetition, and no `RetryInfo`. Where waiting helps, `RetryInfo` says how long; other
- * details (`BadRequest`, `ResourceInfo`, `PreconditionFailure`, `QuotaFailure`, `Help`) are named
- * at the values that carry them. `RequestInfo` is always present, except in errors whose details
- * were cut to fit into 3 KiB.
+ * failed. For RPCs that are safe to repeat it is `false`, except with DEADLINE_UPSTREAM for those
+ * whose repeat may get another answer, such as `DeleteKey`. Every failure with `true` has
+ * `grpc-retry-pushback-ms` = -1, which forbids automatic repetition, and no `RetryInfo`. Where
+ * waiting helps, `RetryInfo` says how long; other details (`BadRequest`, `ResourceInfo`,
+ * `PreconditionFailure`, `QuotaFailure`, `Help`) are named at the values that carry them.
+ * `RequestInfo` is always present, except in errors whose details were cut to fit into 3 KiB.
  *
  * Every RPC may answer: INVALID_ARGUMENT with REQUEST_INVALID or INSTANCE_UNKNOWN; UNAUTHENTICATED
  * with CALLER_UNAUTHENTICATED or CALLER_TOKEN_REJECTED; PERMISSION_DENIED with
