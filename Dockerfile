@@ -20,7 +20,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-slim
-# docker build --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)"
+# docker build --build-arg VERSION="$(npm pkg get version)" --build-arg REVISION="$(git rev-parse HEAD)"
 ARG VERSION=unversioned
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="keyprotect-gateway" \

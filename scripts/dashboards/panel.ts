@@ -1,4 +1,4 @@
-/** Grafana's JSON of one panel, from what differs between panels. */
+/** Makes the JSON of Grafana's panels from short descriptions of them. */
 
 /** A query of a panel. */
 export interface Query {
@@ -12,8 +12,8 @@ export interface Panel {
   readonly title: string;
   /** The text behind the panel's information sign: what to read from it, and what to do. */
   readonly description: string;
-  /** Default: `timeseries`. `stat` shows the latest value, `states` a line of named states. */
-  readonly type?: "timeseries" | "stat" | "states";
+  /** Default: `timeseries`. `states` shows a line of named states. */
+  readonly type?: "timeseries" | "states";
   /** Grafana's name of the unit. Default: calls or requests per second. */
   readonly unit?: "reqps" | "s" | "percentunit" | "short";
   /** Whether the series are stacked on one another. Default: `false`. */
@@ -33,7 +33,7 @@ export interface Row {
 type Json = Readonly<Record<string, unknown>>;
 
 const datasource = { type: "prometheus", uid: "${datasource}" };
-const grafanaTypes = { timeseries: "timeseries", stat: "stat", states: "state-timeline" };
+const grafanaTypes = { timeseries: "timeseries", states: "state-timeline" };
 const width = 24;
 const panelHeight = 8;
 

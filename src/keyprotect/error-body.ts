@@ -1,4 +1,4 @@
-/** Whether an error response is Key Protect's own. A proxy's page has any status. */
+/** Tells whether Key Protect itself wrote an error response. A proxy's page can have any status. */
 import { isUtf8 } from "node:buffer";
 import type { UpstreamResponse } from "../upstream/layer.ts";
 import { isObject, own } from "./decode/json.ts";

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ConfigError } from "../../src/config/config-error.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { fencesOf, readText, root } from "../docs/documents.ts";
 import { createCertificateAuthority } from "../support/certificates.ts";
+import { problemsWhen } from "../support/config-problems.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 import {
   environmentOf,
@@ -149,20 +149,10 @@ describe.each(overlays)("%s", (overlay) => {
   });
 });
 
-/** The places of what keeps a gateway from starting. */
-function problemsOf(manifests: readonly Manifest[]): readonly string[] {
-  try {
-    configOf(manifests);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ at }) => at);
-  }
-}
-
 describe("the base", () => {
   test("the gateway does not start with the base alone, and names each value that is missing", () => {
-    expect(problemsOf(render("base")).toSorted()).toEqual(
+    const problems = problemsWhen(() => configOf(render("base")));
+    expect(problems.map(({ at }) => at).toSorted()).toEqual(
       [
         // Its callers could not be told apart.
         "GATEWAY_LISTEN",

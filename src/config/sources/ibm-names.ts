@@ -88,8 +88,8 @@ interface Properties {
 }
 
 /**
- * Returns the settings that are given by IBM's names. As in the SDKs, the credentials file goes
- * before the environment, and the first of them that has any property counts alone.
+ * Returns the settings that are given by IBM's names. As in the SDKs, only one source is used: the
+ * credentials file if it has any property, else the environment.
  */
 export function ibmVariables(sources: CredentialsFiles, problems: ConfigProblem[]): IbmVariables {
   const file = readCredentialsFile(sources, problems);

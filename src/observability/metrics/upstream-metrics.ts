@@ -132,61 +132,58 @@ export function createUpstreamMetrics(
         new Map(shedReasons.map((reason) => [reason, shed.cell(instance, reason, priority)])),
     ),
   });
-  const countUpstream = (own: InstanceSeries, event: UpstreamEvent): void => {
-    switch (event.kind) {
-      case "requestStarted":
-        inflight.value += 1;
-        break;
-      case "requestEnded": {
-        inflight.value -= 1;
-        const name = nameOf(event.operation);
-        const series = byOperation.get(name) ?? seriesOf(name);
-        series.seconds.observe(event.seconds);
-        const cell = series.requests.get(event.outcome) ?? requests.cell(name, event.outcome);
-        cell.value += 1;
-        break;
+  const counterOf =
+    (own: InstanceSeries) =>
+    (event: UpstreamEvent): void => {
+      switch (event.kind) {
+        case "requestStarted":
+          inflight.value += 1;
+          break;
+        case "requestEnded": {
+          inflight.value -= 1;
+          const name = nameOf(event.operation);
+          const series = byOperation.get(name) ?? seriesOf(name);
+          series.seconds.observe(event.seconds);
+          const cell = series.requests.get(event.outcome) ?? requests.cell(name, event.outcome);
+          cell.value += 1;
+          break;
+        }
+        case "requestShared": {
+          const known = byOperation.get(event.operation)?.shared;
+          const cell = known ?? shared.cell(nameOf(event.operation));
+          cell.value += 1;
+          break;
+        }
+        case "retried":
+          retries.cell(retryLabels[event.retry]).value += 1;
+          break;
+        case "attemptGranted":
+          own.waits[event.priority].observe(event.waitMs / 1_000);
+          break;
+        case "attemptShed": {
+          const cell = own.shed[event.priority].get(event.reason);
+          if (cell !== undefined) cell.value += 1;
+          break;
+        }
+        case "attemptEnded": {
+          const known = byOperation.get(event.operation)?.attempts.get(event.outcome);
+          const cell = known ?? attempts.cell(nameOf(event.operation), event.outcome);
+          cell.value += 1;
+          own.sent.value += 1;
+          if (event.outcome === "429") own.throttled.value += 1;
+          break;
+        }
+        case "connectionOpened":
+          connected.value += 1;
+          break;
+        case "connectionFailed":
+          unconnected.value += 1;
+          break;
       }
-      case "requestShared": {
-        const known = byOperation.get(event.operation)?.shared;
-        const cell = known ?? shared.cell(nameOf(event.operation));
-        cell.value += 1;
-        break;
-      }
-      case "retried":
-        retries.cell(retryLabels[event.retry]).value += 1;
-        break;
-      case "attemptGranted":
-        own.waits[event.priority].observe(event.waitMs / 1_000);
-        break;
-      case "attemptShed": {
-        const cell = own.shed[event.priority].get(event.reason);
-        if (cell !== undefined) cell.value += 1;
-        break;
-      }
-      case "attemptEnded": {
-        const known = byOperation.get(event.operation)?.attempts.get(event.outcome);
-        const cell = known ?? attempts.cell(nameOf(event.operation), event.outcome);
-        cell.value += 1;
-        own.sent.value += 1;
-        if (event.outcome === "429") own.throttled.value += 1;
-        break;
-      }
-      case "connectionOpened":
-        connected.value += 1;
-        break;
-      case "connectionFailed":
-        unconnected.value += 1;
-        break;
-    }
-  };
+    };
   return {
     families,
-    upstreamCounter(instance) {
-      const own = instanceSeries(instance);
-      return (event) => {
-        countUpstream(own, event);
-      };
-    },
+    upstreamCounter: (instance) => counterOf(instanceSeries(instance)),
     countHost({ circuit }) {
       opened.cell(circuit).value += 1;
     },

@@ -2,10 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { Config } from "../../../src/config/config.ts";
-import { ConfigError, type ConfigProblem } from "../../../src/config/config-error.ts";
+import type { ConfigProblem } from "../../../src/config/config-error.ts";
 import { describeConfig } from "../../../src/config/describe-config.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
 import { defaultCrTokenFiles } from "../../../src/iam/credentials/secret-file.ts";
+import { problemsWhen, readFrom } from "../../support/config-problems.ts";
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -19,24 +20,13 @@ function load(env: Texts, files: Texts = {}, onWarning?: (warning: ConfigProblem
   return loadConfig({
     env: { HOME: "/var/lib/gateway", ...env },
     workingDirectory: "/srv",
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw Object.assign(new Error(`no ${path}`), { code: "ENOENT" });
-      return text;
-    },
+    readFile: readFrom(files),
     ...(onWarning === undefined ? {} : { onWarning }),
   });
 }
 
-function problemsOf(env: Texts, files: Texts = {}): readonly ConfigProblem[] {
-  try {
-    load(env, files);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (env: Texts, files: Texts = {}): readonly ConfigProblem[] =>
+  problemsWhen(() => load(env, files));
 
 function warningsOf(env: Texts, files: Texts = {}): readonly ConfigProblem[] {
   const warnings: ConfigProblem[] = [];

@@ -7,6 +7,7 @@ import { loadConfig } from "../../../src/config/load-config.ts";
 import { openIfAbsent } from "../../../src/config/schema/open-if-absent.ts";
 import { createCertificateAuthority } from "../../support/certificates.ts";
 import { settingList } from "../../../src/config/schema/setting-list.ts";
+import { problemsWhen, readFrom } from "../../support/config-problems.ts";
 
 type Env = Record<string, string>;
 
@@ -20,23 +21,12 @@ const minimal: Env = {
 function load(env: Env, files: Env = {}): Config {
   return loadConfig({
     env,
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw Object.assign(new Error(`no ${path}`), { code: "ENOENT" });
-      return text;
-    },
+    readFile: readFrom(files),
   });
 }
 
-function problemsOf(env: Env, files: Env = {}): readonly ConfigProblem[] {
-  try {
-    load(env, files);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (env: Env, files: Env = {}): readonly ConfigProblem[] =>
+  problemsWhen(() => load(env, files));
 
 const places = (env: Env, files: Env = {}): string[] => problemsOf(env, files).map(({ at }) => at);
 
