@@ -1,43 +1,24 @@
 /** The composition root: the only file that knows all rooms. It builds their parts in order. */
-import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import { compilePolicy, defaultPolicy } from "../access/policy.ts";
 import { AsyncDisposables } from "../platform/disposable-stack.ts";
-import { bindContract } from "./bind-services.ts";
+import { openAdmin } from "./admin.ts";
+import { createCalls } from "./inbound/calls.ts";
+import { bindContract } from "./inbound/bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
-import { isLocalAddress, type ListenAddress } from "../config/listen-address.ts";
-import { createCallerBounds } from "./caller-bounds.ts";
-import { toCircuits } from "./options.ts";
-import { createUpstreamConnections } from "./upstream-connections.ts";
-import { createCredentials } from "./credentials/token-sources.ts";
+import type { ListenAddress } from "../config/listen-address.ts";
+import { createInstances } from "./outbound/instances.ts";
+import { createUpstreamConnections } from "./outbound/upstream-connections.ts";
 import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
-import { createActiveCalls } from "../grpc/call/active-calls.ts";
-import { defaultDeadlineRules } from "../grpc/call/deadline.ts";
-import { createAuthenticate } from "../grpc/interceptors/authenticate.ts";
-import { createAuthorize } from "../grpc/interceptors/authorize.ts";
-import { inOrder } from "../grpc/interceptors/interceptor.ts";
-import { limitMetadata } from "../grpc/interceptors/limit-metadata.ts";
-import { createSelectInstance } from "../grpc/interceptors/select-instance.ts";
-import { selectKeyRing } from "../grpc/interceptors/select-key-ring.ts";
-import { prioritize } from "../grpc/interceptors/prioritize.ts";
 import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
-import { createAccessLog } from "../grpc/observers/access-log.ts";
-import { createPeerReader } from "../grpc/call/peer.ts";
 import { startServer } from "../grpc/server/server.ts";
-import { createUnary } from "../grpc/call/unary-handler.ts";
-import { createInstance, endpointsOf, type Instance } from "./instance.ts";
-import { startAdmin } from "../observability/admin-server.ts";
+import { endpointsOf, type Instance } from "./outbound/instance.ts";
 import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { openStores } from "./redis.ts";
 import { rpcTable } from "../rpc-table.ts";
-import { observeUnknownReasons } from "../service/errors/to-status-error.ts";
-import { createChangeFeeds } from "../upstream/coalesce/change-feed.ts";
-import { createUpstreamHosts } from "../upstream/host.ts";
-import { gatewayVersion } from "../platform/version.ts";
 
 /** Dependencies that tests replace. */
 export interface GatewayDeps {
@@ -75,35 +56,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const { redis, store } = started.add(openStores(config, { metrics, logger, clock, random }));
 
   // The way to Key Protect: credentials, hosts, instances.
-  const credentials = started.add(
-    createCredentials({ connectionsOf, metrics, logger, clock, random }),
-  );
-  const hosts = createUpstreamHosts({
-    clock,
-    random,
-    logger,
-    circuits: toCircuits(config.breaker),
-    emit: metrics.countHost,
-    retriesPerSuccess: config.retry.budgetPercent / 100,
-  });
-  started.add({ [Symbol.asyncDispose]: () => Promise.resolve(hosts[Symbol.dispose]()) });
-  const changes = createChangeFeeds();
-  const shared = {
-    hosts,
-    changes,
-    redis,
-    settings: config,
-    connectionsOf,
-    metrics,
-    logger,
-    clock,
-    random,
-  };
-  const instances = new Map<string, Instance>(
-    config.instances.map((instance) => {
-      const tokens = credentials.tokensOf(instance.credential);
-      return [instance.alias, started.add(createInstance(instance, { ...shared, tokens }))];
-    }),
+  const { byAlias: instances, hosts } = started.add(
+    await createInstances(config, { redis, connectionsOf, metrics, logger, clock, random }),
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
@@ -113,46 +67,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   };
 
   // Calls: context, interceptors and observers, then the services with their handlers.
-  const activeCalls = createActiveCalls();
-  const { connections, receiving } = createCallerBounds(config, { clock, random, logger, metrics });
-  const unary = createUnary({
-    clock,
-    logger,
-    activeCalls,
-    maxSendBytes: config.limits.maxSendBytes,
-    isSessionOver: connections.isSessionOver,
-    createId: randomUUID,
-    deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
-    peerOf: createPeerReader({
-      requiresClientCertificate: config.tls?.clientCaFile !== undefined,
-      trustDomains: config.tls?.trustDomains ?? [],
-    }),
-    observers: [
-      metrics,
-      createAccessLog(logger),
-      observeUnknownReasons(() => metrics.unknownUpstreamReason()),
-    ],
-    interceptors: inOrder({
-      "limit-metadata": limitMetadata({
-        maxBytes: config.limits.maxMetadataBytes,
-        maxEntries: config.limits.maxMetadataEntries,
-      }),
-      authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
-      "select-instance": createSelectInstance({
-        instances: new Map(
-          config.instances.map(({ alias, instanceId }) => [alias, { instanceId }]),
-        ),
-        defaultAlias: config.defaultInstance,
-      }),
-      "select-key-ring": selectKeyRing,
-      prioritize: prioritize,
-      authorize: createAuthorize(
-        config.policy === undefined
-          ? defaultPolicy(config.listen.every(isLocalAddress))
-          : compilePolicy(config.policy.rules),
-      ),
-    }),
-  });
+  const calls = createCalls(config, { clock, random, logger, metrics });
   const services = bindContract(
     {
       keyProtectOf: (context) => instanceOf(context).keyProtect,
@@ -168,29 +83,20 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
         clock,
       },
     },
-    unary,
+    calls.unary,
   );
 
   // The servers. The admin server is first: if its address is in use, no call must fail for that.
   let readiness: ReadinessState | undefined;
   const admin = started.add(
-    await startAdmin({
-      listen: config.adminListen,
+    await openAdmin(config, {
       metrics,
-      readiness: () => readiness?.current() ?? { isReady: false, reasons: ["starting"] },
-      state: () => ({
-        version: gatewayVersion(),
-        uptimeSeconds: (clock.now() - startedAt) / 1_000,
-        isDraining: readiness?.isDraining ?? false,
-        instances: Object.fromEntries(
-          [...instances.values()].map(({ alias, state }) => [alias, state()]),
-        ),
-      }),
+      instances,
+      readiness: () => readiness,
+      startedAt,
+      clock,
+      logger,
     }),
-  );
-  logger.info(
-    { address: `${admin.host}:${admin.port}` },
-    "serving /metrics, /state, /livez and /readyz",
   );
   const server = started.add(
     await startServer({
@@ -201,13 +107,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       times: config.connections,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
-      activeCalls,
-      connections,
+      activeCalls: calls.activeCalls,
+      connections: calls.connections,
       interceptors: [
         createRawCallInterceptor({
           endedByLibrary: metrics.callEndedByLibrary,
           clock,
-          receiving,
+          receiving: calls.receiving,
         }),
       ],
       logger,

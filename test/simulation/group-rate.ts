@@ -10,8 +10,8 @@ const refusalGapMs = 300;
 const unlimited = Number.POSITIVE_INFINITY;
 
 /**
- * Does the same as `quota-share.ts` and `gateway/quota.ts`, without the time that Redis takes. The
- * model stands for the script; `test/redis/lease-script.test.ts` shows that they agree.
+ * Does the same as `quota-share.ts` and `gateway/outbound/quota.ts`, without the time that Redis
+ * takes. The model stands for the script; `test/redis/lease-script.test.ts` shows that they agree.
  */
 export const createGroupRate: typeof createAdaptiveRate = (
   settings,

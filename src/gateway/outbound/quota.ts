@@ -1,19 +1,19 @@
 /** The quota of one instance: for this replica alone, in equal parts, or shared through Redis. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Clock } from "../platform/clock.ts";
-import type { Config, InstanceConfig } from "../config/config.ts";
-import { createDemandEstimate } from "../quota-share/demand-estimate.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Config, InstanceConfig } from "../../config/config.ts";
+import { createDemandEstimate } from "../../quota-share/demand-estimate.ts";
 import {
   createQuotaShare,
   type QuotaShare,
   type QuotaShareState,
-} from "../quota-share/quota-share.ts";
-import type { RedisCommands } from "../redis/redis-commands.ts";
-import type { RateLimit, RateLimitOptions } from "../upstream/rate-limit/rate-limit.ts";
-import { toQuotaSettings } from "./options.ts";
-import type { Scheduler } from "../upstream/rate-limit/queue/scheduler.ts";
-import { createLeasedRate } from "../upstream/rate-limit/adaptive/leased-rate.ts";
+} from "../../quota-share/quota-share.ts";
+import type { RedisCommands } from "../../redis/redis-commands.ts";
+import type { RateLimit, RateLimitOptions } from "../../upstream/rate-limit/rate-limit.ts";
+import { toQuotaSettings } from "../options.ts";
+import type { Scheduler } from "../../upstream/rate-limit/queue/scheduler.ts";
+import { createLeasedRate } from "../../upstream/rate-limit/adaptive/leased-rate.ts";
 
 /** The quota of an instance, before and after its rate limit is built. */
 export interface InstanceQuota {

@@ -1,23 +1,23 @@
 /** Builds one Key Protect instance: from its configuration to the client that handlers use. */
 import type { Logger } from "pino";
-import type { Clock } from "../platform/clock.ts";
-import type { Config, InstanceConfig } from "../config/config.ts";
-import type { ManagedTokenSource } from "../iam/token.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Config, InstanceConfig } from "../../config/config.ts";
+import type { ManagedTokenSource } from "../../iam/token.ts";
 import type { ConnectionsOf } from "./upstream-connections.ts";
-import { changingMethods, coalescedMethods, isOnlyReplica, toQueueBounds } from "./options.ts";
+import { changingMethods, coalescedMethods, isOnlyReplica, toQueueBounds } from "../options.ts";
 import { openQuota } from "./quota.ts";
-import { createKeyProtectClient } from "../keyprotect/client.ts";
-import { hasErrorBody } from "../keyprotect/error-body.ts";
-import type { Metrics } from "../observability/metrics/metrics.ts";
-import { tokenStateOf, type InstanceState } from "../observability/state.ts";
-import type { RedisCommands } from "../redis/redis-commands.ts";
-import type { KeyProtect } from "../service/key-protect.ts";
-import type { InstanceEndpoint } from "../service/service-deps.ts";
-import { createBearer } from "../upstream/bearer-token.ts";
-import type { ChangeFeeds } from "../upstream/coalesce/change-feed.ts";
-import type { UpstreamHosts } from "../upstream/host.ts";
-import { createUpstream } from "../upstream/pipeline.ts";
-import { proxyHost } from "../upstream/transport/tunnel.ts";
+import { createKeyProtectClient } from "../../keyprotect/client.ts";
+import { hasErrorBody } from "../../keyprotect/error-body.ts";
+import type { Metrics } from "../../observability/metrics/metrics.ts";
+import { tokenStateOf, type InstanceState } from "../../observability/state.ts";
+import type { RedisCommands } from "../../redis/redis-commands.ts";
+import type { KeyProtect } from "../../service/key-protect.ts";
+import type { InstanceEndpoint } from "../../service/service-deps.ts";
+import { createBearer } from "../../upstream/bearer-token.ts";
+import type { ChangeFeeds } from "../../upstream/coalesce/change-feed.ts";
+import type { UpstreamHosts } from "../../upstream/host.ts";
+import { createUpstream } from "../../upstream/pipeline.ts";
+import { proxyHost } from "../../upstream/transport/tunnel.ts";
 
 /** An instance that handlers call. Disposing of it waits for requests under way. */
 export interface Instance extends AsyncDisposable {

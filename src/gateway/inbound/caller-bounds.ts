@@ -1,16 +1,16 @@
 /** Builds what bounds the connections of callers and their incomplete requests. */
 import type { Logger } from "pino";
-import type { Config } from "../config/config.ts";
-import type { ConnectionLimits } from "../grpc/server/connections/admission.ts";
-import type { ConnectionAge } from "../grpc/server/connections/connection-age.ts";
-import { type Connections, createConnections } from "../grpc/server/connections/connections.ts";
+import type { Config } from "../../config/config.ts";
+import type { ConnectionLimits } from "../../grpc/server/connections/admission.ts";
+import type { ConnectionAge } from "../../grpc/server/connections/connection-age.ts";
+import { type Connections, createConnections } from "../../grpc/server/connections/connections.ts";
 import {
   createReceivingCalls,
   type ReceiveLimits,
   type ReceivingCalls,
-} from "../grpc/server/receiving/receiving-calls.ts";
-import type { Metrics } from "../observability/metrics/metrics.ts";
-import type { Clock } from "../platform/clock.ts";
+} from "../../grpc/server/receiving/receiving-calls.ts";
+import type { Metrics } from "../../observability/metrics/metrics.ts";
+import type { Clock } from "../../platform/clock.ts";
 
 /** Dependencies of `createCallerBounds`. */
 export interface CallerBoundsDeps {

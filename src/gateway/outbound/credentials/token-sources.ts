@@ -1,17 +1,17 @@
 /** The gateway's credentials, each with one token source. */
 import type { Logger } from "pino";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../../platform/clock.ts";
 import {
   authTypeOf,
   type GatewayCredential,
   type InstanceCredential,
-} from "../../config/credential.ts";
+} from "../../../config/credential.ts";
 import { openExchange } from "./exchanges.ts";
 import type { ConnectionsOf } from "../upstream-connections.ts";
-import { createTokenSource } from "../../iam/token-source.ts";
-import type { ManagedTokenSource } from "../../iam/token.ts";
-import type { Metrics } from "../../observability/metrics/metrics.ts";
-import { Secret } from "../../platform/secret.ts";
+import { createTokenSource } from "../../../iam/token-source.ts";
+import type { ManagedTokenSource } from "../../../iam/token.ts";
+import type { Metrics } from "../../../observability/metrics/metrics.ts";
+import { Secret } from "../../../platform/secret.ts";
 
 /** Dependencies of the token sources. */
 export interface CredentialDeps {

@@ -1,28 +1,28 @@
 /** Builds the exchange of a credential for a token from its configuration. */
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../../platform/clock.ts";
 import type {
   BaseCredential,
   ClientSettings,
   GatewayCredential,
   VpcCredential,
-} from "../../config/credential.ts";
+} from "../../../config/credential.ts";
 import {
   createApiKeyExchange,
   createAssumeExchange,
   createContainerExchange,
   type IamClient,
   type IamExchangeOptions,
-} from "../../iam/credentials/iam-grants.ts";
+} from "../../../iam/credentials/iam-grants.ts";
 import {
   createApiKeyFile,
   createClientSecretFile,
   createCrTokenFile,
   type SecretFile,
-} from "../../iam/credentials/secret-file.ts";
-import { createVpcExchange, metadataService } from "../../iam/credentials/vpc.ts";
-import type { TokenExchange } from "../../iam/exchange.ts";
-import { createIamConnection, createTokenConnection } from "../../iam/token-http.ts";
-import type { Secret } from "../../platform/secret.ts";
+} from "../../../iam/credentials/secret-file.ts";
+import { createVpcExchange, metadataService } from "../../../iam/credentials/vpc.ts";
+import type { TokenExchange } from "../../../iam/exchange.ts";
+import { createIamConnection, createTokenConnection } from "../../../iam/token-http.ts";
+import type { Secret } from "../../../platform/secret.ts";
 import type { ConnectionsOf } from "../upstream-connections.ts";
 
 /** Dependencies of exchanges. */

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { pino } from "pino";
-import type { BaseCredential, GatewayCredential } from "../../../../src/config/credential.ts";
-import { openExchange } from "../../../../src/gateway/credentials/exchanges.ts";
-import { createCredentials } from "../../../../src/gateway/credentials/token-sources.ts";
-import { createUpstreamConnections } from "../../../../src/gateway/upstream-connections.ts";
-import { createMetrics } from "../../../../src/observability/metrics/metrics.ts";
-import { systemClock } from "../../../../src/platform/clock.ts";
-import { Secret } from "../../../../src/platform/secret.ts";
+import type { BaseCredential, GatewayCredential } from "../../../../../src/config/credential.ts";
+import { openExchange } from "../../../../../src/gateway/outbound/credentials/exchanges.ts";
+import { createCredentials } from "../../../../../src/gateway/outbound/credentials/token-sources.ts";
+import { createUpstreamConnections } from "../../../../../src/gateway/outbound/upstream-connections.ts";
+import { createMetrics } from "../../../../../src/observability/metrics/metrics.ts";
+import { systemClock } from "../../../../../src/platform/clock.ts";
+import { Secret } from "../../../../../src/platform/secret.ts";
 
 const clock = systemClock;
 const logger = pino({ enabled: false });

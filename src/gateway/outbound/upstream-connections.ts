@@ -1,11 +1,11 @@
 /** How the servers of Key Protect and IAM are connected to: time-out, trust and proxy. */
 import type { Logger } from "pino";
-import type { Config } from "../config/config.ts";
-import { isReachedDirectly } from "../config/proxy-server.ts";
-import type { Clock } from "../platform/clock.ts";
-import { readSmallFileSync } from "../platform/files/small-file.ts";
-import type { ConnectorOptions } from "../upstream/transport/connector.ts";
-import { proxyHost } from "../upstream/transport/tunnel.ts";
+import type { Config } from "../../config/config.ts";
+import { isReachedDirectly } from "../../config/proxy-server.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { readSmallFileSync } from "../../platform/files/small-file.ts";
+import type { ConnectorOptions } from "../../upstream/transport/connector.ts";
+import { proxyHost } from "../../upstream/transport/tunnel.ts";
 
 /**
  * Returns the options of connections to a server, by its URL. `direct`: without a proxy, whatever

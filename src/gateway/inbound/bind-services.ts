@@ -1,19 +1,19 @@
-import { bindService, type BoundService } from "../grpc/call/bind-service.ts";
-import { services } from "../grpc/call/services.ts";
-import type { Unary } from "../grpc/call/unary-handler.ts";
-import { assertTableCovers } from "../rpc-table.ts";
-import { createAliasesHandlers } from "../service/aliases/handlers.ts";
-import { createInstancePoliciesHandlers } from "../service/instance-policies/handlers.ts";
-import { createKeyActionsHandlers } from "../service/key-actions/handlers.ts";
-import { createKeyRingsHandlers } from "../service/key-rings/handlers.ts";
-import { createKeysHandlers } from "../service/keys/handlers.ts";
-import { createKmipAdaptersHandlers } from "../service/kmip-adapters/handlers.ts";
-import { createKmipCertificatesHandlers } from "../service/kmip-certificates/handlers.ts";
-import { createKmipObjectsHandlers } from "../service/kmip-objects/handlers.ts";
-import { createLockersHandlers } from "../service/lockers/handlers.ts";
-import { createPoliciesHandlers } from "../service/policies/handlers.ts";
-import { createRegistrationsHandlers } from "../service/registrations/handlers.ts";
-import type { ServiceDeps } from "../service/service-deps.ts";
+import { bindService, type BoundService } from "../../grpc/call/bind-service.ts";
+import { services } from "../../grpc/call/services.ts";
+import type { Unary } from "../../grpc/call/unary-handler.ts";
+import { assertTableCovers } from "../../rpc-table.ts";
+import { createAliasesHandlers } from "../../service/aliases/handlers.ts";
+import { createInstancePoliciesHandlers } from "../../service/instance-policies/handlers.ts";
+import { createKeyActionsHandlers } from "../../service/key-actions/handlers.ts";
+import { createKeyRingsHandlers } from "../../service/key-rings/handlers.ts";
+import { createKeysHandlers } from "../../service/keys/handlers.ts";
+import { createKmipAdaptersHandlers } from "../../service/kmip-adapters/handlers.ts";
+import { createKmipCertificatesHandlers } from "../../service/kmip-certificates/handlers.ts";
+import { createKmipObjectsHandlers } from "../../service/kmip-objects/handlers.ts";
+import { createLockersHandlers } from "../../service/lockers/handlers.ts";
+import { createPoliciesHandlers } from "../../service/policies/handlers.ts";
+import { createRegistrationsHandlers } from "../../service/registrations/handlers.ts";
+import type { ServiceDeps } from "../../service/service-deps.ts";
 
 /**
  * Binds all services of the contract to their handlers. Throws if an RPC has no handler or no row
