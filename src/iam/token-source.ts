@@ -195,9 +195,6 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     timer?.cancel();
     timer = clock.after(Math.max(0, ms), () => {
       timer = undefined;
-      // Node's timers fire up to a turn of the event loop early. Nothing else would set a new one.
-      const leftMs = backoff === undefined ? 0 : backoff.retryAt - clock.now();
-      if (leftMs > 0) return wakeIn(leftMs + 1);
       const isInUse = clock.now() - usedAt <= idleMs || held === undefined;
       if (isInUse && mayRefresh()) void beginRefresh();
     });

@@ -1,5 +1,6 @@
 /** The log of the connection to Redis. */
 import type { Logger } from "pino";
+import { createLogThrottle } from "../platform/logging/log-throttle.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { RedisError } from "./error.ts";
 
@@ -26,16 +27,9 @@ const quietMs = 60_000;
 
 /** Creates the log of one connection that is not connected yet. */
 export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDeps): ConnectionLog {
-  const loggedAt = new Map<string, number>();
+  // Lines are from a closed set.
+  const due = createLogThrottle({ clock, quietMs });
   let isSaidToBeBack = false;
-
-  /** Whether the line is due. Lines are from a closed set. */
-  function isDue(line: string): boolean {
-    const last = loggedAt.get(line);
-    if (last !== undefined && clock.now() - last < quietMs) return false;
-    loggedAt.set(line, clock.now());
-    return true;
-  }
 
   return {
     connected() {
@@ -47,12 +41,12 @@ export function createConnectionLog({ logger, clock, onFault }: ConnectionLogDep
       // A command without a connection. The reason was logged when the connection failed.
       if (error.code === "UNREACHABLE" && !error.sent) return;
       // After `FAILED` the reason may be any word of a script.
-      if (!isDue(error.code === "FAILED" ? error.code : error.message)) return;
+      if (due(error.code === "FAILED" ? error.code : error.message) === 0) return;
       isSaidToBeBack = false;
       logger.warn({ code: error.code, reason: error.reason }, error.message);
     },
     noted(line) {
-      if (isDue(line)) logger.warn(line);
+      if (due(line) > 0) logger.warn(line);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The log of TLS handshakes that fail because of the caller. */
 import { Socket } from "node:net";
 import type { Logger } from "pino";
+import { createLogThrottle } from "../../../platform/logging/log-throttle.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import { isTlsFailure } from "../../../platform/tls-errors.ts";
 
@@ -19,7 +20,7 @@ export interface HandshakeSocket {
 /** A failure is logged at most once in this time per address and code, in milliseconds. */
 const quietMs = 60_000;
 /** Addresses and codes that are remembered. Anybody can connect, so they are bounded. */
-const maxRemembered = 1_000;
+const maxKinds = 1_000;
 
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
@@ -40,7 +41,7 @@ function addressOf(socket: HandshakeSocket): string | undefined {
  * handshake (a probe, a port scan) is not.
  */
 export function createHandshakeLog({ clock, logger }: HandshakeLogDeps) {
-  const loggedAt = new Map<string, number>();
+  const due = createLogThrottle({ clock, quietMs, maxKinds });
   return (error: unknown, socket: HandshakeSocket): void => {
     const { authorizationError } = socket;
     // For a certificate that is not accepted, the error says only that the connection has ended.
@@ -48,11 +49,7 @@ export function createHandshakeLog({ clock, logger }: HandshakeLogDeps) {
       typeof authorizationError === "string" ? authorizationError : codeOf(error).slice(0, 100);
     if (!isTlsFailure(code) && typeof authorizationError !== "string") return;
     const address = addressOf(socket);
-    const key = `${address} ${code}`;
-    const last = loggedAt.get(key);
-    if (last !== undefined && clock.now() - last < quietMs) return;
-    if (loggedAt.size >= maxRemembered) loggedAt.clear();
-    loggedAt.set(key, clock.now());
+    if (due(`${address} ${code}`) === 0) return;
     logger.info({ address, code }, "a TLS handshake with a caller failed");
   };
 }

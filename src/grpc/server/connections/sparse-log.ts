@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { createLogThrottle } from "../../../platform/logging/log-throttle.ts";
 import type { Clock } from "../../../platform/clock.ts";
 
 /** Time between two lines of one text, in milliseconds. */
@@ -12,14 +13,9 @@ export function createSparseLog(
   logger: Pick<Logger, "warn">,
   clock: Pick<Clock, "now">,
 ): (message: string, fields: object) => void {
-  const lines = new Map<string, { since: number; times: number }>();
+  const due = createLogThrottle({ clock, quietMs: intervalMs });
   return (message, fields) => {
-    const line = lines.get(message) ?? { since: -Infinity, times: 0 };
-    lines.set(message, line);
-    line.times += 1;
-    if (clock.now() - line.since < intervalMs) return;
-    logger.warn({ ...fields, times: line.times }, message);
-    line.since = clock.now();
-    line.times = 0;
+    const times = due(message);
+    if (times > 0) logger.warn({ ...fields, times }, message);
   };
 }
