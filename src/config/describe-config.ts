@@ -27,6 +27,7 @@ export function describeConfig(config: Config): string {
         https: describeProxy(config.proxy.https),
         http: describeProxy(config.proxy.http),
       },
+      tracing: describeTracing(config.tracing),
       redis: config.redis && {
         ...config.redis,
         password: config.redis.password === undefined ? undefined : redacted,
@@ -35,6 +36,13 @@ export function describeConfig(config: Config): string {
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
 }
+
+/** Shows the settings of traces without the headers, which contain the collector's API key. */
+const describeTracing = (tracing: Config["tracing"]): Record<string, unknown> => ({
+  ...tracing,
+  headers: tracing.headers && redacted,
+  tracesHeaders: tracing.tracesHeaders && redacted,
+});
 
 /** Shows a proxy without its user and password. */
 function describeProxy(proxy: ProxyServer | undefined): string | undefined {

@@ -18,6 +18,7 @@ import { createLogger } from "../observability/logging/logger.ts";
 import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { openStores } from "./redis.ts";
+import { openTracing } from "./tracing.ts";
 import { rpcTable } from "../rpc-table.ts";
 
 /** Dependencies that tests replace. */
@@ -52,12 +53,24 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
 
-  // Redis. Closed last, so that what instances do until then is still recorded.
+  // Traces. Closed last, when all spans have ended.
+  const traces = started.add(await openTracing(config, { metrics, logger, clock, random }));
+  const { tracing } = traces;
+
+  // Redis. Closed after the instances, so that what instances do until then is still recorded.
   const { redis, store } = started.add(openStores(config, { metrics, logger, clock, random }));
 
   // The way to Key Protect: credentials, hosts, instances.
   const { byAlias: instances, hosts } = started.add(
-    await createInstances(config, { redis, connectionsOf, metrics, logger, clock, random }),
+    await createInstances(config, {
+      redis,
+      tracing,
+      connectionsOf,
+      metrics,
+      logger,
+      clock,
+      random,
+    }),
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
@@ -67,7 +80,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   };
 
   // Calls: context, interceptors and observers, then the services with their handlers.
-  const calls = createCalls(config, { clock, random, logger, metrics });
+  const calls = createCalls(config, { clock, random, logger, metrics, tracing });
   const services = bindContract(
     {
       keyProtectOf: (context) => instanceOf(context).keyProtect,
@@ -145,6 +158,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     admin,
     async drain() {
       readiness?.drain();
+      traces.drainBegins();
       await server.drain();
       await close();
     },

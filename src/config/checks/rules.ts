@@ -4,6 +4,7 @@ import { rpcTable } from "../../rpc-table.ts";
 import { checkCredential, isIamAsked } from "./credentials.ts";
 import { checkOverload } from "./overload.ts";
 import type { SettingFinding } from "./schema.ts";
+import { checkTracing } from "./tracing.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
 import type { Settings } from "../schema/settings.ts";
 
@@ -17,6 +18,7 @@ export function checkRules(settings: Settings): SettingFinding[] {
     ...checkTimes(settings),
     ...checkConnections(settings),
     ...checkOverload(settings),
+    ...checkTracing(settings),
   ];
 }
 

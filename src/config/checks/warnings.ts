@@ -3,6 +3,7 @@ import { findNarrowWildcards } from "../../access/policy-lint.ts";
 import { isIamAsked } from "./credentials.ts";
 import type { SettingFinding } from "./schema.ts";
 import type { Settings } from "../schema/settings.ts";
+import { warnOfTracing } from "./tracing.ts";
 import { type Tree, valueAt } from "../sources/yaml.ts";
 
 /** Finds what an operator should look at. The settings have passed every check. */
@@ -14,6 +15,7 @@ export function findWarnings(settings: Settings, tree: Tree): SettingFinding[] {
     ...warnOfWildcards(settings),
     ...warnOfQuota(settings),
     ...warnOfUnused(settings),
+    ...warnOfTracing(settings),
   ];
 }
 

@@ -24,6 +24,8 @@ export const openIfAbsent: readonly (readonly string[])[] = [
   ["upstream", "caFile"],
   ["proxy", "caFile"],
   ["redis", "caFile"],
+  ["tracing", "caFile"],
+  ["tracing", "tracesCaFile"],
 ];
 
 /** Whether a place is one of `openIfAbsent`. */

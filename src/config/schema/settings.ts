@@ -9,6 +9,7 @@ import { credentialSettings } from "./credential-settings.ts";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
+import { tracingSettings } from "./tracing-settings.ts";
 import { kinds } from "./value-kinds.ts";
 
 const instance = z.strictObject({
@@ -203,6 +204,7 @@ export const settings = z.strictObject({
   }),
   proxy: proxySettings,
   ...overloadSettings,
+  tracing: tracingSettings,
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });
 

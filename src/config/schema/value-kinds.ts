@@ -9,6 +9,7 @@ import {
 import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
 import { parseProxyUrl, type ProxyServer } from "../proxy-server.ts";
 import { parseIpAddress, parseIpNetwork } from "../../platform/network/ip-network.ts";
+import { attributeForm, headerForm, parsePairs } from "../key-value-pairs.ts";
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
@@ -105,6 +106,31 @@ export const kinds = {
   iamUrl: url("an `https://` URL without query or credentials", (address) =>
     address.href.replace(/\/+$/, ""),
   ),
+  collectorUrl: url(
+    "an `http://` or `https://` URL without query or credentials",
+    (address) => address.href,
+  ),
+  fraction: {
+    schema: z.number().min(0).max(1),
+    expected: "a number from 0 to 1",
+    fromText: (value) => (/^\d{0,15}\.?\d{1,15}$/.test(value) ? Number(value) : value),
+  } satisfies ValueKind<number>,
+  attributes: {
+    schema: z.preprocess(
+      (value) => (typeof value === "string" ? parsePairs(value, attributeForm) : value),
+      z.record(z.string().regex(attributeForm.name), z.string().regex(attributeForm.value)),
+    ),
+    expected: "`name=value` pairs, separated by commas",
+    fromText: asIs,
+  } satisfies ValueKind<Readonly<Record<string, string>>>,
+  /** Often an API key, so only the variable can contain it. */
+  headers: {
+    schema: z
+      .instanceof(Secret)
+      .refine((secret) => parsePairs(secret.reveal(), headerForm) !== undefined),
+    expected: "`name=value` pairs, separated by commas, in the variable, never in the YAML file",
+    fromText: (value) => new Secret(value),
+  } satisfies ValueKind<Secret>,
   originUrl: url("an `http://` or `https://` URL of host and port", (address) =>
     address.pathname === "/" ? address.origin : undefined,
   ),

@@ -18,6 +18,7 @@ import { selectKeyRing } from "../../grpc/interceptors/select-key-ring.ts";
 import { createAccessLog } from "../../grpc/observers/access-log.ts";
 import type { Metrics } from "../../observability/metrics/metrics.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Tracing } from "../../tracing/tracing.ts";
 import { observeUnknownReasons } from "../../service/errors/to-status-error.ts";
 import { type CallerBounds, createCallerBounds } from "./caller-bounds.ts";
 
@@ -28,6 +29,8 @@ export interface CallsDeps {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent if traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The inbound side before a server listens. */
@@ -39,7 +42,7 @@ export interface Calls extends CallerBounds {
 
 /** Builds the pipeline of inbound calls. Nothing listens yet. */
 export function createCalls(config: Config, deps: CallsDeps): Calls {
-  const { clock, logger, metrics } = deps;
+  const { clock, logger, metrics, tracing } = deps;
   const activeCalls = createActiveCalls();
   const bounds = createCallerBounds(config, deps);
   const unary = createUnary({
@@ -54,9 +57,11 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
       requiresClientCertificate: config.tls?.clientCaFile !== undefined,
       trustDomains: config.tls?.trustDomains ?? [],
     }),
+    beginTrace: tracing?.begin,
     observers: [
       metrics,
       createAccessLog(logger),
+      ...(tracing === undefined ? [] : [tracing.observer]),
       observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],
     interceptors: inOrder({

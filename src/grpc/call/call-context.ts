@@ -3,6 +3,7 @@ import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { AttemptLog } from "../../platform/attempt-log.ts";
 import type { CallSignal } from "../../platform/call-signal.ts";
+import type { CallTrace } from "../../platform/tracing/call-trace.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { Secret } from "../../platform/secret.ts";
@@ -77,6 +78,8 @@ export interface CallContext {
   readonly signal: CallSignal;
   /** The upstream requests made for this call so far. */
   readonly attemptLog: AttemptLog;
+  /** The call's trace; absent if it has none. */
+  readonly trace?: CallTrace | undefined;
   /** The root logger; callers add the correlation ID to each line. */
   readonly logger: Logger;
 }
@@ -94,6 +97,12 @@ export interface MutableCallContext extends CallContext {
   targetKeyRing: string | undefined;
 }
 
+/** Begins the trace of a call, or continues its caller's; `undefined`: the call has none. */
+export type BeginTrace = (
+  call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getHost">,
+  rpc: Rpc,
+) => CallTrace | undefined;
+
 /** Dependencies of `createCallContext`; the same for all calls. */
 export interface CallContextDeps {
   readonly clock: Clock;
@@ -102,6 +111,8 @@ export interface CallContextDeps {
   /** Creates the correlation ID, a random UUID, if the caller sent none. */
   readonly createId: () => string;
   readonly peerOf: (call: PeerCall) => Peer;
+  /** Default: no call has a trace. */
+  readonly beginTrace?: BeginTrace | undefined;
 }
 
 /**
@@ -109,7 +120,7 @@ export interface CallContextDeps {
  * deadline, in milliseconds.
  */
 export function createCallContext(
-  { clock, logger, deadlines, createId, peerOf }: CallContextDeps,
+  { clock, logger, deadlines, createId, peerOf, beginTrace }: CallContextDeps,
   rpc: Rpc,
   call: ServerUnaryCall<unknown, unknown>,
   remaining: number,
@@ -132,6 +143,7 @@ export function createCallContext(
     deadline: clock.now() + allowedMs(remaining, rpc.defaultDeadlineMs, deadlines),
     signal,
     attemptLog: { attempts: 0, httpStatus: undefined },
+    trace: beginTrace?.(call, rpc),
     logger,
   };
 }

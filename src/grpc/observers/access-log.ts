@@ -69,6 +69,8 @@ export function createAccessLog(logger: Logger): CallObserver {
           reason,
           durationMs: Math.round(durationMs * 1_000) / 1_000,
           correlationId: context.correlationId,
+          traceId: context.trace?.traceId,
+          spanId: context.trace?.spanId,
           caller: context.caller,
           instance: context.instance,
           keyRing: context.keyRing,

@@ -228,5 +228,11 @@ export const metricDefinitions = {
     help: "Log lines that standard output did not take: it was full, closed or not read.",
     labels: [],
   },
+  traceSpans: {
+    name: "keyprotect_gateway_trace_spans_total",
+    type: "counter",
+    help: "Ended spans: sent, failed (not accepted by the collector), dropped (the queue was full).",
+    labels: ["result"],
+  },
   ...redisDefinitions,
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

@@ -18,6 +18,12 @@ import type { UpstreamMetrics } from "./upstream-metrics.ts";
 /** Reads a value at a scrape; `undefined` if there is none. Must not throw. */
 export type Reading = () => number | undefined;
 
+/** Fates of ended spans. */
+const spanResults = ["sent", "failed", "dropped"] as const;
+
+/** The fate of an ended span. */
+export type SpanResult = (typeof spanResults)[number];
+
 /**
  * The metrics of one gateway. Label values come from closed sets, never from texts of callers or of
  * the upstream.
@@ -37,6 +43,8 @@ export interface Metrics extends CallMetrics, ConnectionMetrics, UpstreamMetrics
    * Adds an instance by its alias. Its rate, phase, pause, queue and budget are read at scrapes.
    */
   readonly watchUpstream: UpstreamGauges["watch"];
+  /** Counts ended spans by what became of them. */
+  countSpans(result: SpanResult, spans: number): void;
   /** Returns all metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -84,8 +92,10 @@ export function createMetrics(
   const dropped = createReadGauge(definitions.logLinesDropped, sum);
   dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
+  const spans = createCellFamily(definitions.traceSpans);
+  for (const result of spanResults) spans.cell(result);
   const gatewayFamilies = [...callFamilies, ...connectionFamilies, ...upstreamFamilies];
-  const others = [open, receiving, gauges, circuits, tokenAge, expiry, dropped];
+  const others = [open, receiving, gauges, circuits, tokenAge, expiry, dropped, spans];
   const own = [...gatewayFamilies, ...others, ...redisFamilies];
 
   const registry = new Registry();
@@ -102,6 +112,9 @@ export function createMetrics(
     watchReceivingBytes: receiving.watch,
     watchCircuits: circuits.watch,
     watchUpstream: gauges.watch,
+    countSpans(result, count) {
+      spans.cell(result).value += count;
+    },
     async text() {
       const ofProcess = await registry.metrics();
       return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;

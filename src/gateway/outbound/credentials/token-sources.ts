@@ -12,6 +12,7 @@ import { createTokenSource } from "../../../iam/token-source.ts";
 import type { ManagedTokenSource } from "../../../iam/token.ts";
 import type { Metrics } from "../../../observability/metrics/metrics.ts";
 import { Secret } from "../../../platform/secret.ts";
+import type { Tracing } from "../../../tracing/tracing.ts";
 
 /** Dependencies of the token sources. */
 export interface CredentialDeps {
@@ -20,6 +21,8 @@ export interface CredentialDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Absent if traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Token sources by credential. Disposing of it ends their refreshes. */
@@ -56,8 +59,9 @@ function createSource(credential: GatewayCredential, deps: CredentialDeps): Sour
   const { metrics, logger, clock, random } = deps;
   const opened = openExchange(credential, deps);
   const authType = authTypeOf(credential);
-  const tokens = createTokenSource({
-    exchange: opened.exchange,
+  const spans = deps.tracing?.credential({ authType, url: issuerOf(credential) });
+  const source = createTokenSource({
+    exchange: spans === undefined ? opened.exchange : spans.exchange(opened.exchange),
     authType,
     clock,
     random,
@@ -65,6 +69,7 @@ function createSource(credential: GatewayCredential, deps: CredentialDeps): Sour
     hasCredentialChanged: opened.hasChanged,
     onRefresh: (outcome) => metrics.iamRefreshed(authType, outcome),
   });
+  const tokens = spans === undefined ? source : spans.tokens(source);
   metrics.watchTokenAge(() => {
     const { ageMs } = tokens.state();
     return ageMs === undefined ? undefined : ageMs / 1_000;
@@ -77,6 +82,10 @@ function createSource(credential: GatewayCredential, deps: CredentialDeps): Sour
     },
   };
 }
+
+/** URL of the server that issues the token. */
+const issuerOf = (credential: GatewayCredential): string =>
+  credential.kind === "vpc" ? credential.imsUrl : credential.iamUrl;
 
 /** A text that two credentials share only if they are the same. It contains secrets. */
 function identityOf(value: unknown): string {
