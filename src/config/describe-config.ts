@@ -22,6 +22,10 @@ export function describeConfig(config: Config): string {
         trustDomains: tls.trustDomains.length > 0 ? tls.trustDomains : undefined,
       },
       instances: config.instances.map(describeInstance),
+      endpoints: config.endpoints.map((each) => ({
+        ...each,
+        listen: formatListenAddress(each.listen),
+      })),
       proxy: {
         ...config.proxy,
         https: describeProxy(config.proxy.https),

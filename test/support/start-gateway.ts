@@ -80,7 +80,7 @@ export interface TestGatewayOptions {
   /** Further variables, from the emulator's address. */
   readonly envOf?: (emulator: Emulator) => Variables;
   /** Files that the configuration names, by path. A function can use the emulator's address. */
-  readonly files?: Files | ((emulator: Emulator) => Files);
+  readonly files?: Files | ((emulator: Emulator) => Files | Promise<Files>);
   readonly deps?: Omit<GatewayDeps, "logger">;
 }
 
@@ -172,7 +172,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ...options.envOf?.(emulator),
     ...options.env,
   };
-  const files = typeof options.files === "function" ? options.files(emulator) : options.files;
+  const files = typeof options.files === "function" ? await options.files(emulator) : options.files;
   const config = loadConfig({
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")),
     readFile: (path) => {

@@ -7,10 +7,11 @@ import { isLocalAddress } from "../../config/listen-address.ts";
 import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-calls.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
 import { createPeerReader } from "../../grpc/call/peer.ts";
-import { createUnary, type Unary } from "../../grpc/call/unary-handler.ts";
+import { createUnary, type Unary, type UnaryOptions } from "../../grpc/call/unary-handler.ts";
 import { createAuthenticate } from "../../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../../grpc/interceptors/authorize.ts";
-import { inOrder } from "../../grpc/interceptors/interceptor.ts";
+import { type Interceptor, inOrder } from "../../grpc/interceptors/interceptor.ts";
+import type { Connections } from "../../grpc/server/connections/connections.ts";
 import { limitMetadata } from "../../grpc/interceptors/limit-metadata.ts";
 import { prioritize } from "../../grpc/interceptors/prioritize.ts";
 import { createSelectInstance } from "../../grpc/interceptors/select-instance.ts";
@@ -38,6 +39,15 @@ export interface Calls extends CallerBounds {
   /** Runs the handler of an RPC with one pipeline for all RPCs. */
   readonly unary: Unary;
   readonly activeCalls: ActiveCalls;
+  /** Makes the pipeline of a door, with its own interceptors behind `limit-metadata`. */
+  readonly createDoorCalls: (interceptors: readonly Interceptor[]) => DoorCalls;
+}
+
+/** The inbound side of one door before it listens. */
+export interface DoorCalls {
+  readonly unary: Unary;
+  readonly activeCalls: ActiveCalls;
+  readonly connections: Connections;
 }
 
 /** Builds the pipeline of inbound calls. Nothing listens yet. */
@@ -45,18 +55,12 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
   const { clock, logger, metrics, tracing } = deps;
   const activeCalls = createActiveCalls();
   const bounds = createCallerBounds(config, deps);
-  const unary = createUnary({
+  const shared = {
     clock,
     logger,
-    activeCalls,
     maxSendBytes: config.limits.maxSendBytes,
-    isSessionOver: bounds.connections.isSessionOver,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
-    peerOf: createPeerReader({
-      requiresClientCertificate: config.tls?.clientCaFile !== undefined,
-      trustDomains: config.tls?.trustDomains ?? [],
-    }),
     beginTrace: tracing?.begin,
     observers: [
       metrics,
@@ -64,11 +68,21 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
       ...(tracing === undefined ? [] : [tracing.observer]),
       observeUnknownReasons(() => metrics.unknownUpstreamReason()),
     ],
+  } satisfies Partial<UnaryOptions>;
+  const boundMetadata = limitMetadata({
+    maxBytes: config.limits.maxMetadataBytes,
+    maxEntries: config.limits.maxMetadataEntries,
+  });
+  const unary = createUnary({
+    ...shared,
+    activeCalls,
+    isSessionOver: bounds.connections.isSessionOver,
+    peerOf: createPeerReader({
+      requiresClientCertificate: config.tls?.clientCaFile !== undefined,
+      trustDomains: config.tls?.trustDomains ?? [],
+    }),
     interceptors: inOrder({
-      "limit-metadata": limitMetadata({
-        maxBytes: config.limits.maxMetadataBytes,
-        maxEntries: config.limits.maxMetadataEntries,
-      }),
+      "limit-metadata": boundMetadata,
       authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
       "select-instance": createSelectInstance({
         instances: new Map(
@@ -85,5 +99,17 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
       ),
     }),
   });
-  return { ...bounds, unary, activeCalls };
+  const createDoorCalls: Calls["createDoorCalls"] = (interceptors) => {
+    const connections = bounds.createDoorConnections();
+    const calls = createActiveCalls();
+    const ofDoor = createUnary({
+      ...shared,
+      activeCalls: calls,
+      isSessionOver: connections.isSessionOver,
+      peerOf: createPeerReader({ requiresClientCertificate: false, trustDomains: [] }),
+      interceptors: [boundMetadata, ...interceptors],
+    });
+    return { unary: ofDoor, activeCalls: calls, connections };
+  };
+  return { ...bounds, unary, activeCalls, createDoorCalls };
 }

@@ -23,8 +23,14 @@ export interface CallContext {
   readonly rpc: Rpc;
   /**
    * A UUID: sent upstream, returned in initial metadata and trailers, and part of every log line.
+   * A door replaces it by the ID that its protocol has in the request.
    */
   readonly correlationId: string;
+  /**
+   * The ID that a door's protocol has in the request, in a form that is safe to log. For the log
+   * only. `undefined` outside doors.
+   */
+  readonly uid?: string | undefined;
   /** Request metadata as received. */
   readonly metadata: Metadata;
   /** Network address of the caller, or `unix` for a Unix domain socket. */
@@ -42,8 +48,8 @@ export interface CallContext {
   /** Names of a certificate that does not identify the caller; for the log only. */
   readonly refusedIdentity?: string | undefined;
   /**
-   * A SPIFFE ID, `unix`, or `anonymous`. Written by the `authenticate` interceptor; `anonymous`
-   * before.
+   * A SPIFFE ID, `unix`, `anonymous`, or the configured name of a door's caller. Written by the
+   * `authenticate` interceptor or by that of the door; `anonymous` before.
    */
   readonly caller: string;
   /**
@@ -89,6 +95,8 @@ export interface CallContext {
  * handlers and observers read them as part of `CallContext`.
  */
 export interface MutableCallContext extends CallContext {
+  correlationId: string;
+  uid?: string | undefined;
   caller: string;
   callerToken: Secret | undefined;
   instance: string;

@@ -71,6 +71,7 @@ export function createAccessLog(logger: Logger): CallObserver {
           correlationId: context.correlationId,
           traceId: context.trace?.traceId,
           spanId: context.trace?.spanId,
+          uid: context.uid,
           caller: context.caller,
           instance: context.instance,
           keyRing: context.keyRing,

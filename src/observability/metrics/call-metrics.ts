@@ -1,7 +1,7 @@
 /** Metrics of the inbound calls. */
 import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import type { Reason } from "../../grpc/status/status-error.ts";
-import { rpcByPath, rpcTable } from "../../rpc-table.ts";
+import { rpcTable } from "../../rpc-table.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
@@ -73,8 +73,13 @@ interface RpcSeries {
   readonly ambiguous: Cell;
 }
 
-/** Creates the metrics of inbound calls, with every series of every RPC at zero. */
-export function createCallMetrics(): CallMetrics & { readonly families: readonly Exposition[] } {
+/**
+ * Creates the metrics of inbound calls, with every series of every RPC at zero. `doorRpcs` are the
+ * RPCs that the configured doors serve.
+ */
+export function createCallMetrics(
+  doorRpcs: readonly Rpc[],
+): CallMetrics & { readonly families: readonly Exposition[] } {
   const started = createCellFamily(definitions.started);
   const handled = createCellFamily(definitions.handled);
   const received = createCellFamily(definitions.received);
@@ -96,7 +101,8 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       ambiguous: ambiguous.cell(method),
     };
   };
-  const byPath = new Map(rpcTable.map((rpc) => [rpc.path, seriesOf(rpc)]));
+  const rpcs = new Map([...rpcTable, ...doorRpcs].map((rpc) => [rpc.path, rpc]));
+  const byPath = new Map([...rpcs].map(([path, rpc]) => [path, seriesOf(rpc)]));
   const cellOf = (reason: Reason) => [reason, rejected.cell(reason)] as const;
   const byReason = new Map(ownReasons.map(cellOf));
   const byReasonUnsent = new Map([...byReason, ...pauseReasons.map(cellOf)]);
@@ -135,7 +141,7 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       if (mayHaveExecuted) series.ambiguous.value += 1;
     },
     callEndedByLibrary(path, grpcCode, reason) {
-      const rpc = path === undefined ? undefined : rpcByPath.get(path);
+      const rpc = path === undefined ? undefined : rpcs.get(path);
       // The path of an unknown method is the caller's text and must not become a label.
       const labels = ["unary", rpc?.service ?? "unknown", rpc?.method ?? "unknown"] as const;
       const code = grpcCodeOf(grpcCode);

@@ -1,5 +1,6 @@
 /** All metrics of a gateway, and their exposition. */
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Rpc } from "../../rpc-table.ts";
 import { droppedLogLines } from "../logging/standard-output.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -72,13 +73,18 @@ function createReadGauge(
 
 /**
  * Creates the metrics of one gateway. `operations` names upstream requests that belong to no RPC.
+ * `doorRpcs` (default: none) are the RPCs of the configured doors.
  * `hasProcessMetrics` (default `true`) adds those of Node and the process, whose observers stay for
  * the life of the process.
  */
 export function createMetrics(
-  options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},
+  options: {
+    readonly operations?: readonly string[];
+    readonly doorRpcs?: readonly Rpc[];
+    readonly hasProcessMetrics?: boolean;
+  } = {},
 ): Metrics {
-  const { families: callFamilies, ...calls } = createCallMetrics();
+  const { families: callFamilies, ...calls } = createCallMetrics(options.doorRpcs ?? []);
   const { families: connectionFamilies, ...connections } = createConnectionMetrics();
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],

@@ -85,6 +85,7 @@ test("three variables are enough: every other setting has a default", () => {
       },
     ],
     defaultInstance: "default",
+    endpoints: [],
     limits: {
       maxReceiveBytes: 196_608,
       maxSendBytes: 4_194_304,
