@@ -92,6 +92,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     keyProtectOf: (context) => instanceOf(context).keyProtect,
     dialectOf: (context) => instanceOf(context).dialect,
     endpointsOf: (context) => endpointsOf(instanceOf(context), instances.values()),
+    instanceIdOf: (context) => instanceOf(context).id,
+    itemEnded: calls.itemEnded,
     clock,
     idempotency: store && {
       store,

@@ -115,6 +115,8 @@ export interface TestGateway extends AsyncDisposable {
     request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<Failure>;
+  /** Adds output that the test has seen in another way, to be searched for secrets. */
+  readonly addOutput: (bytes: Buffer) => void;
   /** Requests that reached Key Protect (not IAM), in the form `GET /api/v2/keys`. */
   readonly upstreamRequests: () => readonly string[];
 }
@@ -257,6 +259,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         error,
       };
     },
+    addOutput: (bytes) => void seen.push(bytes.toString("latin1")),
     upstreamRequests: () =>
       emulator.requests
         .list({ service: "keyprotect" })

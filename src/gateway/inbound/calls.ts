@@ -5,6 +5,7 @@ import { compilePolicy, defaultPolicy } from "../../access/policy.ts";
 import type { Config } from "../../config/config.ts";
 import { isLocalAddress } from "../../config/listen-address.ts";
 import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-calls.ts";
+import type { CallObserver, ItemOutcome } from "../../grpc/call/call-observer.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
 import { createPeerReader } from "../../grpc/call/peer.ts";
 import { createUnary, type Unary, type UnaryOptions } from "../../grpc/call/unary-handler.ts";
@@ -39,6 +40,8 @@ export interface Calls extends CallerBounds {
   /** Runs the handler of an RPC with one pipeline for all RPCs. */
   readonly unary: Unary;
   readonly activeCalls: ActiveCalls;
+  /** Notifies the observers of calls of an item. */
+  readonly itemEnded: (outcome: ItemOutcome) => void;
   /** Makes the pipeline of a door, with its own interceptors behind `limit-metadata`. */
   readonly createDoorCalls: (interceptors: readonly Interceptor[]) => DoorCalls;
 }
@@ -55,6 +58,12 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
   const { clock, logger, metrics, tracing } = deps;
   const activeCalls = createActiveCalls();
   const bounds = createCallerBounds(config, deps);
+  const observers: readonly CallObserver[] = [
+    metrics,
+    createAccessLog(logger),
+    ...(tracing === undefined ? [] : [tracing.observer]),
+    observeUnknownReasons(() => metrics.unknownUpstreamReason()),
+  ];
   const shared = {
     clock,
     logger,
@@ -62,12 +71,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
     beginTrace: tracing?.begin,
-    observers: [
-      metrics,
-      createAccessLog(logger),
-      ...(tracing === undefined ? [] : [tracing.observer]),
-      observeUnknownReasons(() => metrics.unknownUpstreamReason()),
-    ],
+    observers,
   } satisfies Partial<UnaryOptions>;
   const boundMetadata = limitMetadata({
     maxBytes: config.limits.maxMetadataBytes,
@@ -111,5 +115,13 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     });
     return { unary: ofDoor, activeCalls: calls, connections };
   };
-  return { ...bounds, unary, activeCalls, createDoorCalls };
+  return {
+    ...bounds,
+    unary,
+    activeCalls,
+    createDoorCalls,
+    itemEnded(outcome) {
+      for (const observer of observers) observer.itemEnded?.(outcome);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 /** Metrics of the inbound calls. */
+import { itemRows } from "../../access/item-rows.ts";
 import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import type { Reason } from "../../grpc/status/status-error.ts";
 import { rpcTable } from "../../rpc-table.ts";
@@ -34,7 +35,9 @@ export const grpcCodes = [
 export const grpcCodeOf = (code: number): string => grpcCodes[code] ?? "Unknown";
 
 /** Counts inbound calls as their observer: each once, with its final status. */
-export interface CallMetrics extends Required<Pick<CallObserver, "callStarted" | "callEnded">> {
+export interface CallMetrics extends Required<
+  Pick<CallObserver, "callStarted" | "callEnded" | "itemEnded">
+> {
   /** A call that never reached its handler; counted as started and handled as well. */
   readonly callEndedByLibrary: (
     path: string | undefined,
@@ -88,6 +91,7 @@ export function createCallMetrics(
   const inflightFamily = createCellFamily(definitions.inflight);
   const rejected = createCellFamily(definitions.rejected);
   const ambiguous = createCellFamily(definitions.ambiguous);
+  const items = createCellFamily(definitions.items);
   const endedByLibrary = createCellFamily(definitions.endedByLibrary);
 
   const seriesOf = ({ service, method }: Rpc): RpcSeries => {
@@ -103,6 +107,12 @@ export function createCallMetrics(
   };
   const rpcs = new Map([...rpcTable, ...doorRpcs].map((rpc) => [rpc.path, rpc]));
   const byPath = new Map([...rpcs].map(([path, rpc]) => [path, seriesOf(rpc)]));
+  const itemsByPath = new Map(
+    [...itemRows.keys()].map((path) => {
+      const method = path.slice(path.lastIndexOf("/") + 1);
+      return [path, grpcCodes.map((code) => items.cell(method, code))] as const;
+    }),
+  );
   const cellOf = (reason: Reason) => [reason, rejected.cell(reason)] as const;
   const byReason = new Map(ownReasons.map(cellOf));
   const byReasonUnsent = new Map([...byReason, ...pauseReasons.map(cellOf)]);
@@ -118,6 +128,7 @@ export function createCallMetrics(
       inflightFamily,
       rejected,
       ambiguous,
+      items,
       endedByLibrary,
     ],
     callStarted(rpc) {
@@ -139,6 +150,11 @@ export function createCallMetrics(
       const rejectedCell = reason === undefined ? undefined : reasons.get(reason);
       if (rejectedCell !== undefined) rejectedCell.value += 1;
       if (mayHaveExecuted) series.ambiguous.value += 1;
+    },
+    itemEnded({ context, code }) {
+      const cells = itemsByPath.get(context.rpc.path);
+      const cell = cells?.[code] ?? cells?.[grpcCodes.indexOf("Unknown")];
+      if (cell !== undefined) cell.value += 1;
     },
     callEndedByLibrary(path, grpcCode, reason) {
       const rpc = path === undefined ? undefined : rpcs.get(path);

@@ -65,6 +65,12 @@ export const metricDefinitions = {
     help: "Calls that failed although the change they asked for may have happened.",
     labels: ["method"],
   },
+  items: {
+    name: "keyprotect_gateway_items_total",
+    type: "counter",
+    help: "Items of batches and streams that have ended, by the status of each.",
+    labels: ["method", "grpc_code"],
+  },
   endedByLibrary: {
     name: "keyprotect_gateway_ended_by_library_total",
     type: "counter",
