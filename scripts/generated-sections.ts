@@ -9,7 +9,6 @@ import { readDocumentedContract } from "./contract/documented-contract.ts";
 import { apiTables } from "./docs/api-table.ts";
 import { coverageTable } from "./docs/coverage-table.ts";
 import { code, table } from "./docs/markdown.ts";
-import { attributesTable, eventsTable, spansTable } from "./docs/telemetry-tables.ts";
 
 /** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
@@ -41,7 +40,7 @@ function essentialConfig(): string {
         .map((cell) => cell.replaceAll("\\|", "|")),
     );
   const chosen = essentialVariables.map((name) => {
-    const [variable, , , fallback, meaning] = rows.find(([cell]) => cell === code(name)) ?? [];
+    const [variable, , , fallback, , meaning] = rows.find(([cell]) => cell === code(name)) ?? [];
     if (variable === undefined) throw new Error(`there is no variable ${name}`);
     return [variable, fallback ?? "", meaning ?? ""];
   });
@@ -123,9 +122,6 @@ const sections: ReadonlyMap<string, () => string> = new Map([
   ["rpc-times", times],
   ["repeats", repeats],
   ["language-packages", languagePackages],
-  ["spans", spansTable],
-  ["span-events", eventsTable],
-  ["span-attributes", attributesTable],
 ]);
 
 const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
@@ -139,7 +135,6 @@ export const generatedFiles = [
   "docs/metrics.md",
   "docs/operations.md",
   "docs/retries.md",
-  "docs/telemetry.md",
 ] as const;
 
 /**

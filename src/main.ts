@@ -2,12 +2,12 @@
 import { parseArgs } from "node:util";
 import { ConfigError, configExitCode } from "./config/config-error.ts";
 import type { Config } from "./config/config.ts";
+import { readConfigSources } from "./config/config-source.ts";
 import { describeConfig } from "./config/describe-config.ts";
-import { loadConfig } from "./config/load-config.ts";
 import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
 import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
-import { readSmallFileSync } from "./platform/files/small-file.ts";
+import type { ReloadSource } from "./gateway/reload/reload.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
 
@@ -33,20 +33,23 @@ function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
   }
 }
 
-/** Loads the configuration; if that fails, prints the problems and returns `undefined`. */
-function readConfig(): Config | undefined {
-  try {
-    return loadConfig({
-      env: process.env,
-      workingDirectory: process.cwd(),
-      readFile: (path) => readSmallFileSync(path).toString(),
-      onWarning: ({ at, what }) => void process.stderr.write(`WARNING: ${at}: ${what}\n`),
-    });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+/** The configuration of the start, and where it can be read again. */
+interface StartConfig {
+  readonly config: Config;
+  readonly reload: ReloadSource;
+}
+
+/** Reads the configuration; if it cannot be used, prints the problems and returns `undefined`. */
+async function readConfig(): Promise<StartConfig | undefined> {
+  const sources = { env: { ...process.env }, workingDirectory: process.cwd() };
+  const read = (): ReturnType<typeof readConfigSources> => readConfigSources(sources);
+  const { result, warnings, files } = await read();
+  if (result instanceof ConfigError) {
+    process.stderr.write(`${result.message}\n`);
     return undefined;
   }
+  for (const { at, what } of warnings) process.stderr.write(`WARNING: ${at}: ${what}\n`);
+  return { config: result, reload: { first: { files, warnings }, read } };
 }
 
 /** Resolves with the next signal that asks for a drain. */
@@ -69,12 +72,13 @@ function endDespiteThreads(): void {
 }
 
 /** Serves until a signal and returns the exit code: 0, or 1 if the gateway cannot serve. */
-async function serve(config: Config): Promise<number> {
+async function serve({ config, reload }: StartConfig): Promise<number> {
   const logger = createLogger({ level: config.logLevel });
   endDespiteThreads();
   const signalled = firstSignal();
   try {
-    const gateway = await startGateway(config, { logger });
+    const gateway = await startGateway(config, { logger, reload });
+    process.on("SIGHUP", () => void gateway.reload());
     const signal = await signalled;
     logger.info({ signal }, "draining; a second signal ends the process immediately");
     void firstSignal().then(() => logger.flush(() => process.exit(1)));
@@ -104,13 +108,13 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const config = readConfig();
-  if (config === undefined) return configExitCode;
+  const start = await readConfig();
+  if (start === undefined) return configExitCode;
   if (flags.isCheck) {
-    process.stdout.write(describeConfig(config));
+    process.stdout.write(describeConfig(start.config));
     return 0;
   }
-  return serve(config);
+  return serve(start);
 }
 
 // Not `process.exit` at once: output to a pipe may still be pending. The timer covers a peer that

@@ -377,9 +377,7 @@ describe("every RPC", () => {
     keyProtectOf: unused,
     dialectOf: unused,
     endpointsOf: unused,
-    instanceIdOf: unused,
-    itemEnded: unused,
-    clock: { now: unused, wallNow: unused, after: unused },
+    clock: { wallNow: unused },
     idempotency: undefined,
   };
   const handlers = {

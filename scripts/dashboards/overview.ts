@@ -231,6 +231,22 @@ export const overview: readonly Row[] = [
         unit: "short",
         queries: [{ expr: `keyprotect_gateway_redis_up{${gateways}}`, legend: "{{instance}}" }],
       },
+      {
+        title: "Refused configurations, and credentials without a token",
+        description:
+          "Replicas whose files cannot be used, so that the old state is kept, and instances whose present credential has not given a token. The log says why.",
+        unit: "short",
+        queries: [
+          {
+            expr: `sum(keyprotect_gateway_config_last_reload_successful{${gateways}} == bool 0)`,
+            legend: "refused configurations",
+          },
+          {
+            expr: `sum(keyprotect_gateway_credential_used_timestamp_seconds{${gateways}} == bool 0)`,
+            legend: "credentials without a token",
+          },
+        ],
+      },
     ],
   },
 ];

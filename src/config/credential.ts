@@ -1,6 +1,7 @@
 /** The credential of an instance: from the settings to the configuration, and back. */
 import type { AuthType } from "../iam/token.ts";
-import { redacted, type Secret } from "../platform/secret.ts";
+import { redacted, Secret } from "../platform/secret.ts";
+import { defaultCrTokenFiles } from "../iam/credentials/secret-file.ts";
 import type { credentialSettings } from "./schema/credential-settings.ts";
 import type { InstanceSettings } from "./schema/settings.ts";
 
@@ -119,6 +120,39 @@ function toBase(
   if (apiKey !== undefined) return { kind: "apiKey", apiKey, ...request };
   if (apiKeyFile !== undefined) return { kind: "apiKeyFile", path: apiKeyFile, ...request };
   throw new Error("the checks missed an absent API key");
+}
+
+/** A text that two credentials share only if they are the same. It contains secrets. */
+export function credentialIdentity(value: unknown): string {
+  if (value instanceof Secret) return JSON.stringify(value.reveal());
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  const fields = Object.entries(value).map(([name, each]) => `${name}:${credentialIdentity(each)}`);
+  return `{${fields.join()}}`;
+}
+
+/** The files of a credential. */
+export interface CredentialFiles {
+  /** Files that hold a secret until somebody replaces it. */
+  readonly secrets: readonly string[];
+  /** Files that hold a token, which the platform replaces every hour or so. */
+  readonly tokens: readonly string[];
+}
+
+/** Returns the files that a credential is read from. */
+export function credentialFiles(credential: InstanceCredential): CredentialFiles {
+  const base = credential.kind === "assume" ? credential.base : credential;
+  if (base.kind === "caller" || base.kind === "vpc") return { secrets: [], tokens: [] };
+  const secretFile = base.client?.secretFile;
+  const clientFiles = secretFile === undefined ? [] : [secretFile];
+  if (base.kind === "container") {
+    const { tokenFile } = base;
+    const tokens = tokenFile === undefined ? defaultCrTokenFiles : [tokenFile];
+    return { secrets: clientFiles, tokens };
+  }
+  return {
+    secrets: base.kind === "apiKeyFile" ? [base.path, ...clientFiles] : clientFiles,
+    tokens: [],
+  };
 }
 
 /** Settings as texts; `undefined` if they are not set. */

@@ -5,8 +5,9 @@ export const drainSignals = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
 /**
  * Replaces Node's reactions to signals. SIGUSR1 would open the inspector, through which anyone on
- * the loopback can read the memory. SIGHUP and SIGUSR2 would end the process without a drain.
- * Certificates and API key files are read again without a signal.
+ * the loopback can read the memory. SIGHUP and SIGUSR2 would end the process without a drain. A
+ * gateway that serves reads its configuration again on SIGHUP; before that, the signal has no
+ * effect.
  */
 export function ignoreSignals(): void {
   for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) process.on(signal, () => {});

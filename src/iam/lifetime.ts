@@ -1,3 +1,6 @@
+/** When a token is refreshed, and until when it is used. */
+import type { TokenState } from "./token.ts";
+
 /**
  * When a token is refreshed and until when it is used, in milliseconds from just before its
  * request.
@@ -28,4 +31,14 @@ export function tokenLifetime(lifetimeMs: number, random: () => number): TokenLi
   const usableForMs = lifetimeMs - marginMs;
   const refreshAfterMs = lifetimeMs * (0.75 + 0.1 * random());
   return { refreshAfterMs: Math.min(refreshAfterMs, usableForMs * 0.9), usableForMs };
+}
+
+/** The phase of a token of this age; `none` without a token. */
+export function tokenPhase(
+  times: TokenLifetime | undefined,
+  ageMs: number | undefined,
+): TokenState["phase"] {
+  if (times === undefined || ageMs === undefined) return "none";
+  if (ageMs < times.refreshAfterMs) return "fresh";
+  return ageMs < times.usableForMs ? "due" : "expired";
 }

@@ -9,12 +9,13 @@ import type { CallSignal } from "../platform/call-signal.ts";
 import { raceSignal } from "../platform/sleep.ts";
 import type { Token, TokenCall } from "../upstream/bearer-token.ts";
 import { callEndedError, UpstreamError } from "../upstream/error.ts";
+import { followCredential } from "./credential-use.ts";
 import type { TokenExchange } from "./exchange.ts";
 import { TokenExchangeError } from "./exchange-error.ts";
 import { type Refresh, type RefreshResult, startRefresh } from "./refresh.ts";
 import { type Backoff, backOff, toTokenError } from "./failure-backoff.ts";
-import type { AuthType, ManagedTokenSource, RefreshOutcome, TokenState } from "./token.ts";
-import { type TokenLifetime, tokenLifetime } from "./lifetime.ts";
+import type { AuthType, ManagedTokenSource, RefreshOutcome } from "./token.ts";
+import { tokenPhase, type TokenLifetime, tokenLifetime } from "./lifetime.ts";
 
 /** Dependencies of a token source. */
 export interface TokenSourceOptions {
@@ -24,9 +25,11 @@ export interface TokenSourceOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly logger: Pick<Logger, "warn" | "error">;
+  readonly logger: Pick<Logger, "info" | "warn" | "error">;
   /** Whether the credential has changed since the latest exchange; absent if it cannot change. */
   readonly hasCredentialChanged?: () => Promise<boolean>;
+  /** Numbers the tokens. Sources that replace each other share one. Default: from 1. */
+  readonly nextGeneration?: () => number;
   /** Called after every refresh. */
   readonly onRefresh?: (outcome: RefreshOutcome) => void;
 }
@@ -42,16 +45,13 @@ interface Held extends TokenLifetime {
 const forcedRefreshMs = 10_000;
 /** A token that is not used for this time, in milliseconds, is no longer refreshed. */
 const idleMs = 600_000;
-/** Least time between two checks of the credential, in milliseconds. */
-const credentialCheckMs = 1_000;
 /** A larger difference between the clocks is logged, in milliseconds. */
 const tolerableSkewMs = 30_000;
 
-/**
- * Creates the source of one credential's tokens. Nothing is sent before the first `get` or `ready`.
- */
+/** Creates the source of one credential's tokens. Sends nothing before `get` or `ready`. */
 export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
-  const { authType, clock, random, logger, hasCredentialChanged, onRefresh } = options;
+  const { authType, clock, random, logger, onRefresh } = options;
+  const credential = followCredential(options);
   let held: Held | undefined;
   let generation = 0;
   let pending: { readonly refresh: Refresh; readonly token: Promise<Token> } | undefined;
@@ -60,8 +60,6 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   let forcedAt = Number.NEGATIVE_INFINITY;
   let isForced = false;
   let usedAt = Number.NEGATIVE_INFINITY;
-  let check: Promise<void> | undefined;
-  let checkedAt = Number.NEGATIVE_INFINITY;
   let timer: Timer | undefined;
   let isClosed = false;
   let settleFirst: ((isReady: boolean) => void) | undefined;
@@ -115,33 +113,33 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   }
 
   /** Ends the backoff if the rejected credential has been replaced. */
-  function checkCredential(): Promise<void> {
-    const now = clock.now();
-    if (hasCredentialChanged === undefined || now - checkedAt < credentialCheckMs) {
-      return check ?? Promise.resolve();
-    }
-    checkedAt = now;
-    const checkedBackoff = backoff;
-    check = hasCredentialChanged()
-      .catch(() => false)
-      .then((hasChanged) => {
-        check = undefined;
-        if (hasChanged && backoff === checkedBackoff) backoff = undefined;
-        return undefined;
-      });
-    return check;
+  async function checkCredential(): Promise<void> {
+    const checked = backoff;
+    if ((await credential.hasChanged()) && backoff === checked) backoff = undefined;
   }
 
   function beginRefresh(): Promise<Token> {
+    const { version } = credential;
     const refresh = startRefresh(options);
-    const token = refresh.result.then(onToken, onFailure);
+    const token = refresh.result.then((result) => onToken(result, version), onFailure);
     pending = { refresh, token };
     // Each waiting call handles the failure. Without one it must not be an unhandled rejection.
-    token.catch(() => undefined);
+    void token
+      .catch(() => undefined)
+      .finally(() => {
+        if (version !== credential.version) tryNew();
+      });
     return token;
   }
 
-  function onToken({ grant, sentAt, wallSentAt }: RefreshResult): Token {
+  /** Gets a token with the present credential, whatever happened with the one before it. */
+  function tryNew(): void {
+    if (isClosed || pending !== undefined) return;
+    backoff = undefined;
+    void beginRefresh();
+  }
+
+  function onToken({ grant, sentAt, wallSentAt }: RefreshResult, version: number): Token {
     pending = undefined;
     backoff = undefined;
     failures = 0;
@@ -149,12 +147,15 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     if (isForced) forcedAt = clock.now();
     isForced = false;
     if (isClosed) throw closedError();
-    generation += 1;
+    generation = options.nextGeneration?.() ?? generation + 1;
     const authorization = new Secret(`Bearer ${grant.accessToken.reveal()}`);
     const token: Token = { generation, authorization };
     held = { token, sentAt, wallSentAt, ...tokenLifetime(grant.lifetimeMs, random) };
     if (grant.clockSkewMs !== undefined && Math.abs(grant.clockSkewMs) > tolerableSkewMs) {
       logger.warn({ clockSkewMs: grant.clockSkewMs }, "the local clock and IAM's clock differ");
+    }
+    if (credential.gaveToken(version)) {
+      logger.info({ authType }, "a token was issued for the new credential");
     }
     settleFirst?.(true);
     onRefresh?.("ok");
@@ -215,11 +216,16 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     },
     state: () => ({
       authType,
-      phase: phaseOf(held, held && ageOf(held)),
+      phase: tokenPhase(held, held && ageOf(held)),
       generation,
       ageMs: held && ageOf(held),
       failure: backoff?.cause.code,
+      credentialUsedAt: credential.usedAt,
     }),
+    credentialReplaced() {
+      credential.replaced();
+      tryNew();
+    },
     close() {
       isClosed = true;
       settleFirst?.(false);
@@ -233,12 +239,6 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
 
 const closedError = (): UpstreamError =>
   new UpstreamError("SHUTDOWN", "the gateway is shutting down");
-
-function phaseOf(times: TokenLifetime | undefined, ageMs: number | undefined): TokenState["phase"] {
-  if (times === undefined || ageMs === undefined) return "none";
-  if (ageMs < times.refreshAfterMs) return "fresh";
-  return ageMs < times.usableForMs ? "due" : "expired";
-}
 
 /** Waits for a shared refresh until the call ends. */
 const untilCallEnds = <T>(shared: Promise<T>, signal: CallSignal): Promise<T> =>

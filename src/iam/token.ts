@@ -11,6 +11,11 @@ export interface ManagedTokenSource extends TokenSource {
   ready(timeoutMs: number): Promise<boolean>;
   /** The state at this moment. */
   state(): TokenState;
+  /**
+   * Says that the credential has been replaced. It is tried at once, while calls go on with the
+   * token at hand; if it is refused, they do so until that token ends.
+   */
+  credentialReplaced(): void;
   /** Ends the refresh under way; calls that wait for it are rejected with `SHUTDOWN`. */
   close(): void;
 }
@@ -26,6 +31,11 @@ export interface TokenState {
   readonly ageMs: number | undefined;
   /** Why the latest refresh failed; `undefined` if it succeeded. */
   readonly failure: TokenExchangeErrorCode | undefined;
+  /**
+   * When the present credential last gave a token, in milliseconds since the Unix epoch.
+   * `undefined`: it has not given one yet.
+   */
+  readonly credentialUsedAt: number | undefined;
 }
 
 /** The ways to get a token, in the words of IBM's SDKs. */

@@ -26,6 +26,11 @@ export interface InstanceState extends UpstreamState {
         readonly ageSeconds: number | undefined;
         /** Why the newest refresh failed; absent if it succeeded. */
         readonly failure: TokenState["failure"];
+        /**
+         * When the present credential last gave a token, in ISO 8601; absent while it has not, as
+         * just after it was replaced.
+         */
+        readonly lastExchange: string | undefined;
       }
     | undefined;
   /** This replica's part of the quota; absent if the quota is not shared. */
@@ -49,6 +54,10 @@ export const tokenStateOf = (state: TokenState): InstanceState["token"] => ({
   phase: state.phase,
   ageSeconds: state.ageMs === undefined ? undefined : state.ageMs / 1_000,
   failure: state.failure,
+  lastExchange:
+    state.credentialUsedAt === undefined
+      ? undefined
+      : new Date(state.credentialUsedAt).toISOString(),
 });
 
 /** Rounds numbers to three decimals. */

@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => built[Symbol.asyncDispose]());
 
-test("SIGUSR1, SIGUSR2 and SIGHUP do nothing, and SIGQUIT drains", async () => {
+test("SIGUSR1 and SIGUSR2 do nothing, SIGHUP does not end the process, and SIGQUIT drains", async () => {
   await using emulator = await startEmulator();
   await using gateway = await serveGateway(built.main, await gatewayEnv(emulator));
   for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) gateway.send(signal);

@@ -130,15 +130,7 @@ export const upstreamLooksDown: Rule = (sources) =>
       .map((target) => `${path} imports ${target}`);
   });
 
-const singleImports = [
-  "bottleneck",
-  "opossum",
-  "ioredis",
-  "@opentelemetry/api",
-  "@opentelemetry/exporter-trace-otlp-proto",
-  "@opentelemetry/resources",
-  "@opentelemetry/sdk-trace-base",
-];
+const singleImports = ["bottleneck", "opossum", "ioredis"];
 
 export const librariesInOneFile: Rule = (sources) => {
   const users = (uses: (text: string) => boolean): string[] =>

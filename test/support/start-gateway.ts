@@ -14,10 +14,12 @@ import {
   type ResponseOf,
 } from "../../examples/unary-call.ts";
 import { formatListenAddress } from "../../src/config/listen-address.ts";
+import { type ConfigReading, readConfigSources } from "../../src/config/config-source.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { defaultIamClient, type EmulatorOptions } from "../../src/emulator/options.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../src/gateway/start-gateway.ts";
+import type { ReloadSource } from "../../src/gateway/reload/reload.ts";
 import { KmipAdaptersServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_adapters_service.ts";
 import { KmipCertificatesServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_certificates_service.ts";
 import { KmipObjectsServiceClient } from "../../src/gen/keyprotect/kmip/v1/kmip_objects_service.ts";
@@ -80,8 +82,12 @@ export interface TestGatewayOptions {
   /** Further variables, from the emulator's address. */
   readonly envOf?: (emulator: Emulator) => Variables;
   /** Files that the configuration names, by path. A function can use the emulator's address. */
-  readonly files?: Files | ((emulator: Emulator) => Files | Promise<Files>);
-  readonly deps?: Omit<GatewayDeps, "logger">;
+  readonly files?: Files | ((emulator: Emulator) => Files);
+  readonly deps?: Omit<GatewayDeps, "logger" | "reload">;
+  /** Reads the configuration from real files, not from `files`, and again when they change. */
+  readonly reload?: Pick<ReloadSource, "pollMs">;
+  /** Runs before the configuration is read. */
+  readonly prepare?: (emulator: Emulator) => Promise<void>;
 }
 
 export interface TestGateway extends AsyncDisposable {
@@ -115,8 +121,6 @@ export interface TestGateway extends AsyncDisposable {
     request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<Failure>;
-  /** Adds output that the test has seen in another way, to be searched for secrets. */
-  readonly addOutput: (bytes: Buffer) => void;
   /** Requests that reached Key Protect (not IAM), in the form `GET /api/v2/keys`. */
   readonly upstreamRequests: () => readonly string[];
 }
@@ -174,20 +178,34 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ...options.envOf?.(emulator),
     ...options.env,
   };
-  const files = typeof options.files === "function" ? await options.files(emulator) : options.files;
-  const config = loadConfig({
+  const files = typeof options.files === "function" ? options.files(emulator) : options.files;
+  await options.prepare?.(emulator);
+  const sources = {
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")),
-    readFile: (path) => {
-      const text = files?.[path];
-      if (text === undefined) throw new Error(`no such file: ${path}`);
-      return text;
-    },
-  });
+  };
+  const read = (): Promise<ConfigReading> => readConfigSources(sources);
+  const first = options.reload === undefined ? undefined : await read();
+  if (first?.result instanceof Error) throw first.result;
+  const config =
+    first?.result ??
+    loadConfig({
+      ...sources,
+      readFile: (path) => {
+        const text = files?.[path];
+        if (text === undefined) throw new Error(`no such file: ${path}`);
+        return text;
+      },
+    });
   const logger = createLogger({
     level: config.logLevel,
     destination: { write: (line: string) => void lines.push(line) },
   });
-  const gateway = await startGateway(config, { hasProcessMetrics: false, ...options.deps, logger });
+  const gateway = await startGateway(config, {
+    hasProcessMetrics: false,
+    ...options.deps,
+    ...(first === undefined ? {} : { reload: { ...options.reload, first, read } }),
+    logger,
+  });
   const [listener] = gateway.addresses;
   if (listener === undefined) throw new Error("the gateway listens nowhere");
   const address = formatListenAddress(listener);
@@ -259,7 +277,6 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         error,
       };
     },
-    addOutput: (bytes) => void seen.push(bytes.toString("latin1")),
     upstreamRequests: () =>
       emulator.requests
         .list({ service: "keyprotect" })

@@ -152,6 +152,7 @@ export const overloadSettings = {
     }),
     passwordFile: optionalSetting(kinds.path, {
       env: "GATEWAY_REDIS_PASSWORD_FILE",
+      reload: "content",
       meaning: "File that contains the Redis password. It is read again for each new connection.",
     }),
     caFile: optionalSetting(kinds.path, {

@@ -20,11 +20,21 @@ export interface SettingFacts {
   readonly fallback: Written | undefined;
   /** A valid value; present if the setting is required. */
   readonly example: Written | undefined;
+  readonly reload: ReloadEffect;
   /** The meaning of the setting, for the documentation. */
   readonly meaning: string;
   /** Converts the text of a variable to the value that YAML would give. */
   readonly fromText: (text: string) => unknown;
 }
+
+/**
+ * Effect on a running gateway if the setting has changed when the configuration is read again.
+ *
+ * - `applied`: the new value applies, and so does the new content of the file that it names.
+ * - `content`: the new content of the file applies. Another file needs a restart.
+ * - `restart`: it applies after a restart.
+ */
+export type ReloadEffect = "applied" | "content" | "restart";
 
 /** A value as it is written in YAML. */
 export type Written = string | number | boolean | readonly string[];
@@ -40,6 +50,8 @@ interface Described {
   readonly isLowerCaseToo?: boolean;
   readonly isShared?: boolean;
   readonly isVariableOnly?: boolean;
+  /** Default: `restart`. */
+  readonly reload?: ReloadEffect;
   readonly meaning: string;
   readonly fallback?: Written;
   readonly example?: Written;
@@ -51,6 +63,7 @@ const factsOf = <T>(kind: ValueKind<T>, described: Described): { setting: Settin
     isLowerCaseToo: described.isLowerCaseToo ?? false,
     isVariableOnly: described.isVariableOnly ?? false,
     isShared: described.isShared ?? false,
+    reload: described.reload ?? "restart",
     expected: kind.expected,
     fallback: described.fallback,
     example: described.example,

@@ -6,11 +6,9 @@
 import { z } from "zod";
 import { connectionSettings } from "./connection-settings.ts";
 import { credentialSettings } from "./credential-settings.ts";
-import { endpointSettings } from "./endpoint-settings.ts";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
-import { tracingSettings } from "./tracing-settings.ts";
 import { kinds } from "./value-kinds.ts";
 
 const instance = z.strictObject({
@@ -47,20 +45,24 @@ const instance = z.strictObject({
 
 const rule = z.strictObject({
   callers: requiredSetting(kinds.callers, {
+    reload: "applied",
     example: ["unix"],
     meaning:
-      "Callers that the rule allows: SPIFFE IDs (a trailing `/*` matches any rest), `unix`, `anonymous`, the `caller` of an endpoint, `*`.",
+      "Callers that the rule allows: SPIFFE IDs (a trailing `/*` matches any rest), `unix`, `anonymous`, `*`.",
   }),
   methods: requiredSetting(kinds.methods, {
+    reload: "applied",
     example: ["*"],
     meaning:
-      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`; those of endpoints are `KubernetesKms/Status`, `KubernetesKms/Encrypt` and `KubernetesKms/Decrypt`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
+      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
   }),
   instances: setting(kinds.aliases, {
+    reload: "applied",
     fallback: ["*"],
     meaning: "Instances that they may use: aliases, or `*`.",
   }),
   keyRings: setting(kinds.keyRings, {
+    reload: "applied",
     fallback: ["*"],
     meaning:
       "Key rings that they may use: IDs, or `*`. With IDs the rule allows only calls that name one of these rings in `x-kp-key-ring` (or `key_ring_id`), and so no methods for lockers, key rings and other things that lie in no ring.",
@@ -82,6 +84,7 @@ export const settings = z.strictObject({
   }),
   logLevel: setting(kinds.choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     env: "GATEWAY_LOG_LEVEL",
+    reload: "applied",
     fallback: "info",
     meaning: "Lowest level that is logged.",
   }),
@@ -106,14 +109,17 @@ export const settings = z.strictObject({
     .strictObject({
       certFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CERT_FILE",
+        reload: "applied",
         meaning: "PEM certificate chain of the gRPC listeners. It is read again when it changes.",
       }),
       keyFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_KEY_FILE",
+        reload: "applied",
         meaning: "PEM private key of the certificate.",
       }),
       clientCaFile: optionalSetting(kinds.path, {
         env: "GATEWAY_TLS_CLIENT_CA_FILE",
+        reload: "applied",
         meaning:
           "PEM file of the authorities that issue client certificates. If set, callers must present one.",
       }),
@@ -205,8 +211,6 @@ export const settings = z.strictObject({
   }),
   proxy: proxySettings,
   ...overloadSettings,
-  tracing: tracingSettings,
-  endpoints: z.array(endpointSettings).max(100).optional(),
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });
 

@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { AsyncDisposables } from "../../platform/disposable-stack.ts";
 import { createChangeFeeds } from "../../upstream/coalesce/change-feed.ts";
 import { createUpstreamHosts, type UpstreamHosts } from "../../upstream/host.ts";
-import { createCredentials } from "./credentials/token-sources.ts";
+import { createCredentials, type Credentials } from "./credentials/token-sources.ts";
 import { createInstance, type Instance, type InstanceDeps } from "./instance.ts";
 import { toCircuits } from "../options.ts";
 
@@ -12,12 +12,13 @@ export interface Instances extends AsyncDisposable {
   /** By alias, in the order of the configuration. */
   readonly byAlias: ReadonlyMap<string, Instance>;
   readonly hosts: UpstreamHosts;
+  readonly credentials: Pick<Credentials, "replace">;
 }
 
 /** Dependencies of all instances. */
 export type InstancesDeps = Pick<
   InstanceDeps,
-  "redis" | "tracing" | "connectionsOf" | "metrics" | "logger" | "clock" | "random"
+  "redis" | "connectionsOf" | "metrics" | "logger" | "clock" | "random"
 >;
 
 /** Builds the instances. Connects to nothing yet. */
@@ -37,10 +38,15 @@ export async function createInstances(config: Config, deps: InstancesDeps): Prom
   const shared = { ...deps, hosts, changes: createChangeFeeds(), settings: config };
   const byAlias = new Map<string, Instance>(
     config.instances.map((instance) => {
-      const tokens = credentials.tokensOf(instance.credential);
+      const tokens = credentials.tokensFor(instance.alias, instance.credential);
       return [instance.alias, started.add(createInstance(instance, { ...shared, tokens }))];
     }),
   );
   const resources = started.move();
-  return { byAlias, hosts, [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose]() };
+  return {
+    byAlias,
+    hosts,
+    credentials,
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  };
 }

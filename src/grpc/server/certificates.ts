@@ -13,8 +13,8 @@ export interface CertificateFiles {
 
 /** A checked set of certificates. */
 export interface CertificateSet extends ServerPemFacts {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+  readonly cert: string;
+  readonly key: string;
 }
 
 /**
@@ -27,21 +27,21 @@ export async function readCertificates(
   wallNow: number,
 ): Promise<CertificateSet> {
   const { certFile, keyFile, clientCaFile } = files;
-  const [cert, key, clientCa] = await Promise.all([
-    readSmallFile(certFile),
-    readSmallFile(keyFile),
-    clientCaFile === undefined ? undefined : readSmallFile(clientCaFile),
-  ]);
-  const facts = checkServerPem(
-    {
-      cert: { name: certFile, text: cert },
-      key: { name: keyFile, text: key },
-      clientCa:
-        clientCaFile === undefined || clientCa === undefined
-          ? undefined
-          : { name: clientCaFile, text: clientCa },
-    },
-    wallNow,
-  );
-  return { cert, key, ...facts };
+  const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+  const texts = new Map<string, string>();
+  for (const path of paths) texts.set(path, (await readSmallFile(path)).toString());
+  return toCertificates(files, (path) => texts.get(path) ?? "", wallNow);
+}
+
+/** Checks the texts of files as `readCertificates` does. Throws instead of rejecting. */
+export function toCertificates(
+  { certFile, keyFile, clientCaFile }: CertificateFiles,
+  textOf: (path: string) => string,
+  wallNow: number,
+): CertificateSet {
+  const pemOf = (path: string) => ({ name: path, text: textOf(path) });
+  const [cert, key] = [pemOf(certFile), pemOf(keyFile)];
+  const clientCa = clientCaFile === undefined ? undefined : pemOf(clientCaFile);
+  const facts = checkServerPem({ cert, key, clientCa }, wallNow);
+  return { cert: cert.text, key: key.text, ...facts };
 }

@@ -5,8 +5,8 @@ import type { Logger } from "pino";
 import type { Clock } from "../../platform/clock.ts";
 import type { ListenAddress } from "../../config/listen-address.ts";
 import type { ActiveCalls } from "../call/active-calls.ts";
-import { startCertificates } from "./certificate-reload.ts";
-import type { Certificates } from "./certificate-reload.ts";
+import { createCertificates } from "./tls-credentials.ts";
+import type { Certificates } from "./tls-credentials.ts";
 import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
 import type { Connections } from "./connections/connections.ts";
@@ -21,6 +21,7 @@ import { createHealth } from "./health.ts";
 import type { Health } from "./health.ts";
 import { listen } from "./listen.ts";
 import type { Listener } from "./listen.ts";
+import { readCertificates } from "./certificates.ts";
 import type { CertificateFiles } from "./certificates.ts";
 import { createReflection } from "./reflection.ts";
 import type { BoundService } from "../call/bind-service.ts";
@@ -81,8 +82,8 @@ export interface GatewayServer extends AsyncDisposable {
    * those of the services.
    */
   readonly health: Health;
-  /** The certificate in use; `undefined` without TLS. */
-  readonly certificates: Pick<Certificates, "expiresAt"> | undefined;
+  /** The certificates in use; `undefined` without TLS. */
+  readonly certificates: Pick<Certificates, "expiresAt" | "replace"> | undefined;
   /** Shuts down gracefully. Resolves when the server has stopped. A second call joins the first. */
   drain(): Promise<void>;
 }
@@ -110,10 +111,10 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
     server.addService(definition, implementation);
   }
 
-  const certificates = options.tls && (await startCertificates({ ...options.tls, clock, logger }));
+  const certificates =
+    options.tls && createCertificates(await readCertificates(options.tls, clock.wallNow()));
   const listeners: Listener[] = [];
   const cleanUp = async (): Promise<void> => {
-    certificates?.[Symbol.dispose]();
     for (const listener of listeners) await listener.cleanUp();
   };
   try {

@@ -7,7 +7,10 @@ import { findApiKey, findWord } from "./secret-text.ts";
 
 /** A file with a secret that can be replaced while the gateway runs. */
 export interface SecretFile {
-  /** Reads the current secret. Rejects with a `TokenExchangeError` if there is none. */
+  /**
+   * Reads the current secret. If there is none, it is the last one that lives until it is replaced
+   * (an API key, a client secret). Rejects with a `TokenExchangeError` if there has been none.
+   */
   read(): Promise<Secret>;
   /** Whether the file differs from that of the last `read`. `false` if its state cannot be read. */
   hasChanged(): Promise<boolean>;
@@ -29,6 +32,8 @@ interface SecretKind {
   readonly find: (text: string) => string | undefined;
   /** Code of the error if there is no secret. */
   readonly code: TokenExchangeErrorCode;
+  /** Whether a secret stays good although its file has gone or is half written. */
+  readonly isLasting: boolean;
 }
 
 /** Limit of the file size. An API key with JSON has a few hundred bytes, a token a few KiB. */
@@ -45,7 +50,12 @@ const maxLookUps = 3;
  * around it, or the JSON that `ibmcloud iam api-key-create --file` writes.
  */
 export const createApiKeyFile = (path: string): SecretFile =>
-  createSecretFile([path], { name: "API key", find: findApiKey, code: "API_KEY_UNREADABLE" });
+  createSecretFile([path], {
+    name: "API key",
+    find: findApiKey,
+    code: "API_KEY_UNREADABLE",
+    isLasting: true,
+  });
 
 /** Creates a reader of a compute-resource token. The first of the files that can be read counts. */
 export const createCrTokenFile = (paths: readonly string[] = defaultCrTokenFiles): SecretFile =>
@@ -53,6 +63,7 @@ export const createCrTokenFile = (paths: readonly string[] = defaultCrTokenFiles
     name: "compute-resource token",
     find: findWord,
     code: "CR_TOKEN_UNREADABLE",
+    isLasting: false,
   });
 
 /** Creates a reader of a client secret. */
@@ -61,19 +72,34 @@ export const createClientSecretFile = (path: string): SecretFile =>
     name: "client secret",
     find: findWord,
     code: "CLIENT_SECRET_UNREADABLE",
+    isLasting: true,
   });
 
 function createSecretFile(paths: readonly string[], kind: SecretKind): SecretFile {
   let lastRead: readonly (string | undefined)[] = [];
+  let lasting: Secret | undefined;
+
+  async function readNow(): Promise<Secret> {
+    const text = await readFirst(paths, kind);
+    const secret = kind.find(text);
+    if (secret !== undefined) return new Secret(secret);
+    throw new TokenExchangeError(kind.code, `the ${kind.name} file contains no ${kind.name}`);
+  }
+
   return {
     async read() {
       // Before the file is opened: if it is replaced in between, `hasChanged` says so once more
       // than needed, and never once less.
       lastRead = await Promise.all(paths.map(stampOf));
-      const text = await readFirst(paths, kind);
-      const secret = kind.find(text);
-      if (secret !== undefined) return new Secret(secret);
-      throw new TokenExchangeError(kind.code, `the ${kind.name} file contains no ${kind.name}`);
+      try {
+        const secret = await readNow();
+        if (kind.isLasting) lasting = secret;
+        return secret;
+      } catch (error) {
+        // The log says that the file is not usable when the configuration is read again.
+        if (lasting === undefined) throw error;
+        return lasting;
+      }
     },
     async hasChanged() {
       const stamps = await Promise.all(paths.map(stampOf));

@@ -153,21 +153,16 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     layer: (next) => async (request) => {
       const { call } = request;
       share?.arrived();
-      const askedAt = clock.now();
-      applyRate(askedAt);
+      applyRate(clock.now());
       const turn =
         request.isRequeued === true ? scheduler.acquireFirst(call) : scheduler.acquire(call);
-      if (turn !== undefined) {
-        call.trace?.queued();
-        await turn;
-      }
+      if (turn !== undefined) await turn;
       // The call can end between the grant and this line.
       if (call.signal.aborted) {
         permits.refund();
         throw callEndedError(call.signal, { sent: false });
       }
       const startedAt = clock.now();
-      call.trace?.permitted(startedAt - askedAt);
       let response: UpstreamResponse;
       try {
         response = await next(request);

@@ -12,7 +12,15 @@ function heldSource(failure: TokenExchangeErrorCode, authType: AuthType = "iam")
     get: () => Promise.reject(new Error("unused")),
     renew: () => Promise.reject(new Error("unused")),
     ready: () => new Promise((resolve) => waits.push(resolve)),
-    state: () => ({ authType, phase: "none", generation: 0, ageMs: undefined, failure }),
+    state: () => ({
+      authType,
+      phase: "none",
+      generation: 0,
+      ageMs: undefined,
+      failure,
+      credentialUsedAt: undefined,
+    }),
+    credentialReplaced: () => undefined,
     close: () => undefined,
   };
   return { source, waits };

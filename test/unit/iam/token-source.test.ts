@@ -13,7 +13,7 @@ interface Script {
   readonly clock: ReturnType<typeof createDrivenClock>;
   /** Monotonic times at which IAM was asked. */
   readonly asked: number[];
-  readonly lines: { level: "warn" | "error"; facts: unknown }[];
+  readonly lines: { level: "info" | "warn" | "error"; facts: unknown }[];
   readonly outcomes: string[];
   /** The behaviour of IAM from now on. */
   iam: TokenExchange;
@@ -47,7 +47,7 @@ function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean
     return state.iam(signal);
   };
   const note =
-    (level: "warn" | "error") =>
+    (level: "info" | "warn" | "error") =>
     (facts: unknown): void => {
       lines.push({ level, facts });
     };
@@ -56,7 +56,7 @@ function script(iam: TokenExchange, hasCredentialChanged?: () => Promise<boolean
     authType: "iam",
     clock,
     random: () => 0.5,
-    logger: { warn: note("warn"), error: note("error") },
+    logger: { info: note("info"), warn: note("warn"), error: note("error") },
     onRefresh: (outcome) => outcomes.push(outcome),
     ...(hasCredentialChanged === undefined ? {} : { hasCredentialChanged }),
   });
@@ -440,6 +440,77 @@ describe("a failure outside IAM", () => {
     expect(await codeOf(s.source.get(call()))).toBe("IAM_UNAVAILABLE");
     s.iam = async () => grant();
     expect(await s.source.get(call())).toMatchObject({ generation: 1 });
+  });
+});
+
+const usedAt = (s: Script) => s.source.state().credentialUsedAt;
+
+describe("a replaced credential", () => {
+  test("a replaced credential is tried at once, and its first token is logged", async () => {
+    const s = script(async () => grant(3_600_000, "old"));
+    const old = await s.source.get(call());
+    const before = usedAt(s) ?? 0;
+    await s.clock.advance(1_000);
+    s.iam = async () => grant(3_600_000, "new");
+    s.source.credentialReplaced();
+    expect(usedAt(s)).toBeUndefined();
+    expect(s.source.get(call())).toBe(old);
+    await s.clock.advance(1);
+    expect((await s.source.get(call())).authorization.reveal()).toBe("Bearer new");
+    expect(usedAt(s)).toBeGreaterThan(before);
+    expect(s.lines).toEqual([{ level: "info", facts: { authType: "iam" } }]);
+    expect(s.asked).toEqual([0, 1_000]);
+  });
+
+  test("a refused new credential leaves the token at hand in use until that ends", async () => {
+    const s = script(async () => grant());
+    const old = await s.source.get(call());
+    s.iam = fails("REJECTED");
+    s.source.credentialReplaced();
+    await s.clock.advance(1);
+    expect(s.source.get(call())).toBe(old);
+    expect(s.source.state()).toMatchObject({ phase: "fresh", failure: "REJECTED" });
+    expect(usedAt(s)).toBeUndefined();
+    await s.clock.advance(3_600_000);
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+  });
+
+  test("a replacement ends the backoff of the refused credential before it", async () => {
+    const s = script(fails("REJECTED"));
+    expect(await codeOf(s.source.get(call()))).toBe("IAM_REJECTED");
+    s.iam = async () => grant();
+    s.source.credentialReplaced();
+    expect(await s.source.get(call())).toMatchObject({ generation: 1 });
+    expect(s.asked).toEqual([0, 0]);
+  });
+
+  test("a token that was asked for before the replacement does not count for the new credential", async () => {
+    let answer: ((value: Grant) => void) | undefined;
+    const s = script(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
+    const first = s.source.get(call());
+    s.source.credentialReplaced();
+    answer?.(grant(3_600_000, "old"));
+    expect((await first).authorization.reveal()).toBe("Bearer old");
+    expect(usedAt(s)).toBeUndefined();
+    await s.clock.advance(1);
+    expect(s.asked).toHaveLength(2);
+    answer?.(grant(3_600_000, "new"));
+    await s.clock.advance(1);
+    expect((await s.source.get(call())).authorization.reveal()).toBe("Bearer new");
+    expect(usedAt(s)).toBeDefined();
+  });
+
+  test("a replacement after the end asks nobody", async () => {
+    const s = script(async () => grant());
+    s.source.close();
+    s.source.credentialReplaced();
+    await s.clock.advance(1);
+    expect(s.asked).toEqual([]);
   });
 });
 

@@ -44,6 +44,7 @@ describe("the state of a token", () => {
       generation: 7,
       ageMs: 2_700_000,
       failure: "TIMEOUT",
+      credentialUsedAt: Date.UTC(2026, 0, 2, 3, 4, 5),
     });
 
     expect(state).toEqual({
@@ -51,6 +52,7 @@ describe("the state of a token", () => {
       phase: "due",
       ageSeconds: 2_700,
       failure: "TIMEOUT",
+      lastExchange: "2026-01-02T03:04:05.000Z",
     });
   });
 
@@ -62,6 +64,7 @@ describe("the state of a token", () => {
         generation: 0,
         ageMs: undefined,
         failure: undefined,
+        credentialUsedAt: undefined,
       }),
     ).toEqual({ authType: "iam", phase: "none", ageSeconds: undefined, failure: undefined });
   });

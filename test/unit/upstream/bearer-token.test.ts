@@ -54,7 +54,7 @@ function gateway(
     authType: "iam",
     clock,
     random: () => 0.5,
-    logger: { warn: () => undefined, error: () => undefined },
+    logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     exchange: async () => {
       if (iam.isAway) throw new TokenExchangeError("BAD_RESPONSE", "no");
       iam.granted += 1;

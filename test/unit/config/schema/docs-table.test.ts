@@ -9,8 +9,8 @@ test("the table of settings has a row for every setting and for GATEWAY_CONFIG",
   expect(lines[2]).toMatch(/^\| `GATEWAY_CONFIG` \|/);
 });
 
-test("every row of the table of settings has five cells", () => {
-  for (const line of lines) expect(line.split(/(?<!\\)\|/)).toHaveLength(7);
+test("every row of the table of settings has six cells", () => {
+  for (const line of lines) expect(line.split(/(?<!\\)\|/)).toHaveLength(8);
 });
 
 test("the table of settings names no variable and no place twice", () => {
@@ -20,8 +20,9 @@ test("the table of settings names no variable and no place twice", () => {
 });
 
 test.each([
-  "| `GATEWAY_MAX_RECEIVE_BYTES` | `limits.maxReceiveBytes` | a whole number from 163840 to 16777216 | `196608` | Maximum size of a request message, in bytes. |",
-  "| `KP_INSTANCE_ID` | `instances[].instanceId` | a UUID | **required** | ID of the Key Protect instance. |",
+  "| `GATEWAY_MAX_RECEIVE_BYTES` | `limits.maxReceiveBytes` | a whole number from 163840 to 16777216 | `196608` | no | Maximum size of a request message, in bytes. |",
+  "| `GATEWAY_LOG_LEVEL` | `logLevel` | one of `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent` | `info` | yes | Lowest level that is logged. |",
+  "| `KP_INSTANCE_ID` | `instances[].instanceId` | a UUID | **required** | no | ID of the Key Protect instance. |",
 ])("the table of settings has the row %s", (row) => {
   expect(lines).toContain(row);
 });
