@@ -9,6 +9,7 @@ import { readDocumentedContract } from "./contract/documented-contract.ts";
 import { apiTables } from "./docs/api-table.ts";
 import { coverageTable } from "./docs/coverage-table.ts";
 import { code, table } from "./docs/markdown.ts";
+import { attributesTable, eventsTable, spansTable } from "./docs/telemetry-tables.ts";
 
 /** The variables that most deployments set. The README shows only these. */
 const essentialVariables = [
@@ -122,6 +123,9 @@ const sections: ReadonlyMap<string, () => string> = new Map([
   ["rpc-times", times],
   ["repeats", repeats],
   ["language-packages", languagePackages],
+  ["spans", spansTable],
+  ["span-events", eventsTable],
+  ["span-attributes", attributesTable],
 ]);
 
 const marked = /^<!-- generated: ([a-z-]+) -->\n[^]*?^<!-- end -->$/gm;
@@ -135,6 +139,7 @@ export const generatedFiles = [
   "docs/metrics.md",
   "docs/operations.md",
   "docs/retries.md",
+  "docs/telemetry.md",
 ] as const;
 
 /**

@@ -46,6 +46,6 @@ export function releasedContract(root: string): ReleasedContract {
 export function writeReleasedContract(root: string, version: string): string {
   for (const name of readdirSync(join(root, folder))) rmSync(join(root, folder, name));
   const image = join(root, folder, `v${version}.binpb`);
-  bufOutput(["build", "--exclude-source-info", "--output", image]);
+  bufOutput(["build", "proto", "--exclude-source-info", "--output", image]);
   return folder;
 }

@@ -106,6 +106,10 @@ const repeatable = {
 } as const;
 const read = { ...repeatable, priority: "interactive", defaultDeadlineMs: 10_000 } as const;
 const action = { ...repeatable, priority: "interactive", defaultDeadlineMs: 5_000 } as const;
+/** Re-encrypting a store must not hold up the unwraps of those who read it. */
+const rewrap = { ...action, priority: "bulk", highestPriority: "interactive" } as const;
+/** Many items, whose requests are made in the name of another row (`access/item-rows.ts`). */
+const batch = { resource: "key", defaultDeadlineMs: 15_000 } as const;
 /** Up to 1,002 keys in one response. */
 const bulk = {
   ...repeatable,
@@ -135,6 +139,7 @@ const conditional = {
 const stateChange = { ...conditional, secondAnswer: "FAILED_PRECONDITION" } as const;
 /** An RPC whose path names nothing, and that concerns nothing that lies in a key ring. */
 const ofInstance = { resource: "none", keyRing: "none" } as const;
+const keyRing = { resource: "keyRing", keyRing: "none" } as const;
 /** Nothing of KMIP lies in a key ring. */
 const kmipList = { ...bulk, keyRing: "none" } as const;
 const kmipRead = { ...read, keyRing: "none", coalesce: "read" } as const;
@@ -164,8 +169,10 @@ export const rpcTable: readonly Rpc[] = [
     GenerateDataKey: { ...action, resource: "key" },
     UnwrapKey: { ...action, resource: "key", coalesce: "unwrap" },
     RotateKey: { ...change, resource: "key", sensitive: true },
-    // Re-encrypting a store must not hold up the unwraps of those who read it.
-    RewrapKey: { ...action, priority: "bulk", highestPriority: "interactive", resource: "key" },
+    RewrapKey: { ...rewrap, resource: "key" },
+    BatchWrapKey: { ...action, ...batch },
+    BatchUnwrapKey: { ...action, ...batch },
+    BatchRewrapKey: { ...rewrap, ...batch },
   }),
   ...rows("keyprotect.v1.PoliciesService", {
     GetKeyPolicies: { ...read, resource: "key", coalesce: "read" },
@@ -184,13 +191,8 @@ export const rpcTable: readonly Rpc[] = [
   }),
   ...rows("keyprotect.v1.KeyRingsService", {
     ListKeyRings: { ...bulk, ...ofInstance },
-    CreateKeyRing: {
-      ...conditional,
-      secondAnswer: "INVALID_ARGUMENT",
-      resource: "keyRing",
-      keyRing: "none",
-    },
-    DeleteKeyRing: { ...conditional, resource: "keyRing", keyRing: "none", sensitive: true },
+    CreateKeyRing: { ...conditional, ...keyRing, secondAnswer: "INVALID_ARGUMENT" },
+    DeleteKeyRing: { ...conditional, ...keyRing, sensitive: true },
   }),
   ...rows("keyprotect.v1.RegistrationsService", {
     ListRegistrations: { ...bulk, resource: "key" },

@@ -377,7 +377,9 @@ describe("every RPC", () => {
     keyProtectOf: unused,
     dialectOf: unused,
     endpointsOf: unused,
-    clock: { wallNow: unused },
+    instanceIdOf: unused,
+    itemEnded: unused,
+    clock: { now: unused, wallNow: unused, after: unused },
     idempotency: undefined,
   };
   const handlers = {

@@ -137,6 +137,36 @@ export const apiExamples: Readonly<Record<string, ApiExample>> = {
       additional_authenticated_data: ["orders"],
     },
   },
+  "KeyActionsService/BatchWrapKey": {
+    request: {
+      items: [
+        { key_id: "$KEY_ID", plaintext: "YSBkYXRhIGtleSwgMzIgYnl0ZXMgaW4gbGVuZ3RoLi4=" },
+        { key_id: "$KEY_ID", plaintext: "YW5vdGhlciBkYXRhIGtleSwgd2l0aCAzMiBieXRlcy4=" },
+      ],
+    },
+  },
+  "KeyActionsService/BatchUnwrapKey": {
+    before: [
+      {
+        rpc: "KeyActionsService/GenerateDataKey",
+        request: { key_id: "$KEY_ID", omit_plaintext: true },
+        sets: ["SECOND", ".ciphertext"],
+      },
+    ],
+    request: {
+      items: [
+        {
+          key_id: "$KEY_ID",
+          ciphertext: "$CIPHERTEXT",
+          additional_authenticated_data: ["orders"],
+        },
+        { key_id: "$KEY_ID", ciphertext: "$SECOND" },
+      ],
+    },
+  },
+  "KeyActionsService/BatchRewrapKey": {
+    request: { items: [{ key_id: "$KEY_ID", ciphertext: "$SECOND" }] },
+  },
 
   "PoliciesService/GetKeyPolicies": { request: orders },
   "PoliciesService/ReplaceKeyPolicies": {

@@ -2,6 +2,7 @@
  * Checks access rules at start-up. A rule that can never match is misspelt, and locks out the
  * caller that it is meant for.
  */
+import { doorRpcs } from "../door-rpcs/door-rpcs.ts";
 import { rpcTable, type Rpc } from "../rpc-table.ts";
 import { forcedRows } from "./forced-rows.ts";
 import { shortServiceName } from "./policy.ts";
@@ -23,17 +24,19 @@ export interface RuleContext {
   readonly aliases: readonly string[];
   /** Accepted SPIFFE trust domains; absent if no listener asks for client certificates. */
   readonly trustDomains: readonly string[] | undefined;
+  /** Names of the doors' callers. */
+  readonly doorCallers: readonly string[];
 }
 
 /** Finds the problems of a list of rules. */
 export function findRuleProblems(
   rules: readonly AccessRule[],
-  { aliases, trustDomains }: RuleContext,
+  { aliases, trustDomains, doorCallers }: RuleContext,
 ): RuleProblem[] {
   const instanceProblem = (alias: string): string[] =>
     alias === "*" || aliases.includes(alias) ? [] : [`no instance is called ${quote(alias)}`];
   const problems = {
-    callers: callerProblem(trustDomains),
+    callers: callerProblem(trustDomains, doorCallers),
     methods: methodProblem,
     instances: instanceProblem,
   };
@@ -75,9 +78,10 @@ const whenEmpty = (list: readonly string[]): string[] =>
   list.length === 0 ? ["is empty, so the rule allows nothing"] : [];
 
 const callerProblem =
-  (trustDomains: readonly string[] | undefined) =>
+  (trustDomains: readonly string[] | undefined, doorCallers: readonly string[]) =>
   (caller: string): string[] => {
     if (caller === "*" || caller === "unix" || caller === "anonymous") return [];
+    if (doorCallers.includes(caller)) return [];
     const isPrefix = caller.endsWith("/*");
     const bare = isPrefix ? caller.slice(0, -2) : caller;
     if (bare.includes("*")) {
@@ -86,7 +90,9 @@ const callerProblem =
     const domainOnly = isPrefix && bare.startsWith("spiffe://") ? bare.slice(9) : "";
     const trustDomain = isTrustDomain(domainOnly) ? domainOnly : trustDomainOf(bare);
     if (trustDomain === undefined) {
-      return [`${quote(caller)} is neither a SPIFFE ID nor "unix", "anonymous" or "*"`];
+      return [
+        `${quote(caller)} is neither a SPIFFE ID nor the caller of an endpoint, "unix", "anonymous" or "*"`,
+      ];
     }
     if (trustDomains === undefined) {
       return [
@@ -100,7 +106,7 @@ const callerProblem =
 
 function methodProblem(method: string): string[] {
   if (method === "*") return [];
-  const names = [...rpcTable, ...forcedRows.values()].flatMap((rpc) => [
+  const names = [...rpcTable, ...forcedRows.values(), ...doorRpcs].flatMap((rpc) => [
     `${shortServiceName(rpc)}/${rpc.method}`,
     `${shortServiceName(rpc)}/*`,
   ]);

@@ -1,16 +1,19 @@
 /** Access rules, compiled once into a decision that takes a few map look-ups per call. */
+import { doorRpcs } from "../door-rpcs/door-rpcs.ts";
 import { rpcTable, type Rpc } from "../rpc-table.ts";
 import { forcedRows } from "./forced-rows.ts";
 
 /** Allows some callers some methods on some instances. Calls that no rule allows are denied. */
 export interface AccessRule {
   /**
-   * SPIFFE IDs, exact or with a wildcard: `spiffe://domain/path/*`; `unix`, `anonymous`, or `*`.
+   * SPIFFE IDs, exact or with a wildcard: `spiffe://domain/path/*`; `unix`, `anonymous`, callers of
+   * doors, or `*`.
    */
   readonly callers: readonly string[];
   /**
-   * `KeysService/GetKey`, `KeysService/DeleteKey:force`, `KeyActionsService/*` or `*`. A wildcard
-   * does not include sensitive RPCs (see the RPC table); they must be named.
+   * `KeysService/GetKey`, `KeysService/DeleteKey:force`, `KeyActionsService/*` or `*`, and methods
+   * of doors such as `KubernetesKms/Decrypt`. A wildcard does not include sensitive RPCs (see the
+   * RPC table); they must be named.
    */
   readonly methods: readonly string[];
   /** Aliases of instances, or `*`. */
@@ -35,6 +38,19 @@ export type Policy = (caller: string, rpc: Rpc, instance: string, keyRing?: stri
  */
 export const defaultPolicy = (isLocal: boolean): Policy =>
   isLocal ? () => true : (caller, rpc) => !rpc.sensitive || caller === "unix";
+
+/**
+ * The policy of a door if none is configured: its caller may use the door's RPCs on the door's
+ * instance, and nothing else.
+ */
+export const defaultDoorPolicy =
+  (door: {
+    readonly caller: string;
+    readonly instance: string;
+    readonly rpcs: readonly Rpc[];
+  }): Policy =>
+  (caller, rpc, instance) =>
+    caller === door.caller && instance === door.instance && door.rpcs.includes(rpc);
 
 /**
  * Allowed scopes by caller: exact callers, and prefixes without their `*`. A scope is an instance
@@ -68,7 +84,7 @@ export function createReplaceablePolicy(first: Policy): ReplaceablePolicy {
 export function compilePolicy(rules: readonly AccessRule[]): Policy {
   const byPath = new Map<string, Grants>();
   for (const rule of rules) {
-    for (const rpc of [...rpcTable, ...forcedRows.values()]) {
+    for (const rpc of [...rpcTable, ...forcedRows.values(), ...doorRpcs]) {
       if (!rule.methods.some((method) => coversRpc(method, rpc))) continue;
       const grants = byPath.get(rpc.path) ?? { exact: new Map(), below: new Map() };
       byPath.set(rpc.path, grants);

@@ -4,6 +4,7 @@
  * checked are written out below.
  */
 import type { CredentialSetting, InstanceCredential } from "./credential.ts";
+import type { EndpointConfig } from "./endpoint.ts";
 import type { InstanceSettings, Settings } from "./schema/settings.ts";
 
 /** Everything that can be set, checked and with every default filled in. */
@@ -19,6 +20,8 @@ interface ResolvedSettings {
   readonly instances: readonly InstanceConfig[];
   /** Alias of the instance for calls that name none. Absent: several, and none is the default. */
   readonly defaultInstance: string | undefined;
+  /** Doors for foreign protocols. Empty: there are none. */
+  readonly endpoints: readonly EndpointConfig[];
   /** Absent: nothing uses Redis. */
   readonly redis: RedisConfig | undefined;
 }

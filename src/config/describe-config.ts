@@ -25,17 +25,29 @@ export function toSettings(config: Config) {
       trustDomains: tls.trustDomains.length > 0 ? tls.trustDomains : undefined,
     },
     instances: config.instances.map(describeInstance),
+    endpoints: config.endpoints.map((each) => ({
+      ...each,
+      listen: formatListenAddress(each.listen),
+    })),
     proxy: {
       ...config.proxy,
       https: describeProxy(config.proxy.https),
       http: describeProxy(config.proxy.http),
     },
+    tracing: describeTracing(config.tracing),
     redis: config.redis && {
       ...config.redis,
       password: config.redis.password === undefined ? undefined : redacted,
     },
   };
 }
+
+/** Shows the settings of traces without the headers, which contain the collector's API key. */
+const describeTracing = (tracing: Config["tracing"]): Record<string, unknown> => ({
+  ...tracing,
+  headers: tracing.headers && redacted,
+  tracesHeaders: tracing.tracesHeaders && redacted,
+});
 
 /** Shows a proxy without its user and password. */
 function describeProxy(proxy: ProxyServer | undefined): string | undefined {

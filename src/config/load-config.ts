@@ -6,6 +6,7 @@ import { findWarnings } from "./checks/warnings.ts";
 import type { Config, InstanceConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 import { toCredential } from "./credential.ts";
+import { toEndpoint } from "./endpoint.ts";
 import { isLocalAddress } from "./listen-address.ts";
 import { credentialSettings } from "./schema/credential-settings.ts";
 import { type Path, settingAt, writePath } from "./schema/setting-list.ts";
@@ -115,6 +116,7 @@ function toConfig(settings: Settings): Config {
   const { tls, redis, reflection, listen } = settings;
   const instances = checked(settings.instances).map(toInstance);
   const only = instances.length === 1 ? instances[0] : undefined;
+  const defaultInstance = settings.defaultInstance ?? only?.alias;
   return {
     ...settings,
     reflection: reflection === "auto" ? listen.every(isLocalAddress) : reflection === "on",
@@ -125,7 +127,8 @@ function toConfig(settings: Settings): Config {
       trustDomains: tls.trustDomains ?? [],
     },
     instances,
-    defaultInstance: settings.defaultInstance ?? only?.alias,
+    defaultInstance,
+    endpoints: (settings.endpoints ?? []).map((each) => toEndpoint(each, defaultInstance)),
     redis: redis.url === undefined ? undefined : { ...redis, url: redis.url },
   };
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { AsyncDisposables } from "../platform/disposable-stack.ts";
 import { openAdmin } from "./admin.ts";
 import { createCalls } from "./inbound/calls.ts";
+import { doorRpcsOf, openDoors, type OpenDoor } from "./inbound/doors.ts";
 import { bindContract } from "./inbound/bind-services.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
@@ -19,7 +20,9 @@ import { createMetrics } from "../observability/metrics/metrics.ts";
 import { watchReadiness, type ReadinessState } from "./readiness.ts";
 import { openStores } from "./redis.ts";
 import { type ReloadSource, startReloads } from "./reload/reload.ts";
+import { openTracing } from "./tracing.ts";
 import { rpcTable } from "../rpc-table.ts";
+import type { ServiceDeps } from "../service/service-deps.ts";
 
 /** Dependencies that tests replace. */
 export interface GatewayDeps {
@@ -39,6 +42,8 @@ export interface GatewayDeps {
 export interface Gateway extends AsyncDisposable {
   /** Addresses of the gRPC server, with the bound ports. */
   readonly addresses: readonly ListenAddress[];
+  /** The doors, in the order of `endpoints` in the configuration. */
+  readonly doors: readonly Pick<OpenDoor, "caller" | "kind" | "address">[];
   /** Address of the HTTP server for `/metrics`, `/state`, `/livez` and `/readyz`. */
   readonly admin: { readonly host: string; readonly port: number };
   /** Reads the configuration again. Resolves when it has been applied or refused. */
@@ -51,13 +56,20 @@ export interface Gateway extends AsyncDisposable {
 export async function startGateway(config: Config, deps: GatewayDeps = {}): Promise<Gateway> {
   const { clock = systemClock, random = Math.random } = deps;
   const logger = deps.logger ?? createLogger({ level: config.logLevel });
-  const metrics = createMetrics({ hasProcessMetrics: deps.hasProcessMetrics ?? true });
+  const metrics = createMetrics({
+    hasProcessMetrics: deps.hasProcessMetrics ?? true,
+    doorRpcs: doorRpcsOf(config),
+  });
   const startedAt = clock.now();
   const connectionsOf = createUpstreamConnections(config, { logger, clock });
   // Resources are closed in reverse order of this list.
   await using started = new AsyncDisposables();
 
-  // Redis. Closed last, so that what instances do until then is still recorded.
+  // Traces. Closed last, when all spans have ended.
+  const traces = started.add(await openTracing(config, { metrics, logger, clock, random }));
+  const { tracing } = traces;
+
+  // Redis. Closed after the instances, so that what instances do until then is still recorded.
   const { redis, store } = started.add(openStores(config, { metrics, logger, clock, random }));
 
   // The way to Key Protect: credentials, hosts, instances.
@@ -66,7 +78,15 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     hosts,
     credentials,
   } = started.add(
-    await createInstances(config, { redis, connectionsOf, metrics, logger, clock, random }),
+    await createInstances(config, {
+      redis,
+      tracing,
+      connectionsOf,
+      metrics,
+      logger,
+      clock,
+      random,
+    }),
   );
   const instanceOf = (context: CallContext): Instance => {
     const instance = instances.get(context.instance);
@@ -76,24 +96,24 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   };
 
   // Calls: context, interceptors and observers, then the services with their handlers.
-  const calls = createCalls(config, { clock, random, logger, metrics });
-  const services = bindContract(
-    {
-      keyProtectOf: (context) => instanceOf(context).keyProtect,
-      dialectOf: (context) => instanceOf(context).dialect,
-      endpointsOf: (context) => endpointsOf(instanceOf(context), instances.values()),
+  const calls = createCalls(config, { clock, random, logger, metrics, tracing });
+  const serviceDeps: ServiceDeps = {
+    keyProtectOf: (context) => instanceOf(context).keyProtect,
+    dialectOf: (context) => instanceOf(context).dialect,
+    endpointsOf: (context) => endpointsOf(instanceOf(context), instances.values()),
+    instanceIdOf: (context) => instanceOf(context).id,
+    itemEnded: calls.itemEnded,
+    clock,
+    idempotency: store && {
+      store,
+      instanceIdOf: (context) => instanceOf(context).id,
+      isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
+      readWithToken: (context) =>
+        instanceOf(context).keyProtect.listKeys(context, { limit: 1, offset: 0 }),
       clock,
-      idempotency: store && {
-        store,
-        instanceIdOf: (context) => instanceOf(context).id,
-        isTokenPassedThrough: (context) => instanceOf(context).tokens === undefined,
-        readWithToken: (context) =>
-          instanceOf(context).keyProtect.listKeys(context, { limit: 1, offset: 0 }),
-        clock,
-      },
     },
-    calls.unary,
-  );
+  };
+  const services = bindContract(serviceDeps, calls.unary);
 
   // The servers. The admin server is first: if its address is in use, no call must fail for that.
   let readiness: ReadinessState | undefined;
@@ -107,6 +127,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       logger,
     }),
   );
+  const interceptors = [
+    createRawCallInterceptor({
+      endedByLibrary: metrics.callEndedByLibrary,
+      clock,
+      receiving: calls.receiving,
+    }),
+  ];
   const server = started.add(
     await startServer({
       listeners: config.listen,
@@ -118,18 +145,17 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
       activeCalls: calls.activeCalls,
       connections: calls.connections,
-      interceptors: [
-        createRawCallInterceptor({
-          endedByLibrary: metrics.callEndedByLibrary,
-          clock,
-          receiving: calls.receiving,
-        }),
-      ],
+      interceptors,
       logger,
       clock,
       drain: config.drain,
     }),
   );
+
+  const doors = started.add(
+    await openDoors(config, { serviceDeps, calls, interceptors, logger, clock }),
+  );
+  const servers = [server, ...doors.list];
 
   // Health and metrics that follow the state of certificates, hosts and tokens.
   const { certificates } = server;
@@ -137,11 +163,14 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     metrics.watchCertificateExpiry(() => (certificates.expiresAt - clock.wallNow()) / 1_000);
   }
   metrics.watchCircuits(() => hosts.circuitsOpen);
-  hosts.watch(() => server.health.setServing("keyprotect.upstream", hosts.circuitsOpen === 0));
+  const setServing = (name: string, isServing: boolean): void => {
+    for (const { health } of servers) health.setServing(name, isServing);
+  };
+  hosts.watch(() => setServing("keyprotect.upstream", hosts.circuitsOpen === 0));
   readiness = watchReadiness({
     tokens: new Map([...instances.values()].map(({ alias, tokens }) => [alias, tokens])),
     logger,
-    onReady: () => server.health.setServing("readiness", true),
+    onReady: () => setServing("readiness", true),
   });
 
   const { access } = calls;
@@ -157,11 +186,13 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   };
   return {
     addresses: server.addresses,
+    doors: doors.list,
     admin,
     reload: () => reloads?.reload() ?? Promise.resolve(),
     async drain() {
       readiness?.drain();
-      await server.drain();
+      traces.drainBegins();
+      await Promise.all(servers.map((each) => each.drain()));
       await close();
     },
     [Symbol.asyncDispose]: close,

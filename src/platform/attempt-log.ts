@@ -19,6 +19,18 @@ export interface AttemptLog {
    * `retry`) or by an earlier call with the same request ID (written by `service/idempotency`).
    */
   mayHaveBeenExecuted?: boolean;
+  /**
+   * For a call with many items: those that have ended, by the number of their gRPC status. Written
+   * by `service/items`.
+   */
+  items?: Map<number, EndedItems>;
+}
+
+/** Items of one call that ended with the same status. */
+export interface EndedItems {
+  count: number;
+  /** The error of the first one; `undefined` for success. */
+  readonly firstError: unknown;
 }
 
 /**

@@ -1,6 +1,6 @@
-/** Waiting that ends early if a signal is aborted. Neither function leaves a listener or timer. */
+/** Waiting that can end early. No function leaves a listener or timer. */
 import type { CallSignal } from "./call-signal.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 
 /**
  * Resolves after `ms` milliseconds, or as soon as `signal` is aborted. Never rejects: check
@@ -34,4 +34,18 @@ export function raceSignal<T>(
     signal.addEventListener("abort", leave, { once: true });
     void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
+}
+
+/** Resolves when `promise`, which never rejects, settles, or after `ms` milliseconds. */
+export async function settlesWithin(
+  clock: Pick<Clock, "after">,
+  ms: number,
+  promise: Promise<unknown>,
+): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = clock.after(ms, resolve);
+  });
+  await Promise.race([promise, late]);
+  timer?.cancel();
 }

@@ -1,5 +1,6 @@
 /** The dependencies of the handlers. */
 import type { CallContext } from "../grpc/call/call-context.ts";
+import type { ItemOutcome } from "../grpc/call/call-observer.ts";
 import type { IdempotencyStore } from "../idempotency-store/store.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -26,8 +27,12 @@ export interface ServiceDeps {
   readonly dialectOf: (context: CallContext) => ApiDialect | undefined;
   /** Every way by which this gateway reaches that instance, under whatever alias. */
   readonly endpointsOf: (context: CallContext) => readonly InstanceEndpoint[];
-  /** Used to check that an expiry lies in the future. */
-  readonly clock: Pick<Clock, "wallNow">;
+  /** ID of that instance at Key Protect. */
+  readonly instanceIdOf: (context: CallContext) => string;
+  /** Observes the items of calls with many items. Must not throw. */
+  readonly itemEnded: (outcome: ItemOutcome) => void;
+  /** Checks that an expiry lies in the future, and times the repetition of items. */
+  readonly clock: Clock;
   /** `undefined`: requests with an ID are rejected. */
   readonly idempotency: IdempotencyDeps | undefined;
 }

@@ -2,6 +2,7 @@
  * The layer that adds the access token, and the interface of the source that the token comes from.
  */
 import type { CallSignal } from "../platform/call-signal.ts";
+import type { CallTrace } from "../platform/tracing/call-trace.ts";
 import type { Secret } from "../platform/secret.ts";
 import { callEndedError, UpstreamError } from "./error.ts";
 import type { IsOwnError, Layer, UpstreamRequest, UpstreamResponse } from "./layer.ts";
@@ -20,6 +21,8 @@ export interface Token {
 export interface TokenCall {
   /** Aborted when the call has to end; that includes its deadline. */
   readonly signal: CallSignal;
+  /** The call's trace, for the span of the exchange that it waits for. */
+  readonly trace?: CallTrace | undefined;
 }
 
 /** A source of access tokens; `iam/` implements it. */

@@ -1,6 +1,7 @@
 /** The types of the outbound pipeline: request, response, `Send` and `Layer`. */
 import type { AttemptLog } from "../platform/attempt-log.ts";
 import type { CallSignal } from "../platform/call-signal.ts";
+import type { CallTrace } from "../platform/tracing/call-trace.ts";
 import type { Secret } from "../platform/secret.ts";
 import type { PriorityClass, RetryClass } from "../rpc-table.ts";
 
@@ -28,6 +29,8 @@ export interface UpstreamCall {
   readonly callerToken: Secret | undefined;
   /** The upstream requests made for this call so far. */
   readonly attemptLog: AttemptLog;
+  /** Notified of what the call waits for. Absent if the call has no trace. */
+  readonly trace?: CallTrace | undefined;
 }
 
 /** One HTTP request to the upstream. */

@@ -43,6 +43,8 @@ export const outboundLayers = [
   "rate-limit",
   // Around the exchange alone: sees its failures and time-outs, and no rejection of the gateway.
   "circuit-breaker",
+  // A span for what the exchange takes, without the waits before. Only if traces are on.
+  "trace",
   // Makes the HTTP exchange.
   "transport",
 ] as const;
@@ -82,6 +84,8 @@ export interface UpstreamOptions {
   readonly maxAttempts?: number | undefined;
   /** Default: no requests are shared. */
   readonly coalesce?: Omit<CoalesceOptions, "emit"> | undefined;
+  /** The layer `trace`. Default: there is none. */
+  readonly trace?: Layer | undefined;
   /** Replaces the attempt time-out of each RPC, in milliseconds. */
   readonly attemptTimeoutMs?: number | undefined;
   /** Gets every event of the pipeline. Exceptions are logged. Default: events are ignored. */
@@ -163,6 +167,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }),
     "bearer-token": options.bearer,
     "rate-limit": rateLimit.layer,
+    trace: options.trace,
   };
   const layersOf: LayersOf = (rpc) => {
     const breaker = host.circuitBreakers?.of(rpc);

@@ -40,6 +40,9 @@ test("the example file of docs/configuration.md is valid, and its policy allows 
     "GenerateDataKey",
     "UnwrapKey",
     "RewrapKey",
+    "BatchWrapKey",
+    "BatchUnwrapKey",
+    "BatchRewrapKey",
   ]);
   expect(allowedTo(orders, "legacy")).toEqual([]);
   expect(allowedTo(rotator, "legacy")).toEqual([

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { describe, expect, test } from "vitest";
 import { operationCoverage } from "../../scripts/docs/operation-coverage.ts";
 import { nodeMethodOf } from "../../scripts/docs/vendor-operations.ts";
+import { itemRows } from "../../src/access/item-rows.ts";
 import { createRouter } from "../../src/emulator/http/router.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
 import { readText, tableRows } from "./documents.ts";
@@ -57,9 +58,17 @@ test("IBM's SDK for Node has 31 of the operations", () => {
   expect(coverage.filter(({ nodeTest }) => nodeTest !== undefined)).toHaveLength(31);
 });
 
-test("every RPC serves an operation of IBM's SDKs, except the list of lockers of 2019", () => {
+test("every RPC serves an operation of IBM's SDKs, except the list of lockers of 2019 and the gateway's own with many items", () => {
   const covered = new Set<string>(coverage.flatMap(({ rpcs }) => rpcs));
-  expect(servedRpcs.filter((rpc) => !covered.has(rpc))).toEqual([
-    "keyprotect.v1.LockersService/ListLockers",
-  ]);
+  const own = [...itemRows.keys()].map((path) => path.slice(1));
+  expect(servedRpcs.filter((rpc) => !covered.has(rpc)).toSorted()).toEqual(
+    ["keyprotect.v1.LockersService/ListLockers", ...own].toSorted(),
+  );
+});
+
+test("docs/coverage.md names the RPCs that are no operation of Key Protect, and theirs", () => {
+  const text = readText("docs/coverage.md");
+  for (const [path, single] of itemRows) {
+    expect(text).toContain(`\`${path.slice(path.lastIndexOf("/") + 1)}\` | \`${single.method}\` |`);
+  }
 });

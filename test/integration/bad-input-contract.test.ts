@@ -3,9 +3,13 @@
  * tested without being named here. The rules of single fields are in `bad-input.test.ts`.
  */
 import { ScalarType, type DescField, type DescMethod } from "@bufbuild/protobuf";
+import { isReflectMessage } from "@bufbuild/protobuf/reflect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pathOf } from "../../scripts/contract/contract.ts";
 import { readDocumentedContract } from "../../scripts/contract/documented-contract.ts";
+import { itemRows } from "../../src/access/item-rows.ts";
+import { BatchUnwrapKeyResponse } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { failureOf } from "../support/batch-results.ts";
 import { decoded, encoded, validRequest } from "../support/contract-messages.ts";
 import { wireClient, wireField } from "../support/golden-requests.ts";
 import { statusDetails } from "../support/status-details.ts";
@@ -50,6 +54,15 @@ function withoutField({ method, field }: Case): Buffer {
 
 /** The valid request of an RPC with the given bytes as the field's only value. */
 const withBytes = (each: Case, value: Buffer): Buffer => Buffer.concat([withoutField(each), value]);
+
+/** The field that holds the items of a batch. */
+function itemFieldOf({ name, input }: DescMethod) {
+  const [field] = input.fields;
+  if (field?.fieldKind !== "list" || field.listKind !== "message") {
+    throw new Error(`${name} has no list of items`);
+  }
+  return field;
+}
 
 /** Makes a call that has to be rejected because of the field alone, before a request is sent. */
 async function expectRejected({ method, field }: Case, message: Buffer): Promise<string[]> {
@@ -133,6 +146,69 @@ describe("numbers and enums", () => {
       }
     },
   );
+});
+
+describe("fields of items", () => {
+  const fieldsOfItems: readonly Case[] = contract.methods
+    .filter((method) => itemRows.has(pathOf(method)))
+    .flatMap((method) =>
+      itemFieldOf(method).message.fields.map((field) => ({
+        title: `${method.name}.items.${field.name}`,
+        method,
+        field,
+      })),
+    );
+
+  /** Sends a valid item and an invalid one. Returns the reasons of the second one's violations. */
+  async function reasonsOfSecond(each: Case, value: Buffer): Promise<string[]> {
+    const { method, field } = each;
+    const list = itemFieldOf(method);
+    const [valid] = validRequest(method).get(list);
+    if (!isReflectMessage(valid)) throw new Error(`${method.name} has no item`);
+    const invalid = decoded(list.message, encoded(valid));
+    invalid.clear(field);
+    gateway.emulator.requests.clear();
+    const response = await gateway.call(
+      wireClient(gateway.clients.keys, pathOf(method)),
+      "send",
+      Buffer.concat([
+        wireField.bytes(list.number, encoded(valid)),
+        wireField.bytes(list.number, Buffer.concat([encoded(invalid), value])),
+      ]),
+    );
+    // The valid item alone is sent.
+    expect(gateway.upstreamRequests()).toHaveLength(1);
+    const { results } = BatchUnwrapKeyResponse.decode(response);
+    const failure = failureOf(results[1] ?? {});
+    expect(failure.reason).toBe("REQUEST_INVALID");
+    const path = `items[1].${field.name}`;
+    expect(failure.fields.filter((name) => !name.startsWith(path))).toEqual([]);
+    return failure.badRequest?.fieldViolations.map(({ reason }) => reason) ?? [];
+  }
+
+  test.each(fieldsOfItems.filter(isRequired))(
+    "an item without the required field $title fails alone",
+    async (each) => {
+      expect(await reasonsOfSecond(each, Buffer.alloc(0))).toHaveLength(1);
+    },
+  );
+
+  test.each(fieldsOfItems.filter(isText))(
+    "an item with a text of $title that is not UTF-8, or has 100 KB, fails alone",
+    async (each) => {
+      for (const text of [Buffer.from([0x61, 0xed, 0xa0, 0x80]), Buffer.alloc(100_000, "a")]) {
+        const value = wireField.bytes(each.field.number, text);
+        expect((await reasonsOfSecond(each, value)).length).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  test("every RPC of batches has required fields and texts in its items", () => {
+    for (const rule of [isRequired, isText]) {
+      const methods = new Set(fieldsOfItems.filter(rule).map(({ method }) => method.name));
+      expect(methods.size).toBe(itemRows.size);
+    }
+  });
 });
 
 test("the contract has fields for each of these rules", () => {

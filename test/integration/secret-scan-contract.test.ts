@@ -12,6 +12,7 @@ import {
   decoded,
   encoded,
   fieldsBelow,
+  itemErrorsIn,
   filledMessages,
   isSecret,
   replaceSecrets,
@@ -59,9 +60,14 @@ async function startScan() {
       metadata,
       ...settings,
     });
-    ended[error === null ? "succeeded" : "failed"].add(method);
-    if (error !== null || response === undefined) return undefined;
-    const message = decoded(method.output, response);
+    const message =
+      error !== null || response === undefined ? undefined : decoded(method.output, response);
+    // A call with many items succeeds also if they fail. Their errors are output as any other.
+    const itemErrors = message === undefined ? [] : itemErrorsIn(message);
+    itemErrors.forEach(gateway.addOutput);
+    const isFailed = message === undefined || itemErrors.length > 0;
+    ended[isFailed ? "failed" : "succeeded"].add(method);
+    if (isFailed) return undefined;
     replaceSecrets(message, (secret) => gateway.secrets.mark(Buffer.from(secret)));
     return message;
   };

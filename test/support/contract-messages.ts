@@ -124,6 +124,12 @@ function* messagesIn(message: ReflectMessage): Generator<ReflectMessage> {
   }
 }
 
+/** The statuses of failed items in a response of a call with many items, encoded. */
+export const itemErrorsIn = (message: ReflectMessage): readonly Buffer[] =>
+  [...messagesIn(message)]
+    .filter(({ desc }) => desc.typeName === "keyprotect.v1.ItemStatus")
+    .map(encoded);
+
 const isMessage = (value: unknown): value is ReflectMessage =>
   typeof value === "object" && value !== null && "desc" in value;
 

@@ -39,6 +39,9 @@ import {
 } from "../../src/gen/keyprotect/kmip/v1/kmip_objects_service.ts";
 import { ListRegistrationsRequest } from "../../src/gen/keyprotect/v1/registrations_service.ts";
 import {
+  BatchRewrapKeyRequest,
+  BatchUnwrapKeyRequest,
+  BatchWrapKeyRequest,
   GenerateDataKeyRequest,
   RewrapKeyRequest,
   RotateKeyRequest,
@@ -121,6 +124,12 @@ const adapter = "vmware";
 export const absentCertificate = createCertificateAuthority().issue();
 const keyId = absentKeyId;
 const keyChange = { keyId, returnPreference: ReturnPreference.UNSPECIFIED };
+
+const ciphertextItem = {
+  keyId,
+  ciphertext: Buffer.from("ciphertext"),
+  additionalAuthenticatedData: [],
+};
 
 /** One function per RPC of the contract. */
 export const goldenRequests = {
@@ -213,6 +222,19 @@ export const goldenRequests = {
     ciphertext: Buffer.from("ciphertext"),
     additionalAuthenticatedData: [],
   }),
+  BatchWrapKey: golden<BatchWrapKeyRequest>(`${actions}/BatchWrapKey`, BatchWrapKeyRequest, {
+    items: [{ keyId, plaintext: Buffer.alloc(32, 1), additionalAuthenticatedData: [] }],
+  }),
+  BatchUnwrapKey: golden<BatchUnwrapKeyRequest>(
+    `${actions}/BatchUnwrapKey`,
+    BatchUnwrapKeyRequest,
+    { items: [ciphertextItem] },
+  ),
+  BatchRewrapKey: golden<BatchRewrapKeyRequest>(
+    `${actions}/BatchRewrapKey`,
+    BatchRewrapKeyRequest,
+    { items: [ciphertextItem] },
+  ),
   GetKeyPolicies: golden<GetKeyPoliciesRequest>(
     `${policies}/GetKeyPolicies`,
     GetKeyPoliciesRequest,

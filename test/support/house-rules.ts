@@ -130,7 +130,15 @@ export const upstreamLooksDown: Rule = (sources) =>
       .map((target) => `${path} imports ${target}`);
   });
 
-const singleImports = ["bottleneck", "opossum", "ioredis"];
+const singleImports = [
+  "bottleneck",
+  "opossum",
+  "ioredis",
+  "@opentelemetry/api",
+  "@opentelemetry/exporter-trace-otlp-proto",
+  "@opentelemetry/resources",
+  "@opentelemetry/sdk-trace-base",
+];
 
 export const librariesInOneFile: Rule = (sources) => {
   const users = (uses: (text: string) => boolean): string[] =>

@@ -82,7 +82,7 @@ export interface TestGatewayOptions {
   /** Further variables, from the emulator's address. */
   readonly envOf?: (emulator: Emulator) => Variables;
   /** Files that the configuration names, by path. A function can use the emulator's address. */
-  readonly files?: Files | ((emulator: Emulator) => Files);
+  readonly files?: Files | ((emulator: Emulator) => Files | Promise<Files>);
   readonly deps?: Omit<GatewayDeps, "logger" | "reload">;
   /** Reads the configuration from real files, not from `files`, and again when they change. */
   readonly reload?: Pick<ReloadSource, "pollMs">;
@@ -121,6 +121,8 @@ export interface TestGateway extends AsyncDisposable {
     request: Partial<RequestOf<C, M>>,
     settings?: CallSettings,
   ): Promise<Failure>;
+  /** Adds output that the test has seen in another way, to be searched for secrets. */
+  readonly addOutput: (bytes: Buffer) => void;
   /** Requests that reached Key Protect (not IAM), in the form `GET /api/v2/keys`. */
   readonly upstreamRequests: () => readonly string[];
 }
@@ -178,7 +180,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ...options.envOf?.(emulator),
     ...options.env,
   };
-  const files = typeof options.files === "function" ? options.files(emulator) : options.files;
+  const files = typeof options.files === "function" ? await options.files(emulator) : options.files;
   await options.prepare?.(emulator);
   const sources = {
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")),
@@ -277,6 +279,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         error,
       };
     },
+    addOutput: (bytes) => void seen.push(bytes.toString("latin1")),
     upstreamRequests: () =>
       emulator.requests
         .list({ service: "keyprotect" })

@@ -9,6 +9,7 @@ import {
   ResourceInfo,
   RetryInfo,
 } from "../../src/gen/google/rpc/error_details.ts";
+import type { Any } from "../../src/gen/google/protobuf/any.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
 
 /** The `google.rpc` details of a failed call, decoded. */
@@ -26,7 +27,11 @@ export interface StatusDetailsSeen {
 /** Decodes `grpc-status-details-bin`. Everything is `undefined` if there is none. */
 export function statusDetails(error: Pick<ServiceError, "metadata">): StatusDetailsSeen {
   const encoded = error.metadata.get("grpc-status-details-bin")[0];
-  const details = Buffer.isBuffer(encoded) ? Status.decode(encoded).details : [];
+  return decodedDetails(Buffer.isBuffer(encoded) ? Status.decode(encoded).details : []);
+}
+
+/** Decodes the details of a status. */
+export function decodedDetails(details: readonly Any[]): StatusDetailsSeen {
   const find = <T>(name: string, decode: (bytes: Buffer) => T): T | undefined => {
     const found = details.find(
       ({ typeUrl }) => typeUrl === `type.googleapis.com/google.rpc.${name}`,

@@ -19,10 +19,10 @@ export const thoroughTests: readonly string[] = [
   "test/simulation/**/*.test.ts",
   // Ten seconds and more of processor time, for facts that other tests of the fast suite are near:
   // unit/upstream/coalesce, secret-scan-contract.test.ts, serving.test.ts, connect-redis.test.ts,
-  // and `npm run check`.
+  // integration/traces.test.ts, and `npm run check`.
   "test/bench/bench.test.ts",
-  "test/integration/{coalesce,secret-scan}.test.ts",
-  "test/process/{example-program,gateway-killed,log-output}.test.ts",
+  "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets}.test.ts",
+  "test/process/{example-program,gateway-killed,log-output,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];

@@ -25,7 +25,7 @@ export interface FileCheckDeps {
  * the certificate, is found at start and not at the first call.
  */
 export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFinding[] {
-  const { tls, upstream, proxy, redis, instances = [] } = settings;
+  const { tls, upstream, proxy, redis, tracing, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],
     [["tls", "keyFile"], tls?.keyFile],
@@ -34,6 +34,8 @@ export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFind
     [["proxy", "caFile"], proxy.caFile],
     [["redis", "caFile"], redis.caFile],
     [["redis", "passwordFile"], redis.passwordFile],
+    [["tracing", "caFile"], tracing.caFile],
+    [["tracing", "tracesCaFile"], tracing.tracesCaFile],
     ...instances.flatMap((instance, at) =>
       (["apiKeyFile", "crTokenFile", "clientSecretFile"] as const).map(
         (name): [Path, string | undefined] => [
@@ -94,7 +96,7 @@ function contentProblem(path: Path, text: string): string | undefined {
   if ((name === "crTokenFile" || name === "clientSecretFile") && findWord(text) === undefined) {
     return "names a file that contains white space between other characters";
   }
-  return name === "caFile" && !hasTrustedCertificates(text)
+  return (name === "caFile" || name === "tracesCaFile") && !hasTrustedCertificates(text)
     ? "names a file that contains no usable PEM certificate"
     : undefined;
 }

@@ -1,9 +1,11 @@
 /** The rules between settings. */
 import { findRuleProblems } from "../../access/policy-lint.ts";
 import { rpcTable } from "../../rpc-table.ts";
+import { checkEndpoints } from "./endpoints.ts";
 import { checkCredential, isIamAsked } from "./credentials.ts";
 import { checkOverload } from "./overload.ts";
 import type { SettingFinding } from "./schema.ts";
+import { checkTracing } from "./tracing.ts";
 import { formatListenAddress, isLocalAddress, isLoopbackHost } from "../listen-address.ts";
 import type { Settings } from "../schema/settings.ts";
 
@@ -13,10 +15,12 @@ export function checkRules(settings: Settings): SettingFinding[] {
     ...checkListeners(settings),
     ...checkTls(settings.tls),
     ...checkInstances(settings),
+    ...checkEndpoints(settings),
     ...checkPolicy(settings),
     ...checkTimes(settings),
     ...checkConnections(settings),
     ...checkOverload(settings),
+    ...checkTracing(settings),
   ];
 }
 
@@ -102,11 +106,17 @@ function* checkInstances(settings: Settings): Generator<SettingFinding> {
   }
 }
 
-function* checkPolicy({ policy, tls, instances = [] }: Settings): Generator<SettingFinding> {
+function* checkPolicy({
+  policy,
+  tls,
+  instances = [],
+  endpoints = [],
+}: Settings): Generator<SettingFinding> {
   if (instances.length === 0) return;
   const aliases = instances.map(({ alias }) => alias);
   const trustDomains = tls?.clientCaFile === undefined ? undefined : (tls.trustDomains ?? []);
-  const context = { aliases, trustDomains };
+  const doorCallers = endpoints.map(({ caller }) => caller);
+  const context = { aliases, trustDomains, doorCallers };
   for (const { rule, list, what } of findRuleProblems(policy?.rules ?? [], context)) {
     yield { path: ["policy", "rules", rule, list], what };
   }

@@ -1,8 +1,10 @@
 /** Finds settings that may be meant, but in most cases are a mistake. Nothing is refused. */
 import { findNarrowWildcards } from "../../access/policy-lint.ts";
 import { isIamAsked } from "./credentials.ts";
+import { warnOfClosedEndpoints } from "./endpoints.ts";
 import type { SettingFinding } from "./schema.ts";
 import type { Settings } from "../schema/settings.ts";
+import { warnOfTracing } from "./tracing.ts";
 import { type Tree, valueAt } from "../sources/yaml.ts";
 
 /** Finds what an operator should look at. The settings have passed every check. */
@@ -12,8 +14,10 @@ export function findWarnings(settings: Settings, tree: Tree): SettingFinding[] {
     ...warnOfIam(settings, tree),
     ...warnOfCallers(settings),
     ...warnOfWildcards(settings),
+    ...warnOfClosedEndpoints(settings),
     ...warnOfQuota(settings),
     ...warnOfUnused(settings),
+    ...warnOfTracing(settings),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { Path } from "./setting-list.ts";
 /**
  * Places whose absence permits more than any value would: every RPC, every instance, callers
  * without a certificate, the system's authorities, the gateway's own credential, a server's default
- * profile, all scopes. `[]` means any item of a list.
+ * profile, all scopes, ciphertexts of any cluster. `[]` means any item of a list.
  */
 export const openIfAbsent: readonly (readonly string[])[] = [
   ["policy"],
@@ -21,9 +21,13 @@ export const openIfAbsent: readonly (readonly string[])[] = [
   ["instances", "[]", "baseProfileName"],
   ["instances", "[]", "baseProfileCrn"],
   ["instances", "[]", "scope"],
+  ["endpoints", "[]", "instance"],
+  ["endpoints", "[]", "additionalData"],
   ["upstream", "caFile"],
   ["proxy", "caFile"],
   ["redis", "caFile"],
+  ["tracing", "caFile"],
+  ["tracing", "tracesCaFile"],
 ];
 
 /** Whether a place is one of `openIfAbsent`. */

@@ -6,9 +6,11 @@
 import { z } from "zod";
 import { connectionSettings } from "./connection-settings.ts";
 import { credentialSettings } from "./credential-settings.ts";
+import { endpointSettings } from "./endpoint-settings.ts";
 import { overloadSettings, rateSettings } from "./overload-settings.ts";
 import { proxySettings } from "./proxy-settings.ts";
 import { group, optionalSetting, requiredSetting, setting } from "./setting.ts";
+import { tracingSettings } from "./tracing-settings.ts";
 import { kinds } from "./value-kinds.ts";
 
 const instance = z.strictObject({
@@ -48,13 +50,13 @@ const rule = z.strictObject({
     reload: "applied",
     example: ["unix"],
     meaning:
-      "Callers that the rule allows: SPIFFE IDs (a trailing `/*` matches any rest), `unix`, `anonymous`, `*`.",
+      "Callers that the rule allows: SPIFFE IDs (a trailing `/*` matches any rest), `unix`, `anonymous`, the `caller` of an endpoint, `*`.",
   }),
   methods: requiredSetting(kinds.methods, {
     reload: "applied",
     example: ["*"],
     meaning:
-      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
+      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`; those of endpoints are `KubernetesKms/Status`, `KubernetesKms/Encrypt` and `KubernetesKms/Decrypt`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
   }),
   instances: setting(kinds.aliases, {
     reload: "applied",
@@ -211,6 +213,8 @@ export const settings = z.strictObject({
   }),
   proxy: proxySettings,
   ...overloadSettings,
+  tracing: tracingSettings,
+  endpoints: z.array(endpointSettings).max(100).optional(),
   policy: z.strictObject({ rules: z.array(rule).max(1_000) }).optional(),
 });
 

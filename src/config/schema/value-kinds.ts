@@ -9,6 +9,7 @@ import {
 import { isKeyRingId, keyRingIdForm } from "../../access/key-ring-id.ts";
 import { parseProxyUrl, type ProxyServer } from "../proxy-server.ts";
 import { parseIpAddress, parseIpNetwork } from "../../platform/network/ip-network.ts";
+import { attributeForm, headerForm, parsePairs } from "../key-value-pairs.ts";
 import { Secret } from "../../platform/secret.ts";
 import { isUuid } from "../../platform/uuid.ts";
 
@@ -45,11 +46,15 @@ function parsed<T>(expected: string, parse: (text: string) => T | undefined): Va
   return { schema, expected, fromText: asIs };
 }
 
-/** One or more values of a kind: in YAML a list, or a comma-separated text as in a variable. */
-function listOf<T>(item: ValueKind<T>, expected: string): ValueKind<readonly T[]> {
+/** Values of a kind: in YAML a list, or a comma-separated text as in a variable. */
+function listOf<T>(
+  item: ValueKind<T>,
+  expected: string,
+  { minimum = 1, maximum = Number.POSITIVE_INFINITY } = {},
+): ValueKind<readonly T[]> {
   const schema = z.preprocess(
     (value) => (typeof value === "string" ? splitList(value) : value),
-    z.array(item.schema).min(1),
+    z.array(item.schema).min(minimum).max(maximum),
   );
   return { schema, expected, fromText: splitList };
 }
@@ -71,6 +76,8 @@ function url(expected: string, check: (url: URL) => string | undefined): ValueKi
 function matching(expected: string, pattern: RegExp): ValueKind<string> {
   return parsed(expected, (value) => (pattern.test(value) ? value : undefined));
 }
+
+const uuid = parsed("a UUID", (value) => (isUuid(value) ? value.toLowerCase() : undefined));
 
 /** All kinds of values. */
 export const kinds = {
@@ -97,6 +104,10 @@ export const kinds = {
     parsed("", parseListenAddress),
     "one or more of `host:port`, `[v6]:port`, `unix:/path`",
   ),
+  listenAddress: parsed<ListenAddress>(
+    "one of `host:port`, `[v6]:port`, `unix:/path`",
+    parseListenAddress,
+  ),
   tcpAddress: parsed<TcpAddress>("`host:port` or `[v6]:port`", parseTcpAddress),
   /** `/api/v2` is accepted and dropped: operators copy it from the documentation. */
   serviceUrl: url("an `https://` URL without a path, query or credentials", (address) =>
@@ -105,6 +116,31 @@ export const kinds = {
   iamUrl: url("an `https://` URL without query or credentials", (address) =>
     address.href.replace(/\/+$/, ""),
   ),
+  collectorUrl: url(
+    "an `http://` or `https://` URL without query or credentials",
+    (address) => address.href,
+  ),
+  fraction: {
+    schema: z.number().min(0).max(1),
+    expected: "a number from 0 to 1",
+    fromText: (value) => (/^\d{0,15}\.?\d{1,15}$/.test(value) ? Number(value) : value),
+  } satisfies ValueKind<number>,
+  attributes: {
+    schema: z.preprocess(
+      (value) => (typeof value === "string" ? parsePairs(value, attributeForm) : value),
+      z.record(z.string().regex(attributeForm.name), z.string().regex(attributeForm.value)),
+    ),
+    expected: "`name=value` pairs, separated by commas",
+    fromText: asIs,
+  } satisfies ValueKind<Readonly<Record<string, string>>>,
+  /** Often an API key, so only the variable can contain it. */
+  headers: {
+    schema: z
+      .instanceof(Secret)
+      .refine((secret) => parsePairs(secret.reveal(), headerForm) !== undefined),
+    expected: "`name=value` pairs, separated by commas, in the variable, never in the YAML file",
+    fromText: (value) => new Secret(value),
+  } satisfies ValueKind<Secret>,
   originUrl: url("an `http://` or `https://` URL of host and port", (address) =>
     address.pathname === "/" ? address.origin : undefined,
   ),
@@ -152,7 +188,18 @@ export const kinds = {
   /** Without a colon, which ends the name in Basic authentication (RFC 7617). */
   clientId: matching("1 to 128 visible characters, without `:`", /^[\x21-\x39\x3b-\x7e]{1,128}$/),
   keyPrefix: matching("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
-  uuid: parsed("a UUID", (value) => (isUuid(value) ? value.toLowerCase() : undefined)),
+  uuid,
+  uuids: listOf(uuid, "a list of at most 100 UUIDs", { minimum: 0, maximum: 100 }),
+  additionalData: listOf(
+    matching("", /^[^\p{Cc}\p{Cs}]{1,255}$/u),
+    "a list of at most 126 texts of 1 to 255 characters, none of them a control character",
+    { minimum: 0, maximum: 126 },
+  ),
+  /** Neither a SPIFFE ID, which has a colon, nor a name that callers of other listeners have. */
+  doorCaller: matching(
+    "1 to 63 lower-case letters, digits and hyphens, the first a letter, and neither `unix` nor `anonymous`",
+    /^(?!(?:unix|anonymous)$)[a-z][a-z0-9-]{0,62}$/,
+  ),
   alias: matching(
     "1 to 63 lower-case letters, digits and hyphens, the first a letter or digit",
     /^[a-z0-9][a-z0-9-]{0,62}$/,
@@ -167,9 +214,9 @@ export const kinds = {
   callers: listOf(
     matching(
       "",
-      /^(?:spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*\/(?:[A-Za-z0-9._-]+|\*)|unix|anonymous|\*)$/,
+      /^(?:spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*\/(?:[A-Za-z0-9._-]+|\*)|[a-z][a-z0-9-]{0,62}|\*)$/,
     ),
-    "one or more of a SPIFFE ID (a trailing `/*` matches any rest), `unix`, `anonymous`, `*`",
+    "one or more of a SPIFFE ID (a trailing `/*` matches any rest), `unix`, `anonymous`, the `caller` of an endpoint, `*`",
   ),
   methods: listOf(
     matching("", /^(?:\*|[A-Za-z][A-Za-z0-9]*\/(?:\*|[A-Za-z][A-Za-z0-9]*))$/),

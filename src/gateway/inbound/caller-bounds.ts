@@ -23,29 +23,42 @@ export interface CallerBoundsDeps {
 
 /** The connections of callers, and their incomplete requests. */
 export interface CallerBounds {
+  /** Those of the listeners for the gateway's own contract. */
   readonly connections: Connections;
+  /**
+   * Makes the list of a door, with bounds of its own: callers of other listeners cannot shut its
+   * callers out.
+   */
+  readonly createDoorConnections: () => Connections;
   readonly receiving: ReceivingCalls;
 }
 
-/** Creates both lists, empty and watched by the metrics. */
+/** Creates the lists, empty and watched by the metrics. */
 export function createCallerBounds(config: Config, deps: CallerBoundsDeps): CallerBounds {
   const { clock, random, logger, metrics } = deps;
-  const connections = createConnections({
-    clock,
-    random,
-    logger,
-    age: toConnectionAge(config),
-    limits: toConnectionLimits(config),
-    observer: metrics,
-  });
+  const createWatchedConnections = (): Connections => {
+    const connections = createConnections({
+      clock,
+      random,
+      logger,
+      age: toConnectionAge(config),
+      limits: toConnectionLimits(config),
+      observer: metrics,
+    });
+    metrics.watchConnections(() => connections.count);
+    return connections;
+  };
   const receiving = createReceivingCalls({
     ...toReceiveLimits(config),
     clock,
     onRefused: metrics.requestIncomplete,
   });
-  metrics.watchConnections(() => connections.count);
   metrics.watchReceivingBytes(() => receiving.bytes);
-  return { connections, receiving };
+  return {
+    connections: createWatchedConnections(),
+    createDoorConnections: createWatchedConnections,
+    receiving,
+  };
 }
 
 /** Bounds of callers' connections. One peer may take half of them. */

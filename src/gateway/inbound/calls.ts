@@ -10,12 +10,14 @@ import {
 import type { Config } from "../../config/config.ts";
 import { isLocalAddress } from "../../config/listen-address.ts";
 import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-calls.ts";
+import type { CallObserver, ItemOutcome } from "../../grpc/call/call-observer.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
 import { createPeerReader } from "../../grpc/call/peer.ts";
-import { createUnary, type Unary } from "../../grpc/call/unary-handler.ts";
+import { createUnary, type Unary, type UnaryOptions } from "../../grpc/call/unary-handler.ts";
 import { createAuthenticate } from "../../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../../grpc/interceptors/authorize.ts";
-import { inOrder } from "../../grpc/interceptors/interceptor.ts";
+import { type Interceptor, inOrder } from "../../grpc/interceptors/interceptor.ts";
+import type { Connections } from "../../grpc/server/connections/connections.ts";
 import { limitMetadata } from "../../grpc/interceptors/limit-metadata.ts";
 import { prioritize } from "../../grpc/interceptors/prioritize.ts";
 import { createSelectInstance } from "../../grpc/interceptors/select-instance.ts";
@@ -23,6 +25,7 @@ import { selectKeyRing } from "../../grpc/interceptors/select-key-ring.ts";
 import { createAccessLog } from "../../grpc/observers/access-log.ts";
 import type { Metrics } from "../../observability/metrics/metrics.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Tracing } from "../../tracing/tracing.ts";
 import { observeUnknownReasons } from "../../service/errors/to-status-error.ts";
 import { type CallerBounds, createCallerBounds } from "./caller-bounds.ts";
 
@@ -33,6 +36,8 @@ export interface CallsDeps {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent if traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The inbound side before a server listens. */
@@ -40,42 +45,60 @@ export interface Calls extends CallerBounds {
   /** Runs the handler of an RPC with one pipeline for all RPCs. */
   readonly unary: Unary;
   readonly activeCalls: ActiveCalls;
+  /** Notifies the observers of calls of an item. */
+  readonly itemEnded: (outcome: ItemOutcome) => void;
+  /** Makes the pipeline of a door, with its own interceptors behind `limit-metadata`. */
+  readonly createDoorCalls: (interceptors: readonly Interceptor[]) => DoorCalls;
   /** The access policy, for replacement. A call is asked about once, at its start. */
   readonly access: Pick<ReplaceablePolicy, "replace">;
 }
 
+/** The inbound side of one door before it listens. */
+export interface DoorCalls {
+  readonly unary: Unary;
+  readonly activeCalls: ActiveCalls;
+  readonly connections: Connections;
+}
+
 /** Builds the pipeline of inbound calls. Nothing listens yet. */
 export function createCalls(config: Config, deps: CallsDeps): Calls {
-  const { clock, logger, metrics } = deps;
+  const { clock, logger, metrics, tracing } = deps;
   const activeCalls = createActiveCalls();
   const bounds = createCallerBounds(config, deps);
+  const observers: readonly CallObserver[] = [
+    metrics,
+    createAccessLog(logger),
+    ...(tracing === undefined ? [] : [tracing.observer]),
+    observeUnknownReasons(() => metrics.unknownUpstreamReason()),
+  ];
   const access = createReplaceablePolicy(
     config.policy === undefined
       ? defaultPolicy(config.listen.every(isLocalAddress))
       : compilePolicy(config.policy.rules),
   );
-  const unary = createUnary({
+  const shared = {
     clock,
     logger,
-    activeCalls,
     maxSendBytes: config.limits.maxSendBytes,
-    isSessionOver: bounds.connections.isSessionOver,
     createId: randomUUID,
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
+    beginTrace: tracing?.begin,
+    observers,
+  } satisfies Partial<UnaryOptions>;
+  const boundMetadata = limitMetadata({
+    maxBytes: config.limits.maxMetadataBytes,
+    maxEntries: config.limits.maxMetadataEntries,
+  });
+  const unary = createUnary({
+    ...shared,
+    activeCalls,
+    isSessionOver: bounds.connections.isSessionOver,
     peerOf: createPeerReader({
       requiresClientCertificate: config.tls?.clientCaFile !== undefined,
       trustDomains: config.tls?.trustDomains ?? [],
     }),
-    observers: [
-      metrics,
-      createAccessLog(logger),
-      observeUnknownReasons(() => metrics.unknownUpstreamReason()),
-    ],
     interceptors: inOrder({
-      "limit-metadata": limitMetadata({
-        maxBytes: config.limits.maxMetadataBytes,
-        maxEntries: config.limits.maxMetadataEntries,
-      }),
+      "limit-metadata": boundMetadata,
       authenticate: createAuthenticate({ isTls: config.tls !== undefined }),
       "select-instance": createSelectInstance({
         instances: new Map(
@@ -88,5 +111,26 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
       authorize: createAuthorize(access.isAllowed),
     }),
   });
-  return { ...bounds, unary, activeCalls, access };
+  const createDoorCalls: Calls["createDoorCalls"] = (interceptors) => {
+    const connections = bounds.createDoorConnections();
+    const calls = createActiveCalls();
+    const ofDoor = createUnary({
+      ...shared,
+      activeCalls: calls,
+      isSessionOver: connections.isSessionOver,
+      peerOf: createPeerReader({ requiresClientCertificate: false, trustDomains: [] }),
+      interceptors: [boundMetadata, ...interceptors],
+    });
+    return { unary: ofDoor, activeCalls: calls, connections };
+  };
+  return {
+    ...bounds,
+    unary,
+    activeCalls,
+    access,
+    createDoorCalls,
+    itemEnded(outcome) {
+      for (const observer of observers) observer.itemEnded?.(outcome);
+    },
+  };
 }

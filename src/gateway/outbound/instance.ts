@@ -8,11 +8,13 @@ import { changingMethods, coalescedMethods, isOnlyReplica, toQueueBounds } from 
 import { openQuota } from "./quota.ts";
 import { createKeyProtectClient } from "../../keyprotect/client.ts";
 import { hasErrorBody } from "../../keyprotect/error-body.ts";
+import { pathTemplate } from "../../keyprotect/path-template.ts";
 import type { Metrics } from "../../observability/metrics/metrics.ts";
 import { tokenStateOf, type InstanceState } from "../../observability/state.ts";
 import type { RedisCommands } from "../../redis/redis-commands.ts";
 import type { KeyProtect } from "../../service/key-protect.ts";
 import type { InstanceEndpoint } from "../../service/service-deps.ts";
+import type { Tracing } from "../../tracing/tracing.ts";
 import { createBearer } from "../../upstream/bearer-token.ts";
 import type { ChangeFeeds } from "../../upstream/coalesce/change-feed.ts";
 import type { UpstreamHosts } from "../../upstream/host.ts";
@@ -43,7 +45,7 @@ export interface InstanceDeps {
   /** Settings that apply to all instances. */
   readonly settings: Pick<
     Config,
-    "upstream" | "queue" | "retry" | "coalesce" | "replicas" | "requestIds"
+    "upstream" | "queue" | "retry" | "coalesce" | "replicas" | "requestIds" | "tracing"
   >;
   readonly connectionsOf: ConnectionsOf;
   readonly metrics: Metrics;
@@ -53,6 +55,8 @@ export interface InstanceDeps {
   readonly random: () => number;
   /** Absent if nothing uses Redis. */
   readonly redis: RedisCommands | undefined;
+  /** Absent if traces are off. */
+  readonly tracing?: Tracing | undefined;
   /** State that all instances on one host share. */
   readonly hosts: UpstreamHosts;
   /** The changes that all aliases of one instance share. */
@@ -89,6 +93,12 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
         : { kind: "gateway", tokens, isOwnError: hasErrorBody },
     ),
     isOwnError: hasErrorBody,
+    trace: deps.tracing?.attempts({
+      origin: config.serviceUrl,
+      instance: config.alias,
+      templateOf: pathTemplate,
+      isSentUpstream: settings.tracing.isSentUpstream,
+    }),
     emit: metrics.upstreamCounter(config.alias),
     logger,
     clock,

@@ -4,7 +4,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { rpcOf } from "../../rpc-table.ts";
+import { rpcOf, type Rpc } from "../../rpc-table.ts";
 import type { UnaryHandler } from "../interceptors/interceptor.ts";
 import { asEncoded, decodeAndZeroize, type Unary } from "./unary-handler.ts";
 
@@ -28,13 +28,15 @@ type AnyMethod = MethodDefinition<unknown, unknown>;
 
 /**
  * Binds handlers to a service definition. Throws if a method has no handler, a handler has no
- * method, an RPC has no row in `rpc-table.ts`, or a method streams. Each of these is a defect of
- * the gateway, to be found at start-up.
+ * method, an RPC has no row, or a method streams. Each of these is a defect of the gateway, to be
+ * found at start-up. `rowOf` gives the row of a path and throws if there is none; default: that of
+ * `rpc-table.ts`.
  */
 export function bindService<Definition extends ServiceDefinition>(
   definition: Definition,
   handlers: HandlersOf<Definition>,
   unary: Unary,
+  rowOf: (path: string) => Rpc = rpcOf,
 ): BoundService {
   const handlerOf: Readonly<Record<string, unknown>> = handlers;
   const methods: Record<string, AnyMethod> = {};
@@ -48,7 +50,7 @@ export function bindService<Definition extends ServiceDefinition>(
       requestDeserialize: decodeAndZeroize(method.requestDeserialize),
       responseSerialize: asEncoded,
     };
-    implementation[name] = unary(rpcOf(method.path), handler, method.responseSerialize);
+    implementation[name] = unary(rowOf(method.path), handler, method.responseSerialize);
   }
   const surplus = Object.keys(handlers).filter((name) => !Object.hasOwn(methods, name));
   if (surplus.length > 0) throw new Error(`no method for handlers: ${surplus.join(", ")}`);

@@ -3,6 +3,7 @@ import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { AttemptLog } from "../../platform/attempt-log.ts";
 import type { CallSignal } from "../../platform/call-signal.ts";
+import type { CallTrace } from "../../platform/tracing/call-trace.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { Secret } from "../../platform/secret.ts";
@@ -22,8 +23,14 @@ export interface CallContext {
   readonly rpc: Rpc;
   /**
    * A UUID: sent upstream, returned in initial metadata and trailers, and part of every log line.
+   * A door replaces it by the ID that its protocol has in the request.
    */
   readonly correlationId: string;
+  /**
+   * The ID that a door's protocol has in the request, in a form that is safe to log. For the log
+   * only. `undefined` outside doors.
+   */
+  readonly uid?: string | undefined;
   /** Request metadata as received. */
   readonly metadata: Metadata;
   /** Network address of the caller, or `unix` for a Unix domain socket. */
@@ -41,8 +48,8 @@ export interface CallContext {
   /** Names of a certificate that does not identify the caller; for the log only. */
   readonly refusedIdentity?: string | undefined;
   /**
-   * A SPIFFE ID, `unix`, or `anonymous`. Written by the `authenticate` interceptor; `anonymous`
-   * before.
+   * A SPIFFE ID, `unix`, `anonymous`, or the configured name of a door's caller. Written by the
+   * `authenticate` interceptor or by that of the door; `anonymous` before.
    */
   readonly caller: string;
   /**
@@ -77,6 +84,8 @@ export interface CallContext {
   readonly signal: CallSignal;
   /** The upstream requests made for this call so far. */
   readonly attemptLog: AttemptLog;
+  /** The call's trace; absent if it has none. */
+  readonly trace?: CallTrace | undefined;
   /** The root logger; callers add the correlation ID to each line. */
   readonly logger: Logger;
 }
@@ -86,6 +95,8 @@ export interface CallContext {
  * handlers and observers read them as part of `CallContext`.
  */
 export interface MutableCallContext extends CallContext {
+  correlationId: string;
+  uid?: string | undefined;
   caller: string;
   callerToken: Secret | undefined;
   instance: string;
@@ -93,6 +104,12 @@ export interface MutableCallContext extends CallContext {
   keyRing: string | undefined;
   targetKeyRing: string | undefined;
 }
+
+/** Begins the trace of a call, or continues its caller's; `undefined`: the call has none. */
+export type BeginTrace = (
+  call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getHost">,
+  rpc: Rpc,
+) => CallTrace | undefined;
 
 /** Dependencies of `createCallContext`; the same for all calls. */
 export interface CallContextDeps {
@@ -102,6 +119,8 @@ export interface CallContextDeps {
   /** Creates the correlation ID, a random UUID, if the caller sent none. */
   readonly createId: () => string;
   readonly peerOf: (call: PeerCall) => Peer;
+  /** Default: no call has a trace. */
+  readonly beginTrace?: BeginTrace | undefined;
 }
 
 /**
@@ -109,7 +128,7 @@ export interface CallContextDeps {
  * deadline, in milliseconds.
  */
 export function createCallContext(
-  { clock, logger, deadlines, createId, peerOf }: CallContextDeps,
+  { clock, logger, deadlines, createId, peerOf, beginTrace }: CallContextDeps,
   rpc: Rpc,
   call: ServerUnaryCall<unknown, unknown>,
   remaining: number,
@@ -132,6 +151,7 @@ export function createCallContext(
     deadline: clock.now() + allowedMs(remaining, rpc.defaultDeadlineMs, deadlines),
     signal,
     attemptLog: { attempts: 0, httpStatus: undefined },
+    trace: beginTrace?.(call, rpc),
     logger,
   };
 }

@@ -23,6 +23,15 @@ export interface CallOutcome {
   readonly error: unknown;
 }
 
+/** How one item of a call with many items ended. */
+export interface ItemOutcome {
+  /** The context of the call, whose `rpc` is that of the call. */
+  readonly context: CallContext;
+  readonly code: status;
+  /** The error behind the status; `undefined` for success. */
+  readonly error: unknown;
+}
+
 /**
  * Observes calls. Each call whose handler grpc-js invoked starts and ends exactly once, also if an
  * interceptor, the deadline or a shutdown answers it.
@@ -32,4 +41,6 @@ export interface CallObserver {
   callEnded?(outcome: CallOutcome): void;
   /** Notified after `callEnded`, of calls alone that did not succeed. */
   callFailed?(outcome: CallOutcome): void;
+  /** Notified of each item of a call with many items, before the call ends. */
+  itemEnded?(outcome: ItemOutcome): void;
 }

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { forcedRows } from "../../access/forced-rows.ts";
+import { itemRows } from "../../access/item-rows.ts";
 import type { Policy } from "../../access/policy.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import type { CallContext } from "../call/call-context.ts";
@@ -10,19 +11,24 @@ import type { Interceptor } from "./interceptor.ts";
  * Creates the interceptor that lets a call through if the policy allows its caller the RPC on its
  * instance, in its key ring and in the one that it moves a key to, and rejects it with
  * `PERMISSION_DENIED` otherwise. It runs before the request is validated, so its answer does not
- * reveal whether a key exists.
+ * reveal whether a key exists. A call with many items needs two permissions: for its RPC, and for
+ * the one that each item is a request of.
  */
 export function createAuthorize(isAllowed: Policy): Interceptor {
   return (next, ofCall) => {
     const forced = forcedRows.get(ofCall.path);
+    const ofItems = itemRows.get(ofCall.path);
     return (request, context) => {
       const { caller, instance, keyRing, targetKeyRing } = context;
       const rpc = forced !== undefined && isForced(request) ? forced : ofCall;
       const isTargetAllowed =
         targetKeyRing === undefined || isAllowed(caller, rpc, instance, targetKeyRing);
-      return isTargetAllowed && isAllowed(caller, rpc, instance, keyRing)
+      if (!isTargetAllowed || !isAllowed(caller, rpc, instance, keyRing)) {
+        return Promise.reject(denied(rpc, context));
+      }
+      return ofItems === undefined || isAllowed(caller, ofItems, instance, keyRing)
         ? next(request, context)
-        : Promise.reject(denied(rpc, context));
+        : Promise.reject(denied(ofItems, context));
     };
   };
 }

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { EndedItems } from "../../platform/attempt-log.ts";
 import type { CallObserver, CallOutcome } from "../call/call-observer.ts";
 import { type Reason, StatusError } from "../status/status-error.ts";
 
@@ -34,12 +35,37 @@ const upstreamRefusals: ReadonlySet<Reason | undefined> = new Set<Reason>([
   "UPSTREAM_UNAVAILABLE",
 ]);
 
-const isRejection = ({ reason, context }: CallOutcome): boolean =>
-  rejections.has(reason) || (upstreamRefusals.has(reason) && context.attemptLog.attempts === 0);
+function isRejection({ context }: CallOutcome, error: unknown): boolean {
+  const reason = error instanceof StatusError ? error.reason : undefined;
+  return (
+    rejections.has(reason) || (upstreamRefusals.has(reason) && context.attemptLog.attempts === 0)
+  );
+}
 
 function levelOf({ code, mayHaveExecuted }: CallOutcome): Level {
   if (errors.has(code)) return "error";
   return warnings.has(code) || mayHaveExecuted ? "warn" : "info";
+}
+
+type Items = ReadonlyMap<number, EndedItems>;
+
+/** The number of items by the name of their status. */
+const countsOf = (items: Items): Readonly<Record<string, number>> =>
+  Object.fromEntries([...items].map(([code, { count }]) => [statusName(code), count]));
+
+const statusName = (code: number): string => status[code] ?? String(code);
+
+/** The first error of an item that an operator has to see, the gravest status first. */
+function gravestItem(items: Items): { level: Level; error: unknown } | undefined {
+  for (const [level, codes] of [
+    ["error", errors],
+    ["warn", warnings],
+  ] as const) {
+    for (const [code, { firstError }] of items) {
+      if (codes.has(code)) return { level, error: firstError };
+    }
+  }
+  return undefined;
 }
 
 /**
@@ -53,15 +79,19 @@ const refusalOf = ({ code, error }: CallOutcome): string | undefined =>
  * Creates the observer that writes one line per call when it has ended. A mistake of the caller is
  * logged at `info`, because only the caller can act on it. From `warn` on the line includes the
  * error behind the status, through the logger's own `err` serializer, except for rejections by the
- * gateway. No field of a request or response is ever logged.
+ * gateway. A call with many items has the level and the error of the gravest item. No field of a
+ * request or response is ever logged.
  */
 export function createAccessLog(logger: Logger): CallObserver {
   return {
     callEnded(outcome) {
-      const level = outcome.code === status.OK ? "info" : levelOf(outcome);
-      if (!logger.isLevelEnabled(level)) return;
-      const { context, code, reason, durationMs, error, mayHaveExecuted } = outcome;
+      const { context, code, reason, durationMs, mayHaveExecuted } = outcome;
       const { attemptLog } = context;
+      const { items } = attemptLog;
+      const gravest = code === status.OK ? items && gravestItem(items) : undefined;
+      const level = code === status.OK ? (gravest?.level ?? "info") : levelOf(outcome);
+      if (!logger.isLevelEnabled(level)) return;
+      const error = gravest?.error ?? outcome.error;
       logger[level](
         {
           method: context.rpc.path.slice(1),
@@ -69,6 +99,9 @@ export function createAccessLog(logger: Logger): CallObserver {
           reason,
           durationMs: Math.round(durationMs * 1_000) / 1_000,
           correlationId: context.correlationId,
+          traceId: context.trace?.traceId,
+          spanId: context.trace?.spanId,
+          uid: context.uid,
           caller: context.caller,
           instance: context.instance,
           keyRing: context.keyRing,
@@ -79,8 +112,9 @@ export function createAccessLog(logger: Logger): CallObserver {
           upstreamStatus: attemptLog.httpStatus,
           // For a shared request: the ID by which Key Protect's own logs know it.
           upstreamCorrelationId: attemptLog.sentAs,
+          items: items && countsOf(items),
           mayHaveExecuted: mayHaveExecuted ? true : undefined,
-          err: level === "info" || isRejection(outcome) ? undefined : error,
+          err: level === "info" || isRejection(outcome, error) ? undefined : error,
         },
         "call",
       );

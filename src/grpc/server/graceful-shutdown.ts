@@ -2,7 +2,8 @@
 import type { Server } from "@grpc/grpc-js";
 import { once } from "node:events";
 import type { Logger } from "pino";
-import type { Clock, Timer } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { settlesWithin } from "../../platform/sleep.ts";
 import type { ActiveCalls } from "../call/active-calls.ts";
 import type { Health } from "./health.ts";
 
@@ -87,14 +88,4 @@ export function createGracefulShutdown(options: GracefulShutdownOptions): Gracef
       return drain();
     },
   };
-}
-
-/** Resolves when `promise`, which never rejects, settles, or after `ms` milliseconds. */
-async function settlesWithin(clock: Clock, ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: Timer | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = clock.after(ms, resolve);
-  });
-  await Promise.race([promise, late]);
-  timer?.cancel();
 }

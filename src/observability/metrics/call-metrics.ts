@@ -1,7 +1,8 @@
 /** Metrics of the inbound calls. */
+import { itemRows } from "../../access/item-rows.ts";
 import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import type { Reason } from "../../grpc/status/status-error.ts";
-import { rpcByPath, rpcTable } from "../../rpc-table.ts";
+import { rpcTable } from "../../rpc-table.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
@@ -34,7 +35,9 @@ export const grpcCodes = [
 export const grpcCodeOf = (code: number): string => grpcCodes[code] ?? "Unknown";
 
 /** Counts inbound calls as their observer: each once, with its final status. */
-export interface CallMetrics extends Required<Pick<CallObserver, "callStarted" | "callEnded">> {
+export interface CallMetrics extends Required<
+  Pick<CallObserver, "callStarted" | "callEnded" | "itemEnded">
+> {
   /** A call that never reached its handler; counted as started and handled as well. */
   readonly callEndedByLibrary: (
     path: string | undefined,
@@ -73,8 +76,13 @@ interface RpcSeries {
   readonly ambiguous: Cell;
 }
 
-/** Creates the metrics of inbound calls, with every series of every RPC at zero. */
-export function createCallMetrics(): CallMetrics & { readonly families: readonly Exposition[] } {
+/**
+ * Creates the metrics of inbound calls, with every series of every RPC at zero. `doorRpcs` are the
+ * RPCs that the configured doors serve.
+ */
+export function createCallMetrics(
+  doorRpcs: readonly Rpc[],
+): CallMetrics & { readonly families: readonly Exposition[] } {
   const started = createCellFamily(definitions.started);
   const handled = createCellFamily(definitions.handled);
   const received = createCellFamily(definitions.received);
@@ -83,6 +91,7 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
   const inflightFamily = createCellFamily(definitions.inflight);
   const rejected = createCellFamily(definitions.rejected);
   const ambiguous = createCellFamily(definitions.ambiguous);
+  const items = createCellFamily(definitions.items);
   const endedByLibrary = createCellFamily(definitions.endedByLibrary);
 
   const seriesOf = ({ service, method }: Rpc): RpcSeries => {
@@ -96,7 +105,14 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       ambiguous: ambiguous.cell(method),
     };
   };
-  const byPath = new Map(rpcTable.map((rpc) => [rpc.path, seriesOf(rpc)]));
+  const rpcs = new Map([...rpcTable, ...doorRpcs].map((rpc) => [rpc.path, rpc]));
+  const byPath = new Map([...rpcs].map(([path, rpc]) => [path, seriesOf(rpc)]));
+  const itemsByPath = new Map(
+    [...itemRows.keys()].map((path) => {
+      const method = path.slice(path.lastIndexOf("/") + 1);
+      return [path, grpcCodes.map((code) => items.cell(method, code))] as const;
+    }),
+  );
   const cellOf = (reason: Reason) => [reason, rejected.cell(reason)] as const;
   const byReason = new Map(ownReasons.map(cellOf));
   const byReasonUnsent = new Map([...byReason, ...pauseReasons.map(cellOf)]);
@@ -112,6 +128,7 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       inflightFamily,
       rejected,
       ambiguous,
+      items,
       endedByLibrary,
     ],
     callStarted(rpc) {
@@ -134,8 +151,13 @@ export function createCallMetrics(): CallMetrics & { readonly families: readonly
       if (rejectedCell !== undefined) rejectedCell.value += 1;
       if (mayHaveExecuted) series.ambiguous.value += 1;
     },
+    itemEnded({ context, code }) {
+      const cells = itemsByPath.get(context.rpc.path);
+      const cell = cells?.[code] ?? cells?.[grpcCodes.indexOf("Unknown")];
+      if (cell !== undefined) cell.value += 1;
+    },
     callEndedByLibrary(path, grpcCode, reason) {
-      const rpc = path === undefined ? undefined : rpcByPath.get(path);
+      const rpc = path === undefined ? undefined : rpcs.get(path);
       // The path of an unknown method is the caller's text and must not become a label.
       const labels = ["unary", rpc?.service ?? "unknown", rpc?.method ?? "unknown"] as const;
       const code = grpcCodeOf(grpcCode);

@@ -66,6 +66,12 @@ export const metricDefinitions = {
     help: "Calls that failed although the change they asked for may have happened.",
     labels: ["method"],
   },
+  items: {
+    name: "keyprotect_gateway_items_total",
+    type: "counter",
+    help: "Items of batches and streams that have ended, by the status of each.",
+    labels: ["method", "grpc_code"],
+  },
   endedByLibrary: {
     name: "keyprotect_gateway_ended_by_library_total",
     type: "counter",
@@ -223,18 +229,18 @@ export const metricDefinitions = {
     help: "Seconds until a server certificate expires; negative after that. Absent without TLS.",
     labels: [],
   },
-  credentialUsed: {
-    name: "keyprotect_gateway_credential_used_timestamp_seconds",
-    type: "gauge",
-    help: "Unix time at which the instance's present credential last gave a token; 0 if it has not.",
-    labels: ["instance"],
-  },
   ...reloadDefinitions,
   logLinesDropped: {
     name: "keyprotect_gateway_log_lines_dropped_total",
     type: "counter",
     help: "Log lines that standard output did not take: it was full, closed or not read.",
     labels: [],
+  },
+  traceSpans: {
+    name: "keyprotect_gateway_trace_spans_total",
+    type: "counter",
+    help: "Ended spans: sent, failed (not accepted by the collector), dropped (the queue was full).",
+    labels: ["result"],
   },
   ...redisDefinitions,
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

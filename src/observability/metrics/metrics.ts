@@ -1,5 +1,6 @@
 /** All metrics of a gateway, and their exposition. */
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Rpc } from "../../rpc-table.ts";
 import { droppedLogLines } from "../logging/standard-output.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -19,6 +20,12 @@ import type { UpstreamMetrics } from "./upstream-metrics.ts";
 
 /** Reads a value at a scrape; `undefined` if there is none. Must not throw. */
 export type Reading = () => number | undefined;
+
+/** Fates of ended spans. */
+const spanResults = ["sent", "failed", "dropped"] as const;
+
+/** The fate of an ended span. */
+export type SpanResult = (typeof spanResults)[number];
 
 /**
  * The metrics of one gateway. Label values come from closed sets, never from texts of callers or of
@@ -42,6 +49,8 @@ export interface Metrics
    * Adds an instance by its alias. Its rate, phase, pause, queue and budget are read at scrapes.
    */
   readonly watchUpstream: UpstreamGauges["watch"];
+  /** Counts ended spans by what became of them. */
+  countSpans(result: SpanResult, spans: number): void;
   /** Returns all metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -69,13 +78,18 @@ function createReadGauge(
 
 /**
  * Creates the metrics of one gateway. `operations` names upstream requests that belong to no RPC.
+ * `doorRpcs` (default: none) are the RPCs of the configured doors.
  * `hasProcessMetrics` (default `true`) adds those of Node and the process, whose observers stay for
  * the life of the process.
  */
 export function createMetrics(
-  options: { readonly operations?: readonly string[]; readonly hasProcessMetrics?: boolean } = {},
+  options: {
+    readonly operations?: readonly string[];
+    readonly doorRpcs?: readonly Rpc[];
+    readonly hasProcessMetrics?: boolean;
+  } = {},
 ): Metrics {
-  const { families: callFamilies, ...calls } = createCallMetrics();
+  const { families: callFamilies, ...calls } = createCallMetrics(options.doorRpcs ?? []);
   const { families: connectionFamilies, ...connections } = createConnectionMetrics();
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],
@@ -98,8 +112,10 @@ export function createMetrics(
   const dropped = createReadGauge(definitions.logLinesDropped, sum);
   dropped.watch(droppedLogLines);
   const gauges = createUpstreamGauges();
+  const spans = createCellFamily(definitions.traceSpans);
+  for (const result of spanResults) spans.cell(result);
   const gatewayFamilies = [...callFamilies, ...connectionFamilies, ...upstreamFamilies];
-  const others = [open, receiving, gauges, circuits, tokenAge, credentials, expiry, dropped];
+  const others = [open, receiving, gauges, circuits, tokenAge, credentials, expiry, dropped, spans];
   const own = [...gatewayFamilies, ...others, ...redisFamilies, ...reloadFamilies];
 
   const registry = new Registry();
@@ -118,6 +134,9 @@ export function createMetrics(
     watchReceivingBytes: receiving.watch,
     watchCircuits: circuits.watch,
     watchUpstream: gauges.watch,
+    countSpans(result, count) {
+      spans.cell(result).value += count;
+    },
     async text() {
       const ofProcess = await registry.metrics();
       return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;

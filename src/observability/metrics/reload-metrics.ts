@@ -4,6 +4,12 @@ import type { Exposition, MetricDefinition } from "./families.ts";
 
 /** Definitions of the metrics. */
 export const reloadDefinitions = {
+  credentialUsed: {
+    name: "keyprotect_gateway_credential_used_timestamp_seconds",
+    type: "gauge",
+    help: "Unix time at which the instance's present credential last gave a token; 0 if it has not.",
+    labels: ["instance"],
+  },
   reloads: {
     name: "keyprotect_gateway_config_reloads_total",
     type: "counter",

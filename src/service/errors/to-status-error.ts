@@ -205,11 +205,12 @@ export function toStatusError(
   return failureOf(error)(toFailureContext(error, context, subject));
 }
 
-/** Calls back for every reason code of a failed call that the mapping does not know. */
-export const observeUnknownReasons = (onUnknownReason: () => void): CallObserver => ({
-  callFailed({ error }) {
+/** Calls back for every reason code of a failed call or item that the mapping does not know. */
+export function observeUnknownReasons(onUnknownReason: () => void): CallObserver {
+  const observe = ({ error }: { readonly error: unknown }): void => {
     const cause = error instanceof StatusError ? error.cause : undefined;
     if (!(cause instanceof KeyProtectError)) return;
     for (const { code } of cause.reasons) if (!isKnownReason(code)) onUnknownReason();
-  },
-});
+  };
+  return { callFailed: observe, itemEnded: observe };
+}

@@ -1,6 +1,9 @@
 import type { KeyActionsServiceService } from "../../gen/keyprotect/v1/key_actions_service.ts";
 import type { HandlersOf } from "../../grpc/call/bind-service.ts";
 import type { ServiceDeps } from "../service-deps.ts";
+import { batchRewrapKey } from "./batch-rewrap-key.ts";
+import { batchUnwrapKey } from "./batch-unwrap-key.ts";
+import { batchWrapKey } from "./batch-wrap-key.ts";
 import { generateDataKey } from "./generate-data-key.ts";
 import { rewrapKey } from "./rewrap-key.ts";
 import { rotateKey } from "./rotate-key.ts";
@@ -16,4 +19,7 @@ export const createKeyActionsHandlers = (
   unwrapKey: unwrapKey(deps),
   rotateKey: rotateKey(deps),
   rewrapKey: rewrapKey(deps),
+  batchWrapKey: batchWrapKey(deps),
+  batchUnwrapKey: batchUnwrapKey(deps),
+  batchRewrapKey: batchRewrapKey(deps),
 });

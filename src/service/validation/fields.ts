@@ -176,3 +176,12 @@ export const timeToLive: Rule<Duration | undefined> = (value) =>
 
 /** A request ID. Optional. */
 export const requestId: Rule<string> = optional(matching(uuidPattern, "FORMAT_INVALID", "a UUID"));
+
+/** Most items of a batch. */
+export const maxBatchItems = 100;
+
+/** The items of a batch. The rules of each item apply to that item alone. */
+export const batchItems: Rule<readonly unknown[]> = ({ length }) => {
+  if (length === 0) return fault("REQUIRED", `required: 1 to ${maxBatchItems} items`);
+  return length > maxBatchItems ? fault("TOO_MANY", `at most ${maxBatchItems} items`) : undefined;
+};

@@ -63,7 +63,7 @@ export function createCoalesce(options: CoalesceOptions): Coalesce {
     }
   };
   const share: Layer = (next) => (request) => {
-    const { rpc, signal } = request.call;
+    const { rpc, signal, trace } = request.call;
     // The transport rejects a call that has ended.
     if (signal.aborted) return next(request);
     const key = coalesceKey(request, scope);
@@ -71,6 +71,7 @@ export function createCoalesce(options: CoalesceOptions): Coalesce {
       const existing = pending.get(key);
       if (existing !== undefined) {
         emit({ kind: "requestShared", operation: rpc.method });
+        trace?.joined(existing.trace);
         existing.join(request, { resolve, reject });
         return;
       }

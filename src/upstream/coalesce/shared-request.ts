@@ -1,6 +1,7 @@
 /** One upstream request that several calls wait for. */
 import type { AttemptLog } from "../../platform/attempt-log.ts";
 import { CallLifetime } from "../../platform/call-signal.ts";
+import type { CallTrace } from "../../platform/tracing/call-trace.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { UpstreamErrorCode } from "../error.ts";
 import type { Send, Settle, UpstreamRequest, UpstreamResponse } from "../layer.ts";
@@ -43,12 +44,17 @@ export class SharedRequest {
   readonly #waiting = new Set<WaitingCall>();
   readonly #attemptLog: AttemptLog = { attempts: 0, httpStatus: undefined };
   /** The call as the inner layers see it; they read its deadline anew at each step. */
-  #call: { deadline: number } | undefined;
+  #call: { deadline: number; readonly trace?: CallTrace | undefined } | undefined;
   /** The latest deadline of the calls that joined. */
   #deadline = Number.NEGATIVE_INFINITY;
 
   constructor(options: SharedRequestOptions) {
     this.#options = options;
+  }
+
+  /** The trace of the call in whose name the request is sent, if that has one. */
+  get trace(): CallTrace | undefined {
+    return this.#call?.trace;
   }
 
   /** Adds a call whose signal has not been aborted. */

@@ -153,16 +153,21 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
     layer: (next) => async (request) => {
       const { call } = request;
       share?.arrived();
-      applyRate(clock.now());
+      const askedAt = clock.now();
+      applyRate(askedAt);
       const turn =
         request.isRequeued === true ? scheduler.acquireFirst(call) : scheduler.acquire(call);
-      if (turn !== undefined) await turn;
+      if (turn !== undefined) {
+        call.trace?.queued();
+        await turn;
+      }
       // The call can end between the grant and this line.
       if (call.signal.aborted) {
         permits.refund();
         throw callEndedError(call.signal, { sent: false });
       }
       const startedAt = clock.now();
+      call.trace?.permitted(startedAt - askedAt);
       let response: UpstreamResponse;
       try {
         response = await next(request);

@@ -17,7 +17,9 @@ const timeout = 600_000;
 let root = "";
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "keyprotect-stubs-"));
-  await cp(join(repositoryRoot, "proto"), join(root, "proto"), { recursive: true });
+  for (const folder of ["proto", "third_party"]) {
+    await cp(join(repositoryRoot, folder), join(root, folder), { recursive: true });
+  }
   await cp(join(repositoryRoot, "buf.yaml"), join(root, "buf.yaml"));
 });
 afterEach(() => rm(root, { recursive: true, force: true }));

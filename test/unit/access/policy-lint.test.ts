@@ -2,7 +2,11 @@ import { expect, test } from "vitest";
 import { findRuleProblems } from "../../../src/access/policy-lint.ts";
 
 /** Surroundings that rules of every form fit. */
-const around = (...aliases: string[]) => ({ aliases, trustDomains: ["prod.example"] });
+const around = (...aliases: string[]) => ({
+  aliases,
+  trustDomains: ["prod.example"],
+  doorCallers: ["kubernetes"],
+});
 
 const good = { callers: ["unix"], methods: ["*"], instances: ["*"] };
 
@@ -15,11 +19,19 @@ test("findRuleProblems accepts rules of every form", () => {
             "*",
             "unix",
             "anonymous",
+            "kubernetes",
             "spiffe://prod.example/a",
             "spiffe://prod.example/a/*",
             "spiffe://prod.example/*",
           ],
-          methods: ["*", "KeysService/*", "KeysService/GetKey", "LockersService/RetrieveLocker"],
+          methods: [
+            "*",
+            "KeysService/*",
+            "KeysService/GetKey",
+            "LockersService/RetrieveLocker",
+            "KubernetesKms/Status",
+            "KubernetesKms/*",
+          ],
           instances: ["*", "eu"],
         },
       ],
@@ -106,12 +118,22 @@ test.each([
 
 test("a SPIFFE ID is a problem where no listener asks for client certificates", () => {
   const callers = ["unix", "spiffe://prod.example/a", "anonymous", "*"];
-  const surroundings = { aliases: [], trustDomains: undefined };
+  const surroundings = { aliases: [], trustDomains: undefined, doorCallers: [] };
   expect(findRuleProblems([{ ...good, callers }], surroundings)).toEqual([
     {
       rule: 0,
       list: "callers",
       what: expect.stringContaining('"spiffe://prod.example/a" cannot call: '),
+    },
+  ]);
+});
+
+test("the caller of an endpoint that does not exist is a problem", () => {
+  expect(findRuleProblems([{ ...good, callers: ["kubernetes-2"] }], around())).toEqual([
+    {
+      rule: 0,
+      list: "callers",
+      what: '"kubernetes-2" is neither a SPIFFE ID nor the caller of an endpoint, "unix", "anonymous" or "*"',
     },
   ]);
 });

@@ -88,7 +88,15 @@ test("the wildcard of a service includes only that service", () => {
   const isAllowed = compilePolicy([rule({ methods: ["KeyActionsService/*"] })]);
 
   expect(rpcTable.filter((row) => isAllowed(api, row, "default")).map((row) => row.method)).toEqual(
-    ["WrapKey", "GenerateDataKey", "UnwrapKey", "RewrapKey"],
+    [
+      "WrapKey",
+      "GenerateDataKey",
+      "UnwrapKey",
+      "RewrapKey",
+      "BatchWrapKey",
+      "BatchUnwrapKey",
+      "BatchRewrapKey",
+    ],
   );
 });
 

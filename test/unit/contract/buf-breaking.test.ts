@@ -15,7 +15,7 @@ let root = "";
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "buf-breaking-"));
-  for (const path of ["buf.yaml", "package.json", "proto", "scripts"]) {
+  for (const path of ["buf.yaml", "package.json", "proto", "scripts", "third_party"]) {
     cpSync(join(repositoryRoot, path), join(root, path), { recursive: true });
   }
   symlinkSync(join(repositoryRoot, "node_modules"), join(root, "node_modules"));

@@ -15,6 +15,8 @@ export const keyId = "0f5c2f0e-6f0a-4a55-9d0b-0d6f4f4f2a11";
 export const { returnPreference: unknownPreference } = DeleteKeyRequest.decode(
   Uint8Array.of(0x10, 7),
 );
+/** ID of the instance of the fake. */
+export const instanceId = "33333333-4444-4555-8666-777777777777";
 export const lockerId = "7d1a4ad5-5a5a-4a55-9d0b-0d6f4f4f2a22";
 
 /**
@@ -97,6 +99,8 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
       keyProtectOf: () => keyProtect,
       dialectOf: () => dialect,
       endpointsOf: () => [{ serviceUrl: "https://us-south.kms.cloud.ibm.com" }],
+      instanceIdOf: () => instanceId,
+      itemEnded: () => {},
       clock: createDrivenClock(),
       idempotency: undefined,
     },

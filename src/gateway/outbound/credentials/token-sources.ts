@@ -12,6 +12,7 @@ import type { ConnectionsOf } from "../upstream-connections.ts";
 import { createTokenSource } from "../../../iam/token-source.ts";
 import type { ManagedTokenSource } from "../../../iam/token.ts";
 import type { Metrics } from "../../../observability/metrics/metrics.ts";
+import type { Tracing } from "../../../tracing/tracing.ts";
 import { createReplaceableTokens, type ReplaceableTokens } from "./replaceable-tokens.ts";
 
 /** Dependencies of the token sources. */
@@ -21,6 +22,8 @@ export interface CredentialDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Absent if traces are off. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Token sources by credential. Disposing of it ends their refreshes. */
@@ -123,8 +126,9 @@ function createSource(
   const { metrics, logger, clock, random } = deps;
   const opened = openExchange(credential, deps);
   const authType = authTypeOf(credential);
-  const tokens = createTokenSource({
-    exchange: opened.exchange,
+  const spans = deps.tracing?.credential({ authType, url: issuerOf(credential) });
+  const source = createTokenSource({
+    exchange: spans === undefined ? opened.exchange : spans.exchange(opened.exchange),
     authType,
     clock,
     random,
@@ -133,6 +137,7 @@ function createSource(
     hasCredentialChanged: opened.hasChanged,
     onRefresh: (outcome) => metrics.iamRefreshed(authType, outcome),
   });
+  const tokens = spans === undefined ? source : spans.tokens(source);
   metrics.watchTokenAge(() => {
     const { ageMs } = tokens.state();
     return ageMs === undefined ? undefined : ageMs / 1_000;
@@ -145,3 +150,7 @@ function createSource(
     },
   };
 }
+
+/** URL of the server that issues the token. */
+const issuerOf = (credential: GatewayCredential): string =>
+  credential.kind === "vpc" ? credential.imsUrl : credential.iamUrl;

@@ -15,6 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Any } from "../../google/protobuf/any.ts";
 import { EncryptedKeyMaterial, Key, ReturnPreference } from "./key.ts";
 
 export const protobufPackage = "keyprotect.v1";
@@ -216,6 +217,97 @@ export interface RewrapKeyResponse {
    * if that was the newest one already.
    */
   previousKeyVersionId: string;
+}
+
+/**
+ * The status of an item that failed. Its fields and their numbers are those of `google.rpc.Status`,
+ * so its bytes are the bytes of one.
+ */
+export interface ItemStatus {
+  /** Output only. The number of the gRPC status, never 0. */
+  code: number;
+  /** Output only. The text of the status. */
+  message: string;
+  /**
+   * Output only. The details, as a single call has them in `grpc-status-details-bin`: an `ErrorInfo`
+   * with the reason, a `RequestInfo`, and others of `google.rpc`.
+   */
+  details: Any[];
+}
+
+/** Asks to wrap several data encryption keys. */
+export interface BatchWrapKeyRequest {
+  /** Required. 1 to 100 items. A CRN as `key_id` has to be of the instance of the call. */
+  items: WrapKeyRequest[];
+}
+
+/** Holds the results of a batch. */
+export interface BatchWrapKeyResponse {
+  /** Output only. One result per item, in the order of the items. */
+  results: BatchWrapKeyResult[];
+}
+
+/** Holds the result of one item. */
+export interface BatchWrapKeyResult {
+  /** What became of the item. Exactly one of both is set. */
+  outcome:
+    | //
+    /** Output only. The response, if the item succeeded. */
+    { $case: "response"; value: WrapKeyResponse }
+    | //
+    /** Output only. The status, if it failed. */
+    { $case: "error"; value: ItemStatus }
+    | undefined;
+}
+
+/** Asks to unwrap several data encryption keys. */
+export interface BatchUnwrapKeyRequest {
+  /** Required. 1 to 100 items. A CRN as `key_id` has to be of the instance of the call. */
+  items: UnwrapKeyRequest[];
+}
+
+/** Holds the results of a batch. */
+export interface BatchUnwrapKeyResponse {
+  /** Output only. One result per item, in the order of the items. */
+  results: BatchUnwrapKeyResult[];
+}
+
+/** Holds the result of one item. */
+export interface BatchUnwrapKeyResult {
+  /** What became of the item. Exactly one of both is set. */
+  outcome:
+    | //
+    /** Output only. The response, if the item succeeded. */
+    { $case: "response"; value: UnwrapKeyResponse }
+    | //
+    /** Output only. The status, if it failed. */
+    { $case: "error"; value: ItemStatus }
+    | undefined;
+}
+
+/** Asks to wrap several data encryption keys anew. */
+export interface BatchRewrapKeyRequest {
+  /** Required. 1 to 100 items. A CRN as `key_id` has to be of the instance of the call. */
+  items: RewrapKeyRequest[];
+}
+
+/** Holds the results of a batch. */
+export interface BatchRewrapKeyResponse {
+  /** Output only. One result per item, in the order of the items. */
+  results: BatchRewrapKeyResult[];
+}
+
+/** Holds the result of one item. */
+export interface BatchRewrapKeyResult {
+  /** What became of the item. Exactly one of both is set. */
+  outcome:
+    | //
+    /** Output only. The response, if the item succeeded. */
+    { $case: "response"; value: RewrapKeyResponse }
+    | //
+    /** Output only. The status, if it failed. */
+    { $case: "error"; value: ItemStatus }
+    | undefined;
 }
 
 function createBaseWrapKeyRequest(): WrapKeyRequest {
@@ -903,6 +995,527 @@ export const RewrapKeyResponse: MessageFns<RewrapKeyResponse> = {
   },
 };
 
+function createBaseItemStatus(): ItemStatus {
+  return { code: 0, message: "", details: [] };
+}
+
+export const ItemStatus: MessageFns<ItemStatus> = {
+  encode(message: ItemStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== 0) {
+      writer.uint32(8).int32(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    for (const v of message.details) {
+      Any.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ItemStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItemStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.code = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.details.push(Any.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchWrapKeyRequest(): BatchWrapKeyRequest {
+  return { items: [] };
+}
+
+export const BatchWrapKeyRequest: MessageFns<BatchWrapKeyRequest> = {
+  encode(message: BatchWrapKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      WrapKeyRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchWrapKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchWrapKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(WrapKeyRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchWrapKeyResponse(): BatchWrapKeyResponse {
+  return { results: [] };
+}
+
+export const BatchWrapKeyResponse: MessageFns<BatchWrapKeyResponse> = {
+  encode(message: BatchWrapKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      BatchWrapKeyResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchWrapKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchWrapKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(BatchWrapKeyResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchWrapKeyResult(): BatchWrapKeyResult {
+  return { outcome: undefined };
+}
+
+export const BatchWrapKeyResult: MessageFns<BatchWrapKeyResult> = {
+  encode(message: BatchWrapKeyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "response":
+        WrapKeyResponse.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        ItemStatus.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchWrapKeyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchWrapKeyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: WrapKeyResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "error", value: ItemStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchUnwrapKeyRequest(): BatchUnwrapKeyRequest {
+  return { items: [] };
+}
+
+export const BatchUnwrapKeyRequest: MessageFns<BatchUnwrapKeyRequest> = {
+  encode(message: BatchUnwrapKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      UnwrapKeyRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUnwrapKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUnwrapKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(UnwrapKeyRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchUnwrapKeyResponse(): BatchUnwrapKeyResponse {
+  return { results: [] };
+}
+
+export const BatchUnwrapKeyResponse: MessageFns<BatchUnwrapKeyResponse> = {
+  encode(message: BatchUnwrapKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      BatchUnwrapKeyResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUnwrapKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUnwrapKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(BatchUnwrapKeyResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchUnwrapKeyResult(): BatchUnwrapKeyResult {
+  return { outcome: undefined };
+}
+
+export const BatchUnwrapKeyResult: MessageFns<BatchUnwrapKeyResult> = {
+  encode(message: BatchUnwrapKeyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "response":
+        UnwrapKeyResponse.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        ItemStatus.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchUnwrapKeyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchUnwrapKeyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: UnwrapKeyResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "error", value: ItemStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchRewrapKeyRequest(): BatchRewrapKeyRequest {
+  return { items: [] };
+}
+
+export const BatchRewrapKeyRequest: MessageFns<BatchRewrapKeyRequest> = {
+  encode(message: BatchRewrapKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      RewrapKeyRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchRewrapKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchRewrapKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(RewrapKeyRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchRewrapKeyResponse(): BatchRewrapKeyResponse {
+  return { results: [] };
+}
+
+export const BatchRewrapKeyResponse: MessageFns<BatchRewrapKeyResponse> = {
+  encode(message: BatchRewrapKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      BatchRewrapKeyResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchRewrapKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchRewrapKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(BatchRewrapKeyResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBatchRewrapKeyResult(): BatchRewrapKeyResult {
+  return { outcome: undefined };
+}
+
+export const BatchRewrapKeyResult: MessageFns<BatchRewrapKeyResult> = {
+  encode(message: BatchRewrapKeyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "response":
+        RewrapKeyResponse.encode(message.outcome.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        ItemStatus.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchRewrapKeyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchRewrapKeyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: RewrapKeyResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "error", value: ItemStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
  * Uses root keys for envelope encryption: wraps and unwraps data encryption keys, and rotates the
  * root keys themselves.
@@ -1041,6 +1654,106 @@ export const KeyActionsServiceService = {
     responseSerialize: (value: RewrapKeyResponse): Buffer => Buffer.from(RewrapKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RewrapKeyResponse => RewrapKeyResponse.decode(value),
   },
+  /**
+   * Wraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `WrapKey`, or the status and details
+   * that `WrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items are not joined: each gets a ciphertext of its own. All items are of one
+   * instance and one key ring. Rules of authorization have to allow both this RPC and `WrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same plaintexts. It is enough to
+   * repeat the items that failed. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `WrapKey`;
+   * violations of an item name it, such as `items[3].plaintext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
+  batchWrapKey: {
+    path: "/keyprotect.v1.KeyActionsService/BatchWrapKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchWrapKeyRequest): Buffer => Buffer.from(BatchWrapKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchWrapKeyRequest => BatchWrapKeyRequest.decode(value),
+    responseSerialize: (value: BatchWrapKeyResponse): Buffer =>
+      Buffer.from(BatchWrapKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchWrapKeyResponse => BatchWrapKeyResponse.decode(value),
+  },
+  /**
+   * Unwraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `UnwrapKey`, or the status and details
+   * that `UnwrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `UnwrapKey`.
+   *
+   * Safe to repeat. It is enough to repeat the items that failed. A call without a deadline gets 15
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `UnwrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
+  batchUnwrapKey: {
+    path: "/keyprotect.v1.KeyActionsService/BatchUnwrapKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchUnwrapKeyRequest): Buffer =>
+      Buffer.from(BatchUnwrapKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchUnwrapKeyRequest => BatchUnwrapKeyRequest.decode(value),
+    responseSerialize: (value: BatchUnwrapKeyResponse): Buffer =>
+      Buffer.from(BatchUnwrapKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchUnwrapKeyResponse => BatchUnwrapKeyResponse.decode(value),
+  },
+  /**
+   * Wraps up to 100 wrapped data encryption keys anew in one call. This RPC is the gateway's own:
+   * Key Protect has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `RewrapKey`, or the status and details
+   * that `RewrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same data encryption keys. It is
+   * enough to repeat the items that failed. Such calls wait behind all others when the quota of Key
+   * Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `RewrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  batchRewrapKey: {
+    path: "/keyprotect.v1.KeyActionsService/BatchRewrapKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchRewrapKeyRequest): Buffer =>
+      Buffer.from(BatchRewrapKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchRewrapKeyRequest => BatchRewrapKeyRequest.decode(value),
+    responseSerialize: (value: BatchRewrapKeyResponse): Buffer =>
+      Buffer.from(BatchRewrapKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchRewrapKeyResponse => BatchRewrapKeyResponse.decode(value),
+  },
 } as const;
 
 export interface KeyActionsServiceServer extends UntypedServiceImplementation {
@@ -1130,6 +1843,77 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    * not have it.
    */
   rewrapKey: handleUnaryCall<RewrapKeyRequest, RewrapKeyResponse>;
+  /**
+   * Wraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `WrapKey`, or the status and details
+   * that `WrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items are not joined: each gets a ciphertext of its own. All items are of one
+   * instance and one key ring. Rules of authorization have to allow both this RPC and `WrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same plaintexts. It is enough to
+   * repeat the items that failed. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `WrapKey`;
+   * violations of an item name it, such as `items[3].plaintext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
+  batchWrapKey: handleUnaryCall<BatchWrapKeyRequest, BatchWrapKeyResponse>;
+  /**
+   * Unwraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `UnwrapKey`, or the status and details
+   * that `UnwrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `UnwrapKey`.
+   *
+   * Safe to repeat. It is enough to repeat the items that failed. A call without a deadline gets 15
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `UnwrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
+  batchUnwrapKey: handleUnaryCall<BatchUnwrapKeyRequest, BatchUnwrapKeyResponse>;
+  /**
+   * Wraps up to 100 wrapped data encryption keys anew in one call. This RPC is the gateway's own:
+   * Key Protect has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `RewrapKey`, or the status and details
+   * that `RewrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same data encryption keys. It is
+   * enough to repeat the items that failed. Such calls wait behind all others when the quota of Key
+   * Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `RewrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  batchRewrapKey: handleUnaryCall<BatchRewrapKeyRequest, BatchRewrapKeyResponse>;
 }
 
 export interface KeyActionsServiceClient extends Client {
@@ -1288,6 +2072,119 @@ export interface KeyActionsServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RewrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Wraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `WrapKey`, or the status and details
+   * that `WrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items are not joined: each gets a ciphertext of its own. All items are of one
+   * instance and one key ring. Rules of authorization have to allow both this RPC and `WrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same plaintexts. It is enough to
+   * repeat the items that failed. A call without a deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `WrapKey`;
+   * violations of an item name it, such as `items[3].plaintext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/wrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=wrap` in the 2019 dialect.
+   */
+  batchWrapKey(
+    request: BatchWrapKeyRequest,
+    callback: (error: ServiceError | null, response: BatchWrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchWrapKey(
+    request: BatchWrapKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchWrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchWrapKey(
+    request: BatchWrapKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchWrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Unwraps up to 100 data encryption keys in one call. This RPC is the gateway's own: Key Protect
+   * has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `UnwrapKey`, or the status and details
+   * that `UnwrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `UnwrapKey`.
+   *
+   * Safe to repeat. It is enough to repeat the items that failed. A call without a deadline gets 15
+   * seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `UnwrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/unwrap` in the current dialect,
+   * `POST /api/v2/keys/{id}?action=unwrap` in the 2019 dialect.
+   */
+  batchUnwrapKey(
+    request: BatchUnwrapKeyRequest,
+    callback: (error: ServiceError | null, response: BatchUnwrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchUnwrapKey(
+    request: BatchUnwrapKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchUnwrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchUnwrapKey(
+    request: BatchUnwrapKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchUnwrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Wraps up to 100 wrapped data encryption keys anew in one call. This RPC is the gateway's own:
+   * Key Protect has no batches.
+   *
+   * The answer has one result per item, in the order of the items. The call succeeds whatever
+   * becomes of single items: a result holds the response of `RewrapKey`, or the status and details
+   * that `RewrapKey` would have ended with. An item without an answer at the deadline has
+   * DEADLINE_EXCEEDED; the others keep their results. Each item is an upstream request: it takes
+   * one permit of the quota and waits as a call of the same caller, at most 32 items of a batch at
+   * a time. Identical items share one request. All items are of one instance and one key ring.
+   * Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * Safe to repeat: each call gives other ciphertexts of the same data encryption keys. It is
+   * enough to repeat the items that failed. Such calls wait behind all others when the quota of Key
+   * Protect is short, unless the metadata `x-kp-priority` is `interactive`. A call without a
+   * deadline gets 15 seconds.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): INVALID_ARGUMENT with REQUEST_INVALID
+   * for a batch without items or with more than 100. Results have the statuses of `RewrapKey`;
+   * violations of an item name it, such as `items[3].ciphertext`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  batchRewrapKey(
+    request: BatchRewrapKeyRequest,
+    callback: (error: ServiceError | null, response: BatchRewrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchRewrapKey(
+    request: BatchRewrapKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchRewrapKeyResponse) => void,
+  ): ClientUnaryCall;
+  batchRewrapKey(
+    request: BatchRewrapKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchRewrapKeyResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,19 +1,13 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, type DescriptorProto } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
-import { loadFileDescriptorSetFromBuffer, loadSync } from "@grpc/proto-loader";
-import type { MethodDefinition } from "@grpc/proto-loader";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { expect, test } from "vitest";
 import { descriptorSet } from "../../../../src/gen/descriptor-set.ts";
+import { reflectionMethod } from "../../../support/standard-services.ts";
 import { countKeys, startTestServer } from "../../../support/test-server.ts";
 import type { TestServer } from "../../../support/test-server.ts";
 
-const protos = join(
-  dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json")),
-  "build/proto",
-);
 const services = [
   "keyprotect.kmip.v1.KmipAdaptersService",
   "keyprotect.kmip.v1.KmipCertificatesService",
@@ -43,20 +37,8 @@ interface Stream {
 const start = (): Promise<TestServer> =>
   startTestServer({ reflection: { descriptorSetBase64: descriptorSet } });
 
-/** The client of the protocol's only method, from the protocol's own files. */
-function methodOf(version: "v1" | "v1alpha"): MethodDefinition<object, object> {
-  const loaded = loadSync(`grpc/reflection/${version}/reflection.proto`, { includeDirs: [protos] });
-  const service = loaded[`grpc.reflection.${version}.ServerReflection`];
-  const method: unknown = service && Reflect.get(service, "ServerReflectionInfo");
-  if (!isMethod(method)) throw new Error(`no reflection ${version}`);
-  return method;
-}
-
-const isMethod = (value: unknown): value is MethodDefinition<object, object> =>
-  typeof value === "object" && value !== null && "requestSerialize" in value;
-
 function open(fixture: TestServer, version: "v1" | "v1alpha" = "v1"): Stream {
-  const { path, requestSerialize, responseDeserialize } = methodOf(version);
+  const { path, requestSerialize, responseDeserialize } = reflectionMethod(version);
   const stream = fixture
     .newClient()
     .makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new grpc.Metadata());
