@@ -2,8 +2,10 @@
  * `npm run bench:goodput`: measures how much of a quota reaches the callers, with which latency,
  * how fairly and at what cost. Prints Markdown. Options:
  *
- *   --only known,unknown,steps,fairness,outage,replicas   parts to run; default: all. `replicas`
- *                                                         needs a redis-server on the PATH
+ *   --only known,unknown,steps,fairness,outage,replicas   parts to run; default: these. `replicas`
+ *                                                         needs a redis-server on the PATH.
+ *                                                         `sizing` measures what a rate of calls
+ *                                                         costs, for docs/guides/production.md
  *   --seconds 10                                          length of each steady measurement
  *   --quotas 100,300,2000                                 only these quotas
  *   --arrangements gateway,naive,sdk                      only these
@@ -28,6 +30,7 @@ import {
 import { measureOutage, outageHead, outageRow } from "./load/outage.ts";
 import { measureEqualParts, measureReplicas, replicasHead, replicasRow } from "./load/replicas.ts";
 import type { GoodputOptions } from "./load/run-options.ts";
+import { measureSizing, sizingHead, sizingRow } from "./load/sizing.ts";
 import {
   measureQuotaSteps,
   measureUnknownQuota,
@@ -110,13 +113,17 @@ const parts: Readonly<Record<string, (run: GoodputOptions) => Promise<void>>> = 
     const phases = [...(await measureEqualParts(run)), ...(await measureReplicas(redis, run))];
     print("Four replicas share 200/s", replicasHead, phases.map(replicasRow));
   },
+  async sizing({ seconds }) {
+    const sizes = await measureSizing(main, seconds);
+    print("What a rate of calls costs", sizingHead, sizes.map(sizingRow));
+  },
 };
 
 const load = (): string => loadavg()[0]?.toFixed(1) ?? "unknown";
 
 await using built = values.main === undefined ? await buildGateway() : undefined;
-const startGateway = startCompiled(values.main ?? built?.main ?? "");
-const run: GoodputOptions = { startGateway, seconds: Number(values.seconds) };
+const main = values.main ?? built?.main ?? "";
+const run: GoodputOptions = { startGateway: startCompiled(main), seconds: Number(values.seconds) };
 console.log(
   `Node ${process.version}, ${availableParallelism()} cores, load average ${load()} before this began.\n`,
 );

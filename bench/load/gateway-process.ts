@@ -14,6 +14,12 @@ export interface GatewayProcess extends AsyncDisposable {
   cpu(): Promise<number>;
 }
 
+/** A gateway that runs as `npm start` runs it. */
+export interface CompiledGateway extends GatewayProcess {
+  /** Memory that the process occupies, in bytes. */
+  residentBytes(): Promise<number>;
+}
+
 /** Starts a gateway for an upstream, with additional settings. */
 export type StartGateway<G extends GatewayProcess = GatewayProcess> = (
   upstream: UpstreamPlace,
@@ -28,16 +34,16 @@ function metricIn(metrics: string, name: string): number {
 }
 
 /**
- * Creates a function that runs `main` with plain node. The gateway writes its log, which is
- * discarded.
+ * Creates a function that runs `main` with plain node. The gateway writes its log to the open file
+ * `log`. Default: the log is discarded.
  */
 export const startCompiled =
-  (main: string): StartGateway =>
+  (main: string, log: number | "ignore" = "ignore"): StartGateway<CompiledGateway> =>
   async (upstream, changes) => {
     const { env, address, adminUrl } = await gatewayEnv(upstream, changes);
     const child = spawn(process.execPath, [...nodeFlags(), main], {
       env: { PATH: process.env["PATH"] ?? "", ...env },
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", log, "inherit"],
     });
     const exit = once(child, "exit");
     const dispose = async (): Promise<void> => {
@@ -60,12 +66,12 @@ export const startCompiled =
       if (child.exitCode !== null) throw new Error("the gateway ended at once");
       await pause(50);
     }
+    const metric = async (name: string): Promise<number> =>
+      metricIn((await get("/metrics")).text, name);
     return {
       address,
-      async cpu() {
-        const { text } = await get("/metrics");
-        return metricIn(text, "process_cpu_seconds_total") * 1e6;
-      },
+      cpu: async () => (await metric("process_cpu_seconds_total")) * 1e6,
+      residentBytes: () => metric("process_resident_memory_bytes"),
       [Symbol.asyncDispose]: dispose,
     };
   };

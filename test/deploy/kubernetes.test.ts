@@ -1,13 +1,9 @@
 /** The manifests start a gateway that works, and keep to what the documents say. */
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
-import { fencesOf, readText, root } from "../docs/documents.ts";
+import { readText } from "../docs/documents.ts";
 import { createCertificateAuthority } from "../support/certificates.ts";
 import { problemsWhen } from "../support/config-problems.ts";
 import { rpcTable } from "../../src/rpc-table.ts";
@@ -194,32 +190,6 @@ describe("the base", () => {
 });
 
 describe("docs/deployment.md", () => {
-  test("every command marked `sh test` succeeds, from the copy of the example to what it renders", () => {
-    const folder = mkdtempSync(join(tmpdir(), "keyprotect-deployment-"));
-    try {
-      cpSync(join(root, "deploy"), join(folder, "deploy"), { recursive: true });
-      const commands = fencesOf(readText("docs/deployment.md"))
-        .filter(({ label }) => label === "sh test")
-        .map(({ body }) =>
-          execFileSync("sh", ["-e", "-c", body], { cwd: folder, encoding: "utf8" }),
-        );
-      expect(commands).toHaveLength(3);
-      expect(commands[1]).toContain("kind: HorizontalPodAutoscaler");
-      expect(commands[2]).toContain("restartPolicy: Always");
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
-  test("the way from a clone to a running service takes at most 12 commands", () => {
-    const [, way = ""] = readText("docs/deployment.md").split("## A central service");
-    const commands = fencesOf(way.split("\n### ")[0] ?? "").flatMap(({ body }) =>
-      body.replaceAll("\\\n", " ").trim().split("\n"),
-    );
-    expect(commands.length).toBeLessThanOrEqual(12);
-    expect(commands.length).toBeGreaterThan(5);
-  });
-
   test("the documents and the manifests name the version of the package", () => {
     const { version } = z
       .object({ version: z.string() })

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { hasPromtool } from "../support/deployment-tools.ts";
-import { markdownFiles, readText, root, tableRows } from "./documents.ts";
+import { anchorOf } from "../../scripts/docs/markdown.ts";
+import { headingsOf, markdownFiles, readText, root } from "./documents.ts";
 import { problemsOf } from "./promql.ts";
 
 const ruleFile = z.strictObject({
@@ -16,7 +17,7 @@ const ruleFile = z.strictObject({
           alert: z.string(),
           expr: z.string(),
           for: z.string().optional(),
-          annotations: z.strictObject({ summary: z.string() }),
+          annotations: z.strictObject({ summary: z.string(), runbook: z.string() }),
         }),
       ),
     }),
@@ -31,10 +32,17 @@ describe("the alerts", () => {
     expect(problemsOf(expr)).toEqual([]);
   });
 
-  test("the operations document explains exactly the alerts of the rule file", () => {
-    const explained = tableRows(readText("docs/operations.md"), "Alert").map(([name]) => name);
-    expect(explained).toEqual(alerts.map(({ alert }) => `\`${alert}\``));
+  test("the runbook has one section for each alert, in the order of the rule file", () => {
+    const [, ...sections] = headingsOf(readText("docs/runbook.md"), 2);
+    expect(sections).toEqual(alerts.map(({ alert }) => alert));
   });
+
+  test.each(alerts)(
+    "the alert $alert names its section of the runbook",
+    ({ alert, annotations }) => {
+      expect(annotations.runbook).toBe(`docs/runbook.md#${anchorOf(alert)}`);
+    },
+  );
 
   if (hasPromtool()) {
     test("the alerts fire for the trouble that they are named after, and not in a quiet fleet", () => {

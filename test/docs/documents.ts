@@ -22,6 +22,11 @@ export const markdownFiles: readonly string[] = filesBelow("").filter((path) =>
   path.endsWith(".md"),
 );
 
+/** The guides, and the pages for operators: what they name has to exist. */
+export const guideFiles: readonly string[] = markdownFiles.filter(
+  (path) => path.startsWith("docs/guides/") || path === "docs/runbook.md",
+);
+
 /** A fenced code block. */
 export interface Fence {
   /** The text after the opening backticks, such as `sh test`. */
@@ -37,6 +42,30 @@ export const fencesOf = (text: string): Fence[] =>
   }));
 
 export const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
+
+/** The headings of a level, in order. */
+export const headingsOf = (text: string, level: number): string[] =>
+  [...withoutFences(text).matchAll(/^(#+) (.+)$/gm)].flatMap(([, marks = "", heading = ""]) =>
+    marks.length === level ? [heading] : [],
+  );
+
+/** The text between a heading and the next one of the same or a higher level. Throws if absent. */
+export function sectionOf(text: string, heading: string): string {
+  const lines = text.split("\n");
+  const start = lines.findIndex(
+    (line) => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading,
+  );
+  if (start < 0) throw new Error(`there is no section ${heading}`);
+  const level = (lines[start] ?? "").indexOf(" ");
+  let isCode = false;
+  const end = lines.findIndex((line, at) => {
+    if (line.startsWith("```")) isCode = !isCode;
+    if (at <= start || isCode) return false;
+    const marks = /^#+(?= )/.exec(line)?.[0].length ?? Infinity;
+    return marks <= level;
+  });
+  return lines.slice(start + 1, end < 0 ? undefined : end).join("\n");
+}
 
 const cellsOf = (line: string): string[] =>
   line

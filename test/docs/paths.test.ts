@@ -23,10 +23,11 @@ const documents = [
   "README.md",
   "CONTRIBUTING.md",
   "SECURITY.md",
-  ...readdirSync(join(root, "docs"))
-    .filter((file) => file.endsWith(".md"))
-    .map((file) => `docs/${file}`),
-  ...readdirSync(join(root, "docs", "decisions")).map((file) => `docs/decisions/${file}`),
+  ...["docs", "docs/decisions", "docs/guides"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((file) => file.endsWith(".md"))
+      .map((file) => `${folder}/${file}`),
+  ),
 ];
 
 test.each(documents)("every path that %s names in backticks exists", (file) => {

@@ -7,7 +7,7 @@ import { settingList } from "../../src/config/schema/setting-list.ts";
 import { metricDefinitions } from "../../src/observability/metrics/definitions.ts";
 import { rpcTable, type RetryClass } from "../../src/rpc-table.ts";
 import { contractComments } from "./contract-comments.ts";
-import { fencesOf, readText, root, rowsOfTables, statusesIn } from "./documents.ts";
+import { fencesOf, guideFiles, readText, root, rowsOfTables, statusesIn } from "./documents.ts";
 
 const readme = readText("README.md");
 const commands = fencesOf(readme)
@@ -168,7 +168,14 @@ describe("the tables of RPCs in the README", () => {
 
 test("every environment variable that the documents name exists", () => {
   const known = new Set([...settingList.flatMap(({ env }) => env ?? []), "GATEWAY_CONFIG"]);
-  for (const file of ["README.md", "SECURITY.md", "docs/operations.md", "docs/configuration.md"]) {
+  for (const file of [
+    "README.md",
+    "SECURITY.md",
+    "docs/operations.md",
+    "docs/configuration.md",
+    "docs/deployment.md",
+    ...guideFiles,
+  ]) {
     const spoken = readText(file).match(/\b(?:GATEWAY|KP|IAM|IBMCLOUD)_[A-Z][A-Z_]*[A-Z]\b/g) ?? [];
     const unknown = spoken.filter(
       (name) => !known.has(name) && name !== "IAM_UNAVAILABLE" && name !== "GATEWAY_INTERNAL",
@@ -183,7 +190,7 @@ test("every metric that the documents name exists", () => {
       type === "histogram" ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     ),
   );
-  for (const file of ["README.md", "docs/metrics.md", "docs/operations.md"]) {
+  for (const file of ["README.md", "docs/metrics.md", "docs/operations.md", ...guideFiles]) {
     const spoken = readText(file).match(/\b(?:grpc_server|keyprotect_gateway)_[a-z_]+\b/g) ?? [];
     expect(
       spoken.filter((name) => !known.has(name)),

@@ -33,6 +33,8 @@ export function reportIfMissing(toolchain: Toolchain): void {
 /** A client that was built, in a folder that is removed with it. */
 export interface BuiltClient extends AsyncDisposable {
   readonly command: Command;
+  /** The folder in which it was built. */
+  readonly folder: string;
 }
 
 /** Runs a tool to its end. Rejects with its output if it fails. */
@@ -45,7 +47,7 @@ export async function buildIn(build: (folder: string) => Promise<Command>): Prom
   const folder = await mkdtemp(join(tmpdir(), "keyprotect-client-"));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    return { command: await build(folder), [Symbol.asyncDispose]: dispose };
+    return { command: await build(folder), folder, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

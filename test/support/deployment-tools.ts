@@ -9,7 +9,7 @@ const succeeds = (program: string, ...args: readonly string[]): boolean =>
 
 /** The test files that need kubectl. */
 export const kubectlTests: readonly string[] = [
-  "test/deploy/kubernetes.test.ts",
+  "test/deploy/{commands,kubernetes}.test.ts",
   "test/interop/deployment.test.ts",
 ];
 

@@ -1,11 +1,12 @@
 /**
- * The example programs in Go, Java and Python against `npm run dev`, and the files of each program
- * with every other.
+ * The example programs in Go, Java and Python and the first call of the guide against `npm run dev`,
+ * and the files of each program with every other.
  */
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { testFirstCall } from "./first-call.ts";
 import { temporaryFolder, testProgram, usePrograms } from "./program-tests.ts";
 import { runProgram, testedPrograms, typescriptProgram } from "./programs.ts";
 
@@ -14,6 +15,7 @@ const programs = usePrograms(testedPrograms);
 for (const program of testedPrograms) {
   // npm test runs those of the program in TypeScript.
   if (program !== typescriptProgram) testProgram(program, programs);
+  testFirstCall(program, programs);
 }
 
 describe("the files of the example programs", () => {

@@ -42,6 +42,8 @@ const correlationIdOf = ({ stderr }: Run): string =>
 export interface Programs {
   readonly gateway: () => DevGateway;
   readonly commandOf: (program: ExampleProgram) => Command;
+  /** The folder in which a program was built. */
+  readonly folderOf: (program: ExampleProgram) => string;
 }
 
 /** Starts a gateway and builds programs before the tests of a file. */
@@ -56,16 +58,18 @@ export function usePrograms(programs: readonly ExampleProgram[]): Programs {
     for (const program of built.values()) await program[Symbol.asyncDispose]();
     await gateway?.[Symbol.asyncDispose]();
   });
+  const find = (program: ExampleProgram): BuiltClient => {
+    const found = built.get(program);
+    if (found === undefined) throw new Error(`the program in ${program.name} is not built`);
+    return found;
+  };
   return {
     gateway() {
       if (gateway === undefined) throw new Error("the gateway has not started");
       return gateway;
     },
-    commandOf(program) {
-      const found = built.get(program);
-      if (found === undefined) throw new Error(`the program in ${program.name} is not built`);
-      return found.command;
-    },
+    commandOf: (program) => find(program).command,
+    folderOf: (program) => find(program).folder,
   };
 }
 
