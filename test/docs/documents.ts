@@ -43,6 +43,12 @@ export const fencesOf = (text: string): Fence[] =>
 
 export const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "");
 
+/** The pieces of code within the text, such as names and messages, on one line each. */
+export const codesIn = (text: string): string[] =>
+  [...withoutFences(text).matchAll(/`([^`]+)`/g)].map(([, code = ""]) =>
+    code.replaceAll("\n", " "),
+  );
+
 /** The headings of a level, in order. */
 export const headingsOf = (text: string, level: number): string[] =>
   [...withoutFences(text).matchAll(/^(#+) (.+)$/gm)].flatMap(([, marks = "", heading = ""]) =>

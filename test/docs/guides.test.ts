@@ -5,12 +5,16 @@ import { describe, expect, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { readDocumentedLog } from "../support/documented-log.ts";
-import { fencesOf, guideFiles, readText, root, rowsOfTables, sectionOf } from "./documents.ts";
-import { withoutFences } from "./documents.ts";
+import {
+  codesIn,
+  fencesOf,
+  guideFiles,
+  readText,
+  root,
+  rowsOfTables,
+  sectionOf,
+} from "./documents.ts";
 import { problemsOf } from "./promql.ts";
-
-const codesIn = (text: string): string[] =>
-  [...withoutFences(text).matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
 
 /** The sources, the contract and the manifests, in which names have to occur. */
 const sources = ["src", "proto", "deploy"]

@@ -7,13 +7,13 @@ import { expect, test } from "vitest";
 import { readDocumentedLog } from "../support/documented-log.ts";
 import { hasPromtool } from "../support/deployment-tools.ts";
 import {
+  codesIn,
   fencesOf,
   headingsOf,
   readText,
   root,
   rowsOfTables,
   sectionOf,
-  withoutFences,
 } from "./documents.ts";
 import { problemsOf } from "./promql.ts";
 
@@ -21,9 +21,6 @@ const runbook = readText("docs/runbook.md");
 const sections = headingsOf(runbook, 2)
   .slice(1)
   .map((name) => ({ name, text: sectionOf(runbook, name) }));
-const codesIn = (text: string): string[] =>
-  [...withoutFences(text).matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
-
 test.each(sections)(
   "the runbook of $name says what it means, where to look, why, and when it is over",
   ({ text }) => {
