@@ -20,7 +20,7 @@ const callers = createNames("caller", 10);
 /** Never reached, so that no call waits. */
 const quota = 10_000;
 
-/** What a rate costs: medians of the rounds. */
+/** The cost of a rate: medians of the rounds. */
 export interface Size {
   readonly callsPerSecond: number;
   /** Share of one core, from 0. */

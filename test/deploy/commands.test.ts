@@ -37,7 +37,7 @@ echo "kubectl $*" >> "$RECORD"`,
 };
 
 interface Run {
-  /** What the commands printed. */
+  /** Standard output of all commands. */
   readonly printed: string;
   /** The commands that were only recorded. */
   readonly record: string;

@@ -21,6 +21,7 @@ const runbook = readText("docs/runbook.md");
 const sections = headingsOf(runbook, 2)
   .slice(1)
   .map((name) => ({ name, text: sectionOf(runbook, name) }));
+
 test.each(sections)(
   "the runbook of $name says what it means, where to look, why, and when it is over",
   ({ text }) => {

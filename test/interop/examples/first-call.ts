@@ -20,7 +20,7 @@ function blockOf(label: RegExp): { label: string; body: string } {
   return found;
 }
 
-/** What of the repository the programs use beside the folder of their language. */
+/** Parts of the repository that the programs use beside the folder of their language. */
 const neighbours = ["package.json", "node_modules", "proto", "src", "examples/unary-call.ts"];
 
 /** Replaces the ID of the key, and the length of the wrapped data key, which holds another ID. */
