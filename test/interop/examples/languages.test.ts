@@ -1,6 +1,6 @@
 /**
- * The example programs in Go, Java and Python and the first call of the guide against `npm run dev`,
- * and the files of each program with every other.
+ * The example programs in Go, Java and Python and the first call of the guide against
+ * `npm run dev`, and the files of each program with every other.
  */
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
