@@ -1,7 +1,8 @@
 /**
- * The standard health service (grpc.health.v1). Only the contract is taken from the package
- * `grpc-health-check`: its implementation cannot end a Watch, and an open Watch prevents a server
- * from shutting down.
+ * The standard health service (grpc.health.v1). Its contract comes from the package
+ * `grpc-health-check`, from which `npm run gen` generates the code. The implementation of that
+ * package is not used: it cannot end a Watch, and an open Watch prevents a server from shutting
+ * down. It also parses its `.proto` file at each start.
  */
 import { status } from "@grpc/grpc-js";
 import type {
@@ -10,23 +11,20 @@ import type {
   ServerWritableStream,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { service as definition } from "grpc-health-check";
-
-type ServingStatus = "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
-
-interface HealthCheckRequest {
-  readonly service: string;
-}
-
-interface HealthCheckResponse {
-  readonly status: ServingStatus;
-}
+import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthService,
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  type HealthListRequest,
+  type HealthListResponse,
+} from "../../gen/health/v1/health.ts";
 
 type WatchCall = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 
 /** Health by name, and the gRPC service that reports it. */
 export interface Health {
-  readonly definition: typeof definition;
+  readonly definition: typeof HealthService;
   readonly implementation: UntypedServiceImplementation;
   /**
    * Sets the health of a name and notifies its watchers. Throws for a name that is not in the
@@ -56,12 +54,13 @@ export interface HealthOptions {
 export function createHealth(options: HealthOptions): Health {
   const statuses = new Map<string, ServingStatus>();
   for (const [name, isServing] of Object.entries(options.names)) {
-    statuses.set(name, isServing ? "SERVING" : "NOT_SERVING");
+    statuses.set(name, isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
   }
   const maxWatchers = options.maxWatchers ?? 1_000;
   const watchers = new Set<Watcher>();
   let isShutDown = false;
-  const statusOf = (name: string): ServingStatus => statuses.get(name) ?? "SERVICE_UNKNOWN";
+  const statusOf = (name: string): ServingStatus =>
+    statuses.get(name) ?? ServingStatus.SERVICE_UNKNOWN;
 
   const check = (
     call: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>,
@@ -76,8 +75,8 @@ export function createHealth(options: HealthOptions): Health {
   };
 
   const list = (
-    _call: unknown,
-    callback: sendUnaryData<{ statuses: Record<string, HealthCheckResponse> }>,
+    _call: ServerUnaryCall<HealthListRequest, HealthListResponse>,
+    callback: sendUnaryData<HealthListResponse>,
   ): void => {
     const entries = [...statuses].map(([name, current]) => [name, { status: current }] as const);
     callback(null, { statuses: Object.fromEntries(entries) });
@@ -101,18 +100,18 @@ export function createHealth(options: HealthOptions): Health {
   };
 
   return {
-    definition,
+    definition: HealthService,
     implementation: { check, watch, list },
     setServing(name, isServing) {
       if (!statuses.has(name)) throw new Error(`the health service knows no name "${name}"`);
       if (isShutDown) return;
-      statuses.set(name, isServing ? "SERVING" : "NOT_SERVING");
+      statuses.set(name, isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
       for (const watcher of watchers) watcher.notify();
     },
-    isServing: (name) => statuses.get(name) === "SERVING",
+    isServing: (name) => statuses.get(name) === ServingStatus.SERVING,
     shutdown() {
       isShutDown = true;
-      for (const name of statuses.keys()) statuses.set(name, "NOT_SERVING");
+      for (const name of statuses.keys()) statuses.set(name, ServingStatus.NOT_SERVING);
       for (const watcher of watchers) watcher.end();
       watchers.clear();
     },
