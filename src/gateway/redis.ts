@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { IdempotencyStore } from "../idempotency-store/store.ts";
 import { openRequestRecords } from "./idempotency.ts";
 import { readSmallFileSync } from "../platform/files/small-file.ts";
-import { connectRedis, type RedisDeps } from "../redis/connect-redis.ts";
+import type { RedisDeps } from "../redis/connect-redis.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 
@@ -15,11 +15,11 @@ export interface Stores extends AsyncDisposable {
 }
 
 /** Opens the connection and the records. Does not wait for Redis. */
-export function openStores(
+export async function openStores(
   config: Pick<Config, "redis" | "replicas" | "requestIds">,
   deps: OpenRedisDeps & { readonly metrics: Metrics },
-): Stores {
-  const redis = openRedis(config, deps);
+): Promise<Stores> {
+  const redis = await openRedis(config, deps);
   const records = openRequestRecords(config.requestIds, { ...deps, redis });
   return {
     redis,
@@ -36,15 +36,19 @@ export interface OpenRedisDeps extends Omit<RedisDeps, "onFault"> {
   readonly metrics: Pick<Metrics, "watchRedis" | "redisFailed">;
 }
 
-/** Connects in the background if anything uses Redis; otherwise returns `undefined`. */
-export function openRedis(
+/**
+ * Connects in the background if anything uses Redis; otherwise resolves to `undefined`, and the
+ * client library is not loaded.
+ */
+export async function openRedis(
   config: Pick<Config, "redis" | "replicas" | "requestIds">,
   { metrics, ...deps }: OpenRedisDeps,
-): RedisCommands | undefined {
+): Promise<RedisCommands | undefined> {
   const { redis, replicas, requestIds } = config;
   const isUsed = replicas.quotaShare === "redis" || requestIds.store === "redis";
   if (redis === undefined || !isUsed) return undefined;
   const { url, username, password, passwordFile, caFile, keyPrefix } = redis;
+  const { connectRedis } = await import("../redis/connect-redis.ts");
   const connection = connectRedis(
     {
       url,

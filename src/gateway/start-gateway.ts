@@ -10,7 +10,6 @@ import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 import { createInstances } from "./outbound/instances.ts";
 import { createUpstreamConnections } from "./outbound/upstream-connections.ts";
-import { descriptorSet } from "../gen/descriptor-set.ts";
 import type { CallContext } from "../grpc/call/call-context.ts";
 import { createRawCallInterceptor } from "../grpc/server/raw-call-interceptor.ts";
 import { startServer } from "../grpc/server/server.ts";
@@ -70,7 +69,9 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const { tracing } = traces;
 
   // Redis. Closed after the instances, so that what instances do until then is still recorded.
-  const { redis, store } = started.add(openStores(config, { metrics, logger, clock, random }));
+  const { redis, store } = started.add(
+    await openStores(config, { metrics, logger, clock, random }),
+  );
 
   // The way to Key Protect: credentials, hosts, instances.
   const {
@@ -142,7 +143,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       limits: config.limits,
       times: config.connections,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
-      reflection: config.reflection ? { descriptorSetBase64: descriptorSet } : undefined,
+      hasReflection: config.reflection,
       activeCalls: calls.activeCalls,
       connections: calls.connections,
       interceptors,

@@ -1,5 +1,5 @@
 /** Reads the answer to a request for a token: a grant, or a typed error. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "../platform/clock.ts";
 import { parseRetryAfter } from "../platform/http-date.ts";
 import { Secret } from "../platform/secret.ts";

@@ -8,5 +8,8 @@ test("the image starts node without its inspector and with the flags of npm star
   // The last stage is the image of the gateway.
   const entry = [...dockerfile.matchAll(/^ENTRYPOINT (\[.*\])$/gm)].at(-1)?.[1] ?? "";
   expect(nodeFlags().length).toBeGreaterThan(0);
-  expect(JSON.parse(entry)).toEqual(["node", "--disable-sigusr1", ...nodeFlags(), "dist/main.js"]);
+  const command = ["node", "--disable-sigusr1", ...nodeFlags(), "bundle/main.js"];
+  expect(JSON.parse(entry)).toEqual(command);
+  // Code that node compiled with other flags would be compiled again at each start.
+  expect(dockerfile).toContain(` ${command.join(" ")} \\\n`);
 });

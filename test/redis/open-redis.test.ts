@@ -22,9 +22,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function open(passwordFile: string) {
+async function open(passwordFile: string) {
   const { logger, lines } = createLogSink();
-  const redis = openRedis(
+  const redis = await openRedis(
     {
       redis: {
         url: server.url,
@@ -53,7 +53,7 @@ test.each(["", "\n", "\r\n"])(
   async (end) => {
     const path = join(folder, "password");
     writeFileSync(path, password + end);
-    const { redis, said } = open(path);
+    const { redis, said } = await open(path);
     await eventually(() => redis.isReady);
     await redis.close();
     expect(said()).not.toContain(password);
@@ -66,7 +66,7 @@ test("the Redis password is not read from a pipe or from a file above the size l
   const pipe = join(folder, "pipe");
   expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
   for (const path of [large, pipe, folder]) {
-    const { redis, said } = open(path);
+    const { redis, said } = await open(path);
     await eventually(() => said().includes("PASSWORD_UNREADABLE"));
     expect(redis.isReady).toBe(false);
     await redis.close();

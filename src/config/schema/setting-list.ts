@@ -1,5 +1,5 @@
 /** The settings of the schema as a list, and their places in the YAML file. */
-import { z } from "zod";
+import * as z from "zod";
 import type { SettingFacts } from "./setting.ts";
 import { settings } from "./settings.ts";
 

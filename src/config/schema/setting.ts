@@ -1,5 +1,5 @@
 /** How an entry of the schema is written: a kind of value, and the facts about the setting. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ValueKind } from "./value-kinds.ts";
 
 /** Facts about a setting, besides the check of its value. */

@@ -3,7 +3,7 @@
  * file, kind, default and meaning. The checks, error texts, `Config`, `--check-config` and the
  * tables of the documentation are made from it. The file is one table, so it is longer than others.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { connectionSettings } from "./connection-settings.ts";
 import { credentialSettings } from "./credential-settings.ts";
 import { endpointSettings } from "./endpoint-settings.ts";

@@ -1,5 +1,5 @@
 /** The kinds of values that settings have. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type ListenAddress,
   parseListenAddress,

@@ -1,5 +1,6 @@
 /** The YAML file as a source of the configuration, and access to its tree. */
-import { LineCounter, parseDocument } from "yaml";
+import { createRequire } from "node:module";
+import type * as Yaml from "yaml";
 import type { ConfigProblem } from "../config-error.ts";
 import { isOpenIfAbsent } from "../schema/open-if-absent.ts";
 import type { Path } from "../schema/setting-list.ts";
@@ -23,6 +24,14 @@ const childWithoutNulls = (child: unknown, path: Path): unknown => {
 };
 
 /**
+ * Loads the library of YAML when there is a file to read: most gateways are configured by their
+ * environment alone.
+ */
+const loadYaml = (): typeof Yaml =>
+  // oxlint-disable-next-line typescript/no-unsafe-return -- `require` knows no types
+  createRequire(import.meta.url)("yaml");
+
+/**
  * Reads the YAML file. If that fails, returns `undefined` and adds to `problems`. Messages of the
  * parser are not passed on: they quote the file.
  */
@@ -39,6 +48,7 @@ export function readYamlTree(
     problems.push({ at, what: `the file cannot be read (${errorCode(error)})` });
     return undefined;
   }
+  const { LineCounter, parseDocument } = loadYaml();
   try {
     const lines = new LineCounter();
     const document = parseDocument(text, {

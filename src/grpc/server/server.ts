@@ -23,7 +23,6 @@ import { listen } from "./listen.ts";
 import type { Listener } from "./listen.ts";
 import { readCertificates } from "./certificates.ts";
 import type { CertificateFiles } from "./certificates.ts";
-import { createReflection } from "./reflection.ts";
 import type { BoundService } from "../call/bind-service.ts";
 
 /** Limits per call and per connection. */
@@ -59,8 +58,8 @@ export interface StartServerOptions {
   readonly times: ConnectionTimes;
   /** Full names of the services that the health service reports. */
   readonly healthServices: readonly string[];
-  /** Without it there is no reflection. */
-  readonly reflection: { readonly descriptorSetBase64: string } | undefined;
+  /** Whether clients may read the contract from the server. Its library is loaded only then. */
+  readonly hasReflection: boolean;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
   /** Follows the connections of this server. */
   readonly connections: Pick<Connections, "watch">;
@@ -96,7 +95,9 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
 
   const { logger, clock } = options;
   const health = createHealth({ names: healthNames(options.healthServices) });
-  const reflection = options.reflection && createReflection(options.reflection.descriptorSetBase64);
+  const reflection = options.hasReflection
+    ? (await import("./reflection.ts")).createReflection()
+    : undefined;
   const server = new Server(
     serverOptions(options.limits, options.times, options.interceptors ?? []),
   );

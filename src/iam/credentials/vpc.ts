@@ -1,5 +1,5 @@
 /** Gets access tokens from the metadata service of a VPC virtual server or bare metal server. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "../../platform/clock.ts";
 import { readGrant, type TokenServer } from "../answer.ts";
 import type { TokenExchange } from "../exchange.ts";

@@ -2,6 +2,7 @@
 import { pino } from "pino";
 import type { DestinationStream, LevelWithSilent, Logger } from "pino";
 import { redactSecrets } from "./redact.ts";
+import { createSourceFrames } from "./source-frames.ts";
 import { openStandardOutput } from "./standard-output.ts";
 
 /** Settings of the logger. */
@@ -50,7 +51,7 @@ export function createLogger({ level, destination: sink }: LoggerOptions): Logge
         log: redactSecrets,
       },
       // `redactSecrets` has turned errors into plain objects by then.
-      serializers: { err: (reduced: unknown) => reduced },
+      serializers: { err: createSourceFrames() },
       hooks: {
         // pino gives a line without a message the message of its error, which may contain anything.
         logMethod(inputs, method) {
