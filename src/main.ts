@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { ConfigError, configExitCode } from "./config/config-error.ts";
 import type { Config } from "./config/config.ts";
 import { readConfigSources } from "./config/config-source.ts";
+import { describeConfig } from "./config/describe-config.ts";
 import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
 import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
@@ -110,7 +111,6 @@ async function main(): Promise<number> {
   const start = await readConfig();
   if (start === undefined) return configExitCode;
   if (flags.isCheck) {
-    const { describeConfig } = await import("./config/describe-config.ts");
     process.stdout.write(describeConfig(start.config));
     return 0;
   }

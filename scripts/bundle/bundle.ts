@@ -84,12 +84,13 @@ function nameSourcesFromRoot(path: string): void {
   writeFileSync(path, JSON.stringify({ ...map, sources }));
 }
 
+const filesOf = (folder: string, isRead: (path: string) => boolean): string[] =>
+  readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })
+    .filter(isRead)
+    .map((path) => join(folder, path));
+
 /** The files that code of a bundle opens: schemas of libraries, pages of the gateway. */
 function readAtRunTime(packageFolders: readonly string[]): string[] {
-  const filesOf = (folder: string, isRead: (path: string) => boolean): string[] =>
-    readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })
-      .filter(isRead)
-      .map((path) => join(folder, path));
   return [
     ...packageFolders.flatMap((folder) =>
       filesOf(folder, (path) => /^(?!.*\bsample\b|.*node_modules).*\.proto$/.test(path)),

@@ -20,7 +20,10 @@ export { default as errors } from "undici/lib/core/errors.js";
 export const partsOfUndici: Plugin = {
   name: "parts-of-undici",
   setup(build) {
-    build.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "parts-of-undici" }));
+    build.onResolve({ filter: /^undici$/ }, () => ({
+      path: "undici",
+      namespace: "parts-of-undici",
+    }));
     build.onLoad({ filter: /^undici$/, namespace: "parts-of-undici" }, () => ({
       contents: entry,
       resolveDir: repositoryRoot,

@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { loadYaml } from "./sources/yaml.ts";
 import type { Config, InstanceConfig } from "./config.ts";
 import { describeCredential } from "./credential.ts";
 import { formatListenAddress } from "./listen-address.ts";
@@ -10,7 +10,7 @@ import { redacted } from "../platform/secret.ts";
  * are redacted.
  */
 export const describeConfig = (config: Config): string =>
-  stringify(toSettings(config), { lineWidth: 0, aliasDuplicateObjects: false });
+  loadYaml().stringify(toSettings(config), { lineWidth: 0, aliasDuplicateObjects: false });
 
 /** Converts the configuration back to the mapping that the YAML file would have. */
 export function toSettings(config: Config) {

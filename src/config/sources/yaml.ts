@@ -24,10 +24,10 @@ const childWithoutNulls = (child: unknown, path: Path): unknown => {
 };
 
 /**
- * Loads the library of YAML when there is a file to read: most gateways are configured by their
- * environment alone.
+ * Loads the library of YAML when there is a file to read or to print: most gateways are configured
+ * by their environment alone.
  */
-const loadYaml = (): typeof Yaml =>
+export const loadYaml = (): typeof Yaml =>
   // oxlint-disable-next-line typescript/no-unsafe-return -- `require` knows no types
   createRequire(import.meta.url)("yaml");
 
