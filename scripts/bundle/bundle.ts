@@ -20,7 +20,7 @@ const ${bundleFolderName} = import.meta.dirname;`;
 
 const mapShape = z.looseObject({ sources: z.array(z.string()) });
 
-/** What a bundle consists of. */
+/** The contents of a bundle. */
 export interface Bundle {
   /** Paths of the files that are in it, from the root of the repository. */
   readonly inputs: readonly string[];

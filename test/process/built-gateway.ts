@@ -16,13 +16,13 @@ export interface BuiltGateway extends AsyncDisposable {
   readonly main: string;
 }
 
-/** What the image runs: the bundle and `package.json`, without any package beside them. */
+/** Builds as the image does: the bundle and `package.json`, without any package beside them. */
 export const buildGateway = (): Promise<BuiltGateway> =>
   buildInto("bundle", async (folder) => {
     await bundle(join(folder, "bundle"));
   });
 
-/** What `npm start` runs: a compiled file per source, and the packages. */
+/** Builds as for `npm start`: a compiled file per source, and the packages. */
 export const compileGateway = (): Promise<BuiltGateway> =>
   buildInto("dist", async (folder) => {
     const compiler = join(root, "node_modules", ".bin", "tsc");

@@ -28,7 +28,7 @@ const childWithoutNulls = (child: unknown, path: Path): unknown => {
  * by their environment alone.
  */
 export const loadYaml = (): typeof Yaml =>
-  // oxlint-disable-next-line typescript/no-unsafe-return -- `require` knows no types
+  // oxlint-disable-next-line typescript/no-unsafe-return -- a function of Node that knows no types
   createRequire(import.meta.url)("yaml");
 
 /**
