@@ -143,7 +143,9 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       limits: config.limits,
       times: config.connections,
       healthServices: [...new Set(rpcTable.map(({ service }) => service))],
-      hasReflection: config.reflection,
+      reflection: config.reflection
+        ? { descriptorSetBase64: (await import("../gen/descriptor-set.ts")).descriptorSet }
+        : undefined,
       activeCalls: calls.activeCalls,
       connections: calls.connections,
       interceptors,

@@ -103,7 +103,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     times: { idleMs: 900_000, keepaliveMs: 60_000, keepaliveTimeoutMs: 20_000 },
     healthServices: ["keyprotect.v1.KeysService"],
-    hasReflection: false,
+    reflection: undefined,
     activeCalls,
     connections,
     logger,

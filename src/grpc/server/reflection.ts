@@ -6,7 +6,6 @@ import type { ServerDuplexStream, UntypedServiceImplementation } from "@grpc/grp
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { ReflectionService } from "@grpc/reflection";
-import { descriptorSet } from "../../gen/descriptor-set.ts";
 import type { BoundService } from "../call/bind-service.ts";
 
 /** The reflection services. */
@@ -19,12 +18,12 @@ export interface Reflection {
 type ReflectionStream = ServerDuplexStream<unknown, unknown>;
 
 /**
- * Creates the reflection services for the contract with its imports. The library
+ * Creates the reflection services for a `FileDescriptorSet` (with imports) in base64. The library
  * gets the files as the compiler wrote them. Those of proto-loader have relative type names and
  * misnamed map entries, which Go clients such as grpcurl reject.
  */
-export function createReflection(): Reflection {
-  const { file } = fromBinary(FileDescriptorSetSchema, Buffer.from(descriptorSet, "base64"));
+export function createReflection(descriptorSetBase64: string): Reflection {
+  const { file } = fromBinary(FileDescriptorSetSchema, Buffer.from(descriptorSetBase64, "base64"));
   const fileDescriptorProtos = file.map((proto) =>
     Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
   );

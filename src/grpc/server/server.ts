@@ -58,8 +58,8 @@ export interface StartServerOptions {
   readonly times: ConnectionTimes;
   /** Full names of the services that the health service reports. */
   readonly healthServices: readonly string[];
-  /** Whether clients may read the contract from the server. Its library is loaded only then. */
-  readonly hasReflection: boolean;
+  /** Without it there is no reflection, and its library is not loaded. */
+  readonly reflection: { readonly descriptorSetBase64: string } | undefined;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
   /** Follows the connections of this server. */
   readonly connections: Pick<Connections, "watch">;
@@ -95,9 +95,9 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
 
   const { logger, clock } = options;
   const health = createHealth({ names: healthNames(options.healthServices) });
-  const reflection = options.hasReflection
-    ? (await import("./reflection.ts")).createReflection()
-    : undefined;
+  const reflection =
+    options.reflection &&
+    (await import("./reflection.ts")).createReflection(options.reflection.descriptorSetBase64);
   const server = new Server(
     serverOptions(options.limits, options.times, options.interceptors ?? []),
   );

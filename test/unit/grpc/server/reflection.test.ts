@@ -3,6 +3,7 @@ import { FileDescriptorProtoSchema, type DescriptorProto } from "@bufbuild/proto
 import * as grpc from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { expect, test } from "vitest";
+import { descriptorSet } from "../../../../src/gen/descriptor-set.ts";
 import { reflectionMethod } from "../../../support/standard-services.ts";
 import { countKeys, startTestServer } from "../../../support/test-server.ts";
 import type { TestServer } from "../../../support/test-server.ts";
@@ -33,7 +34,8 @@ interface Stream {
   readonly ended: Promise<grpc.StatusObject>;
 }
 
-const start = (): Promise<TestServer> => startTestServer({ hasReflection: true });
+const start = (): Promise<TestServer> =>
+  startTestServer({ reflection: { descriptorSetBase64: descriptorSet } });
 
 function open(fixture: TestServer, version: "v1" | "v1alpha" = "v1"): Stream {
   const { path, requestSerialize, responseDeserialize } = reflectionMethod(version);
@@ -125,7 +127,7 @@ test("a reflection stream answers until its caller ends it", async () => {
 
 test("an open reflection stream does not delay a shutdown", async () => {
   await using fixture = await startTestServer({
-    hasReflection: true,
+    reflection: { descriptorSetBase64: descriptorSet },
     drain: { delayMs: 0, graceMs: 60_000 },
   });
   const stream = open(fixture);
