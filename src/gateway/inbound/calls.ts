@@ -50,7 +50,7 @@ export interface Calls extends CallerBounds {
   /** Makes the pipeline of a door, with its own interceptors behind `limit-metadata`. */
   readonly createDoorCalls: (interceptors: readonly Interceptor[]) => DoorCalls;
   /** The access policy, for replacement. A call is asked about once, at its start. */
-  readonly access: Pick<ReplaceablePolicy, "replace">;
+  readonly access: ReplaceablePolicy;
 }
 
 /** The inbound side of one door before it listens. */
@@ -73,7 +73,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
   ];
   const access = createReplaceablePolicy(
     config.policy === undefined
-      ? defaultPolicy(config.listen.every(isLocalAddress))
+      ? defaultPolicy(config.listen.every(isLocalAddress), config.endpoints)
       : compilePolicy(config.policy.rules),
   );
   const shared = {
