@@ -25,7 +25,7 @@ export const buildApiServer = (): Promise<BuiltClient> =>
 export interface ApiServerAnswer {
   /** Empty: the command succeeded. */
   readonly error: string;
-  /** What is to be stored in etcd, in base64. */
+  /** The encrypted object as etcd stores it, in base64. */
   readonly data: string;
   /** The decrypted object. */
   readonly text: string;
