@@ -6,6 +6,7 @@ import { isIPv6 } from "node:net";
 import { ListenError } from "../platform/errors.ts";
 import { limitConnections } from "./admin-connections.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import { openMetricsType, prefersOpenMetrics } from "./metrics/open-metrics.ts";
 import { stateText } from "./state.ts";
 import type { GatewayState } from "./state.ts";
 
@@ -19,7 +20,7 @@ export interface Readiness {
 /** Settings and sources of the admin server. */
 export interface AdminOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly metrics: Pick<Metrics, "text" | "contentType">;
+  readonly metrics: Pick<Metrics, "text" | "contentType" | "openMetrics">;
   /**
    * Whether the process works. Must not depend on the upstream, since a restart does not repair the
    * upstream. Default: always `true`, since an answer proves that the event loop runs.
@@ -54,14 +55,16 @@ const json = (status: number, value: unknown): Answer => ({
   body: `${JSON.stringify(value)}\n`,
 });
 
-async function answerTo(path: string, options: AdminOptions): Promise<Answer> {
+/** The metrics in the format that the request prefers. */
+const metricsFor = async (accept: string, { metrics }: AdminOptions): Promise<Answer> =>
+  prefersOpenMetrics(accept)
+    ? { status: 200, type: openMetricsType, body: await metrics.openMetrics() }
+    : { status: 200, type: metrics.contentType, body: await metrics.text() };
+
+async function answerTo(path: string, accept: string, options: AdminOptions): Promise<Answer> {
   switch (path) {
     case "/metrics":
-      return {
-        status: 200,
-        type: options.metrics.contentType,
-        body: await options.metrics.text(),
-      };
+      return metricsFor(accept, options);
     case "/livez": {
       const isLive = options.isLive?.() ?? true;
       return json(isLive ? 200 : 503, { status: isLive ? "live" : "not live" });
@@ -89,7 +92,9 @@ async function handle(
   const isReading = request.method === "GET" || request.method === "HEAD";
   const [path = "/"] = (request.url ?? "/").split("?", 1);
   const answer = isReading
-    ? await answerTo(path, options).catch(() => json(500, { error: "internal" }))
+    ? await answerTo(path, request.headers.accept ?? "", options).catch(() =>
+        json(500, { error: "internal" }),
+      )
     : json(405, { error: "method not allowed" });
   response.writeHead(answer.status, {
     "content-type": answer.type,

@@ -9,6 +9,7 @@ import type { ConnectionMetrics } from "./connection-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition, MetricDefinition } from "./families.ts";
+import { toOpenMetrics } from "./open-metrics.ts";
 import { createRedisMetrics } from "./redis-metrics.ts";
 import type { RedisMetrics } from "./redis-metrics.ts";
 import { createReloadMetrics } from "./reload-metrics.ts";
@@ -54,6 +55,8 @@ export interface Metrics
   /** Returns all metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Returns the same in the format OpenMetrics, with the traces of recorded calls. */
+  openMetrics(): Promise<string>;
 }
 
 const sum = (values: readonly number[]): number =>
@@ -89,7 +92,7 @@ export function createMetrics(
     readonly hasProcessMetrics?: boolean;
   } = {},
 ): Metrics {
-  const { families: callFamilies, ...calls } = createCallMetrics(options.doorRpcs ?? []);
+  const { families: callFamilies, exemplars, ...calls } = createCallMetrics(options.doorRpcs ?? []);
   const { families: connectionFamilies, ...connections } = createConnectionMetrics();
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],
@@ -121,6 +124,10 @@ export function createMetrics(
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
 
+  const text = async (): Promise<string> => {
+    const ofProcess = await registry.metrics();
+    return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
+  };
   return {
     ...calls,
     ...connections,
@@ -137,10 +144,8 @@ export function createMetrics(
     countSpans(result, count) {
       spans.cell(result).value += count;
     },
-    async text() {
-      const ofProcess = await registry.metrics();
-      return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
-    },
+    text,
     contentType: registry.contentType,
+    openMetrics: async () => toOpenMetrics(await text(), exemplars()),
   };
 }
