@@ -52,7 +52,7 @@ export interface HistogramFamily extends Exposition {
   /** Returns the series with these labels; creates it empty if there is none. */
   series(...labels: LabelValues): Series;
   /** The newest exemplar of each bucket that has one, by its name and labels as in the text. */
-  exemplars(): ReadonlyMap<string, Exemplar>;
+  readonly exemplars: () => ReadonlyMap<string, Exemplar>;
 }
 
 const escapeHelp = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");

@@ -7,6 +7,8 @@ import {
 } from "../../../../src/observability/metrics/open-metrics.ts";
 
 const none = new Map();
+const samplesOf = (text: string): string[] =>
+  text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 
 describe("OpenMetrics", () => {
   test("heads name counters without `_total`, quotes are escaped, and the text ends with EOF", () => {
@@ -55,8 +57,6 @@ describe("OpenMetrics", () => {
 
   test("both formats have the same samples", async () => {
     const metrics = createMetrics({ hasProcessMetrics: false });
-    const samplesOf = (text: string): string[] =>
-      text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     expect(samplesOf(await metrics.openMetrics())).toEqual(samplesOf(await metrics.text()));
   });
 });
