@@ -1,8 +1,8 @@
 /**
  * The complete path for integration tests: generated grpc-js clients → gateway → emulator, over
  * sockets. All output of the gateway (log lines at level trace, metrics, statuses, metadata, spans)
- * is kept and searched for secrets, and the log for lines that docs/logging.md does not list, when the
- * test ends.
+ * is kept and searched for secrets, and the log for lines that docs/logging.md does not list, when
+ * the test ends.
  */
 import { credentials, Metadata, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "vitest";
