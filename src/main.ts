@@ -8,8 +8,10 @@ import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
 import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
 import type { ReloadSource } from "./gateway/reload/reload.ts";
+import { systemClock } from "./platform/clock.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config]
+       keyprotect-gateway migrate --help
 
 A gRPC gateway to IBM Key Protect. It is configured by environment variables and the YAML file that
 GATEWAY_CONFIG names.
@@ -93,12 +95,29 @@ async function serve({ config, reload }: StartConfig): Promise<number> {
   }
 }
 
+/** Runs a sub-command; `undefined` if the command line names none. */
+async function runSubCommand(): Promise<number | undefined> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name !== "migrate") return undefined;
+  const { runMigrate } = await import("./migrate/command.ts");
+  const stopping = new AbortController();
+  void firstSignal()
+    .then(() => stopping.abort())
+    .then(firstSignal)
+    .then(() => process.exit(1));
+  const { stdout, stderr } = process;
+  const io = { stdout, stderr, signal: stopping.signal, clock: systemClock, random: Math.random };
+  return runMigrate(args, io);
+}
+
 /** Runs the process and returns its exit code; 64 (`EX_USAGE`) for an invalid command line. */
 async function main(): Promise<number> {
   ignoreSignals();
   for (const warning of disclosingNodeSettings(process.env, process.execArgv)) {
     process.stderr.write(`WARNING: ${warning}\n`);
   }
+  const subCommand = await runSubCommand();
+  if (subCommand !== undefined) return subCommand;
   const flags = readArguments();
   if (flags === undefined) {
     process.stderr.write(usage);
