@@ -27,8 +27,12 @@ const sources = ["src", "proto", "deploy"]
 
 /** Names of systems and libraries beside the gateway, and statuses as grpcurl spells them. */
 const foreign: ReadonlySet<string> = new Set([
-  ...["WRONGPASS", "NOAUTH", "ENOTFOUND", "EAI_AGAIN"],
-  ...["PermissionDenied", "KeyPurge"],
+  "WRONGPASS",
+  "NOAUTH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "PermissionDenied",
+  "KeyPurge",
 ]);
 
 const isKnown = (name: string): boolean =>
