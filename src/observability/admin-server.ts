@@ -1,4 +1,4 @@
-/** The admin server: `/metrics`, `/livez`, `/readyz` and `/state` over HTTP. */
+/** The admin server: `/metrics`, `/livez`, `/readyz`, `/state` and `/console` over HTTP. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -17,6 +17,12 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+/** Pages at and below `/console`. */
+export interface AdminPages extends AsyncDisposable {
+  /** Answers a GET or HEAD. Rejects, without an answer, if that is not possible. */
+  answer(path: string, request: IncomingMessage, response: ServerResponse): void | Promise<void>;
+}
+
 /** Settings and sources of the admin server. */
 export interface AdminOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -29,6 +35,8 @@ export interface AdminOptions {
   readonly readiness: () => Readiness;
   /** The content of `/state`. */
   readonly state: () => GatewayState;
+  /** The console. Disposed of with the server. If it is absent, `/console` says how to get it. */
+  readonly pages?: AdminPages | undefined;
 }
 
 /** A listening admin server. */
@@ -61,6 +69,17 @@ const metricsFor = async (accept: string, { metrics }: AdminOptions): Promise<An
     ? { status: 200, type: openMetricsType, body: await metrics.openMetrics() }
     : { status: 200, type: metrics.contentType, body: await metrics.text() };
 
+const isConsolePath = (path: string): boolean =>
+  path === "/console" || path.startsWith("/console/");
+
+const noConsole: Answer = {
+  status: 404,
+  type: "text/plain; charset=utf-8",
+  body: `The console is off. It is on by default only if the admin listener is on loopback, since it
+has no authentication. GATEWAY_CONSOLE=on switches it on.
+`,
+};
+
 async function answerTo(path: string, accept: string, options: AdminOptions): Promise<Answer> {
   switch (path) {
     case "/metrics":
@@ -80,7 +99,8 @@ async function answerTo(path: string, accept: string, options: AdminOptions): Pr
         body: `${stateText(options.state())}\n`,
       };
     default:
-      return json(404, { error: "not found" });
+      if (!isConsolePath(path)) return json(404, { error: "not found" });
+      return options.pages === undefined ? noConsole : json(500, { error: "internal" });
   }
 }
 
@@ -91,6 +111,14 @@ async function handle(
 ): Promise<void> {
   const isReading = request.method === "GET" || request.method === "HEAD";
   const [path = "/"] = (request.url ?? "/").split("?", 1);
+  const { pages } = options;
+  if (isReading && pages !== undefined && isConsolePath(path)) {
+    try {
+      return await pages.answer(path, request, response);
+    } catch {
+      if (response.headersSent) return void response.destroy();
+    }
+  }
   const answer = isReading
     ? await answerTo(path, request.headers.accept ?? "", options).catch(() =>
         json(500, { error: "internal" }),
@@ -107,7 +135,7 @@ async function handle(
 }
 
 /**
- * Starts the HTTP server for monitoring: `/metrics`, `/livez`, `/readyz` and `/state`, read-only.
+ * Starts the HTTP server for monitoring, read-only.
  * It has no authentication and belongs on loopback or on a separate network. Rejects with a
  * `ListenError` if it cannot listen.
  */
@@ -139,6 +167,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     async [Symbol.asyncDispose]() {
       if (!server.listening) return;
       const closed = once(server, "close");
+      await options.pages?.[Symbol.asyncDispose]();
       server.close();
       server.closeAllConnections();
       await closed;

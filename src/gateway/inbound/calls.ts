@@ -9,6 +9,7 @@ import {
 } from "../../access/policy.ts";
 import type { Config } from "../../config/config.ts";
 import { isLocalAddress } from "../../config/listen-address.ts";
+import type { Console } from "../../console/console.ts";
 import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-calls.ts";
 import type { CallObserver, ItemOutcome } from "../../grpc/call/call-observer.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
@@ -38,6 +39,8 @@ export interface CallsDeps {
   readonly metrics: Metrics;
   /** Absent if traces are off. */
   readonly tracing?: Tracing | undefined;
+  /** Absent if the console is off. */
+  readonly console?: Pick<Console, "observer"> | undefined;
 }
 
 /** The inbound side before a server listens. */
@@ -69,6 +72,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     metrics,
     createAccessLog(logger),
     ...(tracing === undefined ? [] : [tracing.observer]),
+    ...(deps.console === undefined ? [] : [deps.console.observer]),
     observeUnknownReasons(() => metrics.unknownUpstreamReason()),
   ];
   const access = createReplaceablePolicy(

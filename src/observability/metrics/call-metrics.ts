@@ -44,6 +44,8 @@ export interface CallMetrics extends Required<
     grpcCode: number,
     reason?: Reason,
   ) => void;
+  /** The histogram of each RPC's times, with the bounds `secondsBounds`. */
+  readonly handlingCounts: () => Iterable<readonly [rpc: Rpc, counts: ArrayLike<number>]>;
 }
 
 /** Reasons of calls that the gateway rejects before a request to Key Protect. */
@@ -133,6 +135,11 @@ export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
       endedByLibrary,
     ],
     exemplars: handling.exemplars,
+    handlingCounts: () =>
+      rpcTable.flatMap((rpc) => {
+        const series = byPath.get(rpc.path);
+        return series === undefined ? [] : [[rpc, series.handling.counts] as const];
+      }),
     callStarted(rpc) {
       const series = byPath.get(rpc.path);
       if (series === undefined) return;

@@ -30,6 +30,8 @@ export interface Exemplar {
 export interface Series {
   /** Counts a value. `traceId` makes it the exemplar of its bucket. */
   observe(value: number, traceId?: string): void;
+  /** Number of values by bucket; the last one is for values beyond the last bound. */
+  readonly counts: ArrayLike<number>;
 }
 
 /** Values of labels, in the order of the definition's names. Only texts of closed sets. */
@@ -116,6 +118,7 @@ function createHistogram(bounds: readonly number[]): Histogram {
     return `${name}_bucket{${labels === "" ? "" : `${labels},`}le="${le}"}`;
   };
   return {
+    counts,
     observe(value, traceId) {
       let bucket = 0;
       while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1;

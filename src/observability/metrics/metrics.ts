@@ -40,6 +40,8 @@ export interface Metrics
   watchCredentialUse(instance: string, read: () => number): void;
   /** Adds a certificate. Its seconds to expiry are read at each scrape; the fewest are exposed. */
   watchCertificateExpiry(read: Reading): void;
+  /** Seconds until the first certificate expires; `undefined` if there is none. */
+  readonly certificateSeconds: Reading;
   /** Adds a reading of the number of callers' connections; the sum is exposed. */
   watchConnections(read: Reading): void;
   /** Adds a reading of the memory that incomplete requests take; the sum is exposed. */
@@ -66,14 +68,19 @@ const sum = (values: readonly number[]): number =>
 function createReadGauge(
   definition: MetricDefinition,
   totalOf: (values: readonly number[]) => number,
-): Exposition & { readonly watch: (read: Reading) => void } {
+): Exposition & { readonly watch: (read: Reading) => void; readonly read: Reading } {
   const readings: Reading[] = [];
+  const readTotal: Reading = () => {
+    const values = readings.map((read) => read()).filter((value) => value !== undefined);
+    return values.length > 0 ? totalOf(values) : undefined;
+  };
   return {
     watch: (read) => void readings.push(read),
+    read: readTotal,
     text() {
-      const values = readings.map((read) => read()).filter((value) => value !== undefined);
+      const total = readTotal();
       const gauge = createCellFamily(definition);
-      if (values.length > 0) gauge.cell().value = totalOf(values);
+      if (total !== undefined) gauge.cell().value = total;
       return gauge.text();
     },
   };
@@ -137,6 +144,7 @@ export function createMetrics(
     watchCredentialUse: (instance, read) => void credentialUse.set(instance, read),
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
+    certificateSeconds: expiry.read,
     watchConnections: open.watch,
     watchReceivingBytes: receiving.watch,
     watchCircuits: circuits.watch,
