@@ -1,6 +1,5 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
-import { browserTests, chromiumPath } from "./test/support/chromium.ts";
 import { hasKubectl, kubectlTests } from "./test/support/deployment-tools.ts";
 import {
   hasRedisServer,
@@ -14,8 +13,8 @@ import { loadTests, propertyTests, thoroughTests } from "./test/support/thorough
 export default defineConfig({
   test: {
     ...sharedTestOptions,
-    // The last ones report loudly which tests are left out.
-    globalSetup: [...globalSetups, "test/support/chromium.ts", "test/interop/left-out.ts"],
+    // The last one reports loudly which tests of other languages are left out.
+    globalSetup: [...globalSetups, "test/interop/left-out.ts"],
     projects: [
       {
         extends: true,
@@ -27,7 +26,6 @@ export default defineConfig({
             ...loadTests,
             ...(hasRedisServer() ? [] : [redisFaultTests, redisTests]),
             ...(hasKubectl() ? [] : kubectlTests),
-            ...(chromiumPath() === undefined ? [browserTests] : []),
           ],
           maxWorkers: 2,
           provide: { schedules: 10_000 },

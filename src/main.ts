@@ -1,4 +1,5 @@
 /** The process: reads the configuration, starts the gateway, waits for a signal, drains. */
+import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ConfigError, configExitCode } from "./config/config-error.ts";
 import type { Config } from "./config/config.ts";
@@ -8,28 +9,37 @@ import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
 import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
 import type { ReloadSource } from "./gateway/reload/reload.ts";
-import { systemClock } from "./platform/clock.ts";
 
-const usage = `usage: keyprotect-gateway [--check-config]
-       keyprotect-gateway migrate --help
+const usage = `usage: keyprotect-gateway [--check-config [--online]]
 
 A gRPC gateway to IBM Key Protect. It is configured by environment variables and the YAML file that
 GATEWAY_CONFIG names.
 
-  --check-config  print the effective configuration without secrets, and exit
+  --check-config  check the configuration and its files, print it without secrets, and exit
+  --online        with --check-config: also reach IAM, Key Protect and Redis without changing
+                  anything there, and print a report instead of the configuration
   --help          print this text and exit
 `;
 
+/** The command line. */
+interface Arguments {
+  readonly isCheck: boolean;
+  readonly isOnline: boolean;
+  readonly isHelp: boolean;
+}
+
 /** Parses the command line; `undefined` if it is invalid. */
-function readArguments(): { isCheck: boolean; isHelp: boolean } | undefined {
+function readArguments(): Arguments | undefined {
   try {
     const { values } = parseArgs({
       options: {
         "check-config": { type: "boolean", default: false },
+        online: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    return { isCheck: values["check-config"], isHelp: values.help };
+    const { "check-config": isCheck, online: isOnline, help: isHelp } = values;
+    return isOnline && !isCheck ? undefined : { isCheck, isOnline, isHelp };
   } catch {
     return undefined;
   }
@@ -41,11 +51,20 @@ interface StartConfig {
   readonly reload: ReloadSource;
 }
 
-/** Reads the configuration; if it cannot be used, prints the problems and returns `undefined`. */
-async function readConfig(): Promise<StartConfig | undefined> {
+/** The mode bits of a file; `undefined` if they cannot be read. */
+const modeOf = (path: string): number | undefined =>
+  statSync(path, { throwIfNoEntry: false })?.mode;
+
+/**
+ * Reads the configuration; if it cannot be used, prints the problems and returns `undefined`. A
+ * check also warns of files that a start has no reason to look at.
+ */
+async function readConfig(isCheck: boolean): Promise<StartConfig | undefined> {
   const sources = { env: { ...process.env }, workingDirectory: process.cwd() };
   const read = (): ReturnType<typeof readConfigSources> => readConfigSources(sources);
-  const { result, warnings, files } = await read();
+  const { result, warnings, files } = await (isCheck
+    ? readConfigSources({ ...sources, modeOf })
+    : read());
   if (result instanceof ConfigError) {
     process.stderr.write(`${result.message}\n`);
     return undefined;
@@ -95,19 +114,16 @@ async function serve({ config, reload }: StartConfig): Promise<number> {
   }
 }
 
-/** Runs a sub-command; `undefined` if the command line names none. */
-async function runSubCommand(): Promise<number | undefined> {
-  const [name, ...args] = process.argv.slice(2);
-  if (name !== "migrate") return undefined;
-  const { runMigrate } = await import("./migrate/command.ts");
-  const stopping = new AbortController();
-  void firstSignal()
-    .then(() => stopping.abort())
-    .then(firstSignal)
-    .then(() => process.exit(1));
-  const { stdout, stderr } = process;
-  const io = { stdout, stderr, signal: stopping.signal, clock: systemClock, random: Math.random };
-  return runMigrate(args, io);
+/** Prints the report of the online check and returns the exit code: 1 if a step failed. */
+async function reportOnline(config: Config): Promise<number> {
+  endDespiteThreads();
+  const [{ checkOnline }, { formatReport, isFlawless }] = await Promise.all([
+    import("./gateway/online-check/check-online.ts"),
+    import("./gateway/online-check/report.ts"),
+  ]);
+  const sections = await checkOnline(config);
+  process.stdout.write(formatReport(sections));
+  return isFlawless(sections) ? 0 : 1;
 }
 
 /** Runs the process and returns its exit code; 64 (`EX_USAGE`) for an invalid command line. */
@@ -116,8 +132,6 @@ async function main(): Promise<number> {
   for (const warning of disclosingNodeSettings(process.env, process.execArgv)) {
     process.stderr.write(`WARNING: ${warning}\n`);
   }
-  const subCommand = await runSubCommand();
-  if (subCommand !== undefined) return subCommand;
   const flags = readArguments();
   if (flags === undefined) {
     process.stderr.write(usage);
@@ -127,8 +141,9 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const start = await readConfig();
+  const start = await readConfig(flags.isCheck);
   if (start === undefined) return configExitCode;
+  if (flags.isOnline) return reportOnline(start.config);
   if (flags.isCheck) {
     process.stdout.write(describeConfig(start.config));
     return 0;

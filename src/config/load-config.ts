@@ -2,6 +2,7 @@
 import { checkFiles } from "./checks/files.ts";
 import { checkRules } from "./checks/rules.ts";
 import { checkSchema } from "./checks/schema.ts";
+import { findFileWarnings } from "./checks/file-warnings.ts";
 import { findWarnings } from "./checks/warnings.ts";
 import type { Config, InstanceConfig } from "./config.ts";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
@@ -33,6 +34,11 @@ export interface ConfigSources {
   readonly workingDirectory?: string;
   /** Milliseconds since the Unix epoch, for certificates. Default: the machine's clock. */
   readonly wallNow?: () => number;
+  /**
+   * Returns the mode bits of a file; `undefined` if they are not known. With it, warnings are also
+   * given of files that others can read and of certificates that end soon.
+   */
+  readonly modeOf?: (path: string) => number | undefined;
   /** Gets what may be meant but often is a mistake. Default: it is dropped. */
   readonly onWarning?: (warning: ConfigProblem) => void;
 }
@@ -72,7 +78,9 @@ export function loadConfig(sources: ConfigSources): Config {
   if (problems.length > 0) throw new ConfigError(withoutRepetition(problems));
   if (onWarning !== undefined) {
     for (const warning of ibm.warnings) onWarning(warning);
-    for (const { path, what } of findWarnings(settings, tree)) {
+    const { modeOf } = sources;
+    const ofFiles = modeOf && findFileWarnings(settings, { readFile, wallNow, modeOf });
+    for (const { path, what } of [...findWarnings(settings, tree), ...(ofFiles ?? [])]) {
       onWarning({ at: placeOf(path), what });
     }
   }

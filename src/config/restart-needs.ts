@@ -11,12 +11,14 @@ export interface ConfigState {
   readonly files: Pick<FileSnapshot, "digests">;
 }
 
-/** Files that are read at start only, by their settings. */
-const filesOfStart = [
-  ["upstream", "caFile"],
-  ["proxy", "caFile"],
-  ["redis", "caFile"],
-] as const;
+/** The files that are read at start only, by their settings. */
+const filesOfStart = ({ upstream, proxy, redis, tracing }: Config) => ({
+  "upstream.caFile": upstream.caFile,
+  "proxy.caFile": proxy.caFile,
+  "redis.caFile": redis?.caFile,
+  "tracing.caFile": tracing.caFile,
+  "tracing.tracesCaFile": tracing.tracesCaFile,
+});
 
 /**
  * Returns the settings that differ between the configuration of the start and the present one, and
@@ -93,10 +95,11 @@ function* changedPresence(started: Config, present: Config): Generator<string> {
 }
 
 function changedContents(started: ConfigState, present: ConfigState): string[] {
-  return filesOfStart.flatMap(([group, name]) => {
-    const path = started.config[group]?.[name];
-    if (path === undefined || path !== present.config[group]?.[name]) return [];
+  const before = new Map(Object.entries(filesOfStart(started.config)));
+  return Object.entries(filesOfStart(present.config)).flatMap(([name, path]) => {
+    // Another path is a changed value.
+    if (path === undefined || path !== before.get(name)) return [];
     const isSame = started.files.digests.get(path) === present.files.digests.get(path);
-    return isSame ? [] : [`${group}.${name}`];
+    return isSame ? [] : [name];
   });
 }

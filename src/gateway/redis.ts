@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import type { IdempotencyStore } from "../idempotency-store/store.ts";
 import { openRequestRecords } from "./idempotency.ts";
 import { readSmallFileSync } from "../platform/files/small-file.ts";
-import type { RedisDeps } from "../redis/connect-redis.ts";
+import type { RedisDeps, RedisSettings } from "../redis/connect-redis.ts";
 import type { Metrics } from "../observability/metrics/metrics.ts";
 import type { RedisCommands } from "../redis/redis-commands.ts";
 
@@ -44,25 +44,34 @@ export async function openRedis(
   config: Pick<Config, "redis" | "replicas" | "requestIds">,
   { metrics, ...deps }: OpenRedisDeps,
 ): Promise<RedisCommands | undefined> {
-  const { redis, replicas, requestIds } = config;
+  const settings = toRedisSettings(config);
+  if (settings === undefined) return undefined;
+  const { connectRedis } = await import("../redis/connect-redis.ts");
+  const connection = connectRedis(settings, {
+    ...deps,
+    onFault: ({ code }) => metrics.redisFailed(code),
+  });
+  metrics.watchRedis(() => connection.isWorking);
+  return connection;
+}
+
+/** The settings of the connection; `undefined` if nothing uses Redis. Reads the authorities. */
+export function toRedisSettings({
+  redis,
+  replicas,
+  requestIds,
+}: Pick<Config, "redis" | "replicas" | "requestIds">): RedisSettings | undefined {
   const isUsed = replicas.quotaShare === "redis" || requestIds.store === "redis";
   if (redis === undefined || !isUsed) return undefined;
   const { url, username, password, passwordFile, caFile, keyPrefix } = redis;
-  const { connectRedis } = await import("../redis/connect-redis.ts");
-  const connection = connectRedis(
-    {
-      url,
-      username,
-      // Read for each connection: the file may have been replaced.
-      password: () =>
-        passwordFile === undefined ? password?.reveal() : readPassword(passwordFile),
-      ca: caFile === undefined ? undefined : readSmallFileSync(caFile).toString(),
-      keyPrefix,
-    },
-    { ...deps, onFault: ({ code }) => metrics.redisFailed(code) },
-  );
-  metrics.watchRedis(() => connection.isWorking);
-  return connection;
+  return {
+    url,
+    username,
+    // Read for each connection: the file may have been replaced.
+    password: () => (passwordFile === undefined ? password?.reveal() : readPassword(passwordFile)),
+    ca: caFile === undefined ? undefined : readSmallFileSync(caFile).toString(),
+    keyPrefix,
+  };
 }
 
 /** Limit of a password file, in bytes. */

@@ -145,6 +145,16 @@ describe("the way from a clone to a running service", () => {
 });
 
 describe("the other commands of docs/deployment.md", () => {
+  test("the check in a Pod runs the program of the image in the Deployment of the example", () => {
+    const [block = ""] = blocksOf("sh").filter((body) => body.includes(" exec "));
+    const [, deployment = "none", program = "none"] =
+      /exec deployment\/(\S+) -- \\\n +node (\S+) --check-config --online\n/.exec(block) ?? [];
+    expect(readText("Dockerfile")).toMatch(
+      new RegExp(`^ENTRYPOINT \\["node", .*"${program}"\\]$`, "m"),
+    );
+    expect(objectOf(example, "Deployment", deployment)).toBeDefined();
+  });
+
   test("the sidecar's manifests can be rendered as the page says", () => {
     const rendered = blocksOf("sh test").map((body) =>
       execFileSync("sh", ["-e", "-c", body], { cwd: root, encoding: "utf8" }),

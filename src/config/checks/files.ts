@@ -25,6 +25,35 @@ export interface FileCheckDeps {
  * the certificate, is found at start and not at the first call.
  */
 export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFinding[] {
+  const { instances = [] } = settings;
+  const texts = new Map<string, PemFile>();
+  const findings = namedFiles(settings).flatMap(({ path, file }) => {
+    try {
+      const text = deps.readFile(file);
+      const problem = contentProblem(path, text);
+      if (problem !== undefined) return [{ path, what: problem }];
+      const name = writePath(path);
+      texts.set(name, { name, text });
+      return [];
+    } catch (error) {
+      return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
+    }
+  });
+  return [
+    ...findings,
+    ...checkDefaultTokens(instances, deps),
+    ...checkCertificates(settings.tls, texts, deps.wallNow()),
+  ];
+}
+
+/** A file and the place of the setting that names it. */
+export interface NamedFile {
+  readonly path: Path;
+  readonly file: string;
+}
+
+/** Returns every file that the settings name. */
+export function namedFiles(settings: Settings): NamedFile[] {
   const { tls, upstream, proxy, redis, tracing, instances = [] } = settings;
   const named: [Path, string | undefined][] = [
     [["tls", "certFile"], tls?.certFile],
@@ -45,25 +74,7 @@ export function checkFiles(settings: Settings, deps: FileCheckDeps): SettingFind
       ),
     ),
   ];
-  const texts = new Map<string, PemFile>();
-  const findings = named.flatMap(([path, file]) => {
-    if (file === undefined) return [];
-    try {
-      const text = deps.readFile(file);
-      const problem = contentProblem(path, text);
-      if (problem !== undefined) return [{ path, what: problem }];
-      const name = writePath(path);
-      texts.set(name, { name, text });
-      return [];
-    } catch (error) {
-      return [{ path, what: `names a file that cannot be read (${errorCode(error)})` }];
-    }
-  });
-  return [
-    ...findings,
-    ...checkDefaultTokens(instances, deps),
-    ...checkCertificates(settings.tls, texts, deps.wallNow()),
-  ];
+  return named.flatMap(([path, file]) => (file === undefined ? [] : [{ path, file }]));
 }
 
 /** Checks that the platform has put a compute-resource token where the gateway looks for it. */

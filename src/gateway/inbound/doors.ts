@@ -1,6 +1,7 @@
 /** Opens the doors: each foreign protocol on a listener of its own. */
 import type { ServerInterceptor } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import { compilePolicy, defaultDoorPolicy } from "../../access/policy.ts";
 import type { Config } from "../../config/config.ts";
 import type { EndpointConfig } from "../../config/endpoint.ts";
 import type { ListenAddress } from "../../config/listen-address.ts";
@@ -20,7 +21,7 @@ import type { Calls } from "./calls.ts";
 /** Dependencies of `openDoors`. */
 export interface DoorsDeps {
   readonly serviceDeps: ServiceDeps;
-  readonly calls: Pick<Calls, "createDoorCalls" | "access">;
+  readonly calls: Pick<Calls, "createDoorCalls">;
   /** Server interceptors of grpc-js, those of the gateway's other listeners. */
   readonly interceptors: readonly ServerInterceptor[];
   readonly logger: Logger;
@@ -69,7 +70,11 @@ export async function openDoors(config: Config, deps: DoorsDeps): Promise<OpenDo
     const door = createDoor(endpoint, config, doorDeps);
     const { unary, activeCalls, connections } = deps.calls.createDoorCalls([
       createEnterDoor({ caller, instance, uidOf: door.uidOf }),
-      createAuthorize(deps.calls.access.isAllowed),
+      createAuthorize(
+        config.policy === undefined
+          ? defaultDoorPolicy({ caller, instance, rpcs: rpcsOfDoor[kind] })
+          : compilePolicy(config.policy.rules),
+      ),
     ]);
     const server = opened.add(
       await startServer({

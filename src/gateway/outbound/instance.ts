@@ -36,8 +36,6 @@ export interface Instance extends AsyncDisposable {
   readonly tokens: ManagedTokenSource | undefined;
   /** The current state, for `/state`. */
   readonly state: () => InstanceState;
-  /** Calls that wait for a permit, by caller. */
-  readonly waitingByCaller: ReadonlyMap<string, number>;
 }
 
 /** Dependencies of an instance. */
@@ -123,7 +121,6 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       wallNow: () => clock.wallNow(),
     }),
     tokens,
-    waitingByCaller: upstream.rateLimit.scheduler.waitingByCaller,
     state: () => ({
       ...upstream.state(),
       proxy: connection.proxy && proxyHost(connection.proxy),

@@ -93,6 +93,18 @@ function parsed<T>(files: ServerPem, file: keyof ServerPem, what: string, parse:
 }
 
 /**
+ * When each certificate of a PEM text ends, in milliseconds since the Unix epoch. Empty if one
+ * cannot be parsed.
+ */
+export function certificateEnds(text: string): readonly number[] {
+  try {
+    return certificatesIn(text).map((block) => Date.parse(new X509Certificate(block).validTo));
+  } catch {
+    return [];
+  }
+}
+
+/**
  * Whether a text contains certificates that servers can be checked against. With anything else
  * Node trusts no server, without a word.
  */
