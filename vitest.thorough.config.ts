@@ -1,5 +1,6 @@
 /** The long searches, `npm run test:thorough`: schedules, simulations, faults and load. */
 import { configDefaults, defineConfig } from "vitest/config";
+import { browserTests, chromiumPath } from "./test/support/chromium.ts";
 import { hasKubectl, kubectlTests } from "./test/support/deployment-tools.ts";
 import {
   hasRedisServer,
@@ -13,8 +14,8 @@ import { loadTests, propertyTests, thoroughTests } from "./test/support/thorough
 export default defineConfig({
   test: {
     ...sharedTestOptions,
-    // The last one reports loudly which tests of other languages are left out.
-    globalSetup: [...globalSetups, "test/interop/left-out.ts"],
+    // The last ones report loudly which tests are left out.
+    globalSetup: [...globalSetups, "test/support/chromium.ts", "test/interop/left-out.ts"],
     projects: [
       {
         extends: true,
@@ -26,6 +27,7 @@ export default defineConfig({
             ...loadTests,
             ...(hasRedisServer() ? [] : [redisFaultTests, redisTests]),
             ...(hasKubectl() ? [] : kubectlTests),
+            ...(chromiumPath() === undefined ? [browserTests] : []),
           ],
           maxWorkers: 2,
           provide: { schedules: 10_000 },

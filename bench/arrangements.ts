@@ -10,6 +10,8 @@ export const arrangementNames = [
   "floor",
   "gateway",
   "gateway, limiter off",
+  "traced",
+  "traced, every call",
   "naive",
   "IBM SDK",
 ] as const;
@@ -31,6 +33,8 @@ export interface Arrangement {
 export interface StartDeps {
   readonly compiled: Compiled;
   readonly upstreamUrl: string;
+  /** Where the arrangements with traces send their spans. */
+  readonly collectorUrl: string;
   /** The process that calls every arrangement that serves gRPC. */
   readonly load: Child;
   /** Folder for CPU profiles of the measured processes. `undefined`: no profiles. */
@@ -46,7 +50,7 @@ export async function startArrangement(
   name: ArrangementName,
   deps: StartDeps,
 ): Promise<Arrangement> {
-  const { compiled, upstreamUrl, load, profileFolder } = deps;
+  const { compiled, upstreamUrl, collectorUrl, load, profileFolder } = deps;
   const given = {
     name,
     folder: compiled.folder,
@@ -85,12 +89,25 @@ export async function startArrangement(
     return { name, measured: child, load, port };
   };
 
+  /** `share` of the calls is recorded. */
+  const traces = (share: number) => ({
+    ...limiterOn,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl,
+    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: String(share),
+    // Otherwise most spans of every call would be dropped, which costs less than sending them.
+    OTEL_BSP_MAX_QUEUE_SIZE: "100000",
+    OTEL_BSP_SCHEDULE_DELAY: "200",
+  });
+
   const starts: Readonly<Record<ArrangementName, () => Promise<Arrangement>>> = {
     floor: () => start("floor"),
     naive: () => start("naive"),
     "IBM SDK": () => start("vendor-load"),
     gateway: () => startGateway(limiterOn),
     "gateway, limiter off": () => startGateway(limiterOff),
+    traced: () => startGateway(traces(0.01)),
+    "traced, every call": () => startGateway(traces(1)),
   };
   return starts[name]();
 }

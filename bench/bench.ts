@@ -58,11 +58,13 @@ async function run(options: BenchOptions): Promise<number> {
       folder,
     });
   await using upstream = start("upstream");
+  await using collector = start("collector");
   await using load = start("wire-load");
   const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
+  const collectorUrl = `http://127.0.0.1:${await collector.port}`;
 
   const { profileFolder } = options;
-  const deps = { compiled, upstreamUrl, load, profileFolder };
+  const deps = { compiled, upstreamUrl, collectorUrl, load, profileFolder };
   const arrangements: Arrangement[] = [];
   try {
     for (const name of options.names) {

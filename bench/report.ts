@@ -95,11 +95,13 @@ export function goalLines(findings: Findings): string[] {
   const overhead = ratio("gateway", "floor", 64, "cpuMicrosPerCall");
   const vendor = ratio("gateway", "IBM SDK", 64, "callsPerSecond");
   const throughput = ratio("gateway", "gateway, limiter off", 64, "callsPerSecond");
+  const traced = ratio("traced", "gateway", 64, "cpuMicrosPerCall");
   const addedMs = value("gateway", 1, "medianMs") - value("gateway, limiter off", 1, "medianMs");
   return [
     goal("gateway : floor, CPU per call at 64 in flight", overhead, "at most 1.25"),
     goal("gateway : IBM SDK, calls/s at 64 in flight", vendor, "at least 2"),
     goal("limiter on : off, calls/s at 64 in flight", throughput, "at least 0.90"),
+    goal("traced : gateway, CPU per call at 64 in flight", traced, "at most 1.05"),
     goal("limiter on - off, median at 1 in flight, ms", addedMs, "less than 0.1"),
   ].flat();
 }

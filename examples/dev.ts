@@ -13,6 +13,7 @@ const { admin } = local.gateway;
 
 console.error(`gateway      ${local.address} (gRPC, plaintext, with reflection)
 admin        http://${admin.host}:${admin.port} (/metrics, /livez, /readyz, /state)
+console      http://${admin.host}:${admin.port}/console (open it in a browser)
 Key Protect  ${local.emulator.url} (embedded; GET /emulator lists its control routes)
 
 List the services, create a root key, and have it make and wrap a data key:

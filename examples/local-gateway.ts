@@ -1,4 +1,5 @@
 /** Starts the embedded Key Protect and a gateway that uses it, in this process. */
+import { readFileSync } from "node:fs";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import {
   generateTransportKeys,
@@ -20,6 +21,10 @@ export interface LocalGatewayOptions {
   readonly logLevel: string;
   /** Port of the emulator. Default: any free port. */
   readonly emulatorPort?: number;
+  /** Shortest time of an answer of the emulator, in milliseconds. Default 0. */
+  readonly latencyMs?: number;
+  /** Further variables of the gateway, which win over those of the other options. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Source of the RSA pairs for lockers. Default: new pairs, the first of them made ahead. */
   readonly transportKeys?: TransportKeySource;
 }
@@ -53,6 +58,9 @@ export function localConfiguration(emulator: Emulator): string {
   });
 }
 
+/** The name of the configuration file, which is only in memory. */
+const configurationFile = "instances.yaml";
+
 /** Generates the first pair ahead, because that can take seconds on a busy machine. */
 async function transportKeysAhead(): Promise<TransportKeySource> {
   let inStock = [await generateTransportKeys()];
@@ -70,6 +78,7 @@ async function transportKeysAhead(): Promise<TransportKeySource> {
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const emulator = await startEmulator({
     ...(options.emulatorPort === undefined ? {} : { port: options.emulatorPort }),
+    ...(options.latencyMs === undefined ? {} : { latencyMs: options.latencyMs }),
     instanceIds: Object.values(localInstanceIds),
     // So long that callers may move the clock of the emulator by hours.
     tokenLifetimeSeconds: 7 * 24 * 3_600,
@@ -78,14 +87,16 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   try {
     const config = loadConfig({
       env: {
-        GATEWAY_CONFIG: "instances.yaml",
+        GATEWAY_CONFIG: configurationFile,
         IBMCLOUD_API_KEY: emulator.apiKey,
         GATEWAY_LISTEN: options.listen,
         GATEWAY_ADMIN_LISTEN: options.adminListen ?? "127.0.0.1:0",
         GATEWAY_LOG_LEVEL: options.logLevel,
         GATEWAY_DRAIN_DELAY_MS: "0",
+        ...options.env,
       },
-      readFile: () => localConfiguration(emulator),
+      readFile: (path) =>
+        path === configurationFile ? localConfiguration(emulator) : readFileSync(path, "utf8"),
     });
     const gateway = await startGateway(config);
     const [address] = gateway.addresses;

@@ -9,8 +9,10 @@ import { startGateway } from "./gateway/start-gateway.ts";
 import { createLogger } from "./observability/logging/logger.ts";
 import { disclosingNodeSettings, drainSignals, ignoreSignals } from "./gateway/node-defaults.ts";
 import type { ReloadSource } from "./gateway/reload/reload.ts";
+import { systemClock } from "./platform/clock.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config [--online]]
+       keyprotect-gateway migrate --help
 
 A gRPC gateway to IBM Key Protect. It is configured by environment variables and the YAML file that
 GATEWAY_CONFIG names.
@@ -114,6 +116,21 @@ async function serve({ config, reload }: StartConfig): Promise<number> {
   }
 }
 
+/** Runs a sub-command; `undefined` if the command line names none. */
+async function runSubCommand(): Promise<number | undefined> {
+  const [name, ...args] = process.argv.slice(2);
+  if (name !== "migrate") return undefined;
+  const { runMigrate } = await import("./migrate/command.ts");
+  const stopping = new AbortController();
+  void firstSignal()
+    .then(() => stopping.abort())
+    .then(firstSignal)
+    .then(() => process.exit(1));
+  const { stdout, stderr } = process;
+  const io = { stdout, stderr, signal: stopping.signal, clock: systemClock, random: Math.random };
+  return runMigrate(args, io);
+}
+
 /** Prints the report of the online check and returns the exit code: 1 if a step failed. */
 async function reportOnline(config: Config): Promise<number> {
   endDespiteThreads();
@@ -132,6 +149,8 @@ async function main(): Promise<number> {
   for (const warning of disclosingNodeSettings(process.env, process.execArgv)) {
     process.stderr.write(`WARNING: ${warning}\n`);
   }
+  const subCommand = await runSubCommand();
+  if (subCommand !== undefined) return subCommand;
   const flags = readArguments();
   if (flags === undefined) {
     process.stderr.write(usage);

@@ -8,6 +8,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { z } from "zod";
+import { copyConsoleAssets } from "../console-assets.ts";
 import { repositoryRoot } from "../run.ts";
 import { licenceTexts, packageFolderOf, readPackage, type BundledPackage } from "./licences.ts";
 import { partsOfUndici } from "./parts-of-undici.ts";
@@ -17,6 +18,9 @@ import { bundleFolderName, placesInBundle } from "./places-in-bundle.ts";
 const banner = `import { createRequire as requireForBundle } from "node:module";
 const require = requireForBundle(import.meta.url);
 const ${bundleFolderName} = import.meta.dirname;`;
+
+/** Packages of which files are passed on as they are, for browsers. */
+const packagesOfPages = [join("node_modules", "uplot")];
 
 const mapShape = z.looseObject({ sources: z.array(z.string()) });
 
@@ -67,7 +71,8 @@ export async function bundle(folder: string): Promise<Bundle> {
   for (const path of readAtRunTime([...folders])) {
     cpSync(join(repositoryRoot, path), join(folder, path));
   }
-  const packages = [...folders].toSorted().map(readPackage);
+  copyConsoleAssets(join(folder, "src", "console", "assets"));
+  const packages = [...folders, ...packagesOfPages].toSorted().map(readPackage);
   writeFileSync(join(folder, "LICENSES.txt"), licenceTexts(packages));
   return { inputs: [...new Set(inputs)], packages };
 }
@@ -89,12 +94,8 @@ const filesOf = (folder: string, isRead: (path: string) => boolean): string[] =>
     .filter(isRead)
     .map((path) => join(folder, path));
 
-/** The files that code of a bundle opens: schemas of libraries, pages of the gateway. */
-function readAtRunTime(packageFolders: readonly string[]): string[] {
-  return [
-    ...packageFolders.flatMap((folder) =>
-      filesOf(folder, (path) => /^(?!.*\bsample\b|.*node_modules).*\.proto$/.test(path)),
-    ),
-    ...filesOf("src", (path) => /\/assets\/[^/]+\.(?:js|css|html|svg)$/.test(path)),
-  ];
-}
+/** The files that code of a bundle opens: schemas of libraries. */
+const readAtRunTime = (packageFolders: readonly string[]): string[] =>
+  packageFolders.flatMap((folder) =>
+    filesOf(folder, (path) => /^(?!.*\bsample\b|.*node_modules).*\.proto$/.test(path)),
+  );

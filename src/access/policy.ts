@@ -1,5 +1,5 @@
 /** Access rules, compiled once into a decision that takes a few map look-ups per call. */
-import { doorRpcs } from "../door-rpcs/door-rpcs.ts";
+import { type DoorKind, doorRpcs, rpcsOfDoor } from "../door-rpcs/door-rpcs.ts";
 import { rpcTable, type Rpc } from "../rpc-table.ts";
 import { forcedRows } from "./forced-rows.ts";
 
@@ -31,26 +31,31 @@ export interface AccessRule {
  */
 export type Policy = (caller: string, rpc: Rpc, instance: string, keyRing?: string) => boolean;
 
-/**
- * The policy if none is configured. Callers on loopback or a Unix socket may use all RPCs. Callers
- * over a network may use all except the sensitive ones (see the RPC table).
- * `isLocal` means that every listener is on loopback or a Unix socket.
- */
-export const defaultPolicy = (isLocal: boolean): Policy =>
-  isLocal ? () => true : (caller, rpc) => !rpc.sensitive || caller === "unix";
+/** A door, as far as access is concerned. */
+export interface DoorAccess {
+  readonly kind: DoorKind;
+  readonly caller: string;
+  readonly instance: string;
+}
 
 /**
- * The policy of a door if none is configured: its caller may use the door's RPCs on the door's
- * instance, and nothing else.
+ * The policy if none is configured. Callers on loopback or a Unix socket may use all RPCs of the
+ * contract. Callers over a network may use all except the sensitive ones (see the RPC table).
+ * `isLocal` means that every listener is on loopback or a Unix socket. The caller of a door may use
+ * the RPCs of its kind on its instance.
  */
-export const defaultDoorPolicy =
-  (door: {
-    readonly caller: string;
-    readonly instance: string;
-    readonly rpcs: readonly Rpc[];
-  }): Policy =>
-  (caller, rpc, instance) =>
-    caller === door.caller && instance === door.instance && door.rpcs.includes(rpc);
+export function defaultPolicy(isLocal: boolean, doors: readonly DoorAccess[] = []): Policy {
+  const ofDoors = new Set(doorRpcs);
+  return (caller, rpc, instance) =>
+    ofDoors.has(rpc)
+      ? doors.some(
+          (door) =>
+            door.caller === caller &&
+            door.instance === instance &&
+            rpcsOfDoor[door.kind].includes(rpc),
+        )
+      : isLocal || !rpc.sensitive || caller === "unix";
+}
 
 /**
  * Allowed scopes by caller: exact callers, and prefixes without their `*`. A scope is an instance

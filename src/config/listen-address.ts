@@ -23,7 +23,8 @@ export interface UnixAddress {
 /** Maximum length of a path in `sockaddr_un` on Linux, in bytes, without the closing NUL. */
 const maxUnixPathBytes = 107;
 
-const hostName = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/;
+/** A host name. Dotted numbers that are not an IPv4 address are a typing error, not a name. */
+export const hostName = /^(?![\d.]+$)(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*$/;
 
 /** Parses `host:port`, `[v6]:port` or `unix:/path`; returns `undefined` for anything else. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
@@ -47,9 +48,7 @@ export function parseTcpAddress(text: string): TcpAddress | undefined {
   const { v6, host } = parts;
   if (v6 !== undefined) return isIPv6(v6) ? { kind: "tcp", host: v6, port } : undefined;
   if (host === undefined) return undefined;
-  // Dotted numbers that are not an IPv4 address are a typing error, not a host name.
-  const isName = hostName.test(host) && !/^[\d.]+$/.test(host);
-  return isIP(host) === 4 || isName ? { kind: "tcp", host, port } : undefined;
+  return isIP(host) === 4 || hostName.test(host) ? { kind: "tcp", host, port } : undefined;
 }
 
 /** Formats an address so that `parseListenAddress` returns it again. */

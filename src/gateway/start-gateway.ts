@@ -1,7 +1,7 @@
 /** The composition root: the only file that knows all rooms. It builds their parts in order. */
 import type { Logger } from "pino";
 import { AsyncDisposables } from "../platform/disposable-stack.ts";
-import { openAdmin } from "./admin.ts";
+import { openAdmin, openConsole } from "./admin.ts";
 import { createCalls } from "./inbound/calls.ts";
 import { doorRpcsOf, openDoors, type OpenDoor } from "./inbound/doors.ts";
 import { bindContract } from "./inbound/bind-services.ts";
@@ -97,7 +97,11 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   };
 
   // Calls: context, interceptors and observers, then the services with their handlers.
-  const calls = createCalls(config, { clock, random, logger, metrics, tracing });
+  let readiness: ReadinessState | undefined;
+  const shown = { metrics, instances, readiness: () => readiness, startedAt, clock, logger };
+  const console = await openConsole(config, shown);
+  if (console !== undefined) started.add(console.pages);
+  const calls = createCalls(config, { clock, random, logger, metrics, tracing, console });
   const serviceDeps: ServiceDeps = {
     keyProtectOf: (context) => instanceOf(context).keyProtect,
     dialectOf: (context) => instanceOf(context).dialect,
@@ -117,17 +121,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const services = bindContract(serviceDeps, calls.unary);
 
   // The servers. The admin server is first: if its address is in use, no call must fail for that.
-  let readiness: ReadinessState | undefined;
-  const admin = started.add(
-    await openAdmin(config, {
-      metrics,
-      instances,
-      readiness: () => readiness,
-      startedAt,
-      clock,
-      logger,
-    }),
-  );
+  const admin = started.add(await openAdmin(config, { ...shown, pages: console?.pages }));
   const interceptors = [
     createRawCallInterceptor({
       endedByLibrary: metrics.callEndedByLibrary,

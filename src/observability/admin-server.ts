@@ -1,4 +1,4 @@
-/** The admin server: `/metrics`, `/livez`, `/readyz` and `/state` over HTTP. */
+/** The admin server: `/metrics`, `/livez`, `/readyz`, `/state` and `/console` over HTTP. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -6,6 +6,7 @@ import { isIPv6 } from "node:net";
 import { ListenError } from "../platform/errors.ts";
 import { limitConnections } from "./admin-connections.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import { openMetricsType, prefersOpenMetrics } from "./metrics/open-metrics.ts";
 import { stateText } from "./state.ts";
 import type { GatewayState } from "./state.ts";
 
@@ -16,10 +17,16 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+/** Pages at and below `/console`. */
+export interface AdminPages extends AsyncDisposable {
+  /** Answers a GET or HEAD. Rejects, without an answer, if that is not possible. */
+  answer(path: string, request: IncomingMessage, response: ServerResponse): void | Promise<void>;
+}
+
 /** Settings and sources of the admin server. */
 export interface AdminOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly metrics: Pick<Metrics, "text" | "contentType">;
+  readonly metrics: Pick<Metrics, "text" | "contentType" | "openMetrics">;
   /**
    * Whether the process works. Must not depend on the upstream, since a restart does not repair the
    * upstream. Default: always `true`, since an answer proves that the event loop runs.
@@ -28,6 +35,8 @@ export interface AdminOptions {
   readonly readiness: () => Readiness;
   /** The content of `/state`. */
   readonly state: () => GatewayState;
+  /** The console. Disposed of with the server. If it is absent, `/console` says how to get it. */
+  readonly pages?: AdminPages | undefined;
 }
 
 /** A listening admin server. */
@@ -54,14 +63,27 @@ const json = (status: number, value: unknown): Answer => ({
   body: `${JSON.stringify(value)}\n`,
 });
 
-async function answerTo(path: string, options: AdminOptions): Promise<Answer> {
+/** The metrics in the format that the request prefers. */
+const metricsFor = async (accept: string, { metrics }: AdminOptions): Promise<Answer> =>
+  prefersOpenMetrics(accept)
+    ? { status: 200, type: openMetricsType, body: await metrics.openMetrics() }
+    : { status: 200, type: metrics.contentType, body: await metrics.text() };
+
+const isConsolePath = (path: string): boolean =>
+  path === "/console" || path.startsWith("/console/");
+
+const noConsole: Answer = {
+  status: 404,
+  type: "text/plain; charset=utf-8",
+  body: `The console is off. It is on by default only if the admin listener is on loopback, since it
+has no authentication. GATEWAY_CONSOLE=on switches it on.
+`,
+};
+
+async function answerTo(path: string, accept: string, options: AdminOptions): Promise<Answer> {
   switch (path) {
     case "/metrics":
-      return {
-        status: 200,
-        type: options.metrics.contentType,
-        body: await options.metrics.text(),
-      };
+      return metricsFor(accept, options);
     case "/livez": {
       const isLive = options.isLive?.() ?? true;
       return json(isLive ? 200 : 503, { status: isLive ? "live" : "not live" });
@@ -77,7 +99,8 @@ async function answerTo(path: string, options: AdminOptions): Promise<Answer> {
         body: `${stateText(options.state())}\n`,
       };
     default:
-      return json(404, { error: "not found" });
+      if (!isConsolePath(path)) return json(404, { error: "not found" });
+      return options.pages === undefined ? noConsole : json(500, { error: "internal" });
   }
 }
 
@@ -88,8 +111,18 @@ async function handle(
 ): Promise<void> {
   const isReading = request.method === "GET" || request.method === "HEAD";
   const [path = "/"] = (request.url ?? "/").split("?", 1);
+  const { pages } = options;
+  if (isReading && pages !== undefined && isConsolePath(path)) {
+    try {
+      return await pages.answer(path, request, response);
+    } catch {
+      if (response.headersSent) return void response.destroy();
+    }
+  }
   const answer = isReading
-    ? await answerTo(path, options).catch(() => json(500, { error: "internal" }))
+    ? await answerTo(path, request.headers.accept ?? "", options).catch(() =>
+        json(500, { error: "internal" }),
+      )
     : json(405, { error: "method not allowed" });
   response.writeHead(answer.status, {
     "content-type": answer.type,
@@ -102,7 +135,7 @@ async function handle(
 }
 
 /**
- * Starts the HTTP server for monitoring: `/metrics`, `/livez`, `/readyz` and `/state`, read-only.
+ * Starts the HTTP server for monitoring, read-only.
  * It has no authentication and belongs on loopback or on a separate network. Rejects with a
  * `ListenError` if it cannot listen.
  */
@@ -134,6 +167,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     async [Symbol.asyncDispose]() {
       if (!server.listening) return;
       const closed = once(server, "close");
+      await options.pages?.[Symbol.asyncDispose]();
       server.close();
       server.closeAllConnections();
       await closed;

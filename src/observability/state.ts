@@ -60,8 +60,8 @@ export const tokenStateOf = (state: TokenState): InstanceState["token"] => ({
       : new Date(state.credentialUsedAt).toISOString(),
 });
 
-/** Rounds numbers to three decimals. */
-const rounded = (_key: string, value: unknown): unknown =>
+/** Rounds numbers to three decimals: a replacer for `JSON.stringify`. */
+export const rounded = (_key: string, value: unknown): unknown =>
   typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
 
 /** Formats the state as indented JSON, for readers with `curl`. */

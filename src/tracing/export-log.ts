@@ -1,6 +1,7 @@
 /** Logs that spans do not reach the collector: seldom, and without texts of the collector. */
 import type { Logger } from "pino";
 import type { Clock } from "../platform/clock.ts";
+import { createLogThrottle } from "../platform/logging/log-throttle.ts";
 
 /** Why spans were not accepted. */
 export interface SpanFailure {
@@ -12,22 +13,15 @@ export interface SpanFailure {
   readonly httpStatus: number | undefined;
 }
 
-/** Counts spans that were lost. */
-export type LogLostSpans = (spans: number, failure: SpanFailure) => void;
+/** Logs a request to the collector whose spans are lost. */
+export type LogLostSpans = (failure: SpanFailure) => void;
 
-/** Time between two lines, in milliseconds. */
-const intervalMs = 60_000;
-
-/** Creates the log of lost spans: at most one line in a minute, which counts those before it. */
+/** Creates the log of lost spans: at most one line of each cause in a minute. */
 export function createExportLog(logger: Pick<Logger, "warn">, clock: Clock): LogLostSpans {
-  let lost = 0;
-  let loggedAt = Number.NEGATIVE_INFINITY;
-  return (spans, { code, httpStatus }) => {
-    lost += spans;
-    const now = clock.now();
-    if (now - loggedAt < intervalMs) return;
-    logger.warn({ code, httpStatus, spans: lost }, "spans did not reach the collector");
-    loggedAt = now;
-    lost = 0;
+  const throttle = createLogThrottle({ clock, quietMs: 60_000, maxKinds: 16 });
+  return ({ code, httpStatus }) => {
+    const times = throttle(`${code} ${httpStatus}`);
+    if (times === 0) return;
+    logger.warn({ code, httpStatus, times }, "spans did not reach the collector");
   };
 }

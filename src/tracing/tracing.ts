@@ -52,7 +52,7 @@ export function startTracing(options: TracingOptions): Tracing {
       dropped: (spans) => countSpans("dropped", spans),
       failed(spans, failure) {
         countSpans("failed", spans);
-        logLost(spans, failure);
+        logLost(failure);
       },
     },
   });

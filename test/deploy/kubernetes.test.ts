@@ -1,6 +1,7 @@
 /** The manifests start a gateway that works, and keep to what the documents say. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { collectorOf } from "../../src/config/collector.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { readText } from "../docs/documents.ts";
@@ -249,6 +250,41 @@ describe("the mesh", () => {
         }
       }
     }
+  });
+});
+
+describe("traces", () => {
+  const manifests = render("overlays/tracing");
+  const { config } = configOf(manifests);
+
+  test("with the component `tracing` the gateway records what callers record, and one call of a hundred", () => {
+    expect(config.tracing).toMatchObject({
+      sampler: "parentbased_traceidratio",
+      samplerRatio: 0.01,
+      resourceAttributes: { "service.instance.id": "$(POD_NAME)" },
+    });
+  });
+
+  test("the network policy lets the gateway reach the collector of its endpoint", () => {
+    const url = new URL(collectorOf(config.tracing)?.url ?? "");
+    const [workload, namespace] = url.hostname.split(".");
+    const { egress } = z
+      .object({ egress: z.array(z.unknown()) })
+      .parse(objectOf(manifests, "NetworkPolicy", "keyprotect-gateway")["spec"]);
+    expect(egress).toContainEqual({
+      to: [
+        {
+          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+          podSelector: { matchLabels: { "app.kubernetes.io/name": workload } },
+        },
+      ],
+      ports: [{ protocol: "TCP", port: Number(url.port) }],
+    });
+  });
+
+  test("without the component `tracing` no trace is sent", () => {
+    const { tracing } = configOf(render("overlays/example")).config;
+    expect(collectorOf(tracing)).toBeUndefined();
   });
 });
 

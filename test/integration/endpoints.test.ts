@@ -7,9 +7,11 @@ import { stat } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { KeyManagementServiceClient } from "../../src/gen/kubernetes/kms/v2/api.ts";
+import { createConfigFolder } from "../support/config-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { checkHealth, listedServices } from "../support/standard-services.ts";
 import { startKmsDoor, type KmsDoor } from "../support/kms-door.ts";
+import { startTestGateway } from "../support/start-gateway.ts";
 
 const codeOf = (error: ServiceError | null): string =>
   error === null ? "OK" : (status[error.code] ?? "");
@@ -119,6 +121,37 @@ describe("the access rules", () => {
     );
     expect(await Promise.all(codes)).toEqual(["OK", "PERMISSION_DENIED"]);
   });
+});
+
+test("a new access rule applies to a running endpoint, and a new endpoint needs a restart", async () => {
+  await using folder = await createConfigFolder({});
+  const socket = folder.pathOf("kms.sock");
+  const endpoint = {
+    kind: "kubernetes-kms-v2",
+    listen: `unix:${socket}`,
+    caller: "kubernetes-0",
+    keyId: "11111111-2222-4333-8444-555555555555",
+  };
+  const settings = { endpoints: [endpoint], ...rule(["KubernetesKms/*"]) };
+  await folder.configure(settings);
+  await using gateway = await startTestGateway({
+    reload: {},
+    env: { GATEWAY_CONFIG: folder.yaml, GATEWAY_LOG_LEVEL: "" },
+  });
+  const client = new KeyManagementServiceClient(`unix:${socket}`, credentials.createInsecure());
+  expect(codeOf((await gateway.outcome(client, "status", {})).error)).toBe("OK");
+
+  await folder.configure({ ...settings, ...rule(["KubernetesKms/Decrypt"]) });
+  await gateway.gateway.reload();
+  const { error } = await gateway.outcome(client, "status", {});
+  expect(codeOf(error)).toBe("PERMISSION_DENIED");
+  client.close();
+
+  const second = { ...endpoint, listen: `unix:${socket}2`, caller: "kubernetes-1" };
+  await folder.configure({ ...settings, endpoints: [endpoint, second] });
+  await gateway.gateway.reload();
+  const needed = gateway.log().find(({ msg }) => msg === "a changed setting needs a restart");
+  expect(needed).toMatchObject({ settings: ["endpoints"] });
 });
 
 describe("the outbound layers", () => {

@@ -21,9 +21,11 @@ import {
   withField,
   type Filling,
 } from "../support/contract-messages.ts";
+import { eventually } from "../support/eventually.ts";
 import { playExamples, type StoryCall } from "../support/example-story.ts";
 import { wireClient } from "../support/golden-requests.ts";
 import { underEachMisbehaviour } from "../support/misbehaviours.ts";
+import { startOtlpSink } from "../support/otlp-sink.ts";
 import { createSecretLedger } from "../support/secret-ledger.ts";
 import { startTestGateway, type CallSettings, type TestGateway } from "../support/start-gateway.ts";
 
@@ -31,9 +33,11 @@ const instances = Object.keys(localInstanceIds);
 /** Calls at the same time. */
 const atOnce = 12;
 
-/** A gateway with an instance per dialect, and counts of how its calls ended. */
+/** A gateway with an instance per dialect that records all calls, and counts of how these ended. */
 async function startScan() {
-  const gateway = await startTestGateway({
+  const sink = await startOtlpSink();
+  const started = await startTestGateway({
+    sink,
     emulator: {
       instanceIds: Object.values(localInstanceIds),
       tokenLifetimeSeconds: 7 * 24 * 3_600,
@@ -47,9 +51,20 @@ async function startScan() {
       // The rejections of one fault must not pause the calls of the next.
       GATEWAY_RATE_MODE: "off",
       GATEWAY_BREAKER: "false",
+      OTEL_BSP_MAX_QUEUE_SIZE: "100000",
     },
     files: (emulator) => ({ "/gateway.yaml": localConfiguration(emulator) }),
   });
+  const gateway: TestGateway = {
+    ...started,
+    async [Symbol.asyncDispose]() {
+      try {
+        await started[Symbol.asyncDispose]();
+      } finally {
+        await sink[Symbol.asyncDispose]();
+      }
+    },
+  };
   const ended = { succeeded: new Set<DescMethod>(), failed: new Set<DescMethod>() };
   const send = async (
     { method, request, metadata }: StoryCall,
@@ -71,7 +86,7 @@ async function startScan() {
     replaceSecrets(message, (secret) => gateway.secrets.mark(Buffer.from(secret)));
     return message;
   };
-  return { gateway, ended, send };
+  return { gateway, sink, ended, send };
 }
 
 type Scan = Awaited<ReturnType<typeof startScan>>;
@@ -145,6 +160,16 @@ const requestsWithSecrets = (bytes: () => Uint8Array): StoryCall[] =>
     );
   });
 
+/** Resolves when the span of every call has arrived. */
+const spansOfAllCalls = ({ gateway, sink }: Scan): Promise<void> => {
+  const calls = gateway.log().filter(({ msg }) => msg === "call").length;
+  return eventually(() => sink.spans().filter(({ kind }) => kind === "SERVER").length === calls);
+};
+const recordedRpcs = ({ sink }: Scan): string[] => {
+  const calls = sink.spans().filter(({ kind }) => kind === "SERVER");
+  return [...new Set(calls.map(({ name }) => `/${name}`))].toSorted();
+};
+
 const namesOf = (methods: Iterable<DescMethod>): string[] => [...methods].map(pathOf).toSorted();
 
 test("no RPC of the contract discloses a secret, whether it succeeds or fails", async () => {
@@ -168,6 +193,9 @@ test("no RPC of the contract discloses a secret, whether it succeeds or fails", 
   scan.ended.succeeded.clear();
   await sendAll(scan, calls);
   expect(namesOf(scan.ended.succeeded)).toEqual([]);
+  // The end of the gateway searches the spans too, so they have to be there.
+  await spansOfAllCalls(scan);
+  expect(recordedRpcs(scan)).toEqual(namesOf(contractMethods));
 }, 180_000);
 
 test("a filled message has every secret that its type can have, however deep", () => {
@@ -185,7 +213,7 @@ const badFillings = (text: string, bytes: Buffer): readonly Filling[] => [
   { text: () => ` ../${text}?${text}`, bytes: () => Buffer.alloc(0) },
 ];
 
-test("no error, log line or metric quotes a field that breaks a rule, whichever field it is", async () => {
+test("no error, log line, metric or span quotes a field that breaks a rule, whichever field it is", async () => {
   const scan = await startScan();
   await using gateway = scan.gateway;
   const text = gateway.secrets.bytes(24).toString("hex");
@@ -199,7 +227,7 @@ test("no error, log line or metric quotes a field that breaks a rule, whichever 
   expect(namesOf(withText.filter((method) => !failed.has(method)))).toEqual([]);
 }, 120_000);
 
-test("no log line or metric quotes a field of a request that keeps all rules", async () => {
+test("no log line, metric or span quotes a field of a request that keeps all rules", async () => {
   const scan = await startScan();
   await using gateway = scan.gateway;
   const shown = createSecretLedger();
@@ -218,6 +246,8 @@ test("no log line or metric quotes a field of a request that keeps all rules", a
   await sendAll(scan, requests);
   expect(shown.tracesIn(JSON.stringify(gateway.log()))).toEqual([]);
   expect(shown.tracesIn(await gateway.metrics())).toEqual([]);
+  await spansOfAllCalls(scan);
+  expect(shown.tracesIn(scan.sink.text())).toEqual([]);
 }, 120_000);
 
 test("an ID that an error quotes is found by the secret scan, so the scan sees errors", async () => {

@@ -5,9 +5,9 @@ import type { Toolchain } from "./toolchains.ts";
 
 const grpcurlModule = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4";
 
-/** The programs to build grpcurl, and to run the examples of docs/api.md with it. */
+/** The programs to build grpcurl, and to run the commands of documents with it. */
 export const grpcurlToolchain: Toolchain = {
-  tests: "the examples of docs/api.md with grpcurl",
+  tests: "the commands of docs/api.md, docs/runbook.md and docs/guides/grpcurl.md",
   probe: ["bash", "-c", "go version && jq --version && curl --version"],
 };
 

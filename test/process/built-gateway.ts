@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { bundle } from "../../scripts/bundle/bundle.ts";
+import { copyConsoleAssets } from "../../scripts/console-assets.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const execute = promisify(execFile);
@@ -30,6 +31,7 @@ export const compileGateway = (): Promise<BuiltGateway> =>
     // `npm run typecheck` checks the types. Here the check would only take time.
     const out = join(folder, "dist");
     await execute(compiler, ["-p", project, "--noCheck", "--outDir", out], { cwd: root });
+    copyConsoleAssets(join(out, "console", "assets"));
     await symlink(join(root, "node_modules"), join(folder, "node_modules"));
   });
 

@@ -181,8 +181,8 @@ export async function startOtlpSink(): Promise<OtlpSink> {
     spans: () => spans,
     text: () =>
       [
-        ...requests.map(({ body }) => body.toString("latin1")),
-        ...requests.map(({ body }) => body.toString("utf8")),
+        // Texts of protobuf are UTF-8, and no attribute holds bytes.
+        ...requests.map(({ body }) => body.toString()),
         ...requests.map(({ headers }) => JSON.stringify(headers)),
       ].join("\n"),
     async find(fits) {

@@ -1,8 +1,8 @@
 /**
  * The complete path for integration tests: generated grpc-js clients → gateway → emulator, over
- * sockets. All output of the gateway (log lines at level trace, metrics, statuses, metadata) is
- * kept and searched for secrets, and the log for lines that docs/logging.md does not list, when the
- * test ends.
+ * sockets. All output of the gateway (log lines at level trace, metrics, statuses, metadata, spans)
+ * is kept and searched for secrets, and the log for lines that docs/logging.md does not list, when
+ * the test ends.
  */
 import { credentials, Metadata, status, type CallOptions, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "vitest";
@@ -33,6 +33,7 @@ import { LockersServiceClient } from "../../src/gen/keyprotect/v1/lockers_servic
 import { PoliciesServiceClient } from "../../src/gen/keyprotect/v1/policies_service.ts";
 import { createLogger } from "../../src/observability/logging/logger.ts";
 import { undocumentedIn } from "./documented-log.ts";
+import type { OtlpSink } from "./otlp-sink.ts";
 import { createSecretLedger, type SecretLedger } from "./secret-ledger.ts";
 import { startEmulator } from "./start-emulator.ts";
 import { statusDetails, type StatusDetailsSeen } from "./status-details.ts";
@@ -88,6 +89,8 @@ export interface TestGatewayOptions {
   readonly reload?: Pick<ReloadSource, "pollMs">;
   /** Runs before the configuration is read. */
   readonly prepare?: (emulator: Emulator) => Promise<void>;
+  /** A collector that gets the spans of all calls. It is searched for secrets too. */
+  readonly sink?: OtlpSink;
 }
 
 export interface TestGateway extends AsyncDisposable {
@@ -177,6 +180,9 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     GATEWAY_ADMIN_LISTEN: "127.0.0.1:0",
     GATEWAY_LOG_LEVEL: "trace",
     GATEWAY_DRAIN_DELAY_MS: "0",
+    ...(options.sink === undefined
+      ? {}
+      : { OTEL_EXPORTER_OTLP_ENDPOINT: options.sink.url, OTEL_BSP_SCHEDULE_DELAY: "20" }),
     ...options.envOf?.(emulator),
     ...options.env,
   };
@@ -289,7 +295,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       for (const client of Object.values(clients)) client.close();
       await gateway.drain();
       await emulator[Symbol.asyncDispose]();
-      const out = [...lines, ...seen, measured].join("\n");
+      const spans = options.sink?.text() ?? "";
+      const out = [...lines, ...seen, measured, spans].join("\n");
       // Every integration test asserts that the output contains no secret.
       expect(secrets.tracesIn(out)).toEqual([]);
       expect(undocumentedIn(lines.map(parseLine))).toEqual([]);

@@ -1,4 +1,5 @@
 /** Test files of the thorough suite. All other files belong to the fast suite. */
+import { browserTests } from "./chromium.ts";
 
 /** Tests of both suites: with 300 schedules in the fast one and 10,000 in the thorough one. */
 export const propertyTests = "test/property/**/*.test.ts";
@@ -17,12 +18,14 @@ export const thoroughTests: readonly string[] = [
   // Half a minute each and more: leases, stalls and kills last as long as they do in production.
   "test/redis/{quota-share,killed-replica,request-ids}.test.ts",
   "test/simulation/**/*.test.ts",
+  // A browser takes seconds to start.
+  browserTests,
   // Ten seconds and more of processor time, for facts that other tests of the fast suite are near:
   // unit/upstream/coalesce, secret-scan-contract.test.ts, serving.test.ts, connect-redis.test.ts,
   // integration/traces.test.ts, and `npm run check`.
   "test/bench/bench.test.ts",
   "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets}.test.ts",
-  "test/process/{bundle,example-program,gateway-killed,log-output,traces}.test.ts",
+  "test/process/{bundle,example-program,gateway-killed,log-output,migrate-killed,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];

@@ -82,7 +82,25 @@ export const settings = z.strictObject({
   adminListen: setting(kinds.tcpAddress, {
     env: "GATEWAY_ADMIN_LISTEN",
     fallback: "127.0.0.1:9464",
-    meaning: "Address of the HTTP server for `/metrics`, `/state`, `/livez` and `/readyz`.",
+    meaning: "Address for HTTP: `/metrics`, `/state`, `/livez`, `/readyz` and `/console`.",
+  }),
+  console: group({
+    mode: setting(kinds.choice(["auto", "on", "off"]), {
+      env: "GATEWAY_CONSOLE",
+      fallback: "auto",
+      meaning:
+        "The page `/console` on the admin listener, which shows the gateway's state and its last errors. `auto`: on only if the admin listener is on loopback. It has no authentication.",
+    }),
+    callers: setting(kinds.flag, {
+      env: "GATEWAY_CONSOLE_CALLERS",
+      fallback: false,
+      meaning: "Whether the console names callers. If not, it numbers them.",
+    }),
+    hosts: optionalSetting(kinds.hostNames, {
+      env: "GATEWAY_CONSOLE_HOSTS",
+      meaning:
+        "Further host names under which the console may be opened, such as that of a proxy. It always answers to IP addresses, to `localhost` and to the host of the admin listener, and to no other name, so that no foreign web page can read it (DNS rebinding).",
+    }),
   }),
   logLevel: setting(kinds.choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     env: "GATEWAY_LOG_LEVEL",

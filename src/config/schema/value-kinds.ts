@@ -1,6 +1,7 @@
 /** The kinds of values that settings have. */
 import * as z from "zod";
 import {
+  hostName,
   type ListenAddress,
   parseListenAddress,
   parseTcpAddress,
@@ -207,6 +208,7 @@ export const kinds = {
   path: parsed("the path of a file", (value) =>
     value !== "" && !value.includes("\0") ? value : undefined,
   ),
+  hostNames: listOf(matching("", hostName), "one or more host names, without a port"),
   trustDomains: listOf(
     matching("", /^(?=.{1,255}$)[a-z0-9._-]+$/),
     "one or more SPIFFE trust domains, without `spiffe://`",
@@ -239,9 +241,7 @@ export const kinds = {
     ),
     "one or more IDs of key rings, or `*`",
   ),
-  /**
-   * Only a variable or a separate file can contain a secret: a text in YAML is never a `Secret`.
-   */
+  /** Only a variable or a separate file can hold a secret: a text in YAML is never a `Secret`. */
   secret: {
     schema: z.instanceof(Secret),
     expected: "in the variable or, better, in a separate file, never in the YAML file",

@@ -9,6 +9,7 @@ import {
 } from "../../access/policy.ts";
 import type { Config } from "../../config/config.ts";
 import { isLocalAddress } from "../../config/listen-address.ts";
+import type { Console } from "../../console/console.ts";
 import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-calls.ts";
 import type { CallObserver, ItemOutcome } from "../../grpc/call/call-observer.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
@@ -38,6 +39,8 @@ export interface CallsDeps {
   readonly metrics: Metrics;
   /** Absent if traces are off. */
   readonly tracing?: Tracing | undefined;
+  /** Absent if the console is off. */
+  readonly console?: Pick<Console, "observer"> | undefined;
 }
 
 /** The inbound side before a server listens. */
@@ -50,7 +53,7 @@ export interface Calls extends CallerBounds {
   /** Makes the pipeline of a door, with its own interceptors behind `limit-metadata`. */
   readonly createDoorCalls: (interceptors: readonly Interceptor[]) => DoorCalls;
   /** The access policy, for replacement. A call is asked about once, at its start. */
-  readonly access: Pick<ReplaceablePolicy, "replace">;
+  readonly access: ReplaceablePolicy;
 }
 
 /** The inbound side of one door before it listens. */
@@ -69,11 +72,12 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     metrics,
     createAccessLog(logger),
     ...(tracing === undefined ? [] : [tracing.observer]),
+    ...(deps.console === undefined ? [] : [deps.console.observer]),
     observeUnknownReasons(() => metrics.unknownUpstreamReason()),
   ];
   const access = createReplaceablePolicy(
     config.policy === undefined
-      ? defaultPolicy(config.listen.every(isLocalAddress))
+      ? defaultPolicy(config.listen.every(isLocalAddress), config.endpoints)
       : compilePolicy(config.policy.rules),
   );
   const shared = {

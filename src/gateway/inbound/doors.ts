@@ -1,7 +1,6 @@
 /** Opens the doors: each foreign protocol on a listener of its own. */
 import type { ServerInterceptor } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import { compilePolicy, defaultDoorPolicy } from "../../access/policy.ts";
 import type { Config } from "../../config/config.ts";
 import type { EndpointConfig } from "../../config/endpoint.ts";
 import type { ListenAddress } from "../../config/listen-address.ts";
@@ -21,7 +20,7 @@ import type { Calls } from "./calls.ts";
 /** Dependencies of `openDoors`. */
 export interface DoorsDeps {
   readonly serviceDeps: ServiceDeps;
-  readonly calls: Pick<Calls, "createDoorCalls">;
+  readonly calls: Pick<Calls, "createDoorCalls" | "access">;
   /** Server interceptors of grpc-js, those of the gateway's other listeners. */
   readonly interceptors: readonly ServerInterceptor[];
   readonly logger: Logger;
@@ -70,11 +69,7 @@ export async function openDoors(config: Config, deps: DoorsDeps): Promise<OpenDo
     const door = createDoor(endpoint, config, doorDeps);
     const { unary, activeCalls, connections } = deps.calls.createDoorCalls([
       createEnterDoor({ caller, instance, uidOf: door.uidOf }),
-      createAuthorize(
-        config.policy === undefined
-          ? defaultDoorPolicy({ caller, instance, rpcs: rpcsOfDoor[kind] })
-          : compilePolicy(config.policy.rules),
-      ),
+      createAuthorize(deps.calls.access.isAllowed),
     ]);
     const server = opened.add(
       await startServer({

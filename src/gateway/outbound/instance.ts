@@ -36,6 +36,8 @@ export interface Instance extends AsyncDisposable {
   readonly tokens: ManagedTokenSource | undefined;
   /** The current state, for `/state`. */
   readonly state: () => InstanceState;
+  /** Calls that wait for a permit, by caller. */
+  readonly waitingByCaller: ReadonlyMap<string, number>;
 }
 
 /** Dependencies of an instance. */
@@ -121,6 +123,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       wallNow: () => clock.wallNow(),
     }),
     tokens,
+    waitingByCaller: upstream.rateLimit.scheduler.waitingByCaller,
     state: () => ({
       ...upstream.state(),
       proxy: connection.proxy && proxyHost(connection.proxy),

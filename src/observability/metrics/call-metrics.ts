@@ -6,7 +6,7 @@ import { rpcTable } from "../../rpc-table.ts";
 import type { Rpc } from "../../rpc-table.ts";
 import { metricDefinitions as definitions, secondsBounds } from "./definitions.ts";
 import { createCellFamily, createHistogramFamily } from "./families.ts";
-import type { Cell, Exposition, Series } from "./families.ts";
+import type { Cell, Exposition, HistogramFamily, Series } from "./families.ts";
 
 /**
  * Names of gRPC status codes by number, as go-grpc writes them in metrics and dashboards expect.
@@ -44,6 +44,8 @@ export interface CallMetrics extends Required<
     grpcCode: number,
     reason?: Reason,
   ) => void;
+  /** The histogram of each RPC's times, with the bounds `secondsBounds`. */
+  readonly handlingCounts: () => Iterable<readonly [rpc: Rpc, counts: ArrayLike<number>]>;
 }
 
 /** Reasons of calls that the gateway rejects before a request to Key Protect. */
@@ -80,9 +82,10 @@ interface RpcSeries {
  * Creates the metrics of inbound calls, with every series of every RPC at zero. `doorRpcs` are the
  * RPCs that the configured doors serve.
  */
-export function createCallMetrics(
-  doorRpcs: readonly Rpc[],
-): CallMetrics & { readonly families: readonly Exposition[] } {
+export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
+  readonly families: readonly Exposition[];
+  readonly exemplars: HistogramFamily["exemplars"];
+} {
   const started = createCellFamily(definitions.started);
   const handled = createCellFamily(definitions.handled);
   const received = createCellFamily(definitions.received);
@@ -131,6 +134,12 @@ export function createCallMetrics(
       items,
       endedByLibrary,
     ],
+    exemplars: handling.exemplars,
+    handlingCounts: () =>
+      rpcTable.flatMap((rpc) => {
+        const series = byPath.get(rpc.path);
+        return series === undefined ? [] : [[rpc, series.handling.counts] as const];
+      }),
     callStarted(rpc) {
       const series = byPath.get(rpc.path);
       if (series === undefined) return;
@@ -145,7 +154,12 @@ export function createCallMetrics(
       const handledCell = series.handled[code] ?? series.handled[grpcCodes.indexOf("Unknown")];
       if (handledCell !== undefined) handledCell.value += 1;
       if (grpcCodes[code] === "OK") series.sent.value += 1;
-      series.handling.observe(durationMs / 1_000);
+      const { trace } = context;
+      // Only a recorded call can be looked up.
+      series.handling.observe(
+        durationMs / 1_000,
+        trace?.spanId === undefined ? undefined : trace.traceId,
+      );
       const reasons = context.attemptLog.attempts > 0 ? byReason : byReasonUnsent;
       const rejectedCell = reason === undefined ? undefined : reasons.get(reason);
       if (rejectedCell !== undefined) rejectedCell.value += 1;

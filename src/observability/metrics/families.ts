@@ -18,9 +18,20 @@ export interface Cell {
   value: number;
 }
 
+/** A measured value whose call has a trace. */
+export interface Exemplar {
+  readonly value: number;
+  readonly traceId: string;
+  /** When it was measured, in seconds since the Unix epoch. */
+  readonly at: number;
+}
+
 /** One series of a histogram. */
 export interface Series {
-  observe(value: number): void;
+  /** Counts a value. `traceId` makes it the exemplar of its bucket. */
+  observe(value: number, traceId?: string): void;
+  /** Number of values by bucket; the last one is for values beyond the last bound. */
+  readonly counts: ArrayLike<number>;
 }
 
 /** Values of labels, in the order of the definition's names. Only texts of closed sets. */
@@ -42,6 +53,8 @@ export interface CellFamily extends Exposition {
 export interface HistogramFamily extends Exposition {
   /** Returns the series with these labels; creates it empty if there is none. */
   series(...labels: LabelValues): Series;
+  /** The newest exemplar of each bucket that has one, by its name and labels as in the text. */
+  readonly exemplars: () => ReadonlyMap<string, Exemplar>;
 }
 
 const escapeHelp = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
@@ -90,27 +103,34 @@ export function createCellFamily(definition: MetricDefinition): CellFamily {
 
 interface Histogram extends Series {
   lines(name: string, labels: string): string[];
+  /** The exemplars of `lines`, by what stands before the value. */
+  exemplars(name: string, labels: string): (readonly [string, Exemplar])[];
 }
 
 function createHistogram(bounds: readonly number[]): Histogram {
   // The last count is for values beyond the last bound.
   const counts = new Float64Array(bounds.length + 1);
+  const exemplars = new Map<number, Exemplar>();
   let sum = 0;
+  const bucketName = (name: string, labels: string, bucket: number): string => {
+    const bound = bounds[bucket];
+    const le = bound === undefined ? "+Inf" : numberText(bound);
+    return `${name}_bucket{${labels === "" ? "" : `${labels},`}le="${le}"}`;
+  };
   return {
-    observe(value) {
+    counts,
+    observe(value, traceId) {
       let bucket = 0;
       while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1;
       counts[bucket] = (counts[bucket] ?? 0) + 1;
       sum += value;
+      if (traceId !== undefined) exemplars.set(bucket, { value, traceId, at: Date.now() / 1_000 });
     },
     lines(name, labels) {
-      const prefix = labels === "" ? "" : `${labels},`;
       let total = 0;
       const buckets = [...counts].map((count, n) => {
         total += count;
-        const bound = bounds[n];
-        const le = bound === undefined ? "+Inf" : numberText(bound);
-        return `${name}_bucket{${prefix}le="${le}"} ${total}`;
+        return `${bucketName(name, labels, n)} ${total}`;
       });
       const braced = inBraces(labels);
       return [
@@ -119,6 +139,8 @@ function createHistogram(bounds: readonly number[]): Histogram {
         `${name}_count${braced} ${total}`,
       ];
     },
+    exemplars: (name, labels) =>
+      [...exemplars].map(([bucket, exemplar]) => [bucketName(name, labels, bucket), exemplar]),
   };
 }
 
@@ -143,5 +165,7 @@ export function createHistogramFamily(
       );
       return [...headOf(definition), ...lines, ""].join("\n");
     },
+    exemplars: () =>
+      new Map([...histograms].flatMap(([labels, each]) => each.exemplars(definition.name, labels))),
   };
 }

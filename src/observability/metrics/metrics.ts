@@ -9,6 +9,7 @@ import type { ConnectionMetrics } from "./connection-metrics.ts";
 import { metricDefinitions as definitions } from "./definitions.ts";
 import { createCellFamily } from "./families.ts";
 import type { Exposition, MetricDefinition } from "./families.ts";
+import { toOpenMetrics } from "./open-metrics.ts";
 import { createRedisMetrics } from "./redis-metrics.ts";
 import type { RedisMetrics } from "./redis-metrics.ts";
 import { createReloadMetrics } from "./reload-metrics.ts";
@@ -39,6 +40,8 @@ export interface Metrics
   watchCredentialUse(instance: string, read: () => number): void;
   /** Adds a certificate. Its seconds to expiry are read at each scrape; the fewest are exposed. */
   watchCertificateExpiry(read: Reading): void;
+  /** Seconds until the first certificate expires; `undefined` if there is none. */
+  readonly certificateSeconds: Reading;
   /** Adds a reading of the number of callers' connections; the sum is exposed. */
   watchConnections(read: Reading): void;
   /** Adds a reading of the memory that incomplete requests take; the sum is exposed. */
@@ -54,6 +57,8 @@ export interface Metrics
   /** Returns all metrics in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** Returns the same in the format OpenMetrics, with the traces of recorded calls. */
+  openMetrics(): Promise<string>;
 }
 
 const sum = (values: readonly number[]): number =>
@@ -63,14 +68,19 @@ const sum = (values: readonly number[]): number =>
 function createReadGauge(
   definition: MetricDefinition,
   totalOf: (values: readonly number[]) => number,
-): Exposition & { readonly watch: (read: Reading) => void } {
+): Exposition & { readonly watch: (read: Reading) => void; readonly read: Reading } {
   const readings: Reading[] = [];
+  const readTotal: Reading = () => {
+    const values = readings.map((read) => read()).filter((value) => value !== undefined);
+    return values.length > 0 ? totalOf(values) : undefined;
+  };
   return {
     watch: (read) => void readings.push(read),
+    read: readTotal,
     text() {
-      const values = readings.map((read) => read()).filter((value) => value !== undefined);
+      const total = readTotal();
       const gauge = createCellFamily(definition);
-      if (values.length > 0) gauge.cell().value = totalOf(values);
+      if (total !== undefined) gauge.cell().value = total;
       return gauge.text();
     },
   };
@@ -89,7 +99,7 @@ export function createMetrics(
     readonly hasProcessMetrics?: boolean;
   } = {},
 ): Metrics {
-  const { families: callFamilies, ...calls } = createCallMetrics(options.doorRpcs ?? []);
+  const { families: callFamilies, exemplars, ...calls } = createCallMetrics(options.doorRpcs ?? []);
   const { families: connectionFamilies, ...connections } = createConnectionMetrics();
   const { families: upstreamFamilies, ...upstream } = createUpstreamMetrics(
     options.operations ?? [],
@@ -121,6 +131,10 @@ export function createMetrics(
   const registry = new Registry();
   if (options.hasProcessMetrics ?? true) collectDefaultMetrics({ register: registry });
 
+  const text = async (): Promise<string> => {
+    const ofProcess = await registry.metrics();
+    return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
+  };
   return {
     ...calls,
     ...connections,
@@ -130,6 +144,7 @@ export function createMetrics(
     watchCredentialUse: (instance, read) => void credentialUse.set(instance, read),
     watchTokenAge: tokenAge.watch,
     watchCertificateExpiry: expiry.watch,
+    certificateSeconds: expiry.read,
     watchConnections: open.watch,
     watchReceivingBytes: receiving.watch,
     watchCircuits: circuits.watch,
@@ -137,10 +152,8 @@ export function createMetrics(
     countSpans(result, count) {
       spans.cell(result).value += count;
     },
-    async text() {
-      const ofProcess = await registry.metrics();
-      return `${own.map((family) => family.text()).join("\n")}\n${ofProcess}`;
-    },
+    text,
     contentType: registry.contentType,
+    openMetrics: async () => toOpenMetrics(await text(), exemplars()),
   };
 }

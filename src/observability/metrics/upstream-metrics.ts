@@ -20,6 +20,8 @@ export interface UpstreamMetrics {
    * An `operation` that is no known one is counted as `other`.
    */
   readonly upstreamCounter: (instance: string) => (event: UpstreamEvent) => void;
+  /** The exchanges with an instance so far, and how many of them were answered with 429. */
+  readonly exchangesOf: (instance: string) => { readonly sent: number; readonly throttled: number };
   /** Counts an event of a host. Instances on one host share its circuits. */
   readonly countHost: (event: HostEvent) => void;
   readonly unknownUpstreamReason: () => void;
@@ -184,6 +186,10 @@ export function createUpstreamMetrics(
   return {
     families,
     upstreamCounter: (instance) => counterOf(instanceSeries(instance)),
+    exchangesOf: (instance) => ({
+      sent: sent.cell(instance).value,
+      throttled: throttled.cell(instance).value,
+    }),
     countHost({ circuit }) {
       opened.cell(circuit).value += 1;
     },

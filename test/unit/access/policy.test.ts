@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compilePolicy, defaultPolicy } from "../../../src/access/policy.ts";
 import type { AccessRule } from "../../../src/access/policy.ts";
+import { rpcsOfDoor } from "../../../src/door-rpcs/door-rpcs.ts";
 import { rpcTable } from "../../../src/rpc-table.ts";
 import type { Rpc } from "../../../src/rpc-table.ts";
 
@@ -39,6 +40,25 @@ describe("the default policy", () => {
       expect(denied.length).toBeGreaterThanOrEqual(4);
     },
   );
+});
+
+describe("the default policy of an endpoint", () => {
+  const door = { kind: "kubernetes-kms-v2", caller: "kubernetes", instance: "eu" } as const;
+  const rows = rpcsOfDoor["kubernetes-kms-v2"];
+
+  test.each([true, false])(
+    "allows its caller the methods of its kind on its instance (listeners are local: %s)",
+    (isLocal) => {
+      const isAllowed = defaultPolicy(isLocal, [door]);
+      expect(rows.every((row) => isAllowed("kubernetes", row, "eu"))).toBe(true);
+      expect(rows.some((row) => isAllowed("kubernetes", row, "us"))).toBe(false);
+      expect(rows.some((row) => isAllowed("unix", row, "eu"))).toBe(false);
+    },
+  );
+
+  test("is nothing for anybody without an endpoint", () => {
+    expect(rows.some((row) => defaultPolicy(true)("kubernetes", row, "eu"))).toBe(false);
+  });
 });
 
 test("a wildcard does not include methods that destroy, disclose, or change what others rely on", () => {

@@ -60,6 +60,7 @@ test("three variables are enough: every other setting has a default", () => {
   expect(config).toEqual({
     listen: [{ kind: "tcp", host: "127.0.0.1", port: 50_051 }],
     adminListen: { kind: "tcp", host: "127.0.0.1", port: 9_464 },
+    console: { mode: "auto", callers: false, hosts: undefined },
     logLevel: "info",
     reflection: true,
     allowPlaintext: false,

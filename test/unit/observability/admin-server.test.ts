@@ -6,7 +6,11 @@ import type { AdminOptions } from "../../../src/observability/admin-server.ts";
 import { upstreamState } from "./metrics/upstream-state.ts";
 
 const loopback = { host: "127.0.0.1", port: 0 } as const;
-const metrics = { text: () => Promise.resolve("m 1\n"), contentType: "text/plain; version=0.0.4" };
+const metrics = {
+  text: () => Promise.resolve("m 1\n"),
+  contentType: "text/plain; version=0.0.4",
+  openMetrics: () => Promise.resolve("m 1\n# EOF\n"),
+};
 
 const state = { version: "1.2.3", uptimeSeconds: 4, isDraining: false, instances: {} } as const;
 
@@ -38,6 +42,18 @@ describe("the admin server", () => {
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toBe(metrics.contentType);
     expect(await response.text()).toBe("m 1\n");
+  });
+
+  test("the admin server serves OpenMetrics to those who ask for it", async () => {
+    await using server = await admin();
+    const accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+
+    const response = await ask(server.port, "/metrics", { headers: { accept } });
+
+    expect(response.headers.get("content-type")).toBe(
+      "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    );
+    expect(await response.text()).toBe("m 1\n# EOF\n");
   });
 
   test("the process is live while the admin server answers, unless `isLive` says otherwise", async () => {

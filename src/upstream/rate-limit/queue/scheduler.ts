@@ -47,6 +47,8 @@ export interface Scheduler {
   queuedBy(priority: PriorityClass): number;
   /** Callers with a waiting call. */
   readonly callers: number;
+  /** Waiting calls by caller, for the console. */
+  readonly waitingByCaller: ReadonlyMap<string, number>;
   /** Rejects all waiting calls, and every later call, with `SHUTDOWN`. */
   close(): void;
 }
@@ -67,10 +69,7 @@ export interface SchedulerOptions {
   readonly refusalCause?: ((now: number) => RefusalCause | undefined) | undefined;
   /** The median length of an exchange of a class, in milliseconds. Default 20. */
   readonly typicalServiceMs?: ((priority: PriorityClass, now: number) => number) | undefined;
-  /**
-   * A waiting call with less time left than this is rejected at its turn, in milliseconds. Default
-   * 5.
-   */
+  /** A call with less time left than this is rejected at its turn, in milliseconds. Default 5. */
   readonly leastServiceMs?: number | undefined;
   /** Called for each granted permit with the wait in milliseconds, 0 for none. Must not throw. */
   readonly onGranted?: ((priority: PriorityClass, waitMs: number) => void) | undefined;
@@ -239,6 +238,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     get callers() {
       return waiters.callers;
     },
+    waitingByCaller: waiters.byCaller,
     close() {
       isClosed = true;
       for (const waiter of waiters.all()) drop(waiter, rejections.ended("shutdown"));

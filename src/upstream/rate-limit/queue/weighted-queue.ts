@@ -17,6 +17,8 @@ export interface WeightedQueue {
   sizeOf(priority: PriorityClass): number;
   /** Waiting calls of a caller, in any class. */
   sizeOfCaller(caller: string): number;
+  /** Waiting calls by caller, of callers that have some. */
+  readonly byCaller: ReadonlyMap<string, number>;
   /** How many waiting calls are served before a call that is added now at that place. */
   ahead(priority: PriorityClass, caller: string, place: "head" | "tail"): number;
   /** Adds a call behind (`tail`) or before (`head`) the other calls of its caller and class. */
@@ -100,6 +102,7 @@ export function createWeightedQueue(weights: ClassWeights): WeightedQueue {
     isShared: (now) => callers.size > 1 || now - sharedAt < sharedForMs,
     sizeOf: (priority) => classes[priority].queue.size,
     sizeOfCaller: (caller) => callers.get(caller) ?? 0,
+    byCaller: callers,
     ahead(priority, caller, place) {
       const own = classes[priority];
       const ahead = own.queue.ahead(caller, place);
