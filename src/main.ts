@@ -12,6 +12,7 @@ import type { ReloadSource } from "./gateway/reload/reload.ts";
 import { systemClock } from "./platform/clock.ts";
 
 const usage = `usage: keyprotect-gateway [--check-config [--online]]
+       keyprotect-gateway kms doctor --help
        keyprotect-gateway migrate --help
 
 A gRPC gateway to IBM Key Protect. It is configured by environment variables and the YAML file that
@@ -119,6 +120,11 @@ async function serve({ config, reload }: StartConfig): Promise<number> {
 /** Runs a sub-command; `undefined` if the command line names none. */
 async function runSubCommand(): Promise<number | undefined> {
   const [name, ...args] = process.argv.slice(2);
+  if (name === "kms") {
+    const { runKms } = await import("./doors/kubernetes-kms/doctor/command.ts");
+    const { stdout, stderr } = process;
+    return runKms(args, { stdout, stderr, readConfig: async () => (await readConfig())?.config });
+  }
   if (name !== "migrate") return undefined;
   const { runMigrate } = await import("./migrate/command.ts");
   const stopping = new AbortController();

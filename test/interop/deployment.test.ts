@@ -18,7 +18,7 @@ const execute = promisify(execFile);
 const here = join(import.meta.dirname, "deployment");
 
 /** Every folder that kubectl renders. */
-const folders = ["base", ...overlays];
+const folders = ["base", "control-plane", ...overlays];
 /** Sidecars came with 1.28, so the schemas of earlier versions do not know them. */
 const sidecars: readonly string[] = ["overlays/sidecar"];
 const others = folders.filter((folder) => !sidecars.includes(folder));
