@@ -49,6 +49,10 @@ function toProvider(
   return { at: `${at}.kms`, apiVersion, name, endpoint, timeout, hasCacheSize };
 }
 
+const problemAt = (at: string, what: string) => ({
+  problem: { level: "problem", at, what } as const,
+});
+
 /**
  * Parses the text of the file. If its form is wrong, returns what is wrong. The texts contain no
  * values, because other providers of the file hold keys.
@@ -56,9 +60,6 @@ function toProvider(
 export function parseEncryptionConfiguration(
   text: string,
 ): readonly ProviderList[] | { readonly problem: Finding } {
-  const problemAt = (at: string, what: string) => ({
-    problem: { level: "problem", at, what } as const,
-  });
   let tree: unknown;
   try {
     const document = loadYaml().parseDocument(text, { prettyErrors: false, logLevel: "error" });
