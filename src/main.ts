@@ -123,7 +123,11 @@ async function runSubCommand(): Promise<number | undefined> {
   if (name === "kms") {
     const { runKms } = await import("./doors/kubernetes-kms/doctor/command.ts");
     const { stdout, stderr } = process;
-    return runKms(args, { stdout, stderr, readConfig: async () => (await readConfig())?.config });
+    return runKms(args, {
+      stdout,
+      stderr,
+      readConfig: async () => (await readConfig(false))?.config,
+    });
   }
   if (name !== "migrate") return undefined;
   const { runMigrate } = await import("./migrate/command.ts");

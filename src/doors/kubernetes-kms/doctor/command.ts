@@ -15,8 +15,8 @@ problem, and with 78 if the configuration of the gateway cannot be used.
   --help                    print this text and exit
 `;
 
-/** The surroundings of the command. */
-export interface KmsSurroundings {
+/** The outputs of the command, and its configuration. */
+export interface KmsIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   /** The configuration; `undefined` if it cannot be used, which was said. */
@@ -43,7 +43,7 @@ function readArguments(args: readonly string[]): { file: string } | "help" | und
 }
 
 /** Runs the command and returns its exit code; 64 (`EX_USAGE`) for an invalid command line. */
-export async function runKms(args: readonly string[], io: KmsSurroundings): Promise<number> {
+export async function runKms(args: readonly string[], io: KmsIo): Promise<number> {
   const parsed = readArguments(args);
   if (parsed === undefined) {
     io.stderr.write(usage);

@@ -16,7 +16,7 @@ export interface DoctorOptions {
   readonly readFile: (path: string) => string;
 }
 
-/** What the doctor found. */
+/** All findings of the doctor. */
 export interface Diagnosis {
   readonly findings: readonly Finding[];
   /** The findings in words, a line each. */

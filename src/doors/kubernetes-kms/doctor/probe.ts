@@ -9,7 +9,7 @@ import type { Report } from "./finding.ts";
 /** The API server's default, in milliseconds. */
 const timeoutMs = 3_000;
 
-/** What each status of the call means. Others are reported by their names. */
+/** The meaning of each status of the call. Others are reported by their names. */
 const meanings: Readonly<Partial<Record<status, string>>> = {
   [status.UNAVAILABLE]:
     "nothing answers on the socket: the gateway does not run, listens elsewhere, or this user may not open the socket",

@@ -28,7 +28,7 @@ const encryptionConfiguration = (...providers: readonly object[]): object => ({
   resources: [{ resources: ["secrets"], providers }],
 });
 
-/** What the comparison finds, apart from what is as it should be. */
+/** The findings of the comparison, apart from what is as it should be. */
 function findingsOf(tree: object | string): readonly string[] {
   const lists = parseEncryptionConfiguration(typeof tree === "string" ? tree : stringify(tree));
   if ("problem" in lists) return [`${lists.problem.at}: ${lists.problem.what}`];
