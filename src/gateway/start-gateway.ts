@@ -5,6 +5,7 @@ import { openAdmin, openConsole } from "./admin.ts";
 import { createCalls } from "./inbound/calls.ts";
 import { doorRpcsOf, openDoors, type OpenDoor } from "./inbound/doors.ts";
 import { bindContract } from "./inbound/bind-services.ts";
+import { createPieceQueue } from "../platform/pieces/piece-queue.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
@@ -73,6 +74,8 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     await openStores(config, { metrics, logger, clock, random }),
   );
 
+  const pieces = createPieceQueue({ priorities: ["interactive", "management", "bulk"] });
+
   // The way to Key Protect: credentials, hosts, instances.
   const {
     byAlias: instances,
@@ -80,6 +83,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     credentials,
   } = started.add(
     await createInstances(config, {
+      pieces,
       redis,
       tracing,
       connectionsOf,
@@ -101,7 +105,15 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
   const shown = { metrics, instances, readiness: () => readiness, startedAt, clock, logger };
   const console = await openConsole(config, shown);
   if (console !== undefined) started.add(console.pages);
-  const calls = createCalls(config, { clock, random, logger, metrics, tracing, console });
+  const calls = createCalls(config, {
+    clock,
+    random,
+    logger,
+    metrics,
+    pieces,
+    tracing,
+    console,
+  });
   const serviceDeps: ServiceDeps = {
     keyProtectOf: (context) => instanceOf(context).keyProtect,
     dialectOf: (context) => instanceOf(context).dialect,

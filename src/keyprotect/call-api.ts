@@ -57,7 +57,7 @@ export interface ApiRequest {
 export type CallApi = <T>(
   call: ApiCall,
   request: ApiRequest,
-  read: (response: UpstreamResponse) => T,
+  read: (response: UpstreamResponse) => T | Promise<T>,
 ) => Promise<T>;
 
 /** Dependencies of operations. */
@@ -67,6 +67,8 @@ export interface OperationDeps {
   /** ID of the Key Protect instance. */
   readonly instanceId: string;
   readonly onAnomaly: OnAnomaly;
+  /** Waits until the next piece of the work for a call may run. */
+  readonly turn: (call: ApiCall) => Promise<void>;
 }
 
 /**
@@ -118,7 +120,9 @@ export function createCallApi(deps: {
         const rejected = { method: request.method, callerToken };
         throw toRejection(response, rejected, wallNow(), onAnomaly);
       }
-      return read(response);
+      const answer = read(response);
+      // Only a page that is read in pieces waits here.
+      return answer instanceof Promise ? await answer : answer;
     } finally {
       if (request.isAnswerSecret) response.body.fill(0);
     }

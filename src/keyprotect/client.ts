@@ -15,6 +15,7 @@ import {
 } from "./operations/instance-policies.ts";
 import { createRingOperations, type RingOperations } from "./operations/rings.ts";
 import { createPolicyOperations, type PolicyOperations } from "./operations/policies.ts";
+import { createPieceQueue, type PieceQueue } from "../platform/pieces/piece-queue.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
 
 /**
@@ -52,6 +53,8 @@ export interface KeyProtectClientDeps {
   readonly onAnomaly?: OnAnomaly | undefined;
   /** Milliseconds since the Unix epoch, for the date form of `Retry-After`. Default: `Date.now`. */
   readonly wallNow?: (() => number) | undefined;
+  /** The queue of work in pieces. Default: one of this client. */
+  readonly pieces?: PieceQueue | undefined;
 }
 
 const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
@@ -59,11 +62,13 @@ const dialects = { "2019": dialect2019, current: dialectCurrent } as const;
 /** Creates the client of one instance. The client has no state. */
 export function createKeyProtectClient(deps: KeyProtectClientDeps): KeyProtectClient {
   const { send, instanceId, dialect, onAnomaly = () => {}, wallNow = Date.now } = deps;
+  const { pieces = createPieceQueue({ priorities: [] }) } = deps;
   const operations: OperationDeps = {
     callApi: createCallApi({ send, instanceId, dialect, wallNow, onAnomaly }),
     dialect: dialects[dialect],
     instanceId,
     onAnomaly,
+    turn: (call) => pieces.turn(call),
   };
   return {
     ...createKeyOperations(operations),

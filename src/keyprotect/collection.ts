@@ -8,6 +8,7 @@ import {
   toObject,
   type JsonObject,
 } from "./decode/json.ts";
+import { parseObjectInPieces } from "./decode/json-in-pieces.ts";
 import { mediaType } from "./media-types.ts";
 
 /** Puts resources into the envelope of a request. */
@@ -60,7 +61,17 @@ export function fromPage(
   type: string,
   variants?: CollectionVariants,
 ): CollectionPage {
-  const envelope = parseObject(body);
+  return pageOf(parseObject(body), type, variants);
+}
+
+/** As `fromPage`, in pieces, with a turn before each. For bodies of many resources. */
+export const fromPageInPieces = async (
+  body: Buffer,
+  type: string,
+  turn: () => Promise<void>,
+): Promise<CollectionPage> => pageOf(await parseObjectInPieces(body, turn), type);
+
+function pageOf(envelope: JsonObject, type: string, variants?: CollectionVariants): CollectionPage {
   const metadata = metadataOf(envelope, variants?.isMetadataListed ?? false);
   const collectionType = own(metadata, "collectionType");
   if (![type, mediaType.collection, variants?.type ?? type].some((one) => one === collectionType)) {

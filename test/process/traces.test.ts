@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { allKeys } from "../support/requests.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { startOtlpSink } from "../support/otlp-sink.ts";
-import { buildGateway, type BuiltGateway } from "./built-gateway.ts";
+import { compileGateway, type BuiltGateway } from "./built-gateway.ts";
 import { startNode } from "./child-process.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { serveGateway } from "./serving.ts";
@@ -23,7 +23,7 @@ const spy = `
 let built: BuiltGateway;
 let spyFile = "";
 beforeAll(async () => {
-  built = await buildGateway();
+  built = await compileGateway();
   spyFile = join(built.folder, "spy.mjs");
   await writeFile(spyFile, spy);
 }, 120_000);

@@ -26,6 +26,7 @@ import { selectKeyRing } from "../../grpc/interceptors/select-key-ring.ts";
 import { createAccessLog } from "../../grpc/observers/access-log.ts";
 import type { Metrics } from "../../observability/metrics/metrics.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { PieceQueue } from "../../platform/pieces/piece-queue.ts";
 import type { Tracing } from "../../tracing/tracing.ts";
 import { observeUnknownReasons } from "../../service/errors/to-status-error.ts";
 import { type CallerBounds, createCallerBounds } from "./caller-bounds.ts";
@@ -37,6 +38,8 @@ export interface CallsDeps {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The work on large pages. */
+  readonly pieces: PieceQueue;
   /** Absent if traces are off. */
   readonly tracing?: Tracing | undefined;
   /** Absent if the console is off. */
@@ -65,7 +68,7 @@ export interface DoorCalls {
 
 /** Builds the pipeline of inbound calls. Nothing listens yet. */
 export function createCalls(config: Config, deps: CallsDeps): Calls {
-  const { clock, logger, metrics, tracing } = deps;
+  const { clock, logger, metrics, pieces, tracing } = deps;
   const activeCalls = createActiveCalls();
   const bounds = createCallerBounds(config, deps);
   const observers: readonly CallObserver[] = [
@@ -88,6 +91,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     deadlines: { ...defaultDeadlineRules, maxMs: config.limits.maxDeadlineMs },
     beginTrace: tracing?.begin,
     observers,
+    pieces,
   } satisfies Partial<UnaryOptions>;
   const boundMetadata = limitMetadata({
     maxBytes: config.limits.maxMetadataBytes,

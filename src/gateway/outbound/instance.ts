@@ -1,6 +1,7 @@
 /** Builds one Key Protect instance: from its configuration to the client that handlers use. */
 import type { Logger } from "pino";
 import type { Clock } from "../../platform/clock.ts";
+import type { PieceQueue } from "../../platform/pieces/piece-queue.ts";
 import type { Config, InstanceConfig } from "../../config/config.ts";
 import type { ManagedTokenSource } from "../../iam/token.ts";
 import type { ConnectionsOf } from "./upstream-connections.ts";
@@ -50,6 +51,8 @@ export interface InstanceDeps {
     "upstream" | "queue" | "retry" | "coalesce" | "replicas" | "requestIds" | "tracing"
   >;
   readonly connectionsOf: ConnectionsOf;
+  /** The work on large pages. */
+  readonly pieces: PieceQueue;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -121,6 +124,7 @@ export function createInstance(config: InstanceConfig, deps: InstanceDeps): Inst
       instanceId: config.instanceId,
       onAnomaly: (anomaly) => metrics.upstreamAnomaly(anomaly),
       wallNow: () => clock.wallNow(),
+      pieces: deps.pieces,
     }),
     tokens,
     waitingByCaller: upstream.rateLimit.scheduler.waitingByCaller,

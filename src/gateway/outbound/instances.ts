@@ -18,7 +18,7 @@ export interface Instances extends AsyncDisposable {
 /** Dependencies of all instances. */
 export type InstancesDeps = Pick<
   InstanceDeps,
-  "redis" | "tracing" | "connectionsOf" | "metrics" | "logger" | "clock" | "random"
+  "pieces" | "redis" | "tracing" | "connectionsOf" | "metrics" | "logger" | "clock" | "random"
 >;
 
 /** Builds the instances. Connects to nothing yet. */

@@ -50,7 +50,8 @@ export function bindService<Definition extends ServiceDefinition>(
       requestDeserialize: decodeAndZeroize(method.requestDeserialize),
       responseSerialize: asEncoded,
     };
-    implementation[name] = unary(rowOf(method.path), handler, method.responseSerialize);
+    const blank = method.responseDeserialize(Buffer.alloc(0));
+    implementation[name] = unary(rowOf(method.path), handler, method.responseSerialize, blank);
   }
   const surplus = Object.keys(handlers).filter((name) => !Object.hasOwn(methods, name));
   if (surplus.length > 0) throw new Error(`no method for handlers: ${surplus.join(", ")}`);

@@ -37,21 +37,28 @@ export function toObject(value: unknown, what: string): JsonObject {
   return value;
 }
 
-/** Returns the own property of the first of `names` that is present and not `null`. */
-export function own(object: JsonObject, ...names: readonly string[]): unknown {
-  for (const name of names) {
-    if (Object.hasOwn(object, name) && object[name] !== null) return object[name];
-  }
-  return undefined;
+/**
+ * Returns the own property `name` if it is present and not `null`, otherwise that of the older
+ * names. Most fields of a key are absent, so they are looked up only once.
+ */
+export function own(
+  object: JsonObject,
+  name: string,
+  olderName?: string,
+  oldestName?: string,
+): unknown {
+  const value = object[name];
+  if (value !== undefined && value !== null && Object.hasOwn(object, name)) return value;
+  return olderName === undefined ? undefined : own(object, olderName, oldestName);
 }
 
-/** Reads an optional text. `olderNames` are older spellings of the same field. */
+/** Reads an optional text. `olderName` is an older spelling of the same field. */
 export function optionalText(
   object: JsonObject,
   name: string,
-  ...olderNames: readonly string[]
+  olderName?: string,
 ): string | undefined {
-  const value = own(object, name, ...olderNames);
+  const value = own(object, name, olderName);
   if (value === undefined || typeof value === "string") return value;
   throw badResponseError(`${name} is not a text`);
 }

@@ -36,7 +36,11 @@ const keyPath = (keyId: string): string => `/api/v2/keys/${pathSegment(keyId)}`;
 const defaultRingId = "default";
 
 /** Creates the operations on existing keys. */
-export function createKeyLifeOperations({ callApi, onAnomaly }: OperationDeps): KeyLifeOperations {
+export function createKeyLifeOperations({
+  callApi,
+  onAnomaly,
+  turn,
+}: OperationDeps): KeyLifeOperations {
   const decodeOne = (keyId: string, body: Buffer): KeyResource =>
     decodeKey(fromSingleton(body, mediaType.key), {
       askedFor: keyId,
@@ -127,7 +131,7 @@ export function createKeyLifeOperations({ callApi, onAnomaly }: OperationDeps): 
 
     listKeyVersions: async (call, keyId, window) =>
       readWindow(
-        callApi,
+        { callApi, turn },
         call,
         {
           path: `${keyPath(keyId)}/versions`,

@@ -89,7 +89,7 @@ const request = (
 ): ApiRequest => ({ isCurrentOnly: true, isAnswerSecret: false, ...parts });
 
 /** Creates the operations of KMIP. */
-export function createKmipOperations({ callApi, onAnomaly }: OperationDeps): KmipOperations {
+export function createKmipOperations({ callApi, onAnomaly, turn }: OperationDeps): KmipOperations {
   const { kmipAdapter, kmipObject, kmipCertificate } = mediaType;
 
   const get = async <T>(
@@ -128,7 +128,7 @@ export function createKmipOperations({ callApi, onAnomaly }: OperationDeps): Kmi
   return {
     listKmipAdapters: async (call, { rootKeyId, ...window }) =>
       readWindow(
-        callApi,
+        { callApi, turn },
         call,
         {
           path: adaptersPath,
@@ -160,7 +160,7 @@ export function createKmipOperations({ callApi, onAnomaly }: OperationDeps): Kmi
 
     listKmipObjects: async (call, adapter, { states = [], ...window }) =>
       readWindow(
-        callApi,
+        { callApi, turn },
         call,
         {
           path: objectsPath(adapter),
@@ -183,7 +183,7 @@ export function createKmipOperations({ callApi, onAnomaly }: OperationDeps): Kmi
 
     listKmipCertificates: async (call, adapter, window) =>
       readWindow(
-        callApi,
+        { callApi, turn },
         call,
         { path: certificatesPath(adapter), mediaType: kmipCertificate, maxLimit },
         window,

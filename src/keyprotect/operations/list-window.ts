@@ -1,8 +1,12 @@
 /** One window of a list other than that of keys. */
-import { type ApiCall, type CallApi, listAnswerBytes } from "../call-api.ts";
-import { fromPage } from "../collection.ts";
+import { type ApiCall, listAnswerBytes, type OperationDeps } from "../call-api.ts";
+import { fromPageInPieces } from "../collection.ts";
 import type { JsonObject } from "../decode/json.ts";
+import { mapInPieces } from "../../platform/pieces/piece-queue.ts";
 import { badResponseError } from "../error.ts";
+
+/** Resources that are decoded in one piece. They are smaller than keys. */
+const resourcesInPiece = 128;
 
 /** The resources from `offset` on, at most `limit`. */
 export interface ResourceWindow {
@@ -31,7 +35,7 @@ export interface ResourceList {
  * resources than requested.
  */
 export const readWindow = <T>(
-  callApi: CallApi,
+  { callApi, turn }: Pick<OperationDeps, "callApi" | "turn">,
   call: ApiCall,
   list: ResourceList,
   window: ResourceWindow,
@@ -39,6 +43,7 @@ export const readWindow = <T>(
 ): Promise<ResourcePage<T>> => {
   const { offset } = window;
   const limit = Math.min(window.limit, list.maxLimit ?? window.limit);
+  const next = (): Promise<void> => turn(call);
   return callApi(
     call,
     {
@@ -50,14 +55,14 @@ export const readWindow = <T>(
       isAnswerSecret: false,
       maxResponseBytes: listAnswerBytes,
     },
-    ({ body }) => {
-      const { resources, totalCount } = fromPage(body, list.mediaType);
+    async ({ body }) => {
+      const { resources, totalCount } = await fromPageInPieces(body, list.mediaType, next);
       if (resources.length > limit) {
         throw badResponseError("resources has more entries than requested");
       }
       const seen = offset + resources.length;
       return {
-        items: resources.map(decode),
+        items: await mapInPieces(resources, resourcesInPiece, next, decode),
         isLast: totalCount === undefined ? undefined : totalCount <= seen,
       };
     },

@@ -41,7 +41,7 @@ const registrationParameters = ({ resourceCrn, preventKeyDeletion }: Registratio
   (preventKeyDeletion === undefined ? "" : `&preventKeyDeletion=${preventKeyDeletion}`);
 
 /** Creates the operations on rings, aliases and registrations. */
-export function createRingOperations({ callApi, onAnomaly }: OperationDeps): RingOperations {
+export function createRingOperations({ callApi, onAnomaly, turn }: OperationDeps): RingOperations {
   /** A change whose response has no body. */
   const change = async (
     call: ApiCall,
@@ -79,7 +79,7 @@ export function createRingOperations({ callApi, onAnomaly }: OperationDeps): Rin
     deleteAlias: async (call, keyId, alias) => change(call, "DELETE", aliasPath(keyId, alias), 204),
     listKeyRings: async (call, window) =>
       readWindow(
-        callApi,
+        { callApi, turn },
         call,
         { path: "/api/v2/key_rings", mediaType: mediaType.keyRing },
         window,
@@ -91,7 +91,7 @@ export function createRingOperations({ callApi, onAnomaly }: OperationDeps): Rin
     listRegistrations: async (call, { query = {}, ...window }) => {
       const keyPath = query.keyId === undefined ? "" : `/${pathSegment(query.keyId)}`;
       return readWindow(
-        callApi,
+        { callApi, turn },
         call,
         {
           path: `/api/v2/keys${keyPath}/registrations`,

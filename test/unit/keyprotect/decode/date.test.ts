@@ -39,3 +39,22 @@ describe("parseTimestamp", () => {
     );
   });
 });
+
+test.each("0 1 2 3 4 5 6 7 8 9 - : T Z . / ; a ٣ \t".split(" "))(
+  "no date with %j at a wrong place is read",
+  (character) => {
+    const text = "2026-11-29T10:11:12Z";
+    for (let at = 0; at < text.length; at += 1) {
+      const changed = text.slice(0, at) + character + text.slice(at + 1);
+      const date = new Date(changed);
+      const isDate =
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(changed) && !Number.isNaN(date.getTime());
+      // ISO 8601 has 24:00 and years below 100, which parseTimestamp does not take.
+      const isExpected = isDate && !changed.includes("T24") && !changed.startsWith("00");
+      expect([changed, parseTimestamp(changed)?.getTime()]).toEqual([
+        changed,
+        isExpected ? date.getTime() : undefined,
+      ]);
+    }
+  },
+);

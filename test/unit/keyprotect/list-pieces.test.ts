@@ -1,0 +1,78 @@
+/** Pages that are read in pieces. */
+import { describe, expect, test } from "vitest";
+import { createKeyProtectClient } from "../../../src/keyprotect/client.ts";
+import { CallEnded, CallLifetime } from "../../../src/platform/call-signal.ts";
+import { createPieceQueue } from "../../../src/platform/pieces/piece-queue.ts";
+import { call, instanceId, keyProtectErrorOf, keys, toResponse } from "./fake-upstream.ts";
+
+const resourceOf = (at: number) => ({
+  id: `00000000-0000-4000-8000-${String(at).padStart(12, "0")}`,
+  name: `key ${at}`,
+});
+const thousand = Array.from({ length: 1_000 }, (_, at) => resourceOf(at));
+
+/** A client of an upstream that answers each request with these keys, and what it does in order. */
+function createClient(resources: readonly object[], onTurn: (turns: number) => void = () => {}) {
+  let turns = 0;
+  const pieces = createPieceQueue({
+    priorities: ["interactive"],
+    nextTurn: (callback) =>
+      setImmediate(() => {
+        turns += 1;
+        onTurn(turns);
+        callback();
+      }),
+  });
+  const client = createKeyProtectClient({
+    send: () => Promise.resolve(toResponse({ status: 200, body: keys(...resources) })),
+    dialect: "current",
+    instanceId,
+    pieces,
+  });
+  return { client, turns: () => turns };
+}
+
+const window = { limit: 1_000, offset: 0 };
+
+describe("a page that is read in pieces", () => {
+  test("a page of 1,000 keys has all keys in their order, after a turn for each 64", async () => {
+    const { client, turns } = createClient(thousand);
+    const page = await client.listKeys(call, window);
+    expect(page.keys.map(({ name }) => name)).toEqual(thousand.map(({ name }) => name));
+    expect(turns()).toBe(16);
+  });
+
+  test("a page of 64 keys is read at once", async () => {
+    const { client, turns } = createClient(thousand.slice(0, 64));
+    expect((await client.listKeys(call, window)).keys).toHaveLength(64);
+    expect(turns()).toBe(0);
+  });
+
+  test("a key that is wrong in a later piece fails the page, and the work ends there", async () => {
+    const { client, turns } = createClient(thousand.with(300, { id: "no UUID", name: "wrong" }));
+    const error = await keyProtectErrorOf(client.listKeys(call, window));
+    expect(error.code).toBe("BAD_RESPONSE");
+    expect(turns()).toBeLessThan(10);
+  });
+
+  test("a call that ends between two pieces does no further work", async () => {
+    const lifetime = new CallLifetime();
+    const { client, turns } = createClient(thousand, (count) => {
+      if (count === 5) lifetime.end(new CallEnded("deadline"), () => {});
+    });
+    const page = client.listKeys({ ...call, signal: lifetime }, window);
+    await expect(page).rejects.toEqual(new CallEnded("deadline"));
+    expect(turns()).toBe(5);
+  });
+
+  test("timers fire and data arrives between the pieces of a page", async () => {
+    const events: string[] = [];
+    const { client } = createClient(thousand, (count) => events.push(`piece ${count}`));
+    const page = client.listKeys(call, window).then(() => events.push("page"));
+    setTimeout(() => events.push("timer"), 0);
+    await page;
+    expect(events).toContain("timer");
+    expect(events.indexOf("timer")).toBeLessThan(events.indexOf("page"));
+    expect(events.indexOf("timer")).toBeLessThan(10);
+  });
+});
