@@ -1,7 +1,6 @@
 /** Create, list, count, read and delete keys. */
 import { badResponseError } from "../error.ts";
 import { mapInPieces } from "../../platform/pieces/piece-queue.ts";
-import type { UpstreamResponse } from "../../upstream/layer.ts";
 import { fromPageInPieces, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
 import {
@@ -14,6 +13,7 @@ import {
 import { own } from "../decode/json.ts";
 import { importedMaterialFields } from "../dialects/dialect.ts";
 import { mediaType } from "../media-types.ts";
+import { isLastPage, keyTotalOf } from "./page-total.ts";
 import { keyQueryParameters } from "./query-parameters.ts";
 import type {
   CreateKeyParams,
@@ -228,29 +228,6 @@ const overriddenPolicies = (changes: readonly PolicyChange[]): Readonly<Record<s
         : ["dualAuthDelete", { enabled: change.enabled }],
     ),
   );
-
-/** The number of keys in the header `Key-Total`; `undefined` if there is none. */
-function keyTotalOf({ "key-total": total }: UpstreamResponse["headers"]): number | undefined {
-  // A double represents ten digits exactly. A number beyond 32 bits is not a number of keys.
-  if (total === undefined || !/^\d{1,10}$/.test(total)) return undefined;
-  return Number(total) > 0x7fff_ffff ? undefined : Number(total);
-}
-
-/**
- * `isLast` of a page with fewer keys than requested. `collectionTotal` is the number of keys in the
- * page or in the list; `keyTotal` is that of the list, perhaps with keys of other key rings.
- */
-function isLastPage(
-  offset: number,
-  length: number,
-  collectionTotal = length,
-  keyTotal?: number,
-): boolean | undefined {
-  const seen = offset + length;
-  if (collectionTotal > seen) return false;
-  const isComplete = collectionTotal === length || collectionTotal === seen || length === 0;
-  return isComplete && keyTotal !== undefined && keyTotal <= seen ? true : undefined;
-}
 
 /**
  * Formats a date to the second, as the upstream does. The fraction is cut off, so that a key never
