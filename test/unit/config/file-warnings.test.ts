@@ -41,13 +41,14 @@ function warningsOf(
 const isMode = ({ what }: ConfigProblem): boolean => what.includes("(mode ");
 
 test.each([
-  [0o100600, undefined],
-  [0o100440, undefined],
-  [0o100640, undefined],
-  [0o100644, "read (mode 0644)"],
-  [0o100660, "write (mode 0660)"],
-  [0o100666, "read and write (mode 0666)"],
-])("a key file of mode %o is warned about only if other users have too much", (mode, text) => {
+  ["0600", undefined],
+  ["0440", undefined],
+  ["0640", undefined],
+  ["0644", "read (mode 0644)"],
+  ["0660", "write (mode 0660)"],
+  ["0666", "read and write (mode 0666)"],
+])("a key file of mode %s is warned about only if other users have too much", (octal, text) => {
+  const mode = Number.parseInt(`100${octal.slice(1)}`, 8);
   const found = warningsOf({ "api-key": mode, cert: 0o100644 }).filter(isMode);
   expect(found.map(({ at }) => at)).toEqual(text === undefined ? [] : ["IBMCLOUD_API_KEY_FILE"]);
   if (text !== undefined) expect(found[0]?.what).toContain(text);
