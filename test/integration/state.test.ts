@@ -39,7 +39,12 @@ describe("/state", () => {
               management: { state: "closed", retryInMs: 0 },
             },
             retryBudget: 50,
-            token: { authType: "iam", phase: "fresh", ageSeconds: expect.any(Number) },
+            token: {
+              authType: "iam",
+              phase: "fresh",
+              ageSeconds: expect.any(Number),
+              lastExchange: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+            },
           },
         },
       });
