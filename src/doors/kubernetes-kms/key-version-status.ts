@@ -37,8 +37,6 @@ export interface KeyVersionStatus {
   wrapped(keyVersionId: string, startedAt: number, logger: CallContext["logger"]): void;
   /** Makes a wrap if the last one is too old, and resolves by the call's deadline. */
   current(context: CallContext): Promise<KeyVersionHealth>;
-  /** Whether the last answer was good; `undefined` before the first. */
-  readonly isHealthy: boolean | undefined;
 }
 
 /** Age at which a successful wrap is repeated, in milliseconds. */
@@ -90,6 +88,7 @@ export function createKeyVersionStatus(options: KeyVersionStatusOptions): KeyVer
   /** The last failure since then. */
   let failure: Failure | undefined;
   let pending: Promise<void> | undefined;
+  /** Whether the last answer was good; `undefined` before the first. */
   let isHealthy: boolean | undefined;
 
   const wrapped: KeyVersionStatus["wrapped"] = (keyVersionId, startedAt, logger) => {
@@ -153,9 +152,6 @@ export function createKeyVersionStatus(options: KeyVersionStatusOptions): KeyVer
         context.logger.info({ caller }, "an endpoint's Status is ok again");
       }
       return found;
-    },
-    get isHealthy() {
-      return isHealthy;
     },
   };
 }
