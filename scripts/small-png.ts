@@ -19,15 +19,9 @@ function chunk(type: string, content: Uint8Array): Buffer {
   return Buffer.concat([head, body, tail]);
 }
 
-/** A colour as one number, with the lowest bits of each channel cut off. */
-const coarse = (data: Uint8Array, at: number, bits: number): number => {
-  const mask = (0xff << bits) & 0xff;
-  return (
-    (((data[at] ?? 0) & mask) << 16) |
-    (((data[at + 1] ?? 0) & mask) << 8) |
-    ((data[at + 2] ?? 0) & mask)
-  );
-};
+/** The colour of a pixel as one number. */
+const colourAt = (data: Uint8Array, at: number): number =>
+  ((data[at] ?? 0) << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
 
 const distance = (a: number, b: number): number => {
   const [red, green, blue] = [16, 8, 0].map(
@@ -40,7 +34,7 @@ const distance = (a: number, b: number): number => {
 function paletteOf({ data }: Pixels): number[] {
   const counts = new Map<number, number>();
   for (let at = 0; at < data.length; at += 4) {
-    const colour = coarse(data, at, 0);
+    const colour = colourAt(data, at);
     counts.set(colour, (counts.get(colour) ?? 0) + 1);
   }
   const palette: number[] = [];
@@ -73,7 +67,7 @@ export function encodeSmallPng(pixels: Pixels): Buffer {
   const rows = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      rows[y * (width + 1) + 1 + x] = placeOf(coarse(data, (y * width + x) * 4, 0));
+      rows[y * (width + 1) + 1 + x] = placeOf(colourAt(data, (y * width + x) * 4));
     }
   }
   const header = Buffer.alloc(13);

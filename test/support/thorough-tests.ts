@@ -25,7 +25,7 @@ export const thoroughTests: readonly string[] = [
   // integration/traces.test.ts, and `npm run check`.
   "test/bench/bench.test.ts",
   "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets}.test.ts",
-  "test/process/{bundle,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,traces}.test.ts",
+  "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];
