@@ -35,11 +35,18 @@ const others = "other callers";
 
 const noCounts = (): Counts => ({ calls: 0, requests: 0, refused: 0, failed: 0 });
 
+/** The counts of a caller in a slot. They are new if it is not known and there is room for it. */
+function countsOf(slot: Slot, caller: string): Counts {
+  const known = slot.get(caller);
+  if (known !== undefined) return known;
+  const name = slot.size < mostCallers ? caller : others;
+  const counts = slot.get(name) ?? noCounts();
+  slot.set(name, counts);
+  return counts;
+}
+
 function add(slot: Slot, caller: string, counts: Counts): void {
-  const isKnown = slot.has(caller) || slot.size < mostCallers;
-  const name = isKnown ? caller : others;
-  const sum = slot.get(name) ?? noCounts();
-  slot.set(name, sum);
+  const sum = countsOf(slot, caller);
   sum.calls += counts.calls;
   sum.requests += counts.requests;
   sum.refused += counts.refused;
@@ -80,13 +87,12 @@ export function createCallers(namesCallers: boolean): Callers {
       const [slot] = windowOf(context.instance);
       if (slot === undefined) return;
       const { attempts } = context.attemptLog;
-      const isFailed = code !== status.OK;
-      add(slot, context.caller, {
-        calls: 1,
-        requests: attempts,
-        refused: isFailed && attempts === 0 ? 1 : 0,
-        failed: isFailed && attempts > 0 ? 1 : 0,
-      });
+      const counts = countsOf(slot, context.caller);
+      counts.calls += 1;
+      counts.requests += attempts;
+      if (code === status.OK) return;
+      if (attempts === 0) counts.refused += 1;
+      else counts.failed += 1;
     },
     tick() {
       second += 1;
