@@ -173,6 +173,7 @@ export const rpcTable: readonly Rpc[] = [
     BatchWrapKey: { ...action, ...batch },
     BatchUnwrapKey: { ...action, ...batch },
     BatchRewrapKey: { ...rewrap, ...batch },
+    RewrapStream: { ...rewrap, ...batch, highestPriority: "bulk", defaultDeadlineMs: 3_600_000 },
   }),
   ...rows("keyprotect.v1.PoliciesService", {
     GetKeyPolicies: { ...read, resource: "key", coalesce: "read" },

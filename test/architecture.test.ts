@@ -394,6 +394,7 @@ describe("every RPC", () => {
     endpointsOf: unused,
     instanceIdOf: unused,
     itemEnded: unused,
+    streams: { idleMs: 1, itemMs: 1 },
     clock: { now: unused, wallNow: unused, after: unused },
     idempotency: undefined,
   };

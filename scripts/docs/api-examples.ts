@@ -167,6 +167,10 @@ export const apiExamples: Readonly<Record<string, ApiExample>> = {
   "KeyActionsService/BatchRewrapKey": {
     request: { items: [{ key_id: "$KEY_ID", ciphertext: "$SECOND" }] },
   },
+  "KeyActionsService/RewrapStream": {
+    note: "grpcurl sends one message here; several follow each other in `-d`.",
+    request: { item: { item_id: "row 1", key_id: "$KEY_ID", ciphertext: "$SECOND" } },
+  },
 
   "PoliciesService/GetKeyPolicies": { request: orders },
   "PoliciesService/ReplaceKeyPolicies": {

@@ -7,7 +7,11 @@ const itemRpcs: readonly (readonly [many: string, single: string])[] = [
   ["BatchWrapKey", "WrapKey"],
   ["BatchUnwrapKey", "UnwrapKey"],
   ["BatchRewrapKey", "RewrapKey"],
+  ["RewrapStream", "RewrapKey"],
 ];
+
+/** The paths of the RPCs whose messages are a stream. */
+export const streamPaths: ReadonlySet<string> = new Set([`${actions}/RewrapStream`]);
 
 /**
  * The row of the RPC that each item is a request of, by the path of the RPC with many items. Its

@@ -120,6 +120,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
     endpointsOf: (context) => endpointsOf(instanceOf(context), instances.values()),
     instanceIdOf: (context) => instanceOf(context).id,
     itemEnded: calls.itemEnded,
+    streams: { idleMs: config.streams.idleMs, itemMs: config.limits.maxDeadlineMs },
     clock,
     idempotency: store && {
       store,
@@ -130,7 +131,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
       clock,
     },
   };
-  const services = bindContract(serviceDeps, calls.unary);
+  const services = bindContract(serviceDeps, calls.unary, calls.streams.streaming);
 
   // The servers. The admin server is first: if its address is in use, no call must fail for that.
   const admin = started.add(await openAdmin(config, { ...shown, pages: console?.pages }));
@@ -153,6 +154,7 @@ export async function startGateway(config: Config, deps: GatewayDeps = {}): Prom
         ? { descriptorSetBase64: (await import("../gen/descriptor-set.ts")).descriptorSet }
         : undefined,
       activeCalls: calls.activeCalls,
+      endStreams: calls.streams.drain,
       connections: calls.connections,
       interceptors,
       logger,

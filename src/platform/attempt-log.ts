@@ -24,6 +24,16 @@ export interface AttemptLog {
    * by `service/items`.
    */
   items?: Map<number, EndedItems>;
+  /** For a stream: how far it has been answered. Written by `service/items`. */
+  progress?: StreamProgress;
+}
+
+/** How far a stream has been answered without a gap. */
+export interface StreamProgress {
+  /** The number of items at the start of the stream that all were answered. */
+  answeredItems: number;
+  /** The caller's ID of the last of these. */
+  lastItemId: string;
 }
 
 /** Items of one call that ended with the same status. */

@@ -16,6 +16,14 @@ export interface InstanceEndpoint {
   readonly egressAddresses?: readonly string[] | undefined;
 }
 
+/** Times of streams, in milliseconds. */
+export interface StreamTimes {
+  /** A stream ends if its caller neither sends a message nor takes an answer for this long. */
+  readonly idleMs: number;
+  /** Time that each item has, with all attempts. */
+  readonly itemMs: number;
+}
+
 /** Dependencies of all handlers. Each service uses some of them. */
 export interface ServiceDeps {
   /** The instance that a call is for. */
@@ -31,6 +39,8 @@ export interface ServiceDeps {
   readonly instanceIdOf: (context: CallContext) => string;
   /** Observes the items of calls with many items. Must not throw. */
   readonly itemEnded: (outcome: ItemOutcome) => void;
+  /** Times of streams. */
+  readonly streams: StreamTimes;
   /** Checks that an expiry lies in the future, and times the repetition of items. */
   readonly clock: Clock;
   /** `undefined`: requests with an ID are rejected. */

@@ -43,6 +43,7 @@ test("the example file of docs/configuration.md is valid, and its policy allows 
     "BatchWrapKey",
     "BatchUnwrapKey",
     "BatchRewrapKey",
+    "RewrapStream",
   ]);
   expect(allowedTo(orders, "legacy")).toEqual([]);
   expect(allowedTo(rotator, "legacy")).toEqual([

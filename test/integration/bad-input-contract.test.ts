@@ -7,8 +7,11 @@ import { isReflectMessage } from "@bufbuild/protobuf/reflect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pathOf } from "../../scripts/contract/contract.ts";
 import { readDocumentedContract } from "../../scripts/contract/documented-contract.ts";
-import { itemRows } from "../../src/access/item-rows.ts";
-import { BatchUnwrapKeyResponse } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
+import { itemRows, streamPaths } from "../../src/access/item-rows.ts";
+import {
+  BatchUnwrapKeyResponse,
+  RewrapStreamResponse,
+} from "../../src/gen/keyprotect/v1/key_actions_service.ts";
 import { failureOf } from "../support/batch-results.ts";
 import { decoded, encoded, validRequest } from "../support/contract-messages.ts";
 import { wireClient, wireField } from "../support/golden-requests.ts";
@@ -150,7 +153,7 @@ describe("numbers and enums", () => {
 
 describe("fields of items", () => {
   const fieldsOfItems: readonly Case[] = contract.methods
-    .filter((method) => itemRows.has(pathOf(method)))
+    .filter((method) => itemRows.has(pathOf(method)) && !streamPaths.has(pathOf(method)))
     .flatMap((method) =>
       itemFieldOf(method).message.fields.map((field) => ({
         title: `${method.name}.items.${field.name}`,
@@ -206,9 +209,60 @@ describe("fields of items", () => {
   test("every RPC of batches has required fields and texts in its items", () => {
     for (const rule of [isRequired, isText]) {
       const methods = new Set(fieldsOfItems.filter(rule).map(({ method }) => method.name));
-      expect(methods.size).toBe(itemRows.size);
+      expect(methods.size).toBe(itemRows.size - streamPaths.size);
     }
   });
+});
+
+/** RewrapStream, and the field of its items. */
+function streamOfItems() {
+  const method = contract.methods.find((each) => streamPaths.has(pathOf(each)));
+  const itemField = method?.input.fields.find(({ name }) => name === "item");
+  if (method === undefined || itemField?.fieldKind !== "message") throw new Error("no stream");
+  return { method, itemField };
+}
+
+describe("items of a stream", () => {
+  const { method, itemField } = streamOfItems();
+  const fields = itemField.message.fields.map((field) => ({
+    title: `${method.name}.item.${field.name}`,
+    method,
+    field,
+  }));
+
+  /** Sends one item. Returns the reasons of its violations. */
+  async function reasonsOf({ field }: Case, value: Buffer): Promise<string[]> {
+    gateway.emulator.requests.clear();
+    const item = decoded(itemField.message, encoded(validRequest(method).get(itemField)));
+    item.clear(field);
+    const message = wireField.bytes(itemField.number, Buffer.concat([encoded(item), value]));
+    const client = wireClient(gateway.clients.keys, pathOf(method));
+    // A unary client sends one message, and gets one.
+    const answer = RewrapStreamResponse.decode(await gateway.call(client, "send", message));
+    expect(gateway.upstreamRequests()).toEqual([]);
+    const failure = failureOf(answer);
+    expect(failure.reason).toBe("REQUEST_INVALID");
+    const path = `item.${field.name}`;
+    expect(failure.fields.filter((name) => !name.startsWith(path))).toEqual([]);
+    return failure.badRequest?.fieldViolations.map(({ reason }) => reason) ?? [];
+  }
+
+  test.each(fields.filter(isRequired))(
+    "an item without the required field $title fails, and the stream ends with OK",
+    async (each) => {
+      expect(await reasonsOf(each, Buffer.alloc(0))).toHaveLength(1);
+    },
+  );
+
+  test.each(fields.filter(isText))(
+    "an item with a text of $title that is not UTF-8, or has 100 KB, fails",
+    async (each) => {
+      for (const text of [Buffer.from([0x61, 0xed, 0xa0, 0x80]), Buffer.alloc(100_000, "a")]) {
+        const value = wireField.bytes(each.field.number, text);
+        expect((await reasonsOf(each, value)).length).toBeGreaterThan(0);
+      }
+    },
+  );
 });
 
 test("the contract has fields for each of these rules", () => {

@@ -44,6 +44,7 @@ import {
   BatchWrapKeyRequest,
   GenerateDataKeyRequest,
   RewrapKeyRequest,
+  RewrapStreamRequest,
   RotateKeyRequest,
   UnwrapKeyRequest,
   WrapKeyRequest,
@@ -235,6 +236,9 @@ export const goldenRequests = {
     BatchRewrapKeyRequest,
     { items: [ciphertextItem] },
   ),
+  RewrapStream: golden<RewrapStreamRequest>(`${actions}/RewrapStream`, RewrapStreamRequest, {
+    message: { $case: "item", value: { itemId: "", ...ciphertextItem } },
+  }),
   GetKeyPolicies: golden<GetKeyPoliciesRequest>(
     `${policies}/GetKeyPolicies`,
     GetKeyPoliciesRequest,

@@ -1,4 +1,4 @@
-/** The part of the schema about the connections of callers. */
+/** The part of the schema about the connections of callers, and their streams. */
 import { group, optionalSetting, setting } from "./setting.ts";
 import { kinds } from "./value-kinds.ts";
 
@@ -58,6 +58,25 @@ export const connectionSettings = {
       env: "GATEWAY_KEEPALIVE_TIMEOUT_MS",
       fallback: 20_000,
       meaning: "Time in which the PING must be answered. Then the connection is closed.",
+    }),
+  }),
+  streams: group({
+    max: setting(kinds.integer(1, 10_000), {
+      env: "GATEWAY_MAX_STREAMS",
+      fallback: 100,
+      meaning: "Maximum number of open streams. One caller may have half of them.",
+    }),
+    maxAgeMs: setting(kinds.integer(1_000, 86_400_000), {
+      env: "GATEWAY_STREAM_AGE_MS",
+      fallback: 3_600_000,
+      meaning:
+        "Age at which a stream is ended in an orderly way. It also ends with its connection (`connections.ageMs`).",
+    }),
+    idleMs: setting(kinds.integer(100, 3_600_000), {
+      env: "GATEWAY_STREAM_IDLE_MS",
+      fallback: 60_000,
+      meaning:
+        "A stream ends if its caller neither sends a message nor takes an answer for this long.",
     }),
   }),
 };

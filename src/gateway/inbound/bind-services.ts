@@ -1,7 +1,8 @@
 import { bindService, type BoundService } from "../../grpc/call/bind-service.ts";
 import { services } from "../../grpc/call/services.ts";
 import type { Unary } from "../../grpc/call/unary-handler.ts";
-import { assertTableCovers } from "../../rpc-table.ts";
+import type { Streaming } from "../../grpc/call/streams/streaming.ts";
+import { assertTableCovers, rpcOf } from "../../rpc-table.ts";
 import { createAliasesHandlers } from "../../service/aliases/handlers.ts";
 import { createInstancePoliciesHandlers } from "../../service/instance-policies/handlers.ts";
 import { createKeyActionsHandlers } from "../../service/key-actions/handlers.ts";
@@ -19,10 +20,14 @@ import type { ServiceDeps } from "../../service/service-deps.ts";
  * Binds all services of the contract to their handlers. Throws if an RPC has no handler or no row
  * in `rpc-table.ts`.
  */
-export function bindContract(deps: ServiceDeps, unary: Unary): readonly BoundService[] {
+export function bindContract(
+  deps: ServiceDeps,
+  unary: Unary,
+  streaming: Streaming,
+): readonly BoundService[] {
   const bound = [
     bindService(services.keys, createKeysHandlers(deps), unary),
-    bindService(services.keyActions, createKeyActionsHandlers(deps), unary),
+    bindService(services.keyActions, createKeyActionsHandlers(deps), unary, rpcOf, streaming),
     bindService(services.policies, createPoliciesHandlers(deps), unary),
     bindService(services.instancePolicies, createInstancePoliciesHandlers(deps), unary),
     bindService(services.aliases, createAliasesHandlers(deps), unary),

@@ -14,6 +14,7 @@ import { type ActiveCalls, createActiveCalls } from "../../grpc/call/active-call
 import type { CallObserver, ItemOutcome } from "../../grpc/call/call-observer.ts";
 import { defaultDeadlineRules } from "../../grpc/call/deadline.ts";
 import { createPeerReader } from "../../grpc/call/peer.ts";
+import { createStreaming, type Streams } from "../../grpc/call/streams/streaming.ts";
 import { createUnary, type Unary, type UnaryOptions } from "../../grpc/call/unary-handler.ts";
 import { createAuthenticate } from "../../grpc/interceptors/authenticate.ts";
 import { createAuthorize } from "../../grpc/interceptors/authorize.ts";
@@ -50,6 +51,8 @@ export interface CallsDeps {
 export interface Calls extends CallerBounds {
   /** Runs the handler of an RPC with one pipeline for all RPCs. */
   readonly unary: Unary;
+  /** Runs the handlers of streams with the same pipeline. */
+  readonly streams: Streams;
   readonly activeCalls: ActiveCalls;
   /** Notifies the observers of calls of an item. */
   readonly itemEnded: (outcome: ItemOutcome) => void;
@@ -97,7 +100,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
     maxBytes: config.limits.maxMetadataBytes,
     maxEntries: config.limits.maxMetadataEntries,
   });
-  const unary = createUnary({
+  const ofContract: UnaryOptions = {
     ...shared,
     activeCalls,
     isSessionOver: bounds.connections.isSessionOver,
@@ -118,7 +121,7 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
       prioritize,
       authorize: createAuthorize(access.isAllowed),
     }),
-  });
+  };
   const createDoorCalls: Calls["createDoorCalls"] = (interceptors) => {
     const connections = bounds.createDoorConnections();
     const calls = createActiveCalls();
@@ -133,7 +136,8 @@ export function createCalls(config: Config, deps: CallsDeps): Calls {
   };
   return {
     ...bounds,
-    unary,
+    unary: createUnary(ofContract),
+    streams: createStreaming({ ...ofContract, limits: config.streams }),
     activeCalls,
     access,
     createDoorCalls,

@@ -105,6 +105,15 @@ export interface MutableCallContext extends CallContext {
   targetKeyRing: string | undefined;
 }
 
+/** The part of a call of grpc-js that is used; that of a stream has its messages as the request. */
+export interface SourceCall<Req> extends Pick<
+  ServerUnaryCall<Req, unknown>,
+  "request" | "metadata" | "getDeadline" | "getPeer" | "getAuthContext" | "getHost" | "sendMetadata"
+> {
+  /** grpc-js raises `cancelled` when it is done with the call. */
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
 /** Begins the trace of a call, or continues its caller's; `undefined`: the call has none. */
 export type BeginTrace = (
   call: Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getHost">,
@@ -130,7 +139,7 @@ export interface CallContextDeps {
 export function createCallContext(
   { clock, logger, deadlines, createId, peerOf, beginTrace }: CallContextDeps,
   rpc: Rpc,
-  call: ServerUnaryCall<unknown, unknown>,
+  call: SourceCall<unknown>,
   remaining: number,
   signal: CallSignal,
 ): MutableCallContext {

@@ -1,4 +1,4 @@
-import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { Metadata, status, type sendUnaryData } from "@grpc/grpc-js";
 import { CallEnded, type CallEnd, CallLifetime } from "../../platform/call-signal.ts";
 import type { Timer } from "../../platform/clock.ts";
 import {
@@ -12,7 +12,7 @@ import { sessionOf } from "../server/grpc-js.ts";
 import { StatusError, type Reason } from "../status/status-error.ts";
 import { withTrailers } from "../status/trailers.ts";
 import type { ActiveCall } from "./active-calls.ts";
-import { createCallContext, type MutableCallContext } from "./call-context.ts";
+import { createCallContext, type MutableCallContext, type SourceCall } from "./call-context.ts";
 import { correlationKey } from "./correlation-id.ts";
 import { remainingMs } from "./deadline.ts";
 import type { UnaryMethod } from "./unary-method.ts";
@@ -34,7 +34,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
   /** The RPC with its handler and dependencies. */
   readonly #method: UnaryMethod<Req, Res>;
   /** The call of grpc-js: source of request, metadata and `cancelled`; sends the headers. */
-  readonly #call: ServerUnaryCall<Req, Buffer>;
+  readonly #call: SourceCall<Req>;
   /** Sends message and status. Called at most once. */
   readonly #callback: sendUnaryData<Buffer>;
   /** Created on arrival, completed by the interceptors. */
@@ -58,7 +58,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
 
   constructor(
     method: UnaryMethod<Req, Res>,
-    call: ServerUnaryCall<Req, Buffer>,
+    call: SourceCall<Req>,
     callback: sendUnaryData<Buffer>,
   ) {
     this.#method = method;
@@ -176,9 +176,9 @@ export class InboundCall<Req, Res> implements ActiveCall {
     let code = status.OK;
     try {
       if (answer instanceof StatusError) {
-        const { attempts, httpStatus } = attemptLog;
-        const method = rpc.path.slice(1);
-        const encoded = withTrailers(answer, { correlationId, method, attempts, httpStatus });
+        const { attempts, httpStatus, progress } = attemptLog;
+        const facts = { correlationId, method: rpc.path.slice(1), attempts, httpStatus, progress };
+        const encoded = withTrailers(answer, facts);
         ({ code } = encoded);
         this.#callback(encoded);
       } else {

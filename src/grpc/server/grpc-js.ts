@@ -143,3 +143,15 @@ export function correctHeaders(server: Server): void {
     Reflect.set(server, name, corrected);
   }
 }
+
+/**
+ * Lets a stream of messages read at most one message ahead. Its default is 16, each of which may
+ * have the largest permitted size. Node offers this for streams that the program itself creates.
+ */
+export function limitReadAhead(stream: object): void {
+  const state: unknown = Reflect.get(stream, "_readableState");
+  if (!holdsObject(state) || typeof Reflect.get(state, "highWaterMark") !== "number") {
+    throw new Error("the stream has no highWaterMark to lower");
+  }
+  Reflect.set(state, "highWaterMark", 1);
+}

@@ -61,6 +61,8 @@ export interface StartServerOptions {
   /** Without it there is no reflection, and its library is not loaded. */
   readonly reflection: { readonly descriptorSetBase64: string } | undefined;
   readonly activeCalls: Pick<ActiveCalls, "count" | "refuseNew" | "cancelAll">;
+  /** Called in a shutdown when new calls are rejected: ends streams in an orderly way. */
+  readonly endStreams?: () => void;
   /** Follows the connections of this server. */
   readonly connections: Pick<Connections, "watch">;
   /** Server interceptors of grpc-js on all listeners; the first is nearest to the wire. */
@@ -136,7 +138,10 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
     server,
     health,
     activeCalls: options.activeCalls,
-    endStreams: () => reflection?.end(),
+    endStreams() {
+      reflection?.end();
+      options.endStreams?.();
+    },
     clock,
     logger,
   });

@@ -14,6 +14,7 @@ import {
   ResourceInfo,
   RetryInfo,
 } from "../../gen/google/rpc/error_details.ts";
+import type { StreamProgress } from "../../platform/attempt-log.ts";
 import { Status } from "../../gen/google/rpc/status.ts";
 import type { FieldViolation, StatusDetails, StatusError } from "./status-error.ts";
 import { statusText } from "./text.ts";
@@ -44,6 +45,8 @@ export interface StatusFacts {
   readonly attempts: number;
   /** HTTP status of the newest upstream response. */
   readonly httpStatus: number | undefined;
+  /** Of a stream: how far it has been answered. */
+  readonly progress?: StreamProgress | undefined;
 }
 
 /** An encoded status. */
@@ -101,6 +104,10 @@ function errorInfo(
   }
   metadata["correlationId"] = named(facts.correlationId);
   metadata["attempts"] = String(facts.attempts);
+  if (facts.progress !== undefined) {
+    metadata["answeredItems"] = String(facts.progress.answeredItems);
+    metadata["lastItemId"] = named(facts.progress.lastItemId);
+  }
   metadata["mayHaveExecuted"] = String(error.details.mayHaveExecuted === true);
   metadata["method"] = named(facts.method);
   const bytes = ErrorInfo.encode({ reason: error.reason, domain: errorDomain, metadata }).finish();

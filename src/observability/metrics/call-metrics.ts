@@ -1,5 +1,5 @@
 /** Metrics of the inbound calls. */
-import { itemRows } from "../../access/item-rows.ts";
+import { itemRows, streamPaths } from "../../access/item-rows.ts";
 import type { CallObserver } from "../../grpc/call/call-observer.ts";
 import type { Reason } from "../../grpc/status/status-error.ts";
 import { rpcTable } from "../../rpc-table.ts";
@@ -78,6 +78,9 @@ interface RpcSeries {
   readonly ambiguous: Cell;
 }
 
+/** The kind of an RPC, as go-grpc writes it in metrics. */
+const typeOf = (path: string): string => (streamPaths.has(path) ? "bidi_stream" : "unary");
+
 /**
  * Creates the metrics of inbound calls, with every series of every RPC at zero. `doorRpcs` are the
  * RPCs that the configured doors serve.
@@ -97,8 +100,8 @@ export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
   const items = createCellFamily(definitions.items);
   const endedByLibrary = createCellFamily(definitions.endedByLibrary);
 
-  const seriesOf = ({ service, method }: Rpc): RpcSeries => {
-    const labels = ["unary", service, method] as const;
+  const seriesOf = ({ service, method, path }: Rpc): RpcSeries => {
+    const labels = [typeOf(path), service, method] as const;
     return {
       started: started.cell(...labels),
       received: received.cell(...labels),
@@ -145,7 +148,7 @@ export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
       if (series === undefined) return;
       inflight.value += 1;
       series.started.value += 1;
-      series.received.value += 1;
+      if (!streamPaths.has(rpc.path)) series.received.value += 1;
     },
     callEnded({ context, code, durationMs, reason, mayHaveExecuted }) {
       const series = byPath.get(context.rpc.path);
@@ -153,7 +156,8 @@ export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
       inflight.value -= 1;
       const handledCell = series.handled[code] ?? series.handled[grpcCodes.indexOf("Unknown")];
       if (handledCell !== undefined) handledCell.value += 1;
-      if (grpcCodes[code] === "OK") series.sent.value += 1;
+      const hasMessage = grpcCodes[code] === "OK" && !streamPaths.has(context.rpc.path);
+      if (hasMessage) series.sent.value += 1;
       const { trace } = context;
       // Only a recorded call can be looked up.
       series.handling.observe(
@@ -169,6 +173,10 @@ export function createCallMetrics(doorRpcs: readonly Rpc[]): CallMetrics & {
       const cells = itemsByPath.get(context.rpc.path);
       const cell = cells?.[code] ?? cells?.[grpcCodes.indexOf("Unknown")];
       if (cell !== undefined) cell.value += 1;
+      const series = byPath.get(context.rpc.path);
+      if (series === undefined || !streamPaths.has(context.rpc.path)) return;
+      series.received.value += 1;
+      series.sent.value += 1;
     },
     callEndedByLibrary(path, grpcCode, reason) {
       const rpc = path === undefined ? undefined : rpcs.get(path);

@@ -6,6 +6,7 @@ import { batchUnwrapKey } from "./batch-unwrap-key.ts";
 import { batchWrapKey } from "./batch-wrap-key.ts";
 import { generateDataKey } from "./generate-data-key.ts";
 import { rewrapKey } from "./rewrap-key.ts";
+import { rewrapStream } from "./rewrap-stream.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { unwrapKey } from "./unwrap-key.ts";
 import { wrapKey } from "./wrap-key.ts";
@@ -22,4 +23,5 @@ export const createKeyActionsHandlers = (
   batchWrapKey: batchWrapKey(deps),
   batchUnwrapKey: batchUnwrapKey(deps),
   batchRewrapKey: batchRewrapKey(deps),
+  rewrapStream: rewrapStream(deps),
 });

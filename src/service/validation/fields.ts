@@ -3,6 +3,7 @@
  * differ, the looser limit applies.
  */
 import { ReturnPreference, KeyType } from "../../gen/keyprotect/v1/key.ts";
+import { RewrapStreamOrder } from "../../gen/keyprotect/v1/key_actions_service.ts";
 import type { PolicyOverrides } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import {
@@ -185,3 +186,13 @@ export const batchItems: Rule<readonly unknown[]> = ({ length }) => {
   if (length === 0) return fault("REQUIRED", `required: 1 to ${maxBatchItems} items`);
   return length > maxBatchItems ? fault("TOO_MANY", `at most ${maxBatchItems} items`) : undefined;
 };
+
+/** The ID that a caller gives an item of a stream. Optional. */
+export const itemId: Rule<string> = matching(
+  /^[\x20-\x7e]{0,128}$/,
+  "FORMAT_INVALID",
+  "up to 128 printable characters of ASCII",
+);
+
+/** The order of the answers of a stream. Default: as sent. */
+export const streamOrder: Rule<number> = known("REWRAP_STREAM_ORDER_", RewrapStreamOrder, true);

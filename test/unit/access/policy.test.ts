@@ -116,6 +116,7 @@ test("the wildcard of a service includes only that service", () => {
       "BatchWrapKey",
       "BatchUnwrapKey",
       "BatchRewrapKey",
+      "RewrapStream",
     ],
   );
 });

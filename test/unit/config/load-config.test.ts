@@ -107,6 +107,7 @@ test("three variables are enough: every other setting has a default", () => {
       keepaliveMs: 60_000,
       keepaliveTimeoutMs: 20_000,
     },
+    streams: { max: 100, maxAgeMs: 3_600_000, idleMs: 60_000 },
     drain: { delayMs: 5_000, graceMs: 25_000 },
     upstream: {
       connections: 32,

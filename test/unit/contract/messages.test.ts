@@ -1,6 +1,7 @@
 import { ScalarType, type DescField } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { descriptorSet } from "../../../src/gen/descriptor-set.ts";
+import { streamPaths } from "../../../src/access/item-rows.ts";
 import { rpcTable } from "../../../src/rpc-table.ts";
 import { nameOf, pathOf, readContract } from "../../../scripts/contract/contract.ts";
 
@@ -23,10 +24,10 @@ test("the contract's RPCs are those of the RPC table, in the same order", () => 
   }
 });
 
-test("every RPC is unary", () => {
-  expect(contract.methods.filter((method) => method.methodKind !== "unary").map(pathOf)).toEqual(
-    [],
-  );
+test("every RPC is unary, except RewrapStream, which streams in both directions", () => {
+  const streaming = contract.methods.filter(({ methodKind }) => methodKind !== "unary");
+  expect(streaming.map(pathOf)).toEqual([...streamPaths]);
+  expect(streaming.map(({ methodKind }) => methodKind)).toEqual(["bidi_streaming"]);
 });
 
 test("every RPC has a request and a response of its own", () => {
@@ -65,6 +66,7 @@ test("every bytes field that is not redacted holds ciphertext, public or opaque 
     "keyprotect.v1.RetrieveLockerResponse.public_key",
     "keyprotect.v1.RewrapKeyRequest.ciphertext",
     "keyprotect.v1.RewrapKeyResponse.ciphertext",
+    "keyprotect.v1.RewrapStreamItem.ciphertext",
     "keyprotect.v1.UnwrapKeyRequest.ciphertext",
     "keyprotect.v1.UnwrapKeyResponse.rewrapped_ciphertext",
     "keyprotect.v1.WrapKeyResponse.ciphertext",
@@ -94,7 +96,7 @@ test("no field is a 64-bit integer", () => {
 });
 
 test("every enum starts with an unspecified value", () => {
-  expect(contract.enums).toHaveLength(9);
+  expect(contract.enums).toHaveLength(10);
   for (const { values } of contract.enums) {
     expect(values[0]?.number).toBe(0);
     expect(values[0]?.name).toMatch(/_UNSPECIFIED$/);

@@ -101,6 +101,7 @@ export function fakeKeyProtect(script: Partial<KeyProtect>, dialect?: ApiDialect
       endpointsOf: () => [{ serviceUrl: "https://us-south.kms.cloud.ibm.com" }],
       instanceIdOf: () => instanceId,
       itemEnded: () => {},
+      streams: { idleMs: 60_000, itemMs: 60_000 },
       clock: createDrivenClock(),
       idempotency: undefined,
     },

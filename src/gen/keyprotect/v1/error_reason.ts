@@ -390,6 +390,18 @@ export const ErrorReason = {
    * `ResourceInfo`. Delete the objects first; what they encrypted cannot be decrypted then.
    */
   KMIP_ADAPTER_NOT_EMPTY: 61,
+  /**
+   * STREAM_ENDED - The gateway ended the stream: it was idle, or the stream or its connection reached its age.
+   * UNAVAILABLE, or DEADLINE_EXCEEDED just before the stream's deadline. The metadata `why` is
+   * `idle`, `age`, `connection` or `deadline`. Open a new stream and go on after the first
+   * `answeredItems` items.
+   */
+  STREAM_ENDED: 62,
+  /**
+   * TOO_MANY_STREAMS - The gateway, or this caller, has too many open streams. RESOURCE_EXHAUSTED, with a `RetryInfo`.
+   * Wait, and use fewer streams: one stream can use the whole quota.
+   */
+  TOO_MANY_STREAMS: 63,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -457,4 +469,6 @@ export namespace ErrorReason {
   export type KMIP_OBJECT_NOT_FOUND = typeof ErrorReason.KMIP_OBJECT_NOT_FOUND;
   export type KMIP_CERTIFICATE_NOT_FOUND = typeof ErrorReason.KMIP_CERTIFICATE_NOT_FOUND;
   export type KMIP_ADAPTER_NOT_EMPTY = typeof ErrorReason.KMIP_ADAPTER_NOT_EMPTY;
+  export type STREAM_ENDED = typeof ErrorReason.STREAM_ENDED;
+  export type TOO_MANY_STREAMS = typeof ErrorReason.TOO_MANY_STREAMS;
 }

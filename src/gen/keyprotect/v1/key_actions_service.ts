@@ -7,8 +7,10 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -21,6 +23,24 @@ import { EncryptedKeyMaterial, Key, ReturnPreference } from "./key.ts";
 export const protobufPackage = "keyprotect.v1";
 
 export const protobufFileName = "keyprotect/v1/key_actions_service.proto";
+
+/** The order of the answers of a stream. */
+export const RewrapStreamOrder = {
+  /** UNSPECIFIED - The default, `AS_SENT`. */
+  UNSPECIFIED: 0,
+  /** AS_SENT - In the order of the items. An item that takes long holds up the answers of later ones. */
+  AS_SENT: 1,
+  /** AS_ANSWERED - Each as soon as it is there. */
+  AS_ANSWERED: 2,
+} as const;
+
+export type RewrapStreamOrder = typeof RewrapStreamOrder[keyof typeof RewrapStreamOrder];
+
+export namespace RewrapStreamOrder {
+  export type UNSPECIFIED = typeof RewrapStreamOrder.UNSPECIFIED;
+  export type AS_SENT = typeof RewrapStreamOrder.AS_SENT;
+  export type AS_ANSWERED = typeof RewrapStreamOrder.AS_ANSWERED;
+}
 
 /** Asks to wrap a data encryption key. */
 export interface WrapKeyRequest {
@@ -299,6 +319,63 @@ export interface BatchRewrapKeyResponse {
 
 /** Holds the result of one item. */
 export interface BatchRewrapKeyResult {
+  /** What became of the item. Exactly one of both is set. */
+  outcome:
+    | //
+    /** Output only. The response, if the item succeeded. */
+    { $case: "response"; value: RewrapKeyResponse }
+    | //
+    /** Output only. The status, if it failed. */
+    { $case: "error"; value: ItemStatus }
+    | undefined;
+}
+
+/** Holds the options of a stream, or its next item. */
+export interface RewrapStreamRequest {
+  /** The content of the message. Exactly one of both has to be set. */
+  message:
+    | //
+    /** Optional. The options of the stream. Only the first message may have them. */
+    { $case: "options"; value: RewrapStreamOptions }
+    | //
+    /** Optional. The next item. */
+    { $case: "item"; value: RewrapStreamItem }
+    | undefined;
+}
+
+/** Says how a stream is answered. */
+export interface RewrapStreamOptions {
+  /** Optional. The order of the answers. Default `AS_SENT`. */
+  order: RewrapStreamOrder;
+}
+
+/** An item of a stream. */
+export interface RewrapStreamItem {
+  /**
+   * Optional. A name of the caller's, which the answer repeats: up to 128 printable characters of
+   * ASCII. Default none.
+   */
+  itemId: string;
+  /**
+   * Required. ID, alias or CRN of the root key, as in `RewrapKeyRequest`. A CRN has to be of the
+   * instance of the call.
+   */
+  keyId: string;
+  /** Required. The wrapped data encryption key: 1 to 16384 bytes. */
+  ciphertext: Buffer;
+  /**
+   * Optional. The strings that the key was wrapped with, in the same order: at most 126 of at most
+   * 255 characters each. Default none.
+   */
+  additionalAuthenticatedData: string[];
+}
+
+/** Holds the answer to one item of a stream. */
+export interface RewrapStreamResponse {
+  /** Output only. The place of the item among all items of the stream. The first one has 0. */
+  index: number;
+  /** Output only. The `item_id` of the item; empty if that breaks a rule. */
+  itemId: string;
   /** What became of the item. Exactly one of both is set. */
   outcome:
     | //
@@ -1516,6 +1593,271 @@ export const BatchRewrapKeyResult: MessageFns<BatchRewrapKeyResult> = {
   },
 };
 
+function createBaseRewrapStreamRequest(): RewrapStreamRequest {
+  return { message: undefined };
+}
+
+export const RewrapStreamRequest: MessageFns<RewrapStreamRequest> = {
+  encode(message: RewrapStreamRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "options":
+        RewrapStreamOptions.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "item":
+        RewrapStreamItem.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapStreamRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapStreamRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "options", value: RewrapStreamOptions.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "item", value: RewrapStreamItem.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRewrapStreamOptions(): RewrapStreamOptions {
+  return { order: 0 };
+}
+
+export const RewrapStreamOptions: MessageFns<RewrapStreamOptions> = {
+  encode(message: RewrapStreamOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.order !== 0) {
+      writer.uint32(8).int32(message.order);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapStreamOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapStreamOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.order = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRewrapStreamItem(): RewrapStreamItem {
+  return { itemId: "", keyId: "", ciphertext: Buffer.alloc(0), additionalAuthenticatedData: [] };
+}
+
+export const RewrapStreamItem: MessageFns<RewrapStreamItem> = {
+  encode(message: RewrapStreamItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.itemId !== "") {
+      writer.uint32(10).string(message.itemId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.ciphertext.length !== 0) {
+      writer.uint32(26).bytes(message.ciphertext);
+    }
+    for (const v of message.additionalAuthenticatedData) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapStreamItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapStreamItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.itemId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ciphertext = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.additionalAuthenticatedData.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRewrapStreamResponse(): RewrapStreamResponse {
+  return { index: 0, itemId: "", outcome: undefined };
+}
+
+export const RewrapStreamResponse: MessageFns<RewrapStreamResponse> = {
+  encode(message: RewrapStreamResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int32(message.index);
+    }
+    if (message.itemId !== "") {
+      writer.uint32(18).string(message.itemId);
+    }
+    switch (message.outcome?.$case) {
+      case "response":
+        RewrapKeyResponse.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+      case "error":
+        ItemStatus.encode(message.outcome.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RewrapStreamResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRewrapStreamResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.itemId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "response", value: RewrapKeyResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = { $case: "error", value: ItemStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
  * Uses root keys for envelope encryption: wraps and unwraps data encryption keys, and rotates the
  * root keys themselves.
@@ -1754,6 +2096,49 @@ export const KeyActionsServiceService = {
       Buffer.from(BatchRewrapKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BatchRewrapKeyResponse => BatchRewrapKeyResponse.decode(value),
   },
+  /**
+   * Wraps any number of wrapped data encryption keys anew, one message each. This RPC is the
+   * gateway's own: Key Protect has no streams. Use it to bring a whole store up to date after a
+   * rotation.
+   *
+   * Send one item per message, and end the stream after the last one. Each item is answered by one
+   * message with its place in the stream, in the order of the items or, as an option, as soon as it
+   * is answered. An item has the response of `RewrapKey`, or the status that `RewrapKey` would have
+   * ended with; the stream goes on. The gateway works on at most 64 items of a stream at a time and
+   * reads no further ones until answers were taken, so send and receive at the same time. Items
+   * always wait behind calls of other priorities. While Key Protect is out of reach or has no quota
+   * left, an item is tried again for up to 60 seconds. All items are of one instance and one key
+   * ring. Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * The gateway ends a stream that it cannot continue: in a shutdown, when the connection or the
+   * stream reaches its age, when no message came for a minute, or just before the deadline. It then
+   * answers all items that it has read, where it still can. Whatever ends a stream with an error,
+   * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
+   * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
+   * What follows them was not answered; open a new stream for it.
+   *
+   * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
+   * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
+   * only if it was not answered yet.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): UNAVAILABLE or DEADLINE_EXCEEDED with
+   * STREAM_ENDED; RESOURCE_EXHAUSTED with TOO_MANY_STREAMS; INVALID_ARGUMENT with REQUEST_INVALID
+   * for a message without an item, or options that are not the first message. Items have the
+   * statuses of `RewrapKey`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  rewrapStream: {
+    path: "/keyprotect.v1.KeyActionsService/RewrapStream" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: RewrapStreamRequest): Buffer => Buffer.from(RewrapStreamRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RewrapStreamRequest => RewrapStreamRequest.decode(value),
+    responseSerialize: (value: RewrapStreamResponse): Buffer =>
+      Buffer.from(RewrapStreamResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RewrapStreamResponse => RewrapStreamResponse.decode(value),
+  },
 } as const;
 
 export interface KeyActionsServiceServer extends UntypedServiceImplementation {
@@ -1914,6 +2299,40 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    * dialect does not have it.
    */
   batchRewrapKey: handleUnaryCall<BatchRewrapKeyRequest, BatchRewrapKeyResponse>;
+  /**
+   * Wraps any number of wrapped data encryption keys anew, one message each. This RPC is the
+   * gateway's own: Key Protect has no streams. Use it to bring a whole store up to date after a
+   * rotation.
+   *
+   * Send one item per message, and end the stream after the last one. Each item is answered by one
+   * message with its place in the stream, in the order of the items or, as an option, as soon as it
+   * is answered. An item has the response of `RewrapKey`, or the status that `RewrapKey` would have
+   * ended with; the stream goes on. The gateway works on at most 64 items of a stream at a time and
+   * reads no further ones until answers were taken, so send and receive at the same time. Items
+   * always wait behind calls of other priorities. While Key Protect is out of reach or has no quota
+   * left, an item is tried again for up to 60 seconds. All items are of one instance and one key
+   * ring. Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * The gateway ends a stream that it cannot continue: in a shutdown, when the connection or the
+   * stream reaches its age, when no message came for a minute, or just before the deadline. It then
+   * answers all items that it has read, where it still can. Whatever ends a stream with an error,
+   * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
+   * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
+   * What follows them was not answered; open a new stream for it.
+   *
+   * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
+   * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
+   * only if it was not answered yet.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): UNAVAILABLE or DEADLINE_EXCEEDED with
+   * STREAM_ENDED; RESOURCE_EXHAUSTED with TOO_MANY_STREAMS; INVALID_ARGUMENT with REQUEST_INVALID
+   * for a message without an item, or options that are not the first message. Items have the
+   * statuses of `RewrapKey`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  rewrapStream: handleBidiStreamingCall<RewrapStreamRequest, RewrapStreamResponse>;
 }
 
 export interface KeyActionsServiceClient extends Client {
@@ -2186,6 +2605,45 @@ export interface KeyActionsServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BatchRewrapKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Wraps any number of wrapped data encryption keys anew, one message each. This RPC is the
+   * gateway's own: Key Protect has no streams. Use it to bring a whole store up to date after a
+   * rotation.
+   *
+   * Send one item per message, and end the stream after the last one. Each item is answered by one
+   * message with its place in the stream, in the order of the items or, as an option, as soon as it
+   * is answered. An item has the response of `RewrapKey`, or the status that `RewrapKey` would have
+   * ended with; the stream goes on. The gateway works on at most 64 items of a stream at a time and
+   * reads no further ones until answers were taken, so send and receive at the same time. Items
+   * always wait behind calls of other priorities. While Key Protect is out of reach or has no quota
+   * left, an item is tried again for up to 60 seconds. All items are of one instance and one key
+   * ring. Rules of authorization have to allow both this RPC and `RewrapKey`.
+   *
+   * The gateway ends a stream that it cannot continue: in a shutdown, when the connection or the
+   * stream reaches its age, when no message came for a minute, or just before the deadline. It then
+   * answers all items that it has read, where it still can. Whatever ends a stream with an error,
+   * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
+   * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
+   * What follows them was not answered; open a new stream for it.
+   *
+   * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
+   * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
+   * only if it was not answered yet.
+   *
+   * Besides what every RPC may answer (see `ErrorReason`): UNAVAILABLE or DEADLINE_EXCEEDED with
+   * STREAM_ENDED; RESOURCE_EXHAUSTED with TOO_MANY_STREAMS; INVALID_ARGUMENT with REQUEST_INVALID
+   * for a message without an item, or options that are not the first message. Items have the
+   * statuses of `RewrapKey`.
+   *
+   * Upstream: per item `POST /api/v2/keys/{id}/actions/rewrap` in the current dialect. The 2019
+   * dialect does not have it.
+   */
+  rewrapStream(): ClientDuplexStream<RewrapStreamRequest, RewrapStreamResponse>;
+  rewrapStream(options: Partial<CallOptions>): ClientDuplexStream<RewrapStreamRequest, RewrapStreamResponse>;
+  rewrapStream(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<RewrapStreamRequest, RewrapStreamResponse>;
 }
 
 export const KeyActionsServiceClient = makeGenericClientConstructor(

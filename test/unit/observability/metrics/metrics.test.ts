@@ -7,6 +7,7 @@ import type { OnAnomaly } from "../../../../src/keyprotect/anomaly.ts";
 import { grpcCodeOf, grpcCodes } from "../../../../src/observability/metrics/call-metrics.ts";
 import { metricDefinitions } from "../../../../src/observability/metrics/definitions.ts";
 import { createMetrics } from "../../../../src/observability/metrics/metrics.ts";
+import { streamPaths } from "../../../../src/access/item-rows.ts";
 import { rpcOf, rpcTable } from "../../../../src/rpc-table.ts";
 import type { Emit } from "../../../../src/upstream/meter.ts";
 
@@ -32,8 +33,9 @@ describe("metrics of calls", () => {
   test("the call metrics have series for every RPC before the first call", async () => {
     const lines = await linesOf(createMetrics(quiet));
 
-    for (const { service, method } of rpcTable) {
-      const rpc = `grpc_type="unary",grpc_service="${service}",grpc_method="${method}"`;
+    for (const { service, method, path } of rpcTable) {
+      const type = streamPaths.has(path) ? "bidi_stream" : "unary";
+      const rpc = `grpc_type="${type}",grpc_service="${service}",grpc_method="${method}"`;
       expect(lines).toContain(`grpc_server_started_total{${rpc}} 0`);
       expect(lines).toContain(`grpc_server_handled_total{${rpc},grpc_code="Unavailable"} 0`);
       expect(lines).toContain(`grpc_server_handling_seconds_count{${rpc}} 0`);
