@@ -1,11 +1,12 @@
 /** Spans of calls, as a collector gets them: one trace over caller, queue, attempts and IAM. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { credentials, Metadata } from "@grpc/grpc-js";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { KeysServiceClient } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { attributeTable, eventTable, spanTable } from "../../src/tracing/span-table.ts";
+import { createCertificateAuthority } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { startOtlpSink, type OtlpSink, type SeenSpan } from "../support/otlp-sink.ts";
 import { allKeys, createKeyId, createKeyRequest, wrapKeyRequest } from "../support/requests.ts";
@@ -456,6 +457,37 @@ test("a collector that refuses spans disturbs no call; it is logged once, and th
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({ level: "warn", code: "REFUSED", httpStatus: 400 });
   expect(await counted(gateway, "dropped")).toBe(0);
+});
+
+test("a collector with TLS is believed only if the configured authority has issued its certificate", async () => {
+  const authority = createCertificateAuthority();
+  const { cert, key } = authority.issue({ ipAddresses: ["127.0.0.1"] });
+  const folder = await mkdtemp(join(tmpdir(), "traces-"));
+  const [right, wrong] = [join(folder, "right.pem"), join(folder, "wrong.pem")];
+  await writeFile(right, authority.cert);
+  await writeFile(wrong, createCertificateAuthority().cert);
+  const files = { [right]: authority.cert, [wrong]: createCertificateAuthority().cert };
+  // Node would otherwise trust everything with this variable.
+  vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+  try {
+    for (const [caFile, result] of [
+      [right, "sent"],
+      [wrong, "failed"],
+    ] as const) {
+      await using sink = await startOtlpSink({ cert, key });
+      await using gateway = await startTestGateway({
+        sink,
+        files,
+        env: { OTEL_EXPORTER_OTLP_CERTIFICATE: caFile, OTEL_EXPORTER_OTLP_TIMEOUT: "500" },
+      });
+      await gateway.call(gateway.clients.keys, "countKeys", {});
+      await eventually(async () => (await counted(gateway, result)) > 0);
+      expect(sink.spans().length > 0).toBe(result === "sent");
+    }
+  } finally {
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("spans beyond the queue are dropped and counted, and no call waits for the collector", async () => {

@@ -1,7 +1,8 @@
 /** A collector for tests: receives spans over OTLP/HTTP and decodes their protobuf. */
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { gunzipSync } from "node:zlib";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { eventually } from "./eventually.ts";
@@ -153,12 +154,15 @@ const spansIn = (body: Buffer): SeenSpan[] =>
         .flatMap((ofScope) => messages(ofScope, 2).map((bytes) => spanOf(bytes, resource)));
     });
 
-/** Starts a collector on loopback. */
-export async function startOtlpSink(): Promise<OtlpSink> {
+/** Starts a collector on loopback, with TLS if it gets a certificate. */
+export async function startOtlpSink(tls?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<OtlpSink> {
   const requests: SinkRequest[] = [];
   const spans: SeenSpan[] = [];
   let status: number | undefined = 200;
-  const server = createServer((request, response) => {
+  const onRequest: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -170,13 +174,14 @@ export async function startOtlpSink(): Promise<OtlpSink> {
       if (status === 200) spans.push(...spansIn(body));
       response.writeHead(status, { "content-type": "application/x-protobuf" }).end();
     });
-  });
+  };
+  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${address.port}`,
     requests,
     spans: () => spans,
     text: () =>
