@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { allKeys } from "../support/requests.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { startOtlpSink } from "../support/otlp-sink.ts";
-import { compileGateway, type BuiltGateway } from "./built-gateway.ts";
+import { buildGateway, type BuiltGateway, compileGateway } from "./built-gateway.ts";
 import { startNode } from "./child-process.ts";
 import { gatewayEnv } from "./gateway-env.ts";
 import { serveGateway } from "./serving.ts";
@@ -57,6 +57,21 @@ test("a process with traces has loaded the SDK, and its last spans arrive before
   expect(loaded).toContain("sdk-trace-base");
   expect(sink.spans().map(({ name }) => name)).toContain("keyprotect.v1.KeysService/CountKeys");
 });
+
+test("the bundle of the image, which has no packages beside it, sends spans too", async () => {
+  await using bundled = await buildGateway();
+  await using emulator = await startEmulator();
+  await using sink = await startOtlpSink();
+  const settings = await gatewayEnv(emulator, {
+    OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+    OTEL_BSP_SCHEDULE_DELAY: "600000",
+  });
+  await using gateway = await serveGateway(bundled.main, settings);
+  expect((await gateway.call(gateway.keys, "countKeys", allKeys)).code).toBe("OK");
+  gateway.send("SIGTERM");
+  expect((await gateway.exit).code).toBe(0);
+  expect(sink.spans().map(({ name }) => name)).toContain("keyprotect.v1.KeysService/CountKeys");
+}, 120_000);
 
 test("an unusable protocol ends the process with 78, and --check-config hides the headers", async () => {
   const upstream = {
