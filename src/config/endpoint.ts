@@ -3,7 +3,7 @@ import type { ListenAddress } from "./listen-address.ts";
 import type { EndpointSettings } from "./schema/endpoint-settings.ts";
 
 /** A door for software that speaks a protocol of its own. */
-export type EndpointConfig = KubernetesKmsConfig;
+export type EndpointConfig = KubernetesKmsConfig | SopsConfig;
 
 /** The settings of all endpoints. */
 export interface EndpointBase {
@@ -14,6 +14,8 @@ export interface EndpointBase {
   readonly caller: string;
   /** Alias of a configured instance, which the gateway's own credential uses. */
   readonly instance: string;
+  /** Additional authenticated data of every ciphertext. */
+  readonly additionalData: readonly string[];
 }
 
 /** A KMS plugin of the API servers of Kubernetes. */
@@ -23,10 +25,17 @@ export interface KubernetesKmsConfig extends EndpointBase {
   readonly keyId: string;
   /** IDs of root keys that may still decrypt, in lower case. */
   readonly formerKeyIds: readonly string[];
-  /** Additional authenticated data of every ciphertext. */
-  readonly additionalData: readonly string[];
   /** How long Status answers `ok` after the last successful wrap, in milliseconds. */
   readonly maxStalenessMs: number;
+}
+
+/** A key service of sops. */
+export interface SopsConfig extends EndpointBase {
+  readonly kind: "sops";
+  /** IDs and aliases of keys that it may use; `*` stands for any characters of an alias. */
+  readonly keys: readonly string[];
+  /** Address that Vault keys of this endpoint have, without a slash at the end. */
+  readonly vaultAddress: string;
 }
 
 /** Converts checked settings. `defaultInstance` is the alias for endpoints that name none. */
@@ -34,9 +43,17 @@ export function toEndpoint(
   settings: EndpointSettings,
   defaultInstance: string | undefined,
 ): EndpointConfig {
-  const { kind, keyId, instance = defaultInstance, ...rest } = settings;
-  if (keyId === undefined || instance === undefined) {
-    throw new Error("the checks missed an absent setting of an endpoint");
+  const { kind, listen, caller, instance = defaultInstance, additionalData } = settings;
+  if (instance === undefined) throw absentSetting();
+  const base = { listen, caller, instance, additionalData };
+  if (kind === "sops") {
+    const { keys, vaultAddress } = settings;
+    if (keys === undefined) throw absentSetting();
+    return { kind, ...base, keys, vaultAddress };
   }
-  return { kind, ...rest, instance, keyId };
+  const { keyId, formerKeyIds, maxStalenessMs } = settings;
+  if (keyId === undefined) throw absentSetting();
+  return { kind, ...base, keyId, formerKeyIds, maxStalenessMs };
 }
+
+const absentSetting = (): Error => new Error("the checks missed an absent setting of an endpoint");

@@ -7,7 +7,7 @@
 import type { Rpc } from "../rpc-table.ts";
 
 /** The kinds of doors, as the configuration names them. */
-export const doorKinds = ["kubernetes-kms-v2"] as const;
+export const doorKinds = ["kubernetes-kms-v2", "sops"] as const;
 
 /** A kind of door. */
 export type DoorKind = (typeof doorKinds)[number];
@@ -55,6 +55,8 @@ export const rpcsOfDoor: Readonly<Record<DoorKind, readonly Rpc[]>> = {
     ["Status", "Encrypt", "Decrypt"],
     3_000,
   ),
+  // sops sets no deadline.
+  sops: rows("SopsKeyService", "KeyService", ["Encrypt", "Decrypt"], 5_000),
 };
 
 /** The rows of all doors. */

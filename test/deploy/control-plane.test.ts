@@ -109,7 +109,7 @@ describe("the configuration of the control plane", () => {
     const lists = parseEncryptionConfiguration(textOf("encryption-configuration.yaml"));
     if ("problem" in lists) throw new Error(lists.problem.what);
     const levels: string[] = [];
-    const endpoints = config.endpoints.filter(({ kind }) => kind === "kubernetes-kms-v2");
+    const endpoints = config.endpoints.filter((each) => each.kind === "kubernetes-kms-v2");
     compare(lists, endpoints, (level) => void levels.push(level));
     expect(levels).toEqual(["ok", "ok"]);
   });

@@ -3,6 +3,7 @@ import { examplePrograms } from "./examples/programs.ts";
 import { grpcurlToolchain } from "./grpcurl.ts";
 import { apiServerToolchain } from "./kubernetes/api-server.ts";
 import { languages } from "./languages.ts";
+import { sopsToolchain } from "./sops/sops-tool.ts";
 import { stubLanguages } from "./stubs/languages.ts";
 import { reportIfMissing } from "./toolchains.ts";
 
@@ -14,6 +15,7 @@ export default function setup(): void {
     ...examplePrograms,
     grpcurlToolchain,
     apiServerToolchain,
+    sopsToolchain,
   ]) {
     reportIfMissing(toolchain);
   }

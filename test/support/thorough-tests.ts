@@ -24,7 +24,7 @@ export const thoroughTests: readonly string[] = [
   // unit/upstream/coalesce, secret-scan-contract.test.ts, serving.test.ts, connect-redis.test.ts,
   // integration/traces.test.ts, and `npm run check`.
   "test/bench/bench.test.ts",
-  "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets}.test.ts",
+  "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets,sops-secrets}.test.ts",
   "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",

@@ -1,6 +1,6 @@
 /** The rules of endpoints. */
 import { compilePolicy } from "../../access/policy.ts";
-import { rpcsOfDoor } from "../../door-rpcs/door-rpcs.ts";
+import { rpcsOfDoor, type DoorKind } from "../../door-rpcs/door-rpcs.ts";
 import { formatListenAddress, isLocalAddress } from "../listen-address.ts";
 import type { EndpointSettings } from "../schema/endpoint-settings.ts";
 import type { Settings } from "../schema/settings.ts";
@@ -67,16 +67,33 @@ function* checkInstance(
   }
 }
 
-function* checkKeys(
-  { kind, keyId, formerKeyIds }: EndpointSettings,
-  at: number,
-): Generator<SettingFinding> {
+/** The settings of other kinds, with the value that means that one is not set. */
+const foreignSettings: Readonly<Record<DoorKind, Partial<EndpointSettings>>> = {
+  "kubernetes-kms-v2": { keys: undefined, vaultAddress: "https://keyprotect.internal" },
+  sops: { keyId: undefined, formerKeyIds: [], maxStalenessMs: 180_000 },
+};
+
+function* checkKeys(endpoint: EndpointSettings, at: number): Generator<SettingFinding> {
+  const { kind, keyId, formerKeyIds, keys } = endpoint;
+  const path = ["endpoints", at];
+  const values: Readonly<Record<string, unknown>> = { ...endpoint };
+  for (const [name, unset] of Object.entries(foreignSettings[kind])) {
+    if (JSON.stringify(values[name]) === JSON.stringify(unset)) continue;
+    yield { path: [...path, name], what: `has no meaning for an endpoint of the kind \`${kind}\`` };
+  }
+  if (kind === "sops") {
+    if (keys === undefined) {
+      const what = `is missing; an endpoint of the kind \`${kind}\` needs the list of its root keys`;
+      yield { path: [...path, "keys"], what };
+    }
+    return;
+  }
   if (keyId === undefined) {
     const what = `is missing; an endpoint of the kind \`${kind}\` needs the ID of its root key`;
-    yield { path: ["endpoints", at, "keyId"], what };
+    yield { path: [...path, "keyId"], what };
   } else if (formerKeyIds.includes(keyId)) {
     const what = "contains keyId, which decrypts anyway";
-    yield { path: ["endpoints", at, "formerKeyIds"], what };
+    yield { path: [...path, "formerKeyIds"], what };
   }
 }
 

@@ -56,7 +56,7 @@ const rule = z.strictObject({
     reload: "applied",
     example: ["*"],
     meaning:
-      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`; those of endpoints are `KubernetesKms/Status`, `KubernetesKms/Encrypt` and `KubernetesKms/Decrypt`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
+      "Methods that they may call: `KeysService/GetKey`, `KeyActionsService/*`, `*`; those of endpoints are `KubernetesKms/Status`, `KubernetesKms/Encrypt`, `KubernetesKms/Decrypt`, `SopsKeyService/Encrypt` and `SopsKeyService/Decrypt`. The wildcards do not include the sensitive methods, which destroy, disclose or set something for good or for all; those must be named: [which ones](operations.md#times-per-rpc).",
   }),
   instances: setting(kinds.aliases, {
     reload: "applied",

@@ -48,7 +48,7 @@ function parsed<T>(expected: string, parse: (text: string) => T | undefined): Va
 }
 
 /** Values of a kind: in YAML a list, or a comma-separated text as in a variable. */
-function listOf<T>(
+export function listOf<T>(
   item: ValueKind<T>,
   expected: string,
   { minimum = 1, maximum = Number.POSITIVE_INFINITY } = {},
@@ -74,7 +74,8 @@ function url(expected: string, check: (url: URL) => string | undefined): ValueKi
   });
 }
 
-function matching(expected: string, pattern: RegExp): ValueKind<string> {
+/** Values of a kind: texts that match a pattern. */
+export function textKind(expected: string, pattern: RegExp): ValueKind<string> {
   return parsed(expected, (value) => (pattern.test(value) ? value : undefined));
 }
 
@@ -179,53 +180,48 @@ export const kinds = {
     expected: "hosts, separated by commas",
     fromText: splitNoProxy,
   } satisfies ValueKind<readonly string[]>,
-  name: matching("1 to 128 visible characters", /^[\x21-\x7e]{1,128}$/),
+  name: textKind("1 to 128 visible characters", /^[\x21-\x7e]{1,128}$/),
   /** A name for people, which may contain blanks. */
-  label: matching(
+  label: textKind(
     "1 to 256 characters, none of them a control character",
     /^(?!\s)[^\p{Cc}]{1,256}(?<!\s)$/u,
   ),
-  crn: matching("a CRN (`crn:v1:…`)", /^crn:v1:[\x21-\x7e]{1,512}$/),
+  crn: textKind("a CRN (`crn:v1:…`)", /^crn:v1:[\x21-\x7e]{1,512}$/),
   /** Without a colon, which ends the name in Basic authentication (RFC 7617). */
-  clientId: matching("1 to 128 visible characters, without `:`", /^[\x21-\x39\x3b-\x7e]{1,128}$/),
-  keyPrefix: matching("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
+  clientId: textKind("1 to 128 visible characters, without `:`", /^[\x21-\x39\x3b-\x7e]{1,128}$/),
+  keyPrefix: textKind("1 to 64 letters, digits and any of `:._-`", /^[A-Za-z0-9:._-]{1,64}$/),
   uuid,
   uuids: listOf(uuid, "a list of at most 100 UUIDs", { minimum: 0, maximum: 100 }),
   additionalData: listOf(
-    matching("", /^[^\p{Cc}\p{Cs}]{1,255}$/u),
+    textKind("", /^[^\p{Cc}\p{Cs}]{1,255}$/u),
     "a list of at most 126 texts of 1 to 255 characters, none of them a control character",
     { minimum: 0, maximum: 126 },
   ),
-  /** Neither a SPIFFE ID, which has a colon, nor a name that callers of other listeners have. */
-  doorCaller: matching(
-    "1 to 63 lower-case letters, digits and hyphens, the first a letter, and neither `unix` nor `anonymous`",
-    /^(?!(?:unix|anonymous)$)[a-z][a-z0-9-]{0,62}$/,
-  ),
-  alias: matching(
+  alias: textKind(
     "1 to 63 lower-case letters, digits and hyphens, the first a letter or digit",
     /^[a-z0-9][a-z0-9-]{0,62}$/,
   ),
   path: parsed("the path of a file", (value) =>
     value !== "" && !value.includes("\0") ? value : undefined,
   ),
-  hostNames: listOf(matching("", hostName), "one or more host names, without a port"),
+  hostNames: listOf(textKind("", hostName), "one or more host names, without a port"),
   trustDomains: listOf(
-    matching("", /^(?=.{1,255}$)[a-z0-9._-]+$/),
+    textKind("", /^(?=.{1,255}$)[a-z0-9._-]+$/),
     "one or more SPIFFE trust domains, without `spiffe://`",
   ),
   callers: listOf(
-    matching(
+    textKind(
       "",
       /^(?:spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*\/(?:[A-Za-z0-9._-]+|\*)|[a-z][a-z0-9-]{0,62}|\*)$/,
     ),
     "one or more of a SPIFFE ID (a trailing `/*` matches any rest), `unix`, `anonymous`, the `caller` of an endpoint, `*`",
   ),
   methods: listOf(
-    matching("", /^(?:\*|[A-Za-z][A-Za-z0-9]*\/(?:\*|[A-Za-z][A-Za-z0-9]*))$/),
+    textKind("", /^(?:\*|[A-Za-z][A-Za-z0-9]*\/(?:\*|[A-Za-z][A-Za-z0-9]*))$/),
     "one or more of `Service/Method`, `Service/*`, `*`",
   ),
   aliases: listOf(
-    matching("", /^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
+    textKind("", /^(?:\*|[a-z0-9][a-z0-9-]{0,62})$/),
     "one or more aliases of instances, or `*`",
   ),
   ipNetworks: listOf(

@@ -8,6 +8,7 @@ import { rpcsOfDoor } from "../../door-rpcs/door-rpcs.ts";
 import { asRpc, type Door, type DoorDeps } from "../../doors/door.ts";
 import { createEnterDoor } from "../../doors/enter-door.ts";
 import { createKubernetesKms } from "../../doors/kubernetes-kms/kubernetes-kms.ts";
+import { createSopsDoor } from "../../doors/sops/sops.ts";
 import { createAuthorize } from "../../grpc/interceptors/authorize.ts";
 import { type GatewayServer, startServer } from "../../grpc/server/server.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -48,6 +49,7 @@ export const doorRpcsOf = ({ endpoints }: Pick<Config, "endpoints">): readonly R
 
 /** Creates the protocol of an endpoint. */
 function createDoor(endpoint: EndpointConfig, config: Config, deps: DoorDeps): Door {
+  if (endpoint.kind === "sops") return createSopsDoor(endpoint, deps);
   const instance = config.instances.find(({ alias }) => alias === endpoint.instance);
   if (instance === undefined) throw new Error("the checks missed an unknown instance");
   return createKubernetesKms({ ...deps, endpoint, instanceId: instance.instanceId });

@@ -17,3 +17,11 @@ export const ciphertextTooLarge = (bytes: number, maxBytes: number): StatusError
     "UPSTREAM_BAD_RESPONSE",
     `the ciphertext of Key Protect has ${bytes} bytes, and callers of this endpoint accept at most ${maxBytes}`,
   );
+
+/** `OPERATION_UNSUPPORTED`: a kind of key that is not Key Protect's. `name` is the protocol's. */
+export const keyTypeUnsupported = (name: string): StatusError =>
+  new StatusError(
+    status.UNIMPLEMENTED,
+    "OPERATION_UNSUPPORTED",
+    `this endpoint has no keys of the type ${name}, only of vault_key and kms_key`,
+  );

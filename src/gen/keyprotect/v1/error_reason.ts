@@ -94,8 +94,9 @@ export const ErrorReason = {
    */
   INSTANCE_UNKNOWN: 8,
   /**
-   * OPERATION_UNSUPPORTED - The instance speaks an API dialect that has no such operation; nothing was sent upstream.
-   * UNIMPLEMENTED. Do not use the operation on this instance; its RPC describes the alternative.
+   * OPERATION_UNSUPPORTED - The instance speaks an API dialect that has no such operation, or an endpoint of the
+   * configuration has no keys of the requested type; nothing was sent upstream. UNIMPLEMENTED. Do
+   * not use the operation on this instance; its RPC describes the alternative.
    */
   OPERATION_UNSUPPORTED: 9,
   /**
