@@ -25,6 +25,9 @@ export const thoroughTests: readonly string[] = [
   // integration/traces.test.ts, and `npm run check`.
   "test/bench/bench.test.ts",
   "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets,sops-secrets}.test.ts",
+  // Times that pass, and connections that fail: unit/grpc/call, unit/iam, unit/upstream/coalesce
+  // and process/online-check.test.ts are near.
+  "test/integration/{credential-kinds,deadlines,incomplete-requests,online-check,read-after-change}.test.ts",
   "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
