@@ -164,6 +164,8 @@ function failureRow(call) {
 }
 
 const mostFailures = 200;
+/** ID of the newest call in the list. The gateway counts them from 1. */
+let newestFailure = 0;
 
 /**
  * Adds failed calls on top.
@@ -172,7 +174,11 @@ const mostFailures = 200;
  */
 export function addFailures(failures, { isWhole }) {
   const body = byId("failures");
-  const rows = failures.toReversed().map(failureRow);
+  // The list of a new connection holds calls that the next sample tells once more.
+  if (isWhole) newestFailure = 0;
+  const added = failures.filter(({ id }) => id > newestFailure);
+  newestFailure = added.at(-1)?.id ?? newestFailure;
+  const rows = added.toReversed().map(failureRow);
   if (isWhole) body.replaceChildren(...rows);
   else body.prepend(...rows);
   while (body.childElementCount > mostFailures) body.lastElementChild?.remove();
