@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { RewrapStreamOrder } from "../../src/gen/keyprotect/v1/key_actions_service.ts";
 import { failureOf, outcomesOf, responseOf } from "../support/batch-results.ts";
+import { unaryCall } from "../../examples/unary-call.ts";
 import { eventually } from "../support/eventually.ts";
 import { absentKeyId } from "../support/golden-requests.ts";
 import { unwrapKeyRequest } from "../support/requests.ts";
@@ -124,6 +125,24 @@ test.each(["nothing", "late options", "an unknown order"] as const)(
     expect(outcomesOf(stream.answers)).toEqual(upTo(answered).map(() => "OK"));
   },
 );
+
+test("a stream is not read further while the requests that it holds have 256 KiB", async () => {
+  const { gateway, item } = await startWithCiphertext();
+  gateway.emulator.faults.add({ match: { operation: "rewrapKey" }, action: { kind: "hang" } });
+  const stream = openStream(gateway.clients.actions);
+  // 16 of these have 256 KiB. They differ, so that each is a request of its own.
+  for (let at = 0; at < 40; at++) {
+    void stream.send({ ...item, ciphertext: Buffer.alloc(16_384, at + 1) });
+  }
+  await eventually(() => rewrapsOf(gateway) >= 16);
+  for (let at = 0; at < 3; at++) {
+    await unaryCall(gateway.clients.keys, "getKey", { keyId: item.keyId });
+  }
+  expect(rewrapsOf(gateway)).toBe(16);
+  stream.cancel();
+  await stream.ended;
+  await gateway[Symbol.asyncDispose]();
+});
 
 describe("the end of a stream", () => {
   test("a drain answers what was read, and says where to go on", async () => {
