@@ -156,7 +156,7 @@ function toInstance(instance: InstanceSettings): InstanceConfig {
 /** Returns the fields whose names are not among those of `others`. */
 function without<T extends object, U extends object>(value: T, others: U): Omit<T, keyof U> {
   const left = Object.entries(value).filter(([name]) => !(name in others));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- just these are left out
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only fields of U are removed
   return Object.fromEntries(left) as Omit<T, keyof U>;
 }
 

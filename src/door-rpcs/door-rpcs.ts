@@ -13,8 +13,8 @@ export const doorKinds = ["kubernetes-kms-v2", "sops"] as const;
 export type DoorKind = (typeof doorKinds)[number];
 
 /**
- * What all RPCs of doors have in common. A call sends nothing of its own upstream, but what WrapKey
- * or UnwrapKey would send, by their rows: `attemptTimeoutMs` and `coalesce` have no effect here.
+ * The fields that all RPCs of doors have in common. A call of a door sends the requests of WrapKey
+ * or UnwrapKey, by the rows of those RPCs. So `attemptTimeoutMs` and `coalesce` have no effect.
  */
 const action = {
   retry: "safe",

@@ -55,7 +55,10 @@ export function createRewrap(deps: RewrapDeps): (item: MigrationItem) => Promise
   const { gateway, clock, random, signal } = deps;
   let pausedUntil = 0;
 
-  /** Waits as long as any item was asked to. Each waiter goes on at a time of its own. */
+  /**
+   * Waits until the longest pause that the gateway asked of any item is over. Each item then goes
+   * on at a random time, so that they do not all come at once.
+   */
   const whilePaused = async (): Promise<void> => {
     for (;;) {
       if (signal.aborted) throw new ItemEnd({ kind: "interrupted" });

@@ -1,4 +1,4 @@
-/** What all charts share: colours, the window of time, and sizes. */
+/** The parts that all charts use: colours, the window of time, and sizes. */
 import { minuteText, timeText } from "./format.js";
 
 /** @typedef {import("../messages.ts").HistoryMessage} HistoryMessage */
@@ -70,7 +70,7 @@ const yRange = (_, __, most) => [0, Math.max(5, (most ?? 0) * 1.22)];
  * @param {Pick<ChartOptions, "series"> & Partial<ChartOptions>} options
  * @returns {Chart}
  */
-export function createChart(container, height, options) {
+function createChart(container, height, options) {
   const width = Math.max(200, container.clientWidth);
   const chart = new uPlot(
     {
@@ -93,9 +93,44 @@ export function createChart(container, height, options) {
 }
 
 /** Shows the newest values in the legend while no cursor is over the chart. @param {Chart} chart */
-export function showNewest(chart) {
+function showNewest(chart) {
   if (typeof chart.cursor.idx === "number") return;
   chart.setLegend({ idx: chart.data[0].length - 1 }, false);
+}
+
+/**
+ * Creates a chart of the history. `update` draws it again, `resize` follows the container, and
+ * `recolour` takes the colours of the page's theme.
+ * @param {HTMLElement} container
+ * @param {object} options
+ * @param {number} options.height
+ * @param {() => HistoryMessage} options.historyOf
+ * @param {() => Pick<ChartOptions, "series"> & Partial<ChartOptions>} options.drawing the series
+ * and hooks, in the present colours
+ * @param {(history: HistoryMessage) => (number | null)[][]} options.columnsOf the values of the
+ * series
+ */
+export function createHistoryChart(container, { height, historyOf, drawing, columnsOf }) {
+  let chart = createChart(container, height, drawing());
+  const update = () => {
+    const history = historyOf();
+    const [min, max] = windowOf(history.times);
+    const seconds = history.times.map((ms) => ms / 1_000);
+    chart.batch(() => {
+      chart.setData([seconds, ...columnsOf(history)], false);
+      chart.setScale("x", { min, max });
+    });
+    showNewest(chart);
+  };
+  return {
+    update,
+    resize: () => chart.setSize({ width: container.clientWidth, height }),
+    recolour() {
+      chart.destroy();
+      chart = createChart(container, height, drawing());
+      update();
+    },
+  };
 }
 
 /**

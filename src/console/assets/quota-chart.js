@@ -1,9 +1,10 @@
 /** The quota: the allowed rate, what is sent, 429s, the safe rate and the phase. */
-import { colour, createChart, faint, runsOf, showNewest, uPlot, windowOf } from "./charts.js";
+import { colour, createHistoryChart, faint, runsOf, uPlot } from "./charts.js";
 import { numberText } from "./format.js";
 
 /** @typedef {import("./charts.js").HistoryMessage} HistoryMessage */
 /** @typedef {import("./charts.js").Chart} Chart */
+/** @typedef {import("./charts.js").ChartOptions} ChartOptions */
 
 const height = 300;
 const stripHeight = 17;
@@ -92,68 +93,55 @@ const value = (chart, _, series, at) =>
 export function createQuotaChart(container, historyOf) {
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   const line = stepped === undefined ? {} : { paths: stepped };
-  const make = () =>
-    createChart(container, height, {
-      series: [
-        {},
-        {
-          label: "safe rate",
-          value,
-          stroke: colour("safe"),
-          dash: [4, 4],
-          width: 1,
-          fill: faint(colour("safe"), 0.13),
-          points: { show: false },
-          ...line,
-        },
-        {
-          label: "allowed",
-          value,
-          stroke: colour("allowed"),
-          width: 2.5,
-          points: { show: false },
-          ...line,
-        },
-        {
-          label: "sent",
-          value,
-          stroke: colour("sent"),
-          width: 1.25,
-          points: { show: false },
-        },
-        {
-          label: "429",
-          value,
-          stroke: colour("bad"),
-          scale: "count",
-          paths: () => null,
-          points: { show: false },
-        },
-      ],
-      scales: { count: { range: [0, 1] } },
-      hooks: {
-        drawClear: [(chart) => drawPhases(chart, historyOf())],
-        draw: [(chart) => drawRefusals(chart, historyOf())],
+  /** @returns {Pick<ChartOptions, "series"> & Partial<ChartOptions>} */
+  const drawing = () => ({
+    series: [
+      {},
+      {
+        label: "safe rate",
+        value,
+        stroke: colour("safe"),
+        dash: [4, 4],
+        width: 1,
+        fill: faint(colour("safe"), 0.13),
+        points: { show: false },
+        ...line,
       },
-    });
-  let chart = make();
-  const update = () => {
-    const { times, safe, allowed, sent, throttled } = historyOf();
-    const [min, max] = windowOf(times);
-    const seconds = times.map((ms) => ms / 1_000);
-    chart.batch(() => {
-      chart.setData([seconds, [...safe], [...allowed], [...sent], [...throttled]], false);
-      chart.setScale("x", { min, max });
-    });
-    showNewest(chart);
-  };
-  return {
-    update,
-    resize: () => chart.setSize({ width: container.clientWidth, height }),
-    recolour() {
-      chart.destroy();
-      chart = make();
-      update();
+      {
+        label: "allowed",
+        value,
+        stroke: colour("allowed"),
+        width: 2.5,
+        points: { show: false },
+        ...line,
+      },
+      {
+        label: "sent",
+        value,
+        stroke: colour("sent"),
+        width: 1.25,
+        points: { show: false },
+      },
+      {
+        label: "429",
+        value,
+        stroke: colour("bad"),
+        scale: "count",
+        paths: () => null,
+        points: { show: false },
+      },
+    ],
+    scales: { count: { range: [0, 1] } },
+    hooks: {
+      drawClear: [(chart) => drawPhases(chart, historyOf())],
+      draw: [(chart) => drawRefusals(chart, historyOf())],
     },
-  };
+  });
+  return createHistoryChart(container, {
+    height,
+    historyOf,
+    drawing,
+    columnsOf: ({ safe, allowed, sent, throttled }) =>
+      [safe, allowed, sent, throttled].map((column) => [...column]),
+  });
 }

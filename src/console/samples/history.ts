@@ -63,7 +63,7 @@ interface InstanceColumns {
 
 /** Makes a record with a value for each name. */
 function record<K extends string, V>(names: readonly K[], make: (name: K) => V): Record<K, V> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it has exactly these names
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each name gets a value here
   return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, V>;
 }
 

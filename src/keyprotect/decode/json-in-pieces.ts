@@ -101,7 +101,7 @@ export async function parseObjectInPieces(
     } else if (byte === comma && depth === 2 && list !== undefined) {
       if (at - list.groupStart >= groupBytes) {
         takeGroup(body, list, at);
-        // oxlint-disable-next-line no-await-in-loop -- pieces run one after the other
+        // oxlint-disable-next-line no-await-in-loop -- other calls run between two pieces
         await turn();
       }
     }

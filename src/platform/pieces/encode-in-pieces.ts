@@ -57,7 +57,7 @@ export async function encodeInPieces<Res>(
   const parts: Buffer[] = [];
   try {
     for (let at = 0; at < entries.length; at += pieceSize) {
-      // oxlint-disable-next-line no-await-in-loop -- pieces run one after the other
+      // oxlint-disable-next-line no-await-in-loop -- other calls run between two pieces
       await turn();
       parts.push(encode({ ...blank, [name]: entries.slice(at, at + pieceSize) }));
     }

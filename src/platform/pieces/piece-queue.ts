@@ -88,7 +88,7 @@ export async function mapInPieces<T, U>(
   if (items.length <= size) return items.map((item) => map(item));
   const mapped: U[] = [];
   for (let at = 0; at < items.length; at += size) {
-    // oxlint-disable-next-line no-await-in-loop -- pieces run one after the other
+    // oxlint-disable-next-line no-await-in-loop -- one piece per turn of the event loop
     await turn();
     for (const item of items.slice(at, at + size)) mapped.push(map(item));
   }

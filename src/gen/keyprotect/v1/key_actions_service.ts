@@ -269,7 +269,7 @@ export interface BatchWrapKeyResponse {
 
 /** Holds the result of one item. */
 export interface BatchWrapKeyResult {
-  /** What became of the item. Exactly one of both is set. */
+  /** The result of the item. Exactly one of the two fields is set. */
   outcome:
     | //
     /** Output only. The response, if the item succeeded. */
@@ -294,7 +294,7 @@ export interface BatchUnwrapKeyResponse {
 
 /** Holds the result of one item. */
 export interface BatchUnwrapKeyResult {
-  /** What became of the item. Exactly one of both is set. */
+  /** The result of the item. Exactly one of the two fields is set. */
   outcome:
     | //
     /** Output only. The response, if the item succeeded. */
@@ -319,7 +319,7 @@ export interface BatchRewrapKeyResponse {
 
 /** Holds the result of one item. */
 export interface BatchRewrapKeyResult {
-  /** What became of the item. Exactly one of both is set. */
+  /** The result of the item. Exactly one of the two fields is set. */
   outcome:
     | //
     /** Output only. The response, if the item succeeded. */
@@ -376,7 +376,7 @@ export interface RewrapStreamResponse {
   index: number;
   /** Output only. The `item_id` of the item; empty if that breaks a rule. */
   itemId: string;
-  /** What became of the item. Exactly one of both is set. */
+  /** The result of the item. Exactly one of the two fields is set. */
   outcome:
     | //
     /** Output only. The response, if the item succeeded. */
@@ -2115,7 +2115,7 @@ export const KeyActionsServiceService = {
    * answers all items that it has read, where it still can. Whatever ends a stream with an error,
    * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
    * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
-   * What follows them was not answered; open a new stream for it.
+   * Items after them were not answered; send these in a new stream.
    *
    * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
    * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
@@ -2318,7 +2318,7 @@ export interface KeyActionsServiceServer extends UntypedServiceImplementation {
    * answers all items that it has read, where it still can. Whatever ends a stream with an error,
    * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
    * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
-   * What follows them was not answered; open a new stream for it.
+   * Items after them were not answered; send these in a new stream.
    *
    * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
    * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
@@ -2624,7 +2624,7 @@ export interface KeyActionsServiceClient extends Client {
    * answers all items that it has read, where it still can. Whatever ends a stream with an error,
    * the metadata of its `ErrorInfo` say where to go on: `answeredItems` is the number of items at
    * the start of the stream that all were answered, and `lastItemId` the ID of the last of these.
-   * What follows them was not answered; open a new stream for it.
+   * Items after them were not answered; send these in a new stream.
    *
    * Safe to repeat: each stream gives other ciphertexts of the same data encryption keys. A call
    * without a deadline gets 3600 seconds. A library that repeats calls by itself repeats a stream
