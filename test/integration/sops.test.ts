@@ -1,7 +1,11 @@
 /** The endpoint `sops`, with a generated client on its Unix socket. */
+import { status } from "@grpc/grpc-js";
+import { rm, stat } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { rpcsOfDoor } from "../../src/door-rpcs/door-rpcs.ts";
 import type { Key } from "../../src/gen/sops/keyservice.ts";
+import { eventually } from "../support/eventually.ts";
+import { askReflection, checkHealth, listedServices } from "../support/standard-services.ts";
 import { kmsKey, startSopsDoor, vaultKey, type SopsDoor } from "../support/sops-door.ts";
 
 const arn = (rest: string): string => `arn:aws:kms:eu-de:000000000000:${rest}`;
@@ -221,5 +225,52 @@ describe("calls through the endpoint", () => {
       code: "FAILED_PRECONDITION",
       reason: "KEY_STATE_INVALID",
     });
+  });
+});
+
+describe("the server of the endpoint", () => {
+  test("health and reflection know the service without a package, and none of the gateway", async () => {
+    await using door = await startSopsDoor();
+    const target = `unix:${door.socket}`;
+    await eventually(async () => (await checkHealth(target, "readiness")) === "SERVING");
+    expect(await checkHealth(target, "KeyService")).toBe("SERVING");
+    expect(await checkHealth(target, "keyprotect.v1.KeysService")).toBe("NOT_FOUND");
+    expect(await listedServices(target)).toEqual(["KeyService", "grpc.health.v1.Health"]);
+    const answers = ["KeyService", "KeyService.Encrypt", "EncryptRequest", "NoService"].map(
+      async (fileContainingSymbol) => {
+        const answer = await askReflection(target, { fileContainingSymbol });
+        expect(answer).toMatchObject({ originalRequest: { fileContainingSymbol } });
+        return typeof answer === "string" ? answer : answer.fileDescriptorResponse !== undefined;
+      },
+    );
+    expect(await Promise.all(answers)).toEqual([true, true, true, false]);
+  });
+
+  test("a message and metadata above the limits are refused", async () => {
+    await using door = await startSopsDoor();
+    const { gateway, client } = door;
+    const request = { key: vaultKey("sops-app"), plaintext: gateway.secrets.bytes(32) };
+    const large = { ...request, plaintext: Buffer.alloc(200_000) };
+    const { error } = await gateway.outcome(client, "encrypt", large);
+    expect(error?.code).toBe(status.RESOURCE_EXHAUSTED);
+    const metadata = { "x-filler": "x".repeat(20_000) };
+    expect(await gateway.failure(client, "encrypt", request, { metadata })).toMatchObject({
+      code: "RESOURCE_EXHAUSTED",
+      reason: "METADATA_TOO_LARGE",
+    });
+  });
+
+  test("a drain lets a call finish and removes the socket", async () => {
+    const door = await startSopsDoor();
+    const { gateway } = door;
+    gateway.emulator.setLatency(300);
+    const running = encrypt(door, vaultKey("sops-app"));
+    await eventually(() => gateway.emulator.requests.count({ service: "keyprotect" }) > 0);
+    await gateway.gateway.drain();
+    expect((await running).ciphertext.length).toBeGreaterThan(0);
+    await expect(stat(door.socket)).rejects.toThrow("ENOENT");
+    door.client.close();
+    await gateway.emulator[Symbol.asyncDispose]();
+    await rm(door.folder, { recursive: true });
   });
 });

@@ -51,12 +51,15 @@ export function reflectionMethod(version: "v1" | "v1alpha"): MethodDefinition<ob
   return method;
 }
 
-interface Listed {
+interface ReflectionAnswer {
+  readonly originalRequest?: unknown;
   readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Uint8Array[] };
+  readonly errorResponse?: { readonly errorMessage: string };
 }
 
-/** The services that reflection lists, sorted, or the name of the status if it fails. */
-export function listedServices(target: string): Promise<readonly string[] | string> {
+/** The answer of reflection to one request, or the name of the status if the stream fails. */
+export function askReflection(target: string, request: object): Promise<ReflectionAnswer | string> {
   const { path, requestSerialize, responseDeserialize } = reflectionMethod("v1");
   const Client = makeGenericClientConstructor({}, "ServerReflection");
   const client = new Client(target, credentials.createInsecure());
@@ -66,12 +69,19 @@ export function listedServices(target: string): Promise<readonly string[] | stri
     responseDeserialize,
     new Metadata(),
   );
-  return new Promise<readonly string[] | string>((resolve) => {
+  return new Promise<ReflectionAnswer | string>((resolve) => {
     stream.on("error", (error: ServiceError) => resolve(nameOf(error)));
-    stream.on("data", ({ listServicesResponse }: Listed) => {
-      resolve(listServicesResponse?.service.map(({ name }) => name).toSorted() ?? []);
+    stream.on("data", (answer: ReflectionAnswer) => {
+      resolve(answer);
       stream.end();
     });
-    stream.write({ listServices: "*" });
+    stream.write(request);
   }).finally(() => client.close());
+}
+
+/** The services that reflection lists, sorted, or the name of the status if it fails. */
+export async function listedServices(target: string): Promise<readonly string[] | string> {
+  const answer = await askReflection(target, { listServices: "*" });
+  if (typeof answer === "string") return answer;
+  return answer.listServicesResponse?.service.map(({ name }) => name).toSorted() ?? [];
 }

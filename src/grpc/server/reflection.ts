@@ -15,7 +15,18 @@ export interface Reflection {
   end(): void;
 }
 
-type ReflectionStream = ServerDuplexStream<unknown, unknown>;
+/** The parts of a request that are read. */
+interface ReflectionRequest {
+  readonly fileContainingSymbol?: string;
+}
+
+/** The parts of a response that are changed. */
+interface ReflectionResponse {
+  readonly originalRequest?: ReflectionRequest;
+  readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+}
+
+type ReflectionStream = ServerDuplexStream<ReflectionRequest, ReflectionResponse>;
 
 /**
  * Creates the reflection services for a `FileDescriptorSet` (with imports) in base64. The library
@@ -30,11 +41,20 @@ export function createReflection(descriptorSetBase64: string): Reflection {
   const reflection = new ReflectionService({
     contract: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos },
   });
+  const withoutPackage = new Set(
+    file
+      .filter((proto) => proto.package === "")
+      .flatMap(({ service, messageType, enumType }) => [...service, ...messageType, ...enumType])
+      .map(({ name }) => name),
+  );
   const streams = new Set<ReflectionStream>();
   const services: BoundService[] = [];
   reflection.addToServer({
     addService: (definition, implementation) => {
-      services.push({ definition, implementation: tracked(implementation, streams) });
+      services.push({
+        definition,
+        implementation: tracked(implementation, streams, withoutPackage),
+      });
     },
   });
 
@@ -50,6 +70,7 @@ export function createReflection(descriptorSetBase64: string): Reflection {
 function tracked(
   implementation: UntypedServiceImplementation,
   streams: Set<ReflectionStream>,
+  withoutPackage: ReadonlySet<string>,
 ): UntypedServiceImplementation {
   const { ServerReflectionInfo: answer } = implementation;
   if (answer === undefined) throw new Error("@grpc/reflection has no ServerReflectionInfo");
@@ -57,7 +78,43 @@ function tracked(
     ServerReflectionInfo: (stream: ReflectionStream): void => {
       streams.add(stream);
       stream.on("cancelled", () => streams.delete(stream));
-      Reflect.apply(answer, implementation, [stream]);
+      Reflect.apply(answer, implementation, [withUsualNames(stream, withoutPackage)]);
     },
+  };
+}
+
+/**
+ * The part of a stream that the library uses. The library writes a name without a package with a
+ * leading dot, which clients neither send nor understand.
+ */
+function withUsualNames(stream: ReflectionStream, withoutPackage: ReadonlySet<string>) {
+  let asked: ReflectionRequest = {};
+  const withDot = (request: ReflectionRequest): ReflectionRequest => {
+    asked = request;
+    const { fileContainingSymbol: symbol = "" } = request;
+    const [outermost = ""] = symbol.split(".", 1);
+    return withoutPackage.has(outermost)
+      ? { ...request, fileContainingSymbol: `.${symbol}` }
+      : request;
+  };
+  return {
+    on(event: "data" | "end", listener: (request: ReflectionRequest) => void): void {
+      stream.on(event, (request: ReflectionRequest) =>
+        listener(event === "data" ? withDot(request) : request),
+      );
+    },
+    write(response: ReflectionResponse): void {
+      const { listServicesResponse: list } = response;
+      stream.write({
+        ...response,
+        originalRequest: asked,
+        ...(list && {
+          listServicesResponse: {
+            service: list.service.map(({ name }) => ({ name: name.replace(/^\./, "") })),
+          },
+        }),
+      });
+    },
+    end: () => stream.end(),
   };
 }
