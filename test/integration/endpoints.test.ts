@@ -227,14 +227,20 @@ test("a drain lets a call of an endpoint finish, refuses new ones and removes th
   const door = await startKmsDoor();
   const { gateway, client } = door;
   const [socket = ""] = door.sockets;
-  gateway.emulator.setLatency(300);
+  gateway.emulator.setLatency(1_000);
   const running = gateway.call(client, "encrypt", plaintextOf(door));
   await eventually(() => gateway.emulator.requests.count({ service: "keyprotect" }) > 0);
   const drained = gateway.gateway.drain();
   await eventually(() => gateway.log().some(({ msg }) => msg === "draining"));
   const late = new KeyManagementServiceClient(`unix:${socket}`, credentials.createInsecure());
-  const refused = await gateway.outcome(late, "status", {}, { deadline: Date.now() + 2_000 });
-  expect(codeOf(refused.error)).toBe("UNAVAILABLE");
+  let isRunning = true;
+  void running.finally(() => (isRunning = false));
+  // Every server of the gateway begins its drain in a turn of its own.
+  await eventually(async () => {
+    const { error } = await gateway.outcome(late, "status", {}, { deadline: Date.now() + 100 });
+    return codeOf(error) === "UNAVAILABLE";
+  });
+  expect(isRunning).toBe(true);
   late.close();
   expect((await running).ciphertext.length).toBeGreaterThan(0);
   await drained;
