@@ -77,6 +77,9 @@ export async function bundle(folder: string): Promise<Bundle> {
   return { inputs: [...new Set(inputs)], packages };
 }
 
+/** The source of code that a plugin makes, such as `parts-of-undici:undici`. It is no file. */
+const madeByPlugin = /^[\w-]+:/;
+
 /**
  * Names the sources of a map from the root of the repository, wherever the bundle is. So the same
  * sources give the same bundle everywhere.
@@ -84,7 +87,7 @@ export async function bundle(folder: string): Promise<Bundle> {
 function nameSourcesFromRoot(path: string): void {
   const map = mapShape.parse(JSON.parse(readFileSync(path, "utf8")));
   const sources = map.sources.map((source) =>
-    relative(repositoryRoot, resolve(dirname(path), source)),
+    madeByPlugin.test(source) ? source : relative(repositoryRoot, resolve(dirname(path), source)),
   );
   writeFileSync(path, JSON.stringify({ ...map, sources }));
 }

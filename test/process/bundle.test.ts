@@ -41,6 +41,9 @@ afterAll(async () => {
 const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 const programs = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".js"));
 
+const mapShape = z.looseObject({ sources: z.array(z.string()) });
+const sourcesOf = (name: string): string[] => mapShape.parse(JSON.parse(read(name))).sources;
+
 /** Where a text stands in a file: line and column as in a stack. */
 function positionOf(name: string, text: string): string {
   const before = read(name).split(text)[0] ?? "";
@@ -76,6 +79,9 @@ describe("the bundle", () => {
     const files = readdirSync(folder).filter((name) => /\.(?:js|map)$/.test(name));
     expect(files.filter((name) => read(name).includes(repositoryRoot))).toEqual([]);
     expect(files.filter((name) => read(name).includes(built.folder))).toEqual([]);
+    const maps = files.filter((name) => name.endsWith(".map"));
+    const outside = maps.flatMap(sourcesOf).filter((source) => source.startsWith(".."));
+    expect(outside).toEqual([]);
   });
 
   test("every program of the bundle has a source map, and none has a line that fills a screen", () => {
