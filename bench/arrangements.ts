@@ -3,6 +3,7 @@ import { freePort } from "../test/support/free-port.ts";
 import { apiKey, instanceId } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import type { Compiled } from "./compiled.ts";
+import type { NodeBinary } from "./node-binaries.ts";
 import { nodeFlags } from "./node-flags.ts";
 
 /** Names of the arrangements, in the order of the report. */
@@ -22,6 +23,8 @@ export type ArrangementName = (typeof arrangementNames)[number];
 /** A running arrangement. */
 export interface Arrangement {
   readonly name: ArrangementName;
+  /** The label of the binary of node that runs it. */
+  readonly node: string;
   /** The process whose processor time is measured. */
   readonly measured: Child;
   /** The process that makes the calls. IBM's SDK has no server, so it is the measured process. */
@@ -32,6 +35,8 @@ export interface Arrangement {
 /** The parts of a bench run that the arrangements share. */
 export interface StartDeps {
   readonly compiled: Compiled;
+  /** Runs the arrangement. */
+  readonly node: NodeBinary;
   readonly upstreamUrl: string;
   /** Where the arrangements with traces send their spans. */
   readonly collectorUrl: string;
@@ -50,9 +55,10 @@ export async function startArrangement(
   name: ArrangementName,
   deps: StartDeps,
 ): Promise<Arrangement> {
-  const { compiled, upstreamUrl, collectorUrl, load, profileFolder } = deps;
+  const { compiled, node, upstreamUrl, collectorUrl, load, profileFolder } = deps;
   const given = {
-    name,
+    name: `${name} on Node ${node.label}`,
+    node: node.path,
     folder: compiled.folder,
     probe: compiled.program("cpu-probe"),
     profileFolder,
@@ -65,6 +71,7 @@ export async function startArrangement(
     const makesItsOwnCalls = name === "IBM SDK";
     return {
       name,
+      node: node.label,
       measured: child,
       load: makesItsOwnCalls ? child : load,
       port,
@@ -86,7 +93,7 @@ export async function startArrangement(
     const program = compiled.gateway;
     const child = startChild({ ...given, program, env: gatewayEnv, flags: nodeFlags() });
     await child.answers(`http://127.0.0.1:${adminPort}/readyz`);
-    return { name, measured: child, load, port };
+    return { name, node: node.label, measured: child, load, port };
   };
 
   /** `share` of the calls is recorded. */

@@ -10,6 +10,7 @@ import { wrapRequest } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
 import { describeMachine } from "./machine.ts";
+import { nodeBinary } from "./node-binaries.ts";
 
 const itemsPerBatch = 100;
 const rounds = 10;
@@ -59,7 +60,8 @@ const start = (name: string): Child =>
   });
 await using upstream = start("upstream");
 const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
-const given = { compiled, upstreamUrl, load: upstream };
+const node = nodeBinary(process.execPath);
+const given = { compiled, node, upstreamUrl, load: upstream };
 const { measured, port } = await startArrangement("gateway", {
   ...given,
   // This bench records no traces.

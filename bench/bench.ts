@@ -4,8 +4,9 @@ import { startChild, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
 import { describeMachine } from "./machine.ts";
 import { check, measure, type Measurement } from "./measure.ts";
+import { measuredOn } from "./node-binaries.ts";
 import { readOptions, usage, type BenchOptions } from "./options.ts";
-import { createFindings, goalLines, tableOf } from "./report.ts";
+import { groupByVersion, summaryOf, tableOf } from "./report.ts";
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -14,7 +15,7 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
  * slowly.
  */
 async function warmUp(arrangement: Arrangement, calls: number): Promise<void> {
-  say(`warming up: ${arrangement.name}`);
+  say(`warming up: ${arrangement.name} on Node ${arrangement.node}`);
   await check(arrangement);
   let made = 0;
   for (let slices = 0; slices < 60 && made < calls; slices++) {
@@ -63,19 +64,23 @@ async function run(options: BenchOptions): Promise<number> {
   const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
   const collectorUrl = `http://127.0.0.1:${await collector.port}`;
 
-  const { profileFolder } = options;
-  const deps = { compiled, upstreamUrl, collectorUrl, load, profileFolder };
+  const { profileFolder, binaries } = options;
+  const given = { compiled, upstreamUrl, collectorUrl, load, profileFolder };
   const arrangements: Arrangement[] = [];
   try {
-    for (const name of options.names) {
-      arrangements.push(await startArrangement(name, deps));
+    for (const node of binaries) {
+      for (const name of options.names) {
+        arrangements.push(await startArrangement(name, { ...given, node }));
+      }
     }
     const measurements = await measureAll(arrangements, options);
-    const findings = createFindings(measurements);
+    const versions = groupByVersion(measurements);
     const { rounds, durationMs } = options;
-    console.log(`${machine}; ${rounds} rounds of ${durationMs / 1_000} s\n`);
-    console.log(tableOf(findings, options.names, options.inFlight));
-    console.log(["", ...goalLines(findings)].join("\n"));
+    console.log(
+      `${machine}; ${measuredOn(binaries)}; ${rounds} rounds of ${durationMs / 1_000} s\n`,
+    );
+    console.log(tableOf(versions, options.names, options.inFlight));
+    console.log(["", ...summaryOf(versions)].join("\n"));
     const failures = measurements.reduce((sum, each) => sum + each.failures, 0);
     return failures === 0 ? 0 : 1;
   } finally {

@@ -23,6 +23,8 @@ export interface ChildOptions {
   readonly name: string;
   /** Path of the compiled program. */
   readonly program: string;
+  /** Path of the binary of node that runs it. Default: the binary of this process. */
+  readonly node?: string | undefined;
   /** Path of the compiled probe that is loaded before the program. */
   readonly probe: string;
   /** Environment variables, in addition to `PATH`. */
@@ -48,7 +50,7 @@ async function isAnswering(url: string): Promise<boolean> {
 
 /** Starts a program with plain node. */
 export function startChild(options: ChildOptions): Child {
-  const fileName = options.name.replaceAll(/\W+/g, "-");
+  const fileName = options.name.replaceAll(/[^\w.]+/g, "-");
   const printedTo = join(options.folder, `${fileName}.log`);
   const out = openSync(printedTo, "w");
   const { profileFolder } = options;
@@ -57,6 +59,7 @@ export function startChild(options: ChildOptions): Child {
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${fileName}.cpuprofile`];
   const child = fork(options.program, {
+    execPath: options.node ?? process.execPath,
     execArgv: [...(options.flags ?? []), "--import", options.probe, ...profiling],
     env: { PATH: process.env["PATH"] ?? "", ...options.env },
     stdio: ["ignore", out, out, "ipc"],

@@ -6,6 +6,8 @@ import { runResult, type RunResult } from "./messages.ts";
 /** One measurement of one arrangement. */
 export interface Measurement extends RunResult {
   readonly name: ArrangementName;
+  /** The label of the binary of node that ran it. */
+  readonly node: string;
   readonly round: number;
   readonly inFlight: number;
   /** Processor time of the measured process per call, in µs. Failed calls count as calls. */
@@ -19,7 +21,7 @@ export interface Measurement extends RunResult {
 
 /** Makes calls for `durationMs` and measures them. */
 export async function measure(
-  { name, measured, load, port }: Arrangement,
+  { name, node, measured, load, port }: Arrangement,
   at: { readonly round: number; readonly inFlight: number; readonly durationMs: number },
 ): Promise<Measurement> {
   const { round, inFlight, durationMs } = at;
@@ -29,6 +31,7 @@ export async function measure(
   return {
     ...result,
     name,
+    node,
     round,
     inFlight,
     cpuMicrosPerCall: micros / (result.calls + result.failures),

@@ -1,6 +1,7 @@
 /** The command line of the bench. */
 import { parseArgs } from "node:util";
 import { arrangementNames, type ArrangementName } from "./arrangements.ts";
+import { nodeBinaries, type NodeBinary } from "./node-binaries.ts";
 
 /** The text of `--help`. */
 export const usage = `usage: npm run bench -- [options]
@@ -13,6 +14,8 @@ Compares the cost of a call in the gateway with its cost in other arrangements.
   --in-flight <n,n>  numbers of calls in flight (default 1,64,512)
   --only <name>      measures this arrangement only; can be repeated:
                      ${arrangementNames.map((name) => `"${name}"`).join(", ")}
+  --node <path>      the binary of node that runs the arrangements (default: this one); can be
+                     repeated, and then each round measures all of them
   --profile <folder> writes a CPU profile of each measured process; makes the figures worse
   --help             prints this text
 `;
@@ -24,6 +27,7 @@ export interface BenchOptions {
   readonly warmUpCalls: number;
   readonly inFlight: readonly number[];
   readonly names: readonly ArrangementName[];
+  readonly binaries: readonly NodeBinary[];
   readonly profileFolder: string | undefined;
 }
 
@@ -49,6 +53,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       "warm-up": { type: "string", default: "20000" },
       "in-flight": { type: "string", default: "1,64,512" },
       only: { type: "string", multiple: true, default: [] },
+      node: { type: "string", multiple: true, default: [] },
       profile: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -63,6 +68,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     warmUpCalls: positive(values["warm-up"], "warm-up"),
     inFlight: values["in-flight"].split(",").map((text) => Math.ceil(positive(text, "in-flight"))),
     names: arrangementNames.filter((name) => wanted.length === 0 || wanted.includes(name)),
+    binaries: nodeBinaries(values.node),
     profileFolder: values.profile,
   };
 }

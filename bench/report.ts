@@ -1,4 +1,4 @@
-/** The report of a run: the table and the goals. */
+/** The report of a run: the table, the goals and the comparison of versions of Node. */
 import type { ArrangementName } from "./arrangements.ts";
 import type { Measurement } from "./measure.ts";
 import { median } from "./statistics.ts";
@@ -16,6 +16,26 @@ export interface Findings {
     quantity: Quantity,
   ) => number | undefined;
   readonly failures: (name: ArrangementName, inFlight: number) => number;
+  readonly measurements: (name: ArrangementName, inFlight: number) => readonly Measurement[];
+}
+
+/** The findings of one version of Node. */
+export interface VersionFindings {
+  readonly node: string;
+  readonly findings: Findings;
+}
+
+/** The median of the ratios within each round. `undefined` if no round has both. */
+function medianRatio(
+  measurements: readonly Measurement[],
+  to: readonly Measurement[],
+  quantity: Quantity,
+): number | undefined {
+  const ratios = measurements.flatMap((each) => {
+    const other = to.find(({ round }) => round === each.round);
+    return other === undefined ? [] : [each[quantity] / other[quantity]];
+  });
+  return ratios.length === 0 ? undefined : median(ratios);
 }
 
 /** Creates the medians of the measurements of a run. */
@@ -24,28 +44,38 @@ export function createFindings(measurements: readonly Measurement[]): Findings {
     measurements.filter((each) => each.name === name && each.inFlight === inFlight);
   return {
     value: (name, inFlight, quantity) => median(of(name, inFlight).map((each) => each[quantity])),
-    ratio(name, to, inFlight, quantity) {
-      const ratios = of(name, inFlight).flatMap((each) => {
-        const other = of(to, inFlight).find(({ round }) => round === each.round);
-        return other === undefined ? [] : [each[quantity] / other[quantity]];
-      });
-      return ratios.length === 0 ? undefined : median(ratios);
-    },
+    ratio: (name, to, inFlight, quantity) =>
+      medianRatio(of(name, inFlight), of(to, inFlight), quantity),
     failures: (name, inFlight) => of(name, inFlight).reduce((sum, each) => sum + each.failures, 0),
+    measurements: of,
   };
+}
+
+/** Creates the findings of each version of Node, in the order of their first measurements. */
+export function groupByVersion(measurements: readonly Measurement[]): readonly VersionFindings[] {
+  const nodes = new Set(measurements.map(({ node }) => node));
+  return [...nodes].map((node) => ({
+    node,
+    findings: createFindings(measurements.filter((each) => each.node === node)),
+  }));
 }
 
 const shown = (ratio: number | undefined): string => ratio?.toFixed(2) ?? "";
 const milliseconds = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
 
-/** Returns a Markdown table with a row per number of calls in flight and arrangement. */
+/**
+ * Returns a Markdown table with a row per number of calls in flight, version of Node and
+ * arrangement. The version has a column if there are several. Ratios are within a version.
+ */
 export function tableOf(
-  findings: Findings,
+  versions: readonly VersionFindings[],
   names: readonly ArrangementName[],
   inFlight: readonly number[],
 ): string {
+  const versionColumn = (text: string): string[] => (versions.length > 1 ? [text] : []);
   const head = [
     "in flight",
+    ...versionColumn("Node"),
     "arrangement",
     "CPU µs per call",
     "to floor",
@@ -57,34 +87,38 @@ export function tableOf(
     "failed",
   ];
   const rows = inFlight.flatMap((count) =>
-    names.map((name) => {
-      const value = (quantity: Quantity): number => findings.value(name, count, quantity);
-      return [
-        String(count),
-        name,
-        value("cpuMicrosPerCall").toFixed(0),
-        shown(findings.ratio(name, "floor", count, "cpuMicrosPerCall")),
-        value("callsPerSecond").toFixed(0),
-        shown(findings.ratio(name, "floor", count, "callsPerSecond")),
-        `${(value("coreShare") * 100).toFixed(0)} %`,
-        milliseconds(value("medianMs")),
-        milliseconds(value("p99Ms")),
-        String(findings.failures(name, count)),
-      ];
-    }),
+    versions.flatMap(({ node, findings }) =>
+      names.map((name) => {
+        const value = (quantity: Quantity): number => findings.value(name, count, quantity);
+        return [
+          String(count),
+          ...versionColumn(node),
+          name,
+          value("cpuMicrosPerCall").toFixed(0),
+          shown(findings.ratio(name, "floor", count, "cpuMicrosPerCall")),
+          value("callsPerSecond").toFixed(0),
+          shown(findings.ratio(name, "floor", count, "callsPerSecond")),
+          `${(value("coreShare") * 100).toFixed(0)} %`,
+          milliseconds(value("medianMs")),
+          milliseconds(value("p99Ms")),
+          String(findings.failures(name, count)),
+        ];
+      }),
+    ),
   );
   return aligned([head, ...rows]);
 }
 
 /** Aligns the columns. All except the name of the arrangement are numbers, aligned right. */
 function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const nameColumn = head.indexOf("arrangement");
   const widths = head.map((_, n) => Math.max(...[head, ...rows].map((row) => row[n]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${widths
-      .map((width, n) => (n === 1 ? row[n]?.padEnd(width) : row[n]?.padStart(width)))
+      .map((width, n) => (n === nameColumn ? row[n]?.padEnd(width) : row[n]?.padStart(width)))
       .join(" | ")} |`;
   const rule = widths.map((width, n) =>
-    n === 1 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+    n === nameColumn ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
   );
   return [line(head), line(rule), ...rows.map(line)].join("\n");
 }
@@ -98,12 +132,35 @@ export function goalLines(findings: Findings): string[] {
   const traced = ratio("traced", "gateway", 64, "cpuMicrosPerCall");
   const addedMs = value("gateway", 1, "medianMs") - value("gateway, limiter off", 1, "medianMs");
   return [
-    goal("gateway : floor, CPU per call at 64 in flight", overhead, "at most 1.25"),
+    goal("gateway : floor, CPU per call at 64 in flight", overhead, "at most 1.10 on Node 24"),
     goal("gateway : IBM SDK, calls/s at 64 in flight", vendor, "at least 2"),
     goal("limiter on : off, calls/s at 64 in flight", throughput, "at least 0.90"),
     goal("traced : gateway, CPU per call at 64 in flight", traced, "at most 1.05"),
     goal("limiter on - off, median at 1 in flight, ms", addedMs, "less than 0.1"),
   ].flat();
+}
+
+/** Returns a line for each arrangement of `later` that the first version ran too. */
+const versionLines = (first: VersionFindings, later: VersionFindings): string[] =>
+  (["floor", "gateway"] as const).flatMap((name) => {
+    const of = ({ findings }: VersionFindings) => findings.measurements(name, 64);
+    const ratio = medianRatio(of(later), of(first), "cpuMicrosPerCall");
+    if (ratio === undefined) return [];
+    const versions = `Node ${later.node} : Node ${first.node}`;
+    return [`${versions}, ${name}, CPU per call at 64 in flight: ${ratio.toFixed(2)}`];
+  });
+
+/** Returns the goals of each version, and the cost of each relative to that of the first. */
+export function summaryOf(versions: readonly VersionFindings[]): string[] {
+  const [first, ...others] = versions;
+  if (first === undefined) return [];
+  if (others.length === 0) return goalLines(first.findings);
+  return [
+    ...versions.flatMap(({ node, findings }) =>
+      goalLines(findings).map((line) => `Node ${node}: ${line}`),
+    ),
+    ...others.flatMap((later) => versionLines(first, later)),
+  ];
 }
 
 const goal = (what: string, found: number | undefined, wanted: string): string[] =>

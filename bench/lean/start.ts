@@ -16,6 +16,7 @@ import { HealthCheckResponse_ServingStatus, HealthClient } from "../../src/gen/h
 import { freePort } from "../../test/support/free-port.ts";
 import { apiKey, instanceId } from "../canned.ts";
 import { describeMachine } from "../machine.ts";
+import { measuredOn, nodeBinary } from "../node-binaries.ts";
 import { nodeFlags } from "../node-flags.ts";
 import { median } from "../statistics.ts";
 
@@ -163,6 +164,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return void process.stdout.write(usage);
   const machine = describeMachine();
+  const node = nodeBinary(values.node);
   const cache = mkdtempSync(join(tmpdir(), "keyprotect-compiled-"));
   const bundle = join(root, "bundle", "main.js");
   const cached = gateway("bundle, compiled", bundle, { NODE_COMPILE_CACHE: cache });
@@ -175,13 +177,12 @@ async function main(): Promise<void> {
   ];
   try {
     // Node writes its cache when this process ends.
-    await measure(values.node, cached);
+    await measure(node.path, cached);
     const starts = new Map<Form, Start[]>(forms.map((form) => [form, []]));
     for (let round = 0; round < Number(values.rounds); round += 1) {
-      for (const form of forms) starts.get(form)?.push(await measure(values.node, form));
+      for (const form of forms) starts.get(form)?.push(await measure(node.path, form));
     }
-    const version = execFileSync(values.node, ["--version"], { encoding: "utf8" }).trim();
-    console.log(`${machine}; measured on ${version}; medians of ${values.rounds} rounds\n`);
+    console.log(`${machine}; ${measuredOn([node])}; medians of ${values.rounds} rounds\n`);
     console.log("| form | ms to SERVING | least | CPU ms | idle RSS, MiB |");
     console.log("| --- | ---: | ---: | ---: | ---: |");
     for (const [{ name }, of] of starts) {

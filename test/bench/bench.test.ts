@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { arrangementNames } from "../../bench/arrangements.ts";
 import { startNode } from "../process/child-process.ts";
+import { otherNodes } from "./other-node.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -26,6 +27,22 @@ test("the bench measures every arrangement without a failed call", async () => {
     expect(failed, name).toBe("0");
   }
 }, 180_000);
+
+test("each version of node runs the arrangements of its own rows, and the rest stays on the bench's own node", async () => {
+  using nodes = otherNodes();
+  const node = ["--node", process.execPath, "--node", nodes.write("newer", "v99.0.1")];
+  const args = ["--rounds", "1", "--seconds", "0.1", "--warm-up", "1", "--in-flight", "2"];
+  const program = join("bench", "bench.ts");
+  const line = ["--import", "tsx", program, ...args, ...node, "--only", "floor"];
+  await using bench = startNode(line, {}, root);
+  expect((await bench.exit).code, bench.stderr()).toBe(0);
+  const own = process.versions.node;
+  expect(bench.stdout()).toContain(`; measured on Node ${own}, 99.0.1; 1 rounds of 0.1 s`);
+  expect(bench.stdout()).toMatch(
+    new RegExp(String.raw`^\| +2 \| +${own} \| floor .*\n\| +2 \| +99\.0\.1 \| floor `, "m"),
+  );
+  expect(nodes.runsOf("newer").map((run) => run.split("/").at(-1))).toEqual(["floor.js"]);
+}, 120_000);
 
 test("an unknown arrangement is rejected with the names of the known ones", async () => {
   const program = join("bench", "bench.ts");

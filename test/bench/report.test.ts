@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import type { Measurement } from "../../bench/measure.ts";
-import { createFindings, goalLines, tableOf } from "../../bench/report.ts";
+import {
+  createFindings,
+  goalLines,
+  groupByVersion,
+  summaryOf,
+  tableOf,
+} from "../../bench/report.ts";
 import { median, quantile } from "../../bench/statistics.ts";
 
 const measurement = (
@@ -10,6 +16,7 @@ const measurement = (
   changes: Partial<Measurement> = {},
 ): Measurement => ({
   name,
+  node: "20.20.2",
   round,
   inFlight: 64,
   cpuMicrosPerCall,
@@ -46,13 +53,13 @@ test("a ratio is the median of the rounds' ratios, not the ratio of the medians"
 });
 
 test("the table has a row for each number of calls and arrangement, with the sum of failures", () => {
-  const findings = createFindings([
+  const versions = groupByVersion([
     measurement("floor", 1, 100),
     measurement("gateway", 1, 125, { failures: 2 }),
     measurement("floor", 2, 100),
     measurement("gateway", 2, 125, { failures: 3 }),
   ]);
-  const lines = tableOf(findings, ["floor", "gateway"], [64]).split("\n");
+  const lines = tableOf(versions, ["floor", "gateway"], [64]).split("\n");
   expect(lines).toHaveLength(4);
   expect(lines[3]?.split("|").map((cell) => cell.trim())).toEqual([
     "",
@@ -76,6 +83,36 @@ test("the report contains only the goals that were measured", () => {
   expect(goalLines(createFindings([floor]))).toEqual([]);
   const lines = goalLines(createFindings([floor, measurement("gateway", 1, 120)]));
   expect(lines).toEqual([
-    "gateway : floor, CPU per call at 64 in flight: 1.20 (goal: at most 1.25)",
+    "gateway : floor, CPU per call at 64 in flight: 1.20 (goal: at most 1.10 on Node 24)",
+  ]);
+});
+
+const onNode24 = { node: "24.21.0" };
+const onTwoVersions = groupByVersion([
+  measurement("floor", 1, 200),
+  measurement("gateway", 1, 240),
+  measurement("floor", 1, 100, onNode24),
+  measurement("gateway", 1, 180, onNode24),
+]);
+
+test("with several versions of Node the table has rows for each, with ratios to the floor on the same version", () => {
+  const rows = tableOf(onTwoVersions, ["floor", "gateway"], [64])
+    .split("\n")
+    .slice(2)
+    .map((line) => line.split("|").map((cell) => cell.trim()));
+  expect(rows.map(([, , node, name, cpu, toFloor]) => [node, name, cpu, toFloor])).toEqual([
+    ["20.20.2", "floor", "200", "1.00"],
+    ["20.20.2", "gateway", "240", "1.20"],
+    ["24.21.0", "floor", "100", "1.00"],
+    ["24.21.0", "gateway", "180", "1.80"],
+  ]);
+});
+
+test("with several versions of Node the goals name the version, and later versions are compared with the first", () => {
+  expect(summaryOf(onTwoVersions)).toEqual([
+    "Node 20.20.2: gateway : floor, CPU per call at 64 in flight: 1.20 (goal: at most 1.10 on Node 24)",
+    "Node 24.21.0: gateway : floor, CPU per call at 64 in flight: 1.80 (goal: at most 1.10 on Node 24)",
+    "Node 24.21.0 : Node 20.20.2, floor, CPU per call at 64 in flight: 0.50",
+    "Node 24.21.0 : Node 20.20.2, gateway, CPU per call at 64 in flight: 0.75",
   ]);
 });
