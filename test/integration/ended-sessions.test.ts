@@ -33,6 +33,24 @@ const { path, message: nothing } = golden.CountKeys();
 const portOf = ({ address }: TestGateway): number => Number(address.split(":").at(-1));
 const connect = (preface?: Buffer): Promise<FrameClient> => connectFrames(portOf(gateway), preface);
 
+/** How many connections counted as broken. */
+const brokenOf = async ({ metrics }: TestGateway): Promise<number> => {
+  const count = /^keyprotect_gateway_client_connections_broken_total (\d+)$/m;
+  return Number(count.exec(await metrics())?.[1]);
+};
+
+/**
+ * Since nghttp2 1.69, Node itself ends a session that nghttp2 gives up, and its open calls with it.
+ * The priorities of RFC 7540 are gone.
+ */
+const [nghttp2Major = 0, nghttp2Minor = 0] = (process.versions["nghttp2"] ?? "")
+  .split(".")
+  .map(Number);
+const nodeEndsSessions = nghttp2Major > 1 || nghttp2Minor >= 69;
+
+const dependsOnItself = (): Buffer =>
+  http2Frame(frameTypes.priority, 0, 3, Buffer.from([0, 0, 0, 3, 1]));
+
 /** Much less than the deadlines and keepalive times that ended such calls before. */
 const soonMs = 2_000;
 
@@ -88,16 +106,14 @@ const killers: readonly (readonly [string, () => Buffer])[] = [
     "a window above the limit",
     () => http2Frame(frameTypes.window, 0, 0, Buffer.from("7fffffff", "hex")),
   ],
-  [
-    "a stream that depends on itself",
-    () => http2Frame(frameTypes.priority, 0, 3, Buffer.from([0, 0, 0, 3, 1])),
-  ],
+  ...(nodeEndsSessions ? [] : [["a stream that depends on itself", dependsOnItself] as const]),
   ["a second preface", () => Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")],
 ];
 
 describe("sessions that nghttp2 ends", () => {
   test.each(killers)("%s ends the connection and its calls at once", async (_, killer) => {
     holdCounts(gateway);
+    const broken = await brokenOf(gateway);
     using client = await connect();
     client.call(1, path, nothing);
     await eventually(() => gateway.upstreamRequests().length > 0);
@@ -122,20 +138,39 @@ describe("sessions that nghttp2 ends", () => {
     expect(ended.filter(({ upstreamAttempts }) => upstreamAttempts === 1)).toMatchObject([
       { method: path.slice(1), code: "CANCELLED" },
     ]);
+    expect(await brokenOf(gateway)).toBe(broken + 1);
   });
+
+  if (nodeEndsSessions) {
+    test("a stream that depends on itself disturbs no call, because priorities are ignored", async () => {
+      using client = await connect();
+      client.write(dependsOnItself());
+      client.call(1, path, nothing);
+      await eventually(() => client.received.some(({ stream }) => stream === 1));
+      const answer = client.received.filter(({ stream }) => stream === 1);
+      expect(answer.map(({ type }) => type)).toContain(frameTypes.data);
+      expect(client.isClosed).toBe(false);
+    });
+  }
 
   test.each([
     ["HTTP/1.1", Buffer.from("GET / HTTP/1.1\r\nhost: a\r\n\r\n")],
     ["TLS", Buffer.from("160301020001fc0303", "hex")],
     ["a frame that is not SETTINGS", Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n000000000")],
   ])("a connection that begins with %s is closed at once", async (_, preface) => {
+    const broken = await brokenOf(gateway);
     const begun = Date.now();
     using client = await connect(preface);
     await eventually(() => client.isClosed);
     expect(Date.now() - begun).toBeLessThan(soonMs);
+    expect(await brokenOf(gateway)).toBe(broken + 1);
   });
 
-  test("a client that resets 3,000 streams gets the answer to its open call, and its connection ends", async () => {
+  const openCallFact = nodeEndsSessions
+    ? "a client that resets 3,000 streams loses its connection, and its open call is cancelled"
+    : "a client that resets 3,000 streams gets the answer to its open call, and its connection ends";
+  test(openCallFact, async () => {
+    const broken = await brokenOf(gateway);
     using client = await connect();
     gateway.emulator.faults.add({
       match: { operation: "getKeyCollectionMetadata" },
@@ -152,9 +187,29 @@ describe("sessions that nghttp2 ends", () => {
       );
     }
     await eventually(() => client.isClosed);
-    const answer = client.received.filter(({ stream }) => stream === 1);
-    expect(answer.map(({ type }) => type)).toContain(frameTypes.data);
+    const answer = client.received.filter(({ stream }) => stream === 1).map(({ type }) => type);
     expect(goaway(client)).toBe(true);
+    expect(await brokenOf(gateway)).toBe(broken + 1);
+    if (nodeEndsSessions) {
+      expect(answer).toEqual([]);
+      await eventually(() => lastCall()?.["upstreamAttempts"] === 1);
+      expect(lastCall()).toMatchObject({ code: "CANCELLED" });
+    } else expect(answer).toContain(frameTypes.data);
+  });
+
+  test("a caller that closes or resets its socket does not count as one that broke the rules", async () => {
+    const broken = await brokenOf(gateway);
+    for (const leave of ["end", "destroy", "resetAndDestroy"] as const) {
+      const calls = gateway.log().length;
+      holdCounts(gateway);
+      gateway.emulator.requests.clear();
+      using client = await connect();
+      client.call(1, path, nothing);
+      await eventually(() => gateway.upstreamRequests().length > 0);
+      client.socket[leave]();
+      await eventually(() => gateway.log().length > calls);
+    }
+    expect(await brokenOf(gateway)).toBe(broken);
   });
 
   test("a session that nghttp2 has ended is counted, and logged without any text of the caller", async () => {

@@ -1,9 +1,10 @@
 /**
- * The connections of callers. Node does not notice when nghttp2 gives a session up: for most errors
- * of the peer (a header block or value that is too large, bad compression, a malformed frame, too
- * many resets) nghttp2 sends GOAWAY and then neither reads nor writes. Node then leaves the socket
+ * The connections of callers. For most errors of the peer (a header block or value that is too
+ * large, bad compression, a malformed frame, too many resets) nghttp2 gives the session up: it
+ * sends GOAWAY and then neither reads nor writes. Since nghttp2 1.69, Node then destroys the
+ * session with an error. With older ones, as in Node 20, it does not notice: it leaves the socket
  * open and unread, so that the session's calls would wait for their deadlines, and a shutdown for
- * its grace period.
+ * its grace period. There the sessions are looked at regularly.
  */
 import type { Server } from "@grpc/grpc-js";
 import { constants, type ServerHttp2Session } from "node:http2";
@@ -73,6 +74,14 @@ const sweepMs = 100;
 /** Sweeps that a peer has to close the socket after its session was closed: one second. */
 const sweepsToClose = 10;
 
+/**
+ * Whether an error of a session is nghttp2's judgement of what the peer sent. Other errors are
+ * those of the socket, and a GOAWAY of the peer.
+ */
+const isOfNghttp2 = (error: Error): boolean =>
+  "code" in error &&
+  (error.code === "ERR_HTTP2_ERROR" || error.code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES");
+
 /** Creates an empty set of connections. */
 export function createConnections(options: ConnectionsOptions): Connections {
   const { clock, logger, limits, observer, evictableMs = 10_000 } = options;
@@ -88,7 +97,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let isSweeping = false;
 
   const check = (connection: Connection): void => {
-    const { session, socket, peer } = connection;
+    const { session, socket } = connection;
     if (session === undefined) return;
     if (session.destroyed) {
       connection.sweepsClosed += 1;
@@ -96,11 +105,12 @@ export function createConnections(options: ConnectionsOptions): Connections {
       return;
     }
     if (!isSessionOver(session)) return;
-    if (!session.closed) {
-      observer?.connectionBroken();
-      warn("a connection is closed, because its peer broke the rules of HTTP/2", { peer });
-    }
+    if (!session.closed) reportBroken(connection);
     close(connection);
+  };
+  const reportBroken = ({ peer }: Connection): void => {
+    observer?.connectionBroken();
+    warn("a connection is closed, because its peer broke the rules of HTTP/2", { peer });
   };
   const close = (connection: Connection): void => {
     connection.session?.destroy();
@@ -198,6 +208,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
       beginning = undefined;
       if (connection === undefined) return;
       connection.session = session;
+      session.once("error", (error) => {
+        if (isOfNghttp2(error)) reportBroken(connection);
+      });
       limitAge(session, options.age, options);
     });
   };
