@@ -3,11 +3,14 @@ import { freePort } from "../test/support/free-port.ts";
 import { apiKey, instanceId } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import type { Compiled } from "./compiled.ts";
+import type { EnvoyBinary } from "./envoy/find-envoy.ts";
+import { startEnvoy } from "./envoy/start-envoy.ts";
+import type { WrapServer } from "./messages.ts";
 import type { NodeBinary } from "./node-binaries.ts";
 import { nodeFlags } from "./node-flags.ts";
 
-/** Names of the arrangements, in the order of the report. */
-export const arrangementNames = [
+/** Names of the arrangements that run on node, in the order of the report. */
+export const nodeArrangementNames = [
   "floor",
   "gateway",
   "gateway, limiter off",
@@ -17,31 +20,43 @@ export const arrangementNames = [
   "IBM SDK",
 ] as const;
 
+/** Names of all arrangements, in the order of the report. */
+export const arrangementNames = [...nodeArrangementNames, "envoy"] as const;
+
+/** Name of an arrangement that runs on node. */
+export type NodeArrangementName = (typeof nodeArrangementNames)[number];
+
 /** Name of an arrangement. */
 export type ArrangementName = (typeof arrangementNames)[number];
 
+/** A process whose processor time is measured. Disposal ends it. */
+export type Measured = Pick<Child, "cpuMicros" | typeof Symbol.asyncDispose>;
+
 /** A running arrangement. */
-export interface Arrangement {
+export interface Arrangement extends WrapServer {
   readonly name: ArrangementName;
-  /** The label of the binary of node that runs it. */
-  readonly node: string;
+  /** The label of the binary of node that runs it. `undefined`: it does not run on node. */
+  readonly node: string | undefined;
   /** The process whose processor time is measured. */
-  readonly measured: Child;
+  readonly measured: Measured;
   /** The process that makes the calls. IBM's SDK has no server, so it is the measured process. */
   readonly load: Child;
-  readonly port: number;
 }
 
-/** The parts of a bench run that the arrangements share. */
-export interface StartDeps {
+/** The parts of a bench run that all arrangements share. */
+export interface SharedDeps {
   readonly compiled: Compiled;
-  /** Runs the arrangement. */
-  readonly node: NodeBinary;
   readonly upstreamUrl: string;
-  /** Where the arrangements with traces send their spans. */
-  readonly collectorUrl: string;
   /** The process that calls every arrangement that serves gRPC. */
   readonly load: Child;
+}
+
+/** The parts of a bench run that the arrangements on node need. */
+export interface NodeDeps extends SharedDeps {
+  /** Runs the arrangement. */
+  readonly node: NodeBinary;
+  /** Where the arrangements with traces send their spans. */
+  readonly collectorUrl: string;
   /** Folder for CPU profiles of the measured processes. `undefined`: no profiles. */
   readonly profileFolder: string | undefined;
 }
@@ -50,10 +65,21 @@ export interface StartDeps {
 const limiterOn = { GATEWAY_RATE_CEILING: "100000" };
 const limiterOff = { GATEWAY_RATE_MODE: "off" };
 
+/** Starts Envoy and resolves when it serves. It ends when `measured` is disposed of. */
+export async function startTranscoder(
+  { path }: EnvoyBinary,
+  { compiled, upstreamUrl, load }: SharedDeps,
+): Promise<Arrangement> {
+  const upstreamPort = Number(new URL(upstreamUrl).port);
+  const measured = await startEnvoy(path, { upstreamPort, folder: compiled.folder });
+  const { port } = measured;
+  return { name: "envoy", node: undefined, measured, load, port, contract: "transcoded" };
+}
+
 /** Starts an arrangement and resolves when it serves. It ends when `measured` is disposed of. */
 export async function startArrangement(
-  name: ArrangementName,
-  deps: StartDeps,
+  name: NodeArrangementName,
+  deps: NodeDeps,
 ): Promise<Arrangement> {
   const { compiled, node, upstreamUrl, collectorUrl, load, profileFolder } = deps;
   const given = {
@@ -64,18 +90,13 @@ export async function startArrangement(
     profileFolder,
   };
   const env = { KP_SERVICE_URL: upstreamUrl };
+  const arrangement = { name, node: node.label, contract: "keyprotect.v1" } as const;
 
   const start = async (program: string): Promise<Arrangement> => {
     const child = startChild({ ...given, program: compiled.program(program), env });
     const port = await child.port;
     const makesItsOwnCalls = name === "IBM SDK";
-    return {
-      name,
-      node: node.label,
-      measured: child,
-      load: makesItsOwnCalls ? child : load,
-      port,
-    };
+    return { ...arrangement, measured: child, load: makesItsOwnCalls ? child : load, port };
   };
 
   const startGateway = async (settings: Readonly<Record<string, string>>): Promise<Arrangement> => {
@@ -93,7 +114,7 @@ export async function startArrangement(
     const program = compiled.gateway;
     const child = startChild({ ...given, program, env: gatewayEnv, flags: nodeFlags() });
     await child.answers(`http://127.0.0.1:${adminPort}/readyz`);
-    return { name, node: node.label, measured: child, load, port };
+    return { ...arrangement, measured: child, load, port };
   };
 
   /** `share` of the calls is recorded. */
@@ -107,7 +128,7 @@ export async function startArrangement(
     OTEL_BSP_SCHEDULE_DELAY: "200",
   });
 
-  const starts: Readonly<Record<ArrangementName, () => Promise<Arrangement>>> = {
+  const starts: Readonly<Record<NodeArrangementName, () => Promise<Arrangement>>> = {
     floor: () => start("floor"),
     naive: () => start("naive"),
     "IBM SDK": () => start("vendor-load"),

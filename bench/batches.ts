@@ -5,7 +5,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { KeyActionsServiceClient } from "../src/gen/keyprotect/v1/key_actions_service.ts";
 import { unaryCall } from "../examples/unary-call.ts";
-import { startArrangement } from "./arrangements.ts";
+import { startArrangement, type Measured } from "./arrangements.ts";
 import { wrapRequest } from "./canned.ts";
 import { startChild, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
@@ -44,7 +44,7 @@ async function wrapInBatch(client: KeyActionsServiceClient): Promise<void> {
 }
 
 /** Processor time of the gateway per hundred wraps, in ms. */
-async function measure(gateway: Child, wrapHundred: () => Promise<void>): Promise<number> {
+async function measure(gateway: Measured, wrapHundred: () => Promise<void>): Promise<number> {
   const before = await gateway.cpuMicros();
   for (let at = 0; at < hundreds; at++) await wrapHundred();
   return ((await gateway.cpuMicros()) - before) / 1_000 / hundreds;

@@ -1,5 +1,5 @@
 /** `npm run bench`: measures what a call costs in each arrangement and prints the ratios. */
-import { startArrangement, type Arrangement } from "./arrangements.ts";
+import { startArrangement, startTranscoder, type Arrangement } from "./arrangements.ts";
 import { startChild, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
 import { describeMachine } from "./machine.ts";
@@ -15,7 +15,8 @@ const say = (text: string): void => void process.stderr.write(`${text}\n`);
  * slowly.
  */
 async function warmUp(arrangement: Arrangement, calls: number): Promise<void> {
-  say(`warming up: ${arrangement.name} on Node ${arrangement.node}`);
+  const { name, node } = arrangement;
+  say(`warming up: ${name}${node === undefined ? "" : ` on Node ${node}`}`);
   await check(arrangement);
   let made = 0;
   for (let slices = 0; slices < 60 && made < calls; slices++) {
@@ -64,23 +65,36 @@ async function run(options: BenchOptions): Promise<number> {
   const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
   const collectorUrl = `http://127.0.0.1:${await collector.port}`;
 
-  const { profileFolder, binaries } = options;
-  const given = { compiled, upstreamUrl, collectorUrl, load, profileFolder };
+  const { names, binaries, envoy, leftOut, profileFolder } = options;
+  if (leftOut !== undefined) say(`\nLEFT OUT: ${leftOut}\n`);
+  const shared = { compiled, upstreamUrl, load };
   const arrangements: Arrangement[] = [];
   try {
     for (const node of binaries) {
-      for (const name of options.names) {
-        arrangements.push(await startArrangement(name, { ...given, node }));
+      for (const name of names) {
+        arrangements.push(
+          await startArrangement(name, { ...shared, node, collectorUrl, profileFolder }),
+        );
       }
     }
+    if (envoy !== undefined) arrangements.push(await startTranscoder(envoy, shared));
     const measurements = await measureAll(arrangements, options);
-    const versions = groupByVersion(measurements);
-    const { rounds, durationMs } = options;
-    console.log(
-      `${machine}; ${measuredOn(binaries)}; ${rounds} rounds of ${durationMs / 1_000} s\n`,
+    const versions = groupByVersion(
+      measurements,
+      binaries.map(({ label }) => label),
     );
-    console.log(tableOf(versions, options.names, options.inFlight));
-    console.log(["", ...summaryOf(versions)].join("\n"));
+    const { rounds, durationMs } = options;
+    const measuredNames = [...names, ...(envoy === undefined ? [] : (["envoy"] as const))];
+    const programs = [
+      ...(names.length === 0 ? [] : [measuredOn(binaries)]),
+      ...(envoy === undefined ? [] : [`Envoy ${envoy.version}`]),
+    ];
+    console.log(
+      `${machine}; ${programs.join(", ")}; ${rounds} rounds of ${durationMs / 1_000} s\n`,
+    );
+    console.log(tableOf(versions, measuredNames, options.inFlight));
+    const omitted = leftOut === undefined ? [] : [`left out: ${leftOut}`];
+    console.log(["", ...summaryOf(versions), ...omitted].join("\n"));
     const failures = measurements.reduce((sum, each) => sum + each.failures, 0);
     return failures === 0 ? 0 : 1;
   } finally {

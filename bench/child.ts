@@ -48,6 +48,13 @@ async function isAnswering(url: string): Promise<boolean> {
   }
 }
 
+/** Resolves when a URL answers with a success. Rejects if `death` does before. */
+export async function untilAnswering(url: string, death: Promise<never>): Promise<void> {
+  while (!(await isAnswering(url))) {
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, pollMs)), death]);
+  }
+}
+
 /** Starts a program with plain node. */
 export function startChild(options: ChildOptions): Child {
   const fileName = options.name.replaceAll(/[^\w.]+/g, "-");
@@ -105,11 +112,7 @@ export function startChild(options: ChildOptions): Child {
       const { user, system } = await ask("cpu", cpu);
       return user + system;
     },
-    async answers(url) {
-      while (!(await isAnswering(url))) {
-        await Promise.race([new Promise((resolve) => setTimeout(resolve, pollMs)), death]);
-      }
-    },
+    answers: (url) => untilAnswering(url, death),
     async [Symbol.asyncDispose]() {
       // The process exits when it is disconnected, and then writes its profile.
       if (child.connected) child.disconnect();

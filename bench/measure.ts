@@ -6,8 +6,8 @@ import { runResult, type RunResult } from "./messages.ts";
 /** One measurement of one arrangement. */
 export interface Measurement extends RunResult {
   readonly name: ArrangementName;
-  /** The label of the binary of node that ran it. */
-  readonly node: string;
+  /** The label of the binary of node that ran it. `undefined`: it does not run on node. */
+  readonly node: string | undefined;
   readonly round: number;
   readonly inFlight: number;
   /** Processor time of the measured process per call, in µs. Failed calls count as calls. */
@@ -21,12 +21,12 @@ export interface Measurement extends RunResult {
 
 /** Makes calls for `durationMs` and measures them. */
 export async function measure(
-  { name, node, measured, load, port }: Arrangement,
+  { name, node, measured, load, port, contract }: Arrangement,
   at: { readonly round: number; readonly inFlight: number; readonly durationMs: number },
 ): Promise<Measurement> {
   const { round, inFlight, durationMs } = at;
   const before = await measured.cpuMicros();
-  const result = await load.ask("run", runResult, { port, inFlight, durationMs });
+  const result = await load.ask("run", runResult, { port, contract, inFlight, durationMs });
   const micros = (await measured.cpuMicros()) - before;
   return {
     ...result,
@@ -41,7 +41,7 @@ export async function measure(
 }
 
 /** Makes one call and checks its answer. Rejects if the answer is wrong. */
-export async function check({ name, load, port }: Arrangement): Promise<void> {
-  const problem = await load.ask("check", z.string().optional(), port);
+export async function check({ name, load, port, contract }: Arrangement): Promise<void> {
+  const problem = await load.ask("check", z.string().optional(), { port, contract });
   if (problem !== undefined) throw new Error(`${name} does not wrap: ${problem}`);
 }

@@ -13,10 +13,16 @@ export const serving = z.object({ port: z.number() });
 /** The result of `process.cpuUsage`, in µs. */
 export const cpu = z.object({ user: z.number(), system: z.number() });
 
-/** The options of a measurement. */
-export const runOptions = z.object({
-  /** Port of the server on loopback. */
+/** A server of wraps. */
+export const wrapServer = z.object({
+  /** Its port on loopback. */
   port: z.number(),
+  /** The contract that it serves. */
+  contract: z.enum(["keyprotect.v1", "transcoded"]),
+});
+
+/** The options of a measurement. */
+export const runOptions = wrapServer.extend({
   /** Number of calls in flight. */
   inFlight: z.number(),
   /** Time in which new calls are started, in milliseconds. */
@@ -36,6 +42,8 @@ export const runResult = z.object({
   p99Ms: z.number(),
 });
 
+/** A server of wraps. */
+export type WrapServer = z.output<typeof wrapServer>;
 /** Options of a measurement. */
 export type RunOptions = z.output<typeof runOptions>;
 /** Result of a measurement. */

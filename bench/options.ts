@@ -1,6 +1,12 @@
 /** The command line of the bench. */
 import { parseArgs } from "node:util";
-import { arrangementNames, type ArrangementName } from "./arrangements.ts";
+import {
+  arrangementNames,
+  nodeArrangementNames,
+  type ArrangementName,
+  type NodeArrangementName,
+} from "./arrangements.ts";
+import { findEnvoy, howToGetEnvoy, type EnvoyBinary } from "./envoy/find-envoy.ts";
 import { nodeBinaries, type NodeBinary } from "./node-binaries.ts";
 
 /** The text of `--help`. */
@@ -16,6 +22,7 @@ Compares the cost of a call in the gateway with its cost in other arrangements.
                      ${arrangementNames.map((name) => `"${name}"`).join(", ")}
   --node <path>      the binary of node that runs the arrangements (default: this one); can be
                      repeated, and then each round measures all of them
+  --envoy <path>     the binary of Envoy for the arrangement "envoy" (default: \`envoy\` on the PATH)
   --profile <folder> writes a CPU profile of each measured process; makes the figures worse
   --help             prints this text
 `;
@@ -26,7 +33,12 @@ export interface BenchOptions {
   readonly durationMs: number;
   readonly warmUpCalls: number;
   readonly inFlight: readonly number[];
-  readonly names: readonly ArrangementName[];
+  /** The arrangements that run on each of the binaries of node. */
+  readonly names: readonly NodeArrangementName[];
+  /** The binary for the arrangement "envoy". `undefined`: it is not measured. */
+  readonly envoy: EnvoyBinary | undefined;
+  /** A text about an arrangement that is left out, because its program is missing. */
+  readonly leftOut: string | undefined;
   readonly binaries: readonly NodeBinary[];
   readonly profileFolder: string | undefined;
 }
@@ -54,6 +66,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       "in-flight": { type: "string", default: "1,64,512" },
       only: { type: "string", multiple: true, default: [] },
       node: { type: "string", multiple: true, default: [] },
+      envoy: { type: "string" },
       profile: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -62,12 +75,22 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   const unknown = values.only.find((name) => !isName(name));
   if (unknown !== undefined) throw new Error(`there is no arrangement "${unknown}"`);
   const wanted = values.only.filter(isName);
+  const isWanted = (name: ArrangementName): boolean => wanted.length === 0 || wanted.includes(name);
+  const envoy = isWanted("envoy") ? findEnvoy(values.envoy) : undefined;
+  const isMissing = isWanted("envoy") && envoy === undefined;
+  if (isMissing && (values.envoy !== undefined || wanted.length > 0)) {
+    throw new Error(`"${values.envoy ?? "envoy"}" is no program of Envoy: ${howToGetEnvoy}`);
+  }
   return {
     rounds: Math.ceil(positive(values.rounds, "rounds")),
     durationMs: positive(values.seconds, "seconds") * 1_000,
     warmUpCalls: positive(values["warm-up"], "warm-up"),
     inFlight: values["in-flight"].split(",").map((text) => Math.ceil(positive(text, "in-flight"))),
-    names: arrangementNames.filter((name) => wanted.length === 0 || wanted.includes(name)),
+    names: nodeArrangementNames.filter(isWanted),
+    envoy,
+    leftOut: isMissing
+      ? `the arrangement "envoy", because it is missing: ${howToGetEnvoy}`
+      : undefined,
     binaries: nodeBinaries(values.node),
     profileFolder: values.profile,
   };

@@ -51,21 +51,26 @@ export function createFindings(measurements: readonly Measurement[]): Findings {
   };
 }
 
-/** Creates the findings of each version of Node, in the order of their first measurements. */
-export function groupByVersion(measurements: readonly Measurement[]): readonly VersionFindings[] {
-  const nodes = new Set(measurements.map(({ node }) => node));
-  return [...nodes].map((node) => ({
-    node,
-    findings: createFindings(measurements.filter((each) => each.node === node)),
-  }));
-}
+/**
+ * Creates the findings of each version of Node. All of them contain Envoy, which does not run on
+ * Node.
+ */
+export const groupByVersion = (
+  measurements: readonly Measurement[],
+  versions: readonly string[],
+): readonly VersionFindings[] =>
+  versions.map((node) => {
+    const ofVersion = measurements.filter((each) => each.node === undefined || each.node === node);
+    return { node, findings: createFindings(ofVersion) };
+  });
 
 const shown = (ratio: number | undefined): string => ratio?.toFixed(2) ?? "";
 const milliseconds = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
 
 /**
  * Returns a Markdown table with a row per number of calls in flight, version of Node and
- * arrangement. The version has a column if there are several. Ratios are within a version.
+ * arrangement. The version has a column if there are several. Ratios are within a version, where
+ * Envoy has the same measurements in each.
  */
 export function tableOf(
   versions: readonly VersionFindings[],
@@ -86,25 +91,30 @@ export function tableOf(
     "p99 ms",
     "failed",
   ];
+  const rowOf = (
+    { node, findings }: VersionFindings,
+    name: ArrangementName,
+    count: number,
+  ): string[] => {
+    const value = (quantity: Quantity): number => findings.value(name, count, quantity);
+    const toFloor = (quantity: Quantity): string =>
+      shown(findings.ratio(name, "floor", count, quantity));
+    return [
+      String(count),
+      ...versionColumn(node),
+      name,
+      value("cpuMicrosPerCall").toFixed(0),
+      toFloor("cpuMicrosPerCall"),
+      value("callsPerSecond").toFixed(0),
+      toFloor("callsPerSecond"),
+      `${(value("coreShare") * 100).toFixed(0)} %`,
+      milliseconds(value("medianMs")),
+      milliseconds(value("p99Ms")),
+      String(findings.failures(name, count)),
+    ];
+  };
   const rows = inFlight.flatMap((count) =>
-    versions.flatMap(({ node, findings }) =>
-      names.map((name) => {
-        const value = (quantity: Quantity): number => findings.value(name, count, quantity);
-        return [
-          String(count),
-          ...versionColumn(node),
-          name,
-          value("cpuMicrosPerCall").toFixed(0),
-          shown(findings.ratio(name, "floor", count, "cpuMicrosPerCall")),
-          value("callsPerSecond").toFixed(0),
-          shown(findings.ratio(name, "floor", count, "callsPerSecond")),
-          `${(value("coreShare") * 100).toFixed(0)} %`,
-          milliseconds(value("medianMs")),
-          milliseconds(value("p99Ms")),
-          String(findings.failures(name, count)),
-        ];
-      }),
-    ),
+    versions.flatMap((version) => names.map((name) => rowOf(version, name, count))),
   );
   return aligned([head, ...rows]);
 }
@@ -127,12 +137,16 @@ function aligned([head = [], ...rows]: readonly (readonly string[])[]): string {
 export function goalLines(findings: Findings): string[] {
   const { ratio, value } = findings;
   const overhead = ratio("gateway", "floor", 64, "cpuMicrosPerCall");
+  const transcoder = ratio("gateway", "envoy", 64, "cpuMicrosPerCall");
+  const transcoderCalls = ratio("gateway", "envoy", 64, "callsPerSecond");
   const vendor = ratio("gateway", "IBM SDK", 64, "callsPerSecond");
   const throughput = ratio("gateway", "gateway, limiter off", 64, "callsPerSecond");
   const traced = ratio("traced", "gateway", 64, "cpuMicrosPerCall");
   const addedMs = value("gateway", 1, "medianMs") - value("gateway, limiter off", 1, "medianMs");
   return [
     goal("gateway : floor, CPU per call at 64 in flight", overhead, "at most 1.10 on Node 24"),
+    goal("gateway : envoy, CPU per call at 64 in flight", transcoder, "at most 1.10 on Node 24"),
+    goal("gateway : envoy, calls/s at 64 in flight", transcoderCalls, "at least 0.91 on Node 24"),
     goal("gateway : IBM SDK, calls/s at 64 in flight", vendor, "at least 2"),
     goal("limiter on : off, calls/s at 64 in flight", throughput, "at least 0.90"),
     goal("traced : gateway, CPU per call at 64 in flight", traced, "at most 1.05"),

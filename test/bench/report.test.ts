@@ -53,12 +53,15 @@ test("a ratio is the median of the rounds' ratios, not the ratio of the medians"
 });
 
 test("the table has a row for each number of calls and arrangement, with the sum of failures", () => {
-  const versions = groupByVersion([
-    measurement("floor", 1, 100),
-    measurement("gateway", 1, 125, { failures: 2 }),
-    measurement("floor", 2, 100),
-    measurement("gateway", 2, 125, { failures: 3 }),
-  ]);
+  const versions = groupByVersion(
+    [
+      measurement("floor", 1, 100),
+      measurement("gateway", 1, 125, { failures: 2 }),
+      measurement("floor", 2, 100),
+      measurement("gateway", 2, 125, { failures: 3 }),
+    ],
+    ["20.20.2"],
+  );
   const lines = tableOf(versions, ["floor", "gateway"], [64]).split("\n");
   expect(lines).toHaveLength(4);
   expect(lines[3]?.split("|").map((cell) => cell.trim())).toEqual([
@@ -88,12 +91,15 @@ test("the report contains only the goals that were measured", () => {
 });
 
 const onNode24 = { node: "24.21.0" };
-const onTwoVersions = groupByVersion([
-  measurement("floor", 1, 200),
-  measurement("gateway", 1, 240),
-  measurement("floor", 1, 100, onNode24),
-  measurement("gateway", 1, 180, onNode24),
-]);
+const onTwoVersions = groupByVersion(
+  [
+    measurement("floor", 1, 200),
+    measurement("gateway", 1, 240),
+    measurement("floor", 1, 100, onNode24),
+    measurement("gateway", 1, 180, onNode24),
+  ],
+  ["20.20.2", "24.21.0"],
+);
 
 test("with several versions of Node the table has rows for each, with ratios to the floor on the same version", () => {
   const rows = tableOf(onTwoVersions, ["floor", "gateway"], [64])

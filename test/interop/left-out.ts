@@ -1,4 +1,5 @@
 /** Global setup of vitest: reports the tests that are left out, before the first test. */
+import { envoyToolchain } from "./envoy/toolchain.ts";
 import { examplePrograms } from "./examples/programs.ts";
 import { grpcurlToolchain } from "./grpcurl.ts";
 import { apiServerToolchain } from "./kubernetes/api-server.ts";
@@ -16,6 +17,7 @@ export default function setup(): void {
     grpcurlToolchain,
     apiServerToolchain,
     sopsToolchain,
+    envoyToolchain,
   ]) {
     reportIfMissing(toolchain);
   }
