@@ -23,7 +23,7 @@ Compares the cost of a call in the gateway with its cost in other arrangements.
   --node <path>      the binary of node that runs the arrangements (default: this one); can be
                      repeated, and then each round measures all of them
   --envoy <path>     the binary of Envoy for the arrangement "envoy" (default: \`envoy\` on the PATH)
-  --profile <folder> writes a CPU profile of each measured process; makes the figures worse
+  --profile <folder> writes a CPU profile of each measured process of node; makes the figures worse
   --help             prints this text
 `;
 

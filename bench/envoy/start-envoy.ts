@@ -65,6 +65,8 @@ export async function startEnvoy(
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   try {
     await untilAnswering(`${adminUrl}/ready`, death);
+    // Throws where the system does not tell it, before the rounds.
+    processorMicros(pid);
     if (!threadNames(pid).includes("wrk:worker_0")) {
       throw new Error(`${path} starts Envoy as another process, whose processor time is unknown`);
     }
