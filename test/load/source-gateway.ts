@@ -11,10 +11,17 @@ export interface SourceGateway extends GatewayProcess {
   lateMs(): Promise<number>;
 }
 
-/** Starts a gateway in front of an upstream. Resolves when it serves. */
-export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, changes) => {
+/**
+ * Starts a gateway in front of an upstream, with additional arguments of node. Resolves when it
+ * serves.
+ */
+export async function startSourceGateway(
+  upstream: Parameters<StartGateway>[0],
+  changes: Parameters<StartGateway>[1],
+  nodeArguments: readonly string[] = [],
+): Promise<SourceGateway> {
   const worker = startWorker<GatewayQuestions>(new URL("gateway-worker.ts", import.meta.url), {
-    nodeArguments: [...nodeFlags(), "--expose-gc"],
+    nodeArguments: [...nodeFlags(), ...nodeArguments, "--expose-gc"],
   });
   try {
     const address = await worker.ask("start", {
@@ -37,4 +44,4 @@ export const startSourceGateway: StartGateway<SourceGateway> = async (upstream, 
     await worker[Symbol.asyncDispose]();
     throw error;
   }
-};
+}
