@@ -14,10 +14,21 @@ const reportSchema = z.object({
 
 type Report = z.infer<typeof reportSchema>;
 
-/** The summary of a test run. */
+/** A test run and the text of its JSON report. */
+export interface ReportedRun {
+  /** Suite and version of Node. */
+  readonly name: string;
+  /** Empty if there is no report. */
+  readonly text: string;
+}
+
+/** The summary of test runs. */
 export interface Totals {
   readonly isPassed: boolean;
-  /** A line per problem. The last line is always `tests: N passed, N failed`. */
+  /**
+   * A line per problem, with the name of its run, and a line per run. The last line is always
+   * `tests: N passed, N failed`.
+   */
   readonly lines: readonly string[];
 }
 
@@ -37,33 +48,42 @@ function parse(text: string): unknown {
   }
 }
 
+/** Tests of a run, and its problems outside them. */
+function judge(text: string): { passed: number; failures: string[]; remarks: string[] } {
+  const { data: report } = reportSchema.safeParse(parse(text));
+  if (report === undefined) {
+    return { passed: 0, failures: [], remarks: ["there is no readable test report"] };
+  }
+  const failures = failuresOf(report);
+  const passed = report.testResults
+    .flatMap((file) => file.assertionResults)
+    .filter((test) => test.status === "passed").length;
+  const remarks = passed === 0 ? ["no test passed"] : [];
+  if (!report.success && failures.length === 0) {
+    remarks.push("the run failed outside of its tests");
+  }
+  return { passed, failures, remarks };
+}
+
+const count = (passed: number, failed: number): string => `${passed} passed, ${failed} failed`;
+
 /**
- * Summarizes the texts of JSON reports of vitest. Skipped and unfinished tests and files that could
- * not be loaded count as failed. A run without tests, or without a readable report, has not passed.
+ * Summarizes JSON reports of vitest. Skipped and unfinished tests and files that could not be
+ * loaded count as failed. A run without tests, or without a readable report, has not passed.
  */
-export function totalsOf(...texts: readonly string[]): Totals {
-  const failures: string[] = [];
-  const remarks: string[] = texts.length === 0 ? ["there is no readable test report"] : [];
-  let passed = 0;
-  for (const text of texts) {
-    const { data: report } = reportSchema.safeParse(parse(text));
-    if (report === undefined) {
-      remarks.push("there is no readable test report");
-      continue;
-    }
-    const failuresHere = failuresOf(report);
-    const passedHere = report.testResults
-      .flatMap((file) => file.assertionResults)
-      .filter((test) => test.status === "passed").length;
-    if (passedHere === 0) remarks.push("no test passed");
-    if (!report.success && failuresHere.length === 0) {
-      remarks.push("the run failed outside of its tests");
-    }
-    failures.push(...failuresHere);
-    passed += passedHere;
+export function totalsOf(...runs: readonly ReportedRun[]): Totals {
+  const problems = runs.length === 0 ? ["there is no test run"] : [];
+  const lines: string[] = [];
+  let [passed, failed] = [0, 0];
+  for (const { name, text } of runs) {
+    const run = judge(text);
+    problems.push(...[...run.failures, ...run.remarks].map((line) => `${line} (${name})`));
+    lines.push(`${name}: ${count(run.passed, run.failures.length)}`);
+    passed += run.passed;
+    failed += run.failures.length;
   }
   return {
-    isPassed: failures.length === 0 && remarks.length === 0,
-    lines: [...failures, ...remarks, `tests: ${passed} passed, ${failures.length} failed`],
+    isPassed: problems.length === 0,
+    lines: [...problems, ...lines, `tests: ${count(passed, failed)}`],
   };
 }

@@ -10,6 +10,23 @@ export const loadTests: readonly string[] = [
   "test/fault/{quota,fairness,mishaps}.test.ts",
 ];
 
+/**
+ * Tests whose result cannot depend on the version of Node that runs the gateway, or for which other
+ * tests stand that run on every version. CI runs them on one version only, the one that the image
+ * ships: docs/decisions/0040 says why for each.
+ */
+export const oneVersionTests: readonly string[] = [
+  "test/interop/**/*.test.ts",
+  "test/simulation/**/*.test.ts",
+  propertyTests,
+  browserTests,
+  "test/bench/bench.test.ts",
+  "test/unit/contract/buf-breaking.test.ts",
+];
+
+/** Load tests of the same kind: rates of a quota over minutes, of one gateway and of replicas. */
+export const oneVersionLoadTests = "test/load/{known-quota,replicas,replicas-partitions}.test.ts";
+
 /** Tests that the fast suite leaves out. */
 export const thoroughTests: readonly string[] = [
   ...loadTests,
