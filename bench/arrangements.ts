@@ -43,6 +43,11 @@ export interface Arrangement extends WrapServer {
   readonly load: Child;
 }
 
+/** A running arrangement on node. */
+export interface NodeArrangement extends Arrangement {
+  readonly measured: Child;
+}
+
 /** The parts of a bench run that all arrangements share. */
 export interface SharedDeps {
   readonly compiled: Compiled;
@@ -57,6 +62,10 @@ export interface NodeDeps extends SharedDeps {
   readonly node: NodeBinary;
   /** Where the arrangements with traces send their spans. */
   readonly collectorUrl: string;
+  /** The program loaded into the measured process before its own. Default: `cpu-probe`. */
+  readonly probe?: string;
+  /** Further settings of the gateway. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Folder for CPU profiles of the measured processes. `undefined`: no profiles. */
   readonly profileFolder: string | undefined;
 }
@@ -80,26 +89,26 @@ export async function startTranscoder(
 export async function startArrangement(
   name: NodeArrangementName,
   deps: NodeDeps,
-): Promise<Arrangement> {
+): Promise<NodeArrangement> {
   const { compiled, node, upstreamUrl, collectorUrl, load, profileFolder } = deps;
   const given = {
     name: `${name} on Node ${node.label}`,
     node: node.path,
     folder: compiled.folder,
-    probe: compiled.program("cpu-probe"),
+    probe: compiled.program(deps.probe ?? "cpu-probe"),
     profileFolder,
   };
   const env = { KP_SERVICE_URL: upstreamUrl };
   const arrangement = { name, node: node.label, contract: "keyprotect.v1" } as const;
 
-  const start = async (program: string): Promise<Arrangement> => {
+  const start = async (program: string): Promise<NodeArrangement> => {
     const child = startChild({ ...given, program: compiled.program(program), env });
     const port = await child.port;
     const makesItsOwnCalls = name === "IBM SDK";
     return { ...arrangement, measured: child, load: makesItsOwnCalls ? child : load, port };
   };
 
-  const startGateway = async (settings: Readonly<Record<string, string>>): Promise<Arrangement> => {
+  const startGateway = async (settings: Readonly<Record<string, string>>): Promise<NodeArrangement> => {
     const port = await freePort();
     const adminPort = await freePort();
     const gatewayEnv = {
@@ -110,6 +119,7 @@ export async function startArrangement(
       GATEWAY_LISTEN: `127.0.0.1:${port}`,
       GATEWAY_ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
       ...settings,
+      ...deps.settings,
     };
     const program = compiled.gateway;
     const child = startChild({ ...given, program, env: gatewayEnv, flags: nodeFlags() });
@@ -128,7 +138,7 @@ export async function startArrangement(
     OTEL_BSP_SCHEDULE_DELAY: "200",
   });
 
-  const starts: Readonly<Record<NodeArrangementName, () => Promise<Arrangement>>> = {
+  const starts: Readonly<Record<NodeArrangementName, () => Promise<NodeArrangement>>> = {
     floor: () => start("floor"),
     naive: () => start("naive"),
     "IBM SDK": () => start("vendor-load"),

@@ -46,7 +46,8 @@ export interface BenchOptions {
 const isName = (value: string): value is ArrangementName =>
   arrangementNames.some((name) => name === value);
 
-function positive(text: string, option: string): number {
+/** Reads a number above 0. Throws an error that names the option. */
+export function positive(text: string, option: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new Error(`--${option} takes a number above 0`);
   return value;

@@ -4,6 +4,7 @@
  */
 import { createServer } from "node:net";
 import { accessToken, wrapAnswer, wrapPath } from "./canned.ts";
+import { keyPageAnswer, keyPageHeaders, keyPagePath } from "./lean/key-page.ts";
 
 function answerOf(status: string, body: string, headers: readonly string[] = []): Buffer {
   return Buffer.from(
@@ -38,12 +39,14 @@ const token = answerOf(
     scope: "ibm openid",
   }),
 );
+const page = answerOf("200 OK", keyPageAnswer, keyPageHeaders);
 const unknown = answerOf("404 Not Found", "{}");
 
 const bodyLength = /\r\ncontent-length: *(\d+)/i;
 
 function replyTo(head: string): Buffer {
   if (head.startsWith(`POST ${wrapPath} `)) return wrapped;
+  if (head.startsWith(`GET ${keyPagePath}?`)) return page;
   return head.startsWith("POST /identity/token ") ? token : unknown;
 }
 

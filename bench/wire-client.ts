@@ -27,7 +27,8 @@ export interface WireClient {
 }
 
 interface Call {
-  isRight: boolean;
+  /** How much of the expected answer has arrived; -1 if it is wrong. */
+  matched: number;
   readonly done: (isRight: boolean) => void;
 }
 
@@ -107,7 +108,12 @@ export async function connectWire(options: {
     const call = calls.get(stream);
     if (call === undefined) return;
     calls.delete(stream);
-    call.done(call.isRight);
+    call.done(call.matched === expected.length);
+  };
+  /** How much of the answer has arrived with a further part of it; -1 if it is wrong. */
+  const matchedWith = (part: Buffer, before: number): number => {
+    const after = before + part.length;
+    return before >= 0 && part.equals(expected.subarray(before, after)) ? after : -1;
   };
   const abandon = (): void => {
     const lost = [...calls.values(), ...waiting.splice(0)];
@@ -119,12 +125,12 @@ export async function connectWire(options: {
     if (type === frameType.data) {
       receivedBytes += payload.length;
       const call = calls.get(stream);
-      if (call !== undefined) call.isRight = payload.equals(expected);
+      if (call !== undefined) call.matched = matchedWith(payload, call.matched);
     } else if (type === frameType.windowUpdate) {
       if (stream === 0) sendWindow += payload.readUInt32BE(0);
     } else if (type === frameType.resetStream) {
       const call = calls.get(stream);
-      if (call !== undefined) call.isRight = false;
+      if (call !== undefined) call.matched = -1;
       end(stream);
     } else if (type === frameType.goAway) {
       socket.destroy();
@@ -163,7 +169,7 @@ export async function connectWire(options: {
           setImmediate(done, false);
           return;
         }
-        const call = { isRight: false, done };
+        const call = { matched: 0, done };
         if (sendWindow < body.length) waiting.push(call);
         else send(call);
         // Outside a `data` event nothing else flushes. Calls of the same tick are sent together.

@@ -8,8 +8,9 @@ import {
   toObject,
   type JsonObject,
 } from "./decode/json.ts";
-import { parseObjectInPieces } from "./decode/json-in-pieces.ts";
+import { parseObjectInPieces, type EntryTaker } from "./decode/json-in-pieces.ts";
 import { mediaType } from "./media-types.ts";
+import { mapInPieces } from "../platform/pieces/piece-queue.ts";
 
 /** Puts resources into the envelope of a request. */
 export function toCollection(type: string, resources: readonly object[]): object {
@@ -64,36 +65,129 @@ export function fromPage(
   return pageOf(parseObject(body), type, variants);
 }
 
-/** As `fromPage`, in pieces, with a turn before each. For bodies of many resources. */
-export const fromPageInPieces = async (
+/** How a page is read in pieces. */
+export interface PageReading<T> {
+  /** The most resources that the page may have. */
+  readonly limit: number;
+  /** How many resources are decoded in one piece. */
+  readonly size: number;
+  readonly turn: () => Promise<void>;
+  readonly decode: (resource: JsonObject) => T;
+}
+
+/** A page whose resources are decoded. */
+export interface DecodedPage<T> extends Omit<CollectionPage, "resources"> {
+  readonly items: T[];
+}
+
+/**
+ * As `fromPage`, in pieces, with a turn before each. The resources of a long page are decoded as
+ * they are parsed: if the JSON of all of them stayed until then, each garbage collection meanwhile
+ * would copy it. Also throws `BAD_RESPONSE` for more resources than `limit`, and what `decode`
+ * throws.
+ */
+export async function fromPageInPieces<T>(
   body: Buffer,
   type: string,
-  turn: () => Promise<void>,
-): Promise<CollectionPage> => pageOf(await parseObjectInPieces(body, turn), type);
+  reading: PageReading<T>,
+): Promise<DecodedPage<T>> {
+  const { limit, size, turn, decode } = reading;
+  let latest: DecodedResources<T> | undefined;
+  const envelope = await parseObjectInPieces(body, turn, {
+    name: "resources",
+    open: () => {
+      latest = new DecodedResources(reading);
+      return latest;
+    },
+  });
+  const { given, ...facts } = factsOf(envelope, type);
+  const decoded = given === latest ? latest : undefined;
+  const resources = decoded === undefined ? listOf(given, facts.total) : [];
+  const count = decoded?.count ?? resources.length;
+  checkCount(count, facts.total);
+  if (count > limit) throw badResponseError("resources has more entries than requested");
+  const items =
+    decoded?.items() ??
+    (await mapInPieces(resources, size, turn, (entry) => decode(toResource(entry))));
+  return { ...facts, items };
+}
+
+/** Groups of a long page with at most so many resources are decoded in the turn of their parsing. */
+const groupSize = 128;
+
+/** Decodes the resources of a page as they are parsed. */
+class DecodedResources<T> implements EntryTaker {
+  readonly #reading: PageReading<T>;
+  #items: T[] = [];
+  /** What decoding a resource threw. A body that is no JSON further on is reported as that. */
+  #failure: { readonly error: unknown } | undefined;
+  count = 0;
+
+  constructor(reading: PageReading<T>) {
+    this.#reading = reading;
+  }
+
+  async take(entries: readonly unknown[]): Promise<void> {
+    const { limit, turn, decode } = this.#reading;
+    this.count += entries.length;
+    if (this.count > limit || this.#failure !== undefined) return;
+    try {
+      const read = (entry: unknown): T => decode(toResource(entry));
+      for (const item of await mapInPieces(entries, groupSize, turn, read)) this.#items.push(item);
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+
+  /** The resources. Throws what decoding one threw. */
+  items(): T[] {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#items;
+  }
+}
 
 function pageOf(envelope: JsonObject, type: string, variants?: CollectionVariants): CollectionPage {
+  const { given, ...facts } = factsOf(envelope, type, variants);
+  const resources = listOf(given, facts.total);
+  checkCount(resources.length, facts.total);
+  return { ...facts, resources: resources.map(toResource) };
+}
+
+/** The facts about a page, and its `resources` as they are given. */
+interface PageFacts extends Omit<CollectionPage, "resources"> {
+  readonly given: unknown;
+}
+
+function factsOf(envelope: JsonObject, type: string, variants?: CollectionVariants): PageFacts {
   const metadata = metadataOf(envelope, variants?.isMetadataListed ?? false);
   const collectionType = own(metadata, "collectionType");
   if (![type, mediaType.collection, variants?.type ?? type].some((one) => one === collectionType)) {
     throw badResponseError("collectionType is that of another collection");
   }
-  const total = optionalInt32(metadata, "collectionTotal");
-  const given = own(envelope, "resources");
+  return {
+    given: own(envelope, "resources"),
+    total: optionalInt32(metadata, "collectionTotal"),
+    totalCount: optionalInt32(metadata, "totalCount"),
+    isIncomplete: optionalBoolean(metadata, "incompleteSearch") ?? false,
+  };
+}
+
+function listOf(given: unknown, total: number | undefined): readonly unknown[] {
   if (given === undefined && (total ?? 0) !== 0) {
     throw badResponseError("resources is missing although collectionTotal is not 0");
   }
   const resources = given ?? [];
   if (!Array.isArray(resources)) throw badResponseError("resources is not a list");
-  if (total !== undefined && total < resources.length) {
+  return resources;
+}
+
+function checkCount(count: number, total: number | undefined): void {
+  if (total !== undefined && total < count) {
     throw badResponseError("resources are more than collectionTotal");
   }
-  return {
-    resources: resources.map((resource: unknown) => toObject(resource, "a resource")),
-    total,
-    totalCount: optionalInt32(metadata, "totalCount"),
-    isIncomplete: optionalBoolean(metadata, "incompleteSearch") ?? false,
-  };
 }
+
+const toResource = (entry: unknown): JsonObject => toObject(entry, "a resource");
 
 function metadataOf(envelope: JsonObject, mayBeListed: boolean): JsonObject {
   const metadata = own(envelope, "metadata");

@@ -64,7 +64,7 @@ export interface KeyQuery {
 
 /** A part of the list of keys. */
 export interface KeyPage {
-  readonly keys: readonly KeyResource[];
+  readonly keys: KeyResource[];
   /**
    * For fewer keys than requested: `true` if the response shows that the list ends here, `false` if
    * it says that more follow. `undefined`: it does not tell, or says two things. An upstream or a

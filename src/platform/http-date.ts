@@ -67,10 +67,16 @@ export function utcMs(
   second: number,
 ): number | undefined {
   if (year < 100 || hour > 23 || minute > 59 || second > 60) return undefined;
-  const midnight = Date.UTC(year, month - 1, day);
-  // A day that the month does not have carries over into another month.
-  if (new Date(midnight).getUTCMonth() !== month - 1) return undefined;
-  return midnight + ((hour * 60 + minute) * 60 + second) * 1000;
+  if (!(day >= 1 && day <= daysIn(month, year))) return undefined;
+  return Date.UTC(year, month - 1, day) + ((hour * 60 + minute) * 60 + second) * 1000;
+}
+
+const daysOfMonths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
+
+/** The number of days of a month; 0 for a month that does not exist. */
+function daysIn(month: number, year: number): number {
+  const isLeapYear = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeapYear ? 29 : (daysOfMonths[month - 1] ?? 0);
 }
 
 /** Longer waits are capped, in milliseconds: no caller's deadline is that far away. */

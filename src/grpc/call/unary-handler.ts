@@ -7,7 +7,7 @@ import {
   encodeInPieces,
   longListOf,
 } from "../../platform/pieces/encode-in-pieces.ts";
-import { createPieceQueue, type PieceQueue } from "../../platform/pieces/piece-queue.ts";
+import { createPieceQueue, release, type PieceQueue } from "../../platform/pieces/piece-queue.ts";
 import { InboundCall } from "./inbound-call.ts";
 import type { CallDeps, Encode } from "./unary-method.ts";
 import { zeroize } from "./zeroize.ts";
@@ -83,6 +83,7 @@ const encodedInPieces =
       return new EncodedMessage(await encodeInPieces(response, list, { ...how, turn }));
     } finally {
       zeroize(response);
+      release(list.entries);
     }
   };
 

@@ -16,8 +16,14 @@ export function zeroize(message: unknown): void {
   } else if (Array.isArray(message)) {
     // All elements of a protobuf list have one type: if the first cannot hold bytes, none can.
     if (typeof message[0] === "object") for (const element of message) zeroize(element);
-  } else if (!(message instanceof Date)) {
-    const fields: unknown[] = Object.values(message);
-    for (const field of fields) if (typeof field === "object") zeroize(field);
+  } else if (hasFields(message)) {
+    // `Object.values` would create a list for each key of a page, and take three times as long.
+    for (const name in message) {
+      const field = message[name];
+      if (typeof field === "object") zeroize(field);
+    }
   }
 }
+
+const hasFields = (message: object): message is Readonly<Record<string, unknown>> =>
+  !(message instanceof Date);

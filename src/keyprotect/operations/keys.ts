@@ -1,6 +1,5 @@
 /** Create, list, count, read and delete keys. */
 import { badResponseError } from "../error.ts";
-import { mapInPieces } from "../../platform/pieces/piece-queue.ts";
 import { fromPageInPieces, fromSingleton, toCollection } from "../collection.ts";
 import { decodeKey } from "../decode/key.ts";
 import {
@@ -142,15 +141,14 @@ export function createKeyOperations({
           maxResponseBytes: listAnswerBytes,
         },
         async ({ headers, body }) => {
-          const next = (): Promise<void> => turn(call);
-          const page = await fromPageInPieces(body, mediaType.key, next);
-          const { resources, total, isIncomplete } = page;
-          if (resources.length > limit)
-            throw badResponseError("resources has more keys than requested");
           const reading = { isMaterialWanted: false, onAnomaly };
-          const keys = await mapInPieces(resources, keysInPiece, next, (resource) =>
-            decodeKey(resource, reading),
-          );
+          const page = await fromPageInPieces(body, mediaType.key, {
+            limit,
+            size: keysInPiece,
+            turn: () => turn(call),
+            decode: (resource) => decodeKey(resource, reading),
+          });
+          const { items: keys, total, isIncomplete } = page;
           const keyTotal = keyTotalOf(headers);
           const read = { keys, total: keyTotal, isIncomplete };
           if (keys.length === limit) return { ...read, isLast: undefined };

@@ -2,8 +2,6 @@
 import { type ApiCall, listAnswerBytes, type OperationDeps } from "../call-api.ts";
 import { fromPageInPieces } from "../collection.ts";
 import type { JsonObject } from "../decode/json.ts";
-import { mapInPieces } from "../../platform/pieces/piece-queue.ts";
-import { badResponseError } from "../error.ts";
 
 /** Resources that are decoded in one piece. They are smaller than keys. */
 const resourcesInPiece = 128;
@@ -43,7 +41,6 @@ export const readWindow = <T>(
 ): Promise<ResourcePage<T>> => {
   const { offset } = window;
   const limit = Math.min(window.limit, list.maxLimit ?? window.limit);
-  const next = (): Promise<void> => turn(call);
   return callApi(
     call,
     {
@@ -56,13 +53,15 @@ export const readWindow = <T>(
       maxResponseBytes: listAnswerBytes,
     },
     async ({ body }) => {
-      const { resources, totalCount } = await fromPageInPieces(body, list.mediaType, next);
-      if (resources.length > limit) {
-        throw badResponseError("resources has more entries than requested");
-      }
-      const seen = offset + resources.length;
+      const { items, totalCount } = await fromPageInPieces(body, list.mediaType, {
+        limit,
+        size: resourcesInPiece,
+        turn: () => turn(call),
+        decode,
+      });
+      const seen = offset + items.length;
       return {
-        items: await mapInPieces(resources, resourcesInPiece, next, decode),
+        items,
         isLast: totalCount === undefined ? undefined : totalCount <= seen,
       };
     },

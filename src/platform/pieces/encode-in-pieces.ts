@@ -19,7 +19,7 @@ export class EncodedMessage {
 /** A list of a message. */
 export interface LongList {
   readonly name: string;
-  readonly entries: readonly unknown[];
+  readonly entries: unknown[];
 }
 
 /** The longest list of a message, if it is longer than a piece. */

@@ -16,8 +16,9 @@ export interface PieceOwner {
 export interface PieceQueue {
   /**
    * Resolves when the next piece of a call may run. Pieces of calls with a higher priority are
-   * first, those of one priority in their order. Rejects with the reason of the call's end if it
-   * ends before.
+   * first, then those of the call that had its first piece earlier: if the calls took turns, the
+   * half-read pages of all would be in memory at once, and each would be ready as late as the last.
+   * Rejects with the reason of the call's end if it ends before.
    */
   turn(owner: PieceOwner): Promise<void>;
 }
@@ -41,8 +42,18 @@ export function createPieceQueue(options: PieceQueueOptions): PieceQueue {
   const { priorities, nextTurn = setImmediate } = options;
   const others: Waiting[] = [];
   const queues: readonly Waiting[][] = [...priorities.map(() => []), others];
+  /** The calls in the order of their first pieces. */
+  const order = new WeakMap<PieceOwner, number>();
+  let calls = 0;
   let isScheduled = false;
 
+  const placeOf = (owner: PieceOwner): number => {
+    const known = order.get(owner);
+    if (known !== undefined) return known;
+    calls += 1;
+    order.set(owner, calls);
+    return calls;
+  };
   const schedule = (): void => {
     if (isScheduled || queues.every((queue) => queue.length === 0)) return;
     isScheduled = true;
@@ -68,11 +79,22 @@ export function createPieceQueue(options: PieceQueueOptions): PieceQueue {
     turn(owner) {
       return new Promise((resolve, reject) => {
         const queue = queues[priorities.indexOf(owner.rpc.priority)] ?? others;
-        queue.push({ owner, resolve, reject });
+        const place = placeOf(owner);
+        const later = queue.findIndex((other) => placeOf(other.owner) > place);
+        queue.splice(later === -1 ? queue.length : later, 0, { owner, resolve, reject });
         schedule();
       });
     },
   };
+}
+
+/**
+ * Empties lists of a page that are no longer needed. A page that has waited for its turns left
+ * promises and frames in the old generation. They refer to the lists, also when all of them are
+ * garbage, and until the next full collection every small one would copy the page.
+ */
+export function release(...lists: readonly (unknown[] | undefined)[]): void {
+  for (const list of lists) if (list !== undefined) list.length = 0;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ListKeysRequest, ListKeysResponse } from "../../gen/keyprotect/v1/keys_service.ts";
 import type { UnaryHandler } from "../../grpc/interceptors/interceptor.ts";
 import type { KeyPage, KeyResource } from "../../keyprotect/resources.ts";
+import { release } from "../../platform/pieces/piece-queue.ts";
 import { createHandler } from "../create-handler.ts";
 import type { ServiceDeps } from "../service-deps.ts";
 import { pageSize, skip } from "../validation/fields.ts";
@@ -44,8 +45,10 @@ export const listKeys = ({
         position,
         skip: request.skip,
       });
+      const keys = page.items.map((key) => toKey(key));
+      release(latest?.keys, page.items);
       return {
-        keys: page.items.map((key) => toKey(key)),
+        keys,
         nextPageToken: page.next === undefined ? "" : toPageToken(page.next, list),
         totalSize: request.includeTotal ? latest?.total : undefined,
         incomplete: latest?.isIncomplete ?? false,

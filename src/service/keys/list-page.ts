@@ -36,7 +36,7 @@ export type ReadItems<T> = (window: Window) => Promise<ReadPage<T>>;
 
 /** One page of a list. */
 export interface ListPage<T> {
-  readonly items: readonly T[];
+  readonly items: T[];
   /** Where the next page starts; `undefined` on the last page. */
   readonly next: ListPosition | undefined;
 }

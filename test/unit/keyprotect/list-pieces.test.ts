@@ -11,6 +11,9 @@ const resourceOf = (at: number) => ({
 });
 const thousand = Array.from({ length: 1_000 }, (_, at) => resourceOf(at));
 
+/** A page of about 985,000 bytes. */
+const described = thousand.map((key) => ({ ...key, description: "x".repeat(900) }));
+
 /** A client of an upstream that answers each request with these keys, and what it does in order. */
 function createClient(resources: readonly object[], onTurn: (turns: number) => void = () => {}) {
   let turns = 0;
@@ -53,6 +56,32 @@ describe("a page that is read in pieces", () => {
     const error = await keyProtectErrorOf(client.listKeys(call, window));
     expect(error.code).toBe("BAD_RESPONSE");
     expect(turns()).toBeLessThan(10);
+  });
+
+  test("the keys of a page of 64 KiB and more are decoded in the turns in which they are parsed", async () => {
+    const { client, turns } = createClient(described);
+    const page = await client.listKeys(call, window);
+    expect(page.keys.map(({ name }) => name)).toEqual(thousand.map(({ name }) => name));
+    expect(page.keys.every(({ description }) => description?.length === 900)).toBe(true);
+    expect(turns()).toBe(15);
+  });
+
+  test.each([
+    ["first", 0],
+    ["700th", 700],
+    ["last", 999],
+  ])("a long page whose %s key is wrong fails with its error", async (_, at) => {
+    const { client } = createClient(
+      described.with(at, { id: "no UUID", name: "wrong", description: "" }),
+    );
+    const error = await keyProtectErrorOf(client.listKeys(call, window));
+    expect(error).toMatchObject({ code: "BAD_RESPONSE", message: expect.stringContaining("UUID") });
+  });
+
+  test("a long page with more keys than requested is refused", async () => {
+    const { client } = createClient(described);
+    const error = await keyProtectErrorOf(client.listKeys(call, { limit: 999, offset: 0 }));
+    expect(error.message).toContain("more entries than requested");
   });
 
   test("a call that ends between two pieces does no further work", async () => {

@@ -10,6 +10,10 @@ const turnNever = async (): Promise<void> => {};
 const filler = "x".repeat(70_000);
 const long = JSON.stringify({ id: "a", text: filler });
 
+const refuseToTake = (): never => {
+  throw new Error("the list must not be taken");
+};
+
 /** The result, or the text of the error. */
 const outcomeOf = async (parse: () => unknown): Promise<unknown> => {
   try {
@@ -20,9 +24,27 @@ const outcomeOf = async (parse: () => unknown): Promise<unknown> => {
   }
 };
 
+/** As `parseObjectInPieces`, with the entries of a long list `resources` taken and put back. */
+async function parseWithTaken(body: Buffer): Promise<unknown> {
+  const taken = new Map<unknown, unknown[]>();
+  const object = await parseObjectInPieces(body, turnNever, {
+    name: "resources",
+    open: () => {
+      const entries: unknown[] = [];
+      const taker = { take: async (some: readonly unknown[]) => void entries.push(...some) };
+      taken.set(taker, entries);
+      return taker;
+    },
+  });
+  return Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [name, taken.get(value) ?? value]),
+  );
+}
+
 async function compare(body: Buffer): Promise<unknown> {
   const expected = await outcomeOf(() => parseObject(body));
   expect(await outcomeOf(() => parseObjectInPieces(body, turnNever))).toEqual(expected);
+  expect(await outcomeOf(() => parseWithTaken(body))).toEqual(expected);
   return expected;
 }
 
@@ -88,6 +110,37 @@ describe("parseObjectInPieces", () => {
     ["no list", `{"a":"${filler}"}`],
   ])("a body with %s is read as by parseObject", async (_, text) => {
     expect(await compare(Buffer.from(text))).toHaveProperty("value");
+  });
+
+  test.each([
+    ["a text that reads like the end of an entry", `"},{"`],
+    ["an inner list of objects", `[{"a":1},{"b":[{"c":1},{"d":2}]}]`],
+    ["a brace, a comma and a brace in a text with quotes", `"\\"},{\\""`],
+  ])(
+    "a group whose end is guessed wrongly because of %s is read as by parseObject",
+    async (_, part) => {
+      // The part begins where the first guess is made: behind 64 KiB of the first entry.
+      const entries = Array.from({ length: 200 }, (_none, at) => `{"at":${at},"b":[${part},2]}`);
+      const first = `{"text":"${"x".repeat(65_536)}","inner":[${part},${part}],"z":1}`;
+      const list = [first, ...entries, first, ...entries].join(",");
+      expect(await compare(Buffer.from(`{"resources":[${list}]}`))).toHaveProperty("value");
+    },
+  );
+
+  test("a list in another field, or deeper down, is not taken", async () => {
+    for (const text of [
+      `{"other":[${long},${long}]}`,
+      `{"a":{"resources":[${long},${long}]}}`,
+      `{"resourcesX":[${long},${long}],"x":"resources"}`,
+      `{"resources":1,"x":[${long},${long}]}`,
+    ]) {
+      const body = Buffer.from(text);
+      const object = await parseObjectInPieces(body, turnNever, {
+        name: "resources",
+        open: refuseToTake,
+      });
+      expect(object).toEqual(parseObject(body));
+    }
   });
 
   test("a body that differs in one byte gives what parseObject gives", async () => {

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CallEnded, CallLifetime } from "../../../../src/platform/call-signal.ts";
 import {
@@ -54,8 +55,48 @@ describe("the queue of pieces", () => {
       await turn();
       seen.push(done.join(" "));
     }
-    expect(seen.slice(0, 4)).toEqual(["a1", "a1 b1", "a1 b1 c1", "a1 b1 c1 a2"]);
-    expect(seen.at(-1)).toBe("a1 b1 c1 a2 b2 c2 a3 b3 c3");
+    expect(seen.slice(0, 4)).toEqual(["a1", "a1 a2", "a1 a2 a3", "a1 a2 a3 b1"]);
+    expect(seen.at(-1)).toBe("a1 a2 a3 b1 b2 b3 c1 c2 c3");
+  });
+
+  test("at most one piece runs per turn, and the order is that of priorities and first pieces, whatever the calls", async () => {
+    const priorities = ["interactive", "management", "bulk"];
+    const call = fc.record({
+      priority: fc.constantFrom(...priorities),
+      pieces: fc.integer({ min: 1, max: 6 }),
+      startsAt: fc.integer({ min: 0, max: 12 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 8 }), async (calls) => {
+        const { queue, turn } = createDriven();
+        const ran: number[] = [];
+        /** The calls that have begun, in their order, with the number of pieces left. */
+        const begun: { readonly name: number; readonly priority: string; left: number }[] = [];
+        const run = async (name: number, priority: string, pieces: number): Promise<void> => {
+          const owner = ownerOf(priority);
+          for (let piece = 0; piece < pieces; piece += 1) {
+            await queue.turn(owner);
+            ran.push(name);
+          }
+        };
+        for (let turns = 0; turns < 64; turns += 1) {
+          for (const [name, { priority, pieces, startsAt }] of calls.entries()) {
+            if (startsAt !== turns) continue;
+            begun.push({ name, priority, left: pieces });
+            void run(name, priority, pieces);
+          }
+          const before = ran.length;
+          await turn();
+          const [next] = priorities.flatMap((priority) =>
+            begun.filter((each) => each.priority === priority && each.left > 0),
+          );
+          expect(ran.slice(before)).toEqual(next === undefined ? [] : [next.name]);
+          if (next !== undefined) next.left -= 1;
+        }
+        expect(begun.every(({ left }) => left === 0)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
   });
 
   test("pieces of a call with a higher priority are first", async () => {
