@@ -108,7 +108,9 @@ export async function startArrangement(
     return { ...arrangement, measured: child, load: makesItsOwnCalls ? child : load, port };
   };
 
-  const startGateway = async (settings: Readonly<Record<string, string>>): Promise<NodeArrangement> => {
+  const startGateway = async (
+    settings: Readonly<Record<string, string>>,
+  ): Promise<NodeArrangement> => {
     const port = await freePort();
     const adminPort = await freePort();
     const gatewayEnv = {
