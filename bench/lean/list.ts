@@ -23,6 +23,8 @@ const command: Command<keyof typeof numbers> = {
   purpose: "Compares pages of 1,000 keys, alone and beside wraps, with those of the floor.",
   numbers,
 };
+/** Both processes serve the gateway's own contract. */
+const contract = "keyprotect.v1";
 type Options = CommandOptions<keyof typeof numbers>;
 
 /** The figures of one process in one round. Times are in milliseconds. */
@@ -53,7 +55,7 @@ async function measure(
   const inFlight = options.number("in-flight");
   const perSecond = options.number("wraps");
   const list = (): Promise<RunResult> =>
-    loads.pages.ask("run", runResult, { port, inFlight, durationMs });
+    loads.pages.ask("run", runResult, { port, inFlight, durationMs, contract });
   const wrap = (): Promise<SteadyResult> =>
     loads.wraps.ask("steady", steadyResult, { port, perSecond, durationMs });
 
@@ -148,6 +150,7 @@ async function run(options: Options): Promise<number> {
     const durationMs = options.number("warm-up") * 1_000;
     await loads.wraps.ask("steady", steadyResult, { port, perSecond: 500, durationMs: 2_000 });
     await loads.pages.ask("run", runResult, {
+      contract,
       port,
       inFlight: options.number("in-flight"),
       durationMs,

@@ -119,7 +119,7 @@ const groupSize = 128;
 class DecodedResources<T> implements EntryTaker {
   readonly #reading: PageReading<T>;
   #items: T[] = [];
-  /** What decoding a resource threw. A body that is no JSON further on is reported as that. */
+  /** The error of the first resource that is wrong. A body that is no JSON further on is reported as that. */
   #failure: { readonly error: unknown } | undefined;
   count = 0;
 

@@ -59,7 +59,7 @@ interface OpenList {
   /** Where the next group starts. */
   groupStart: number;
   readonly entries: unknown[];
-  /** What takes the entries; `undefined` if the list keeps them. */
+  /** The taker of the entries; `undefined` if the list keeps them. */
   readonly taker: EntryTaker | undefined;
 }
 
