@@ -40,7 +40,7 @@ export function usageOf({ name, purpose, numbers }: Command<string>): string {
   ].join("\n");
 }
 
-/** Reads a command line. Returns `undefined` for `--help`. Throws an error with a text for the user. */
+/** Reads a command line; `undefined` for `--help`. Throws an error with a text for the user. */
 export function readCommandLine<Name extends string>(
   args: readonly string[],
   command: Command<Name>,

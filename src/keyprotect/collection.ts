@@ -112,14 +112,14 @@ export async function fromPageInPieces<T>(
   return { ...facts, items };
 }
 
-/** Groups of a long page with at most so many resources are decoded in the turn of their parsing. */
+/** The most resources of a long page that are decoded in the turn in which they are parsed. */
 const groupSize = 128;
 
 /** Decodes the resources of a page as they are parsed. */
 class DecodedResources<T> implements EntryTaker {
   readonly #reading: PageReading<T>;
   #items: T[] = [];
-  /** The error of the first resource that is wrong. A body that is no JSON further on is reported as that. */
+  /** The error of the first wrong resource. It counts only if the rest of the body is JSON. */
   #failure: { readonly error: unknown } | undefined;
   count = 0;
 
