@@ -40,7 +40,8 @@ export interface ChildOptions {
 const pollMs = 50;
 const patienceMs = 5_000;
 
-async function isAnswering(url: string): Promise<boolean> {
+/** Whether a URL answers with a success. */
+export async function isAnswering(url: string): Promise<boolean> {
   try {
     return (await fetch(url)).ok;
   } catch {
@@ -48,9 +49,17 @@ async function isAnswering(url: string): Promise<boolean> {
   }
 }
 
-/** Resolves when a URL answers with a success. Rejects if `death` does before. */
-export async function untilAnswering(url: string, death: Promise<never>): Promise<void> {
-  while (!(await isAnswering(url))) {
+/**
+ * Resolves to the first value of `find` that is not `undefined`. Rejects if `death`, the end of a
+ * process, does before.
+ */
+export async function poll<T>(
+  find: () => Promise<T | undefined>,
+  death: Promise<never>,
+): Promise<T> {
+  for (;;) {
+    const found = await find();
+    if (found !== undefined) return found;
     await Promise.race([new Promise((resolve) => setTimeout(resolve, pollMs)), death]);
   }
 }
@@ -112,7 +121,9 @@ export function startChild(options: ChildOptions): Child {
       const { user, system } = await ask("cpu", cpu);
       return user + system;
     },
-    answers: (url) => untilAnswering(url, death),
+    async answers(url) {
+      await poll(async () => (await isAnswering(url)) || undefined, death);
+    },
     async [Symbol.asyncDispose]() {
       // The process exits when it is disconnected, and then writes its profile.
       if (child.connected) child.disconnect();

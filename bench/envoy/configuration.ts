@@ -4,10 +4,8 @@
  */
 import { accessToken, instanceId } from "../canned.ts";
 
-/** Where Envoy listens, where it sends requests, and its files. */
+/** Where Envoy sends requests, and its files. */
 export interface EnvoyOptions {
-  readonly port: number;
-  readonly adminPort: number;
   readonly upstreamPort: number;
   /** The file with the descriptor set. */
   readonly descriptorPath: string;
@@ -22,6 +20,9 @@ const extension = (name: string, type: string, settings: object): object => ({
 const address = (port: number): object => ({
   socket_address: { address: "127.0.0.1", port_value: port },
 });
+
+/** A free port, which the system chooses. */
+const anyPort = address(0);
 
 const header = (key: string, value: string): object => ({
   header: { key, value },
@@ -115,12 +116,12 @@ const connections = ({ descriptorPath, accessLogPath }: EnvoyOptions): object =>
 
 /** Returns the configuration, as an object for a JSON file. */
 export const envoyConfiguration = (options: EnvoyOptions): object => ({
-  admin: { address: address(options.adminPort) },
+  admin: { address: anyPort },
   static_resources: {
     listeners: [
       {
         name: "grpc",
-        address: address(options.port),
+        address: anyPort,
         filter_chains: [{ filters: [connections(options)] }],
       },
     ],

@@ -1,26 +1,49 @@
 /** Starts Envoy for the bench. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync, readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync, openSync, readFileSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../test/support/free-port.ts";
-import { untilAnswering } from "../child.ts";
+import { z } from "zod";
+import { isAnswering, poll } from "../child.ts";
 import { envoyConfiguration } from "./configuration.ts";
 import { processorMicros, threadNames } from "./processor-time.ts";
 import { descriptorSet } from "./transcoded-wrap.ts";
 
-/** A running Envoy. Disposal ends it, after 5 s by force. */
-export interface RunningEnvoy extends AsyncDisposable {
+/** Where an Envoy listens. */
+interface Served {
   /** Serves the wrap of `transcodedWrap`. */
   readonly port: number;
   readonly adminUrl: string;
+}
+
+/** A running Envoy. Disposal ends it, after 5 s by force. */
+export interface RunningEnvoy extends AsyncDisposable, Served {
   readonly accessLogPath: string;
   /** Processor time used so far, in µs, user and system. */
   cpuMicros(): Promise<number>;
 }
 
 const patienceMs = 5_000;
+
+const listeners = z.object({
+  listener_statuses: z.tuple([
+    z.object({ local_address: z.object({ socket_address: z.object({ port_value: z.number() }) }) }),
+  ]),
+});
+
+/**
+ * Asks an Envoy where it listens. `adminPath` is the file into which it writes the address of its
+ * admin listener. Resolves to `undefined` until it serves.
+ */
+async function findServed(adminPath: string): Promise<Served | undefined> {
+  if (!existsSync(adminPath)) return undefined;
+  const adminUrl = `http://${await readFile(adminPath, "utf8")}`;
+  if (!(await isAnswering(`${adminUrl}/ready`))) return undefined;
+  const answer = await fetch(`${adminUrl}/listeners?format=json`);
+  const [{ local_address }] = listeners.parse(await answer.json()).listener_statuses;
+  return { port: local_address.socket_address.port_value, adminUrl };
+}
 
 /**
  * Starts Envoy with one worker and resolves when it serves. Rejects with its output if it ends
@@ -32,12 +55,12 @@ export async function startEnvoy(
 ): Promise<RunningEnvoy> {
   const folder = join(given.folder, "envoy");
   await mkdir(folder);
-  const [port, adminPort] = [await freePort(), await freePort()];
   const descriptorPath = join(folder, "wrap.pb");
   const accessLogPath = join(folder, "access.log");
+  const adminPath = join(folder, "admin");
   const configPath = join(folder, "envoy.json");
   const { upstreamPort } = given;
-  const options = { port, adminPort, upstreamPort, descriptorPath, accessLogPath };
+  const options = { upstreamPort, descriptorPath, accessLogPath };
   await writeFile(descriptorPath, descriptorSet());
   await writeFile(configPath, JSON.stringify(envoyConfiguration(options)));
 
@@ -45,7 +68,8 @@ export async function startEnvoy(
   const out = openSync(printedTo, "w");
   // Without hot restart, because that shares memory with any other Envoy of the machine.
   const flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
-  const child = spawn(path, ["--config-path", configPath, ...flags], {
+  const files = ["--config-path", configPath, "--admin-address-path", adminPath];
+  const child = spawn(path, [...files, ...flags], {
     stdio: ["ignore", out, out],
   });
   const ended = once(child, "exit");
@@ -62,9 +86,9 @@ export async function startEnvoy(
   };
 
   const pid = child.pid ?? 0;
-  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  let served: Served;
   try {
-    await untilAnswering(`${adminUrl}/ready`, death);
+    served = await poll(() => findServed(adminPath), death);
     // Throws where the system does not tell it, before the rounds.
     processorMicros(pid);
     if (!threadNames(pid).includes("wrk:worker_0")) {
@@ -75,8 +99,7 @@ export async function startEnvoy(
     throw error;
   }
   return {
-    port,
-    adminUrl,
+    ...served,
     accessLogPath,
     cpuMicros: async () => processorMicros(pid),
     [Symbol.asyncDispose]: dispose,
