@@ -62,6 +62,8 @@ async function run(options: BenchOptions): Promise<number> {
   await using upstream = start("upstream");
   await using collector = start("collector");
   await using load = start("wire-load");
+  // A question that arrives before the process listens to it is lost.
+  await load.port;
   const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
   const collectorUrl = `http://127.0.0.1:${await collector.port}`;
 

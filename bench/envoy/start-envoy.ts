@@ -72,6 +72,9 @@ export async function startEnvoy(
   const child = spawn(path, [...files, ...flags], {
     stdio: ["ignore", out, out],
   });
+  const kill = (): void => void child.kill("SIGKILL");
+  // Unlike the processes on node, Envoy does not notice that the bench has ended.
+  process.once("exit", kill);
   const ended = once(child, "exit");
   const death = ended.then(() => {
     const printed = readFileSync(printedTo, "utf8").slice(-2_000);
@@ -80,9 +83,10 @@ export async function startEnvoy(
   death.catch(() => {});
   const dispose = async (): Promise<void> => {
     child.kill("SIGTERM");
-    const impatient = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+    const impatient = setTimeout(kill, patienceMs);
     await ended;
     clearTimeout(impatient);
+    process.off("exit", kill);
   };
 
   const pid = child.pid ?? 0;

@@ -12,6 +12,7 @@ import { findEnvoy } from "../../../bench/envoy/find-envoy.ts";
 import { processorMicros } from "../../../bench/envoy/processor-time.ts";
 import { startEnvoy, type RunningEnvoy } from "../../../bench/envoy/start-envoy.ts";
 import { transcodedWrap } from "../../../bench/envoy/transcoded-wrap.ts";
+import { startNode } from "../../process/child-process.ts";
 import { portOf } from "../../support/free-port.ts";
 import { isInstalled } from "../toolchains.ts";
 import { envoyToolchain } from "./toolchain.ts";
@@ -129,6 +130,16 @@ if (isInstalled(envoyToolchain)) {
       await using arranged = await arrange({ status: 200, body: "{}" });
       expect(await arranged.wrap()).toEqual({ error: null, answer: Buffer.alloc(0) });
     });
+
+    test("a run of Envoy alone measures it without a failed call, and names its version", async () => {
+      const args = ["--rounds", "1", "--seconds", "0.1", "--warm-up", "1", "--in-flight", "2"];
+      const program = join("bench", "bench.ts");
+      const line = ["--import", "tsx", program, ...args, "--only", "envoy"];
+      await using bench = startNode(line, {}, join(import.meta.dirname, "..", "..", ".."));
+      expect((await bench.exit).code, bench.stderr()).toBe(0);
+      expect(bench.stdout()).toContain(` before; Envoy ${findEnvoy()?.version}; 1 rounds`);
+      expect(bench.stdout()).toMatch(/^\| +2 \| envoy .* 0 \|$/m);
+    }, 60_000);
 
     test("its processor time is that of all threads, as process.cpuUsage counts for the arrangements on node", async () => {
       await using arranged = await arrange(ok);
