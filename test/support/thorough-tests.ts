@@ -20,7 +20,7 @@ export const oneVersionTests: readonly string[] = [
   "test/simulation/**/*.test.ts",
   propertyTests,
   browserTests,
-  "test/bench/bench.test.ts",
+  "test/bench/{bench,list}.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];
 
@@ -40,7 +40,7 @@ export const thoroughTests: readonly string[] = [
   // Ten seconds and more of processor time, for facts that other tests of the fast suite are near:
   // unit/upstream/coalesce, secret-scan-contract.test.ts, serving.test.ts, connect-redis.test.ts,
   // integration/traces.test.ts, and `npm run check`.
-  "test/bench/bench.test.ts",
+  "test/bench/{bench,list}.test.ts",
   "test/integration/{coalesce,secret-scan,kubernetes-kms-secrets,sops-secrets}.test.ts",
   // Times that pass, and connections that fail: unit/grpc/call, unit/iam, unit/upstream/coalesce
   // and process/online-check.test.ts are near.

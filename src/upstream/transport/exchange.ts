@@ -242,7 +242,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const [first = noBody] = this.#chunks;
     if (this.#chunks.length <= 1) return first;
     const body = Buffer.concat(this.#chunks, this.#receivedBytes);
-    for (const chunk of this.#chunks) chunk.fill(0);
+    this.#zeroizeChunks();
     return body;
   }
 }
