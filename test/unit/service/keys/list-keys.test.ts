@@ -133,3 +133,17 @@ describe("is refused", () => {
     expect(fake.calls).toHaveLength(2);
   });
 });
+
+test("the keys of a page are released as soon as they are messages", async () => {
+  const kept: { readonly length: number }[] = [];
+  const fake = fakeKeyProtect({
+    listKeys: async () => {
+      const keys = [keyResource({ id: idOf(1) }), keyResource({ id: idOf(2) })];
+      kept.push(keys);
+      return { keys, isLast: true, total: 2, isIncomplete: false };
+    },
+  });
+  const page = await createKeysHandlers(fake.deps).listKeys(listKeysRequest(), context);
+  expect(page.keys.map(({ id }) => id)).toEqual([idOf(1), idOf(2)]);
+  expect(kept.map(({ length }) => length)).toEqual([0]);
+});
