@@ -1,4 +1,4 @@
-/** The gate of CI, `.ci/run`, with programs that only pretend in the place of npm and all tools. */
+/** The gate of CI, `.ci/run`, with a program in the place of npm that only pretends. */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -22,12 +22,12 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "keyprotect-gate-"));
   cpSync(join(root, ".ci"), join(folder, ".ci"), { recursive: true });
   mkdirSync(join(folder, "node_modules"));
+  mkdirSync(join(folder, "programs"));
   symlinkSync(join(root, "node_modules", ".bin"), join(folder, "node_modules", ".bin"));
   symlinkSync(join(root, "scripts"), join(folder, "scripts"));
-  const needed = [...gate.matchAll(/^need \S+ (\S+)/gm)].map(([, program = ""]) => program);
-  for (const program of [...needed, "timeout"]) pretend(program, "exit 0");
-  pretend("go", 'echo "$HOME/go"');
-  pretend("go/bin/sops", `echo ${/^sops_version=v(\S+)$/m.exec(gate)?.[1]}`);
+  // These tests need no programs of others.
+  writeFileSync(join(folder, ".ci", "tools"), "");
+  pretend("timeout", "exit 0");
   pretend("npm", npm);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -49,10 +49,10 @@ case $1 in
       "$status" >"$TEST_REPORT" ;;
 esac`;
 
-function pretend(path: string, script: string): void {
-  const file = path.includes("/") ? join(folder, path) : join(folder, "programs", path);
-  mkdirSync(join(file, ".."), { recursive: true });
-  writeFileSync(file, `#!/usr/bin/env bash\n${script}\n`, { mode: 0o755 });
+function pretend(program: string, script: string): void {
+  writeFileSync(join(folder, "programs", program), `#!/usr/bin/env bash\n${script}\n`, {
+    mode: 0o755,
+  });
 }
 
 /** Runs the gate on a version of Node. Returns its last lines and what npm ran. */
@@ -130,6 +130,13 @@ describe("the gate", () => {
     pretend("npm", npm.replace(`echo v${shipped}`, "echo v24.0.0"));
     const { status, stderr } = runGate("20.19.0");
     expect(stderr).toContain(`npm brought no Node ${shipped}`);
+    expect(status).toBe(1);
+  });
+
+  test("a program that tests need and nobody can install fails the gate", () => {
+    writeFileSync(join(folder, ".ci", "tools"), 'failed+=("there is jq to test with")\n');
+    const { status, lines } = runGate("20.19.0");
+    expect(lines).toContain("failed: there is jq to test with");
     expect(status).toBe(1);
   });
 });
