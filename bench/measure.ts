@@ -22,11 +22,18 @@ export interface Measurement extends RunResult {
 /** Makes calls for `durationMs` and measures them. */
 export async function measure(
   { name, node, measured, load, port, contract }: Arrangement,
-  at: { readonly round: number; readonly inFlight: number; readonly durationMs: number },
+  at: {
+    readonly round: number;
+    readonly inFlight: number;
+    readonly durationMs: number;
+    /** Whether the caller records its spans. Default: it has no trace. */
+    readonly isRecorded?: boolean;
+  },
 ): Promise<Measurement> {
-  const { round, inFlight, durationMs } = at;
+  const { round, inFlight, durationMs, isRecorded = false } = at;
   const before = await measured.cpuMicros();
-  const result = await load.ask("run", runResult, { port, contract, inFlight, durationMs });
+  const run = { port, contract, inFlight, durationMs, isRecorded };
+  const result = await load.ask("run", runResult, run);
   const micros = (await measured.cpuMicros()) - before;
   return {
     ...result,

@@ -27,6 +27,8 @@ export const runOptions = wrapServer.extend({
   inFlight: z.number(),
   /** Time in which new calls are started, in milliseconds. */
   durationMs: z.number(),
+  /** Whether the caller records its span, so that a server with traces records each call. */
+  isRecorded: z.boolean(),
 });
 
 /** The result of a measurement. */

@@ -15,6 +15,8 @@ export const usage = `usage: npm run bench -- [options]
 Compares the cost of a call in the gateway with its cost in other arrangements.
 
   --rounds <n>       number of rounds (default 5)
+  --processes <n>    how often all arrangements are started anew, with so many rounds each
+                     (default 1)
   --seconds <n>      duration of each measurement (default 2)
   --warm-up <n>      calls per arrangement before the first round, for 30 s at most (default 20000)
   --in-flight <n,n>  numbers of calls in flight (default 1,64,512)
@@ -29,7 +31,10 @@ Compares the cost of a call in the gateway with its cost in other arrangements.
 
 /** Options of a bench run. */
 export interface BenchOptions {
+  /** Number of rounds with the same processes. */
   readonly rounds: number;
+  /** How often all arrangements are started. */
+  readonly processes: number;
   readonly durationMs: number;
   readonly warmUpCalls: number;
   readonly inFlight: readonly number[];
@@ -62,6 +67,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     args: [...args],
     options: {
       rounds: { type: "string", default: "5" },
+      processes: { type: "string", default: "1" },
       seconds: { type: "string", default: "2" },
       "warm-up": { type: "string", default: "20000" },
       "in-flight": { type: "string", default: "1,64,512" },
@@ -84,6 +90,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   }
   return {
     rounds: Math.ceil(positive(values.rounds, "rounds")),
+    processes: Math.ceil(positive(values.processes, "processes")),
     durationMs: positive(values.seconds, "seconds") * 1_000,
     warmUpCalls: positive(values["warm-up"], "warm-up"),
     inFlight: values["in-flight"].split(",").map((text) => Math.ceil(positive(text, "in-flight"))),

@@ -34,6 +34,9 @@ interface Call {
 
 const grantBytes = 2 ** 30;
 
+/** The header of a call whose caller records its span (W3C Trace Context). */
+const recordedTrace = ["traceparent", `00-${"1".repeat(32)}-${"2".repeat(16)}-01`] as const;
+
 /** A gRPC message with its prefix of 5 bytes. */
 function enveloped(message: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
@@ -62,8 +65,10 @@ export async function connectWire(options: {
   readonly path: string;
   readonly request: Uint8Array;
   readonly response: Uint8Array;
+  /** Whether the calls belong to a trace that the caller records. Default: to none. */
+  readonly isRecorded?: boolean;
 }): Promise<WireClient> {
-  const { port } = options;
+  const { port, isRecorded = false } = options;
   const expected = enveloped(options.response);
   const body = enveloped(options.request);
   const blocks = headerBlocks([
@@ -76,6 +81,7 @@ export async function connectWire(options: {
     ["user-agent", "grpc-node-js/1.14.7"],
     ["grpc-accept-encoding", "identity,deflate,gzip"],
     ["grpc-timeout", "10S"],
+    ...(isRecorded ? [recordedTrace] : []),
   ]);
   const first = requestOf(blocks.first, body);
   const later = requestOf(blocks.later, body);

@@ -22,7 +22,8 @@ function check({ port, contract }: WrapServer): Promise<string | undefined> {
 
 async function run(given: unknown): Promise<RunResult> {
   const options = runOptions.parse(given);
-  const client = await connectWire({ port: options.port, ...wrapOnWire(options.contract) });
+  const { port, contract, isRecorded } = options;
+  const client = await connectWire({ port, isRecorded, ...wrapOnWire(contract) });
   try {
     return await closedLoop(client.call, options);
   } finally {
