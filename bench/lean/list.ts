@@ -4,7 +4,7 @@
  */
 import type { Child } from "../child.ts";
 import { describeMachine } from "../machine.ts";
-import { runResult, type RunResult } from "../messages.ts";
+import { runResult, type RunOptions, type RunResult } from "../messages.ts";
 import { median, quantile } from "../statistics.ts";
 import { runCommand, type Command, type CommandOptions } from "./command.ts";
 import { steadyResult, steps, type SteadyResult } from "./messages.ts";
@@ -23,8 +23,8 @@ const command: Command<keyof typeof numbers> = {
   purpose: "Compares pages of 1,000 keys, alone and beside wraps, with those of the floor.",
   numbers,
 };
-/** Both processes serve the gateway's own contract. */
-const contract = "keyprotect.v1";
+/** Both processes serve the gateway's own contract, and record no traces. */
+const unrecorded = { contract: "keyprotect.v1", isRecorded: false } as const;
 type Options = CommandOptions<keyof typeof numbers>;
 
 /** The figures of one process in one round. Times are in milliseconds. */
@@ -55,7 +55,12 @@ async function measure(
   const inFlight = options.number("in-flight");
   const perSecond = options.number("wraps");
   const list = (): Promise<RunResult> =>
-    loads.pages.ask("run", runResult, { port, inFlight, durationMs, contract });
+    loads.pages.ask("run", runResult, {
+      ...unrecorded,
+      port,
+      inFlight,
+      durationMs,
+    } satisfies RunOptions);
   const wrap = (): Promise<SteadyResult> =>
     loads.wraps.ask("steady", steadyResult, { port, perSecond, durationMs });
 
@@ -150,7 +155,7 @@ async function run(options: Options): Promise<number> {
     const durationMs = options.number("warm-up") * 1_000;
     await loads.wraps.ask("steady", steadyResult, { port, perSecond: 500, durationMs: 2_000 });
     await loads.pages.ask("run", runResult, {
-      contract,
+      ...unrecorded,
       port,
       inFlight: options.number("in-flight"),
       durationMs,

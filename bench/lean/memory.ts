@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import type { Child } from "../child.ts";
 import { describeMachine } from "../machine.ts";
-import { runResult } from "../messages.ts";
+import { runResult, type RunOptions } from "../messages.ts";
 import { median, slopeOf } from "../statistics.ts";
 import { runCommand, type Command, type CommandOptions } from "./command.ts";
 import { memory } from "./messages.ts";
@@ -55,7 +55,13 @@ function createLoad({ process, port }: Side, load: Child, inFlight: number): Loa
       const during: Memory[] = [];
       let failures = 0;
       while (made < until) {
-        const given = { port, inFlight, durationMs: sliceMs, contract: "keyprotect.v1" };
+        const given: RunOptions = {
+          port,
+          inFlight,
+          durationMs: sliceMs,
+          contract: "keyprotect.v1",
+          isRecorded: false,
+        };
         const slice = load.ask("run", runResult, given);
         // oxlint-disable-next-line no-await-in-loop -- in the middle of the slice
         await sleep(sliceMs / 2);
