@@ -26,7 +26,7 @@ USER 1000:1000
 ENV NODE_COMPILE_CACHE=/gateway/compiled
 RUN KP_SERVICE_URL=http://127.0.0.1:9 IAM_AUTH_URL=http://127.0.0.1:9 \
   KP_INSTANCE_ID=00000000-0000-4000-8000-000000000000 IBMCLOUD_API_KEY=none \
-  timeout --preserve-status 5 node --disable-sigusr1 --max-semi-space-size=32 bundle/main.js \
+  timeout --preserve-status 5 node --disable-sigusr1 --max-semi-space-size=32 --no-allocation-site-pretenuring bundle/main.js \
   && chmod -R a+rX compiled
 
 FROM node:24-slim
@@ -55,4 +55,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9464/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # As `npm start`. With less room for young objects, collecting them costs some 5 % of the processor time under load.
 # SIGUSR1 must not open the inspector, not even before main.js runs. Node 20 lacks this flag.
-ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=32", "bundle/main.js"]
+ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=32", "--no-allocation-site-pretenuring", "bundle/main.js"]

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, openSync, readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { isAnswering, poll } from "../child.ts";
@@ -53,8 +53,7 @@ export async function startEnvoy(
   path: string,
   given: { readonly upstreamPort: number; readonly folder: string },
 ): Promise<RunningEnvoy> {
-  const folder = join(given.folder, "envoy");
-  await mkdir(folder);
+  const folder = await mkdtemp(join(given.folder, "envoy-"));
   const descriptorPath = join(folder, "wrap.pb");
   const accessLogPath = join(folder, "access.log");
   const adminPath = join(folder, "admin");

@@ -48,12 +48,14 @@ export const newKey: CreateKeyRequest = {
 
 /**
  * Starts `main` with plain node and resolves once it serves. `address` is where clients connect.
+ * `flags` are those of node.
  */
 export async function serveGateway(
   main: string,
   { env, address }: { readonly env: Readonly<Record<string, string>>; readonly address: string },
+  flags: readonly string[] = [],
 ): Promise<ServingGateway> {
-  const gateway = startNode([main], env);
+  const gateway = startNode([...flags, main], env);
   const keys = new KeysServiceClient(address, credentials.createInsecure());
   const actions = new KeyActionsServiceClient(address, credentials.createInsecure());
   const dispose = async (): Promise<void> => {

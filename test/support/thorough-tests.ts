@@ -21,11 +21,13 @@ export const oneVersionTests: readonly string[] = [
   propertyTests,
   browserTests,
   "test/bench/{bench,list}.test.ts",
+  "test/process/migrate-killed.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];
 
-/** Load tests of the same kind: rates of a quota over minutes, of one gateway and of replicas. */
-export const oneVersionLoadTests = "test/load/{known-quota,replicas,replicas-partitions}.test.ts";
+/** Load tests of the same kind: rates and shares of a quota, which take minutes to measure. */
+export const oneVersionLoadTests =
+  "test/load/{fairness,known-quota,outage,replicas,replicas-partitions,rewrap-stream}.test.ts";
 
 /** Tests that the fast suite leaves out. */
 export const thoroughTests: readonly string[] = [
@@ -45,7 +47,7 @@ export const thoroughTests: readonly string[] = [
   // Times that pass, and connections that fail: unit/grpc/call, unit/iam, unit/upstream/coalesce
   // and process/online-check.test.ts are near.
   "test/integration/{credential-kinds,deadlines,incomplete-requests,online-check,read-after-change}.test.ts",
-  "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,traces}.test.ts",
+  "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,old-generation,traces}.test.ts",
   "test/redis/acl.test.ts",
   "test/unit/contract/buf-breaking.test.ts",
 ];

@@ -18,6 +18,7 @@ import { type ConnectionAge, limitAge } from "./connection-age.ts";
 import { peerGroup } from "./peer-group.ts";
 import { createRefusal } from "./refusal.ts";
 import { createSessionProbe } from "./session-probe.ts";
+import { replaceStreamTables } from "./session-tables.ts";
 import { createSparseLog } from "./sparse-log.ts";
 
 /** Options of `createConnections`. */
@@ -204,6 +205,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     });
     if (listener.isSecure) listener.on("tlsClientError", handshakeFailed);
     listener.on("session", (session: ServerHttp2Session) => {
+      replaceStreamTables(session);
       const connection = beginning;
       beginning = undefined;
       if (connection === undefined) return;
