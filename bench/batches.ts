@@ -7,7 +7,7 @@ import { KeyActionsServiceClient } from "../src/gen/keyprotect/v1/key_actions_se
 import { unaryCall } from "../examples/unary-call.ts";
 import { startArrangement, type Measured } from "./arrangements.ts";
 import { wrapRequest } from "./canned.ts";
-import { startChild, type Child } from "./child.ts";
+import { startProgram, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
 import { describeMachine } from "./machine.ts";
 import { nodeBinary } from "./node-binaries.ts";
@@ -51,13 +51,7 @@ async function measure(gateway: Measured, wrapHundred: () => Promise<void>): Pro
 }
 
 await using compiled = await compile();
-const start = (name: string): Child =>
-  startChild({
-    name,
-    program: compiled.program(name),
-    probe: compiled.program("cpu-probe"),
-    folder: compiled.folder,
-  });
+const start = (name: string): Child => startProgram(compiled, name);
 await using upstream = start("upstream");
 const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
 const node = nodeBinary(process.execPath);

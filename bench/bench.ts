@@ -1,6 +1,6 @@
 /** `npm run bench`: measures what a call costs in each arrangement and prints the ratios. */
 import { startArrangement, startTranscoder, type Arrangement } from "./arrangements.ts";
-import { startChild, type Child } from "./child.ts";
+import { startProgram, type Child } from "./child.ts";
 import { compile } from "./compiled.ts";
 import { describeMachine } from "./machine.ts";
 import { check, measure, type Measurement } from "./measure.ts";
@@ -62,14 +62,7 @@ async function measureAll(
 async function run(options: BenchOptions): Promise<number> {
   const machine = describeMachine();
   await using compiled = await compile();
-  const { folder } = compiled;
-  const start = (name: string): Child =>
-    startChild({
-      name,
-      program: compiled.program(name),
-      probe: compiled.program("cpu-probe"),
-      folder,
-    });
+  const start = (name: string): Child => startProgram(compiled, name);
   await using upstream = start("upstream");
   await using collector = start("collector");
   await using load = start("wire-load");

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
+import type { Compiled } from "./compiled.ts";
 import { answer, cpu, serving } from "./messages.ts";
 
 /** A running child process. Disposal ends it, after 5 s by force. */
@@ -133,3 +134,9 @@ export function startChild(options: ChildOptions): Child {
     },
   };
 }
+
+/** Starts a program of the bench that is not measured, with the probe of processor time. */
+export const startProgram = (
+  { folder, program }: Pick<Compiled, "folder" | "program">,
+  name: string,
+): Child => startChild({ name, program: program(name), probe: program("cpu-probe"), folder });

@@ -37,7 +37,7 @@ interface WrapAnswer {
 
 /** Reads the response to a wrap without validation. */
 export async function readWrap({ body }: Dispatcher.ResponseData): Promise<WrapKeyResponse> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- deliberately not validated
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the floor checks no answer
   const answer = (await body.json()) as WrapAnswer;
   return {
     ciphertext: Buffer.from(answer.ciphertext, "base64"),

@@ -63,11 +63,11 @@ function createLoad({ process, port }: Side, load: Child, inFlight: number): Loa
           isRecorded: false,
         };
         const slice = load.ask("run", runResult, given);
-        // oxlint-disable-next-line no-await-in-loop -- in the middle of the slice
+        // oxlint-disable-next-line no-await-in-loop -- the memory is read in the middle of a slice
         await sleep(sliceMs / 2);
-        // oxlint-disable-next-line no-await-in-loop -- while the calls are made
+        // oxlint-disable-next-line no-await-in-loop -- the memory is read while calls are made
         during.push(await process.ask("memory", memory, false));
-        // oxlint-disable-next-line no-await-in-loop -- one slice after the other
+        // oxlint-disable-next-line no-await-in-loop -- a slice starts when the last one has ended
         const { calls, failures: failed } = await slice;
         made += calls;
         failures += failed;
@@ -110,14 +110,14 @@ async function watch(gateway: Side, load: Load, options: Options): Promise<numbe
   }
   const first = load.made;
   for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- what the last calls left behind is done then
+    // oxlint-disable-next-line no-await-in-loop -- the heap is read at rest
     await sleep(idleMs / 2);
-    // oxlint-disable-next-line no-await-in-loop -- between two runs of calls
+    // oxlint-disable-next-line no-await-in-loop -- the heap is read between two slices of calls
     const { heapUsed, external } = await gateway.process.ask("memory", memory, true);
     points.push([load.made - first, heapUsed]);
     externals.push(external);
     if (load.made - first >= calls) break;
-    // oxlint-disable-next-line no-await-in-loop -- one run of calls after the other
+    // oxlint-disable-next-line no-await-in-loop -- a slice starts when the heap has been read
     const slice = await load.call(Math.min(every, calls - (load.made - first)));
     failures += slice.failures;
     process.stderr.write(`${load.made - first} of ${calls} calls\n`);

@@ -3,13 +3,7 @@
  * with undici, parses it, maps it and has it encoded, each at once and without a check. It also
  * forwards a wrap, as the floor of `npm run bench` does.
  */
-import {
-  Server,
-  ServerCredentials,
-  status,
-  type handleUnaryCall,
-  type sendUnaryData,
-} from "@grpc/grpc-js";
+import { Server, type handleUnaryCall } from "@grpc/grpc-js";
 import { request } from "undici";
 import {
   KeyActionsServiceService,
@@ -23,6 +17,7 @@ import {
 } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { accessToken, instanceId } from "../canned.ts";
 import { createPool, readWrap, sendWrap } from "../request-wrap.ts";
+import { answer, serve } from "../serve-wrap.ts";
 import { keyPagePath, toPageMessage, type KeyJson } from "./key-page.ts";
 
 // The variable is read once, because reading the environment is a system call.
@@ -38,31 +33,17 @@ async function readPage({ pageSize }: ListKeysRequest): Promise<ListKeysResponse
       accept: "application/vnd.ibm.kms.key+json",
     },
   });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- deliberately not validated
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the floor checks no answer
   const { resources } = (await body.json()) as { readonly resources: readonly KeyJson[] };
   return toPageMessage(resources);
 }
 
-async function answer<Res>(
-  response: () => Promise<Res>,
-  callback: sendUnaryData<Res>,
-): Promise<void> {
-  try {
-    callback(null, await response());
-  } catch (error) {
-    callback({ code: status.UNAVAILABLE, details: String(error) });
-  }
-}
-
 const listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse> = (call, callback) =>
-  void answer(() => readPage(call.request), callback);
+  void answer(readPage(call.request), callback);
 const wrapKey: handleUnaryCall<WrapKeyRequest, WrapKeyResponse> = (call, callback) =>
-  void answer(async () => readWrap(await sendWrap(pool, call.request)), callback);
+  void answer(sendWrap(pool, call.request).then(readWrap), callback);
 
 const server = new Server();
 server.addService({ listKeys: KeysServiceService.listKeys }, { listKeys });
 server.addService({ wrapKey: KeyActionsServiceService.wrapKey }, { wrapKey });
-server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
-  if (error !== null) throw error;
-  process.send?.({ port });
-});
+serve(server);

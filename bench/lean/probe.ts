@@ -5,7 +5,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-// oxlint-disable-next-line import/no-unassigned-import -- answers how much processor time is used
+// oxlint-disable-next-line import/no-unassigned-import -- adds answers about processor time
 import "../cpu-probe.ts";
 import { onAsk } from "../messages.ts";
 

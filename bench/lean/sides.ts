@@ -1,7 +1,7 @@
 /** The two measured processes of a bench, the gateway and its floor, and what they need. */
 import { AsyncDisposables } from "../../src/platform/disposable-stack.ts";
 import { startArrangement } from "../arrangements.ts";
-import { startChild, type Child } from "../child.ts";
+import { startChild, startProgram, type Child } from "../child.ts";
 import { compile } from "../compiled.ts";
 import type { CommandOptions } from "./command.ts";
 
@@ -28,14 +28,7 @@ export async function startSides(
   await using started = new AsyncDisposables();
   const compiled = started.add(await compile());
   const probe = "lean/probe";
-  const { folder } = compiled;
-  const start = (name: string): Child =>
-    startChild({
-      name,
-      program: compiled.program(name),
-      probe: compiled.program("cpu-probe"),
-      folder,
-    });
+  const start = (name: string): Child => startProgram(compiled, name);
   const upstream = started.add(start("upstream"));
   const upstreamUrl = `http://127.0.0.1:${await upstream.port}`;
   const gateway = await startArrangement("gateway", {
@@ -56,7 +49,7 @@ export async function startSides(
       program: compiled.program(floor),
       probe: compiled.program(probe),
       env: { KP_SERVICE_URL: upstreamUrl },
-      folder,
+      folder: compiled.folder,
       node: node.path,
       profileFolder,
     }),

@@ -31,7 +31,7 @@ async function run(given: unknown): Promise<SteadyResult> {
   while (performance.now() - startedAt < durationMs) {
     const due = ((performance.now() - startedAt) / 1_000) * perSecond;
     while (wraps.length < due) wraps.push(wrap());
-    // oxlint-disable-next-line no-await-in-loop -- the rhythm of the calls
+    // oxlint-disable-next-line no-await-in-loop -- the pause until further calls are due
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await Promise.all(wraps);

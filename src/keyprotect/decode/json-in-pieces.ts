@@ -117,6 +117,21 @@ async function addGuessedGroups(
 }
 
 /**
+ * Adds the group that ends at `end`, and further ones as `addGuessedGroups` does, with a turn
+ * before. Returns the place where the scan goes on.
+ */
+async function addGroups(
+  body: Buffer,
+  list: OpenList,
+  end: number,
+  turn: () => Promise<void>,
+): Promise<number> {
+  await addGroup(list, parseGroup(body, list, end), end);
+  await turn();
+  return addGuessedGroups(body, list, turn);
+}
+
+/**
  * Parses a body that has to be a JSON object, with a turn before each piece. A long list in the
  * field that `taken` names is replaced by what took its entries.
  */
@@ -173,11 +188,7 @@ export async function parseObjectInPieces(
     } else if (byte === comma && depth === 2 && list !== undefined) {
       if (at - list.groupStart >= groupBytes) {
         // oxlint-disable-next-line no-await-in-loop -- other calls run between two pieces
-        await addGroup(list, parseGroup(body, list, at), at);
-        // oxlint-disable-next-line no-await-in-loop -- other calls run between two pieces
-        await turn();
-        // oxlint-disable-next-line no-await-in-loop -- other calls run between two pieces
-        at = await addGuessedGroups(body, list, turn);
+        at = await addGroups(body, list, at, turn);
       }
     }
     before = body[at] ?? 0;

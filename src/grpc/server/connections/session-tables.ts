@@ -1,8 +1,9 @@
 /**
  * The tables of streams that Node keeps for each HTTP/2 session, in private fields. Node has a
- * `Map` and a `Set`. When V8 replaces the memory of such a table, the old memory refers to the new
- * one. Once it is in the old generation it keeps all that follow, with the streams in them, until
- * the next major garbage collection. The tables here hold the open streams and nothing else
+ * `Map` and a `Set`. V8 replaces the memory of such a table after some additions, and the memory
+ * that it replaced refers to the new one. If replaced memory reaches the old generation, all that
+ * came after it is kept, with the streams in it, until the next major garbage collection. The
+ * tables here hold the open streams and nothing else
  * (docs/decisions/0041-what-an-ended-call-keeps.md).
  */
 import { types } from "node:util";
