@@ -1,5 +1,6 @@
 /** The one way from an operation to the upstream pipeline. */
 import type { Send, UpstreamCall, UpstreamRequest, UpstreamResponse } from "../upstream/layer.ts";
+import { free } from "../platform/bytes/free.ts";
 import type { ApiDialect } from "../platform/api-dialect.ts";
 import type { OnAnomaly } from "./anomaly.ts";
 import type { Dialect } from "./dialects/dialect.ts";
@@ -125,6 +126,7 @@ export function createCallApi(deps: {
       return answer instanceof Promise ? await answer : answer;
     } finally {
       if (request.isAnswerSecret) response.body.fill(0);
+      free(response.body);
     }
   };
 }

@@ -1,10 +1,14 @@
-/** The memory of ended calls: minor garbage collections must free it. */
+/** The memory of ended calls: it must be free before a major garbage collection. */
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { expect, test } from "vitest";
+import { keyPageAnswer, keyPagePath } from "../../bench/lean/key-page.ts";
 import { nodeFlags } from "../../bench/node-flags.ts";
+import { ListKeysRequest } from "../../src/gen/keyprotect/v1/keys_service.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { compileGateway } from "./built-gateway.ts";
 import { gatewayEnv } from "./gateway-env.ts";
-import { newKey, serveGateway, type ServingGateway } from "./serving.ts";
+import { newKey, serveGateway } from "./serving.ts";
 
 /** V8 compiles the code of a call in these. */
 const warmUpCalls = 4_000;
@@ -29,17 +33,20 @@ function growthOf(trace: string): number {
   return grown * 1_024 * 1_024;
 }
 
-async function wrapMany(gateway: ServingGateway, keyId: string, count: number): Promise<void> {
-  const request = { keyId, plaintext: Buffer.alloc(32), additionalAuthenticatedData: [] };
+/** Makes `count` calls, of which `width` are in flight. Each has to be OK. */
+async function callMany(
+  count: number,
+  width: number,
+  call: () => Promise<{ readonly code: string }>,
+): Promise<void> {
   let left = count;
-  const keepWrapping = async (): Promise<void> => {
+  const keepCalling = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      const { code } = await gateway.call(gateway.actions, "wrapKey", request);
-      expect(code).toBe("OK");
+      expect((await call()).code).toBe("OK");
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, keepWrapping));
+  await Promise.all(Array.from({ length: width }, keepCalling));
 }
 
 test("a call that has ended leaves less than 3.5 KB in the old generation", async () => {
@@ -51,10 +58,61 @@ test("a call that has ended leaves less than 3.5 KB in the old generation", asyn
   await using gateway = await serveGateway(built.main, settings, flags);
   const { response } = await gateway.call(gateway.keys, "createKey", newKey);
   const keyId = response?.key?.id ?? "";
-  await wrapMany(gateway, keyId, warmUpCalls);
+  const request = { keyId, plaintext: Buffer.alloc(32), additionalAuthenticatedData: [] };
+  const wrap = () => gateway.call(gateway.actions, "wrapKey", request);
+  await callMany(warmUpCalls, inFlight, wrap);
   const start = gateway.stdout().length;
-  await wrapMany(gateway, keyId, calls);
+  await callMany(calls, inFlight, wrap);
   const trace = gateway.stdout().slice(start);
   expect(trace.match(/: Scavenge/g)?.length).toBeGreaterThan(20);
   expect(growthOf(trace) / calls).toBeLessThan(3_500);
+}, 180_000);
+
+const pages = 300;
+const pagesInFlight = 8;
+const pageRequest = { ...ListKeysRequest.decode(new Uint8Array()), pageSize: 1_000 };
+
+/** A Key Protect that has nothing but a page of 1,000 keys, 1 MB. */
+async function startPages(): Promise<AsyncDisposable & { readonly url: string }> {
+  const page = Buffer.from(keyPageAnswer);
+  const server = createServer((request, response) => {
+    const isPage = request.url?.startsWith(`${keyPagePath}?`) === true;
+    // Without the number of all keys, the gateway would look for more.
+    response.setHeader("key-total", "1000");
+    response.writeHead(isPage ? 200 : 404, { "content-length": isPage ? page.length : 0 });
+    response.end(isPage ? page : undefined);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+test("300 pages of 1,000 keys bring fewer than six major collections", async () => {
+  await using emulator = await startEmulator();
+  await using upstream = await startPages();
+  await using built = await compileGateway();
+  const settings = await gatewayEnv(emulator, {
+    KP_SERVICE_URL: upstream.url,
+    GATEWAY_RATE_CEILING: "100000",
+    // Identical pages at the same time would share one request.
+    GATEWAY_COALESCE_READS: "false",
+  });
+  const flags = [...nodeFlags(), "--max-semi-space-size=4", "--trace-gc"];
+  await using gateway = await serveGateway(built.main, settings, flags);
+  const list = () => gateway.call(gateway.keys, "listKeys", pageRequest);
+  await callMany(50, pagesInFlight, list);
+  const start = gateway.stdout().length;
+  await callMany(pages, pagesInFlight, list);
+  const trace = gateway.stdout().slice(start);
+  expect(trace.match(/: Scavenge/g)?.length).toBeGreaterThan(30);
+  expect(trace.match(/: Mark-Compact/g)?.length ?? 0).toBeLessThan(6);
 }, 180_000);

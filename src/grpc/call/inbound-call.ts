@@ -16,7 +16,7 @@ import { createCallContext, type MutableCallContext, type SourceCall } from "./c
 import { correlationKey } from "./correlation-id.ts";
 import { remainingMs } from "./deadline.ts";
 import type { UnaryMethod } from "./unary-method.ts";
-import { zeroize } from "./zeroize.ts";
+import { discard, zeroize } from "./zeroize.ts";
 
 /** With less than this left, in milliseconds, the caller's own deadline counts as passed. */
 const deadlineToleranceMs = 5;
@@ -244,7 +244,7 @@ export class InboundCall<Req, Res> implements ActiveCall {
   #zeroizeWhenDone(): void {
     if (!this.#isClosed || !this.#isSettled) return;
     zeroize(this.#call.request);
-    zeroize(this.#message);
+    if (this.#message !== undefined) discard(this.#message);
     this.#message = undefined;
   }
 }

@@ -2,6 +2,7 @@
  * Key material must not stay in memory after its call. Buffers that the gateway owns are zeroed;
  * copies in the protobuf encoder, in HTTP/2 frames and in TLS records are out of reach.
  */
+import { free } from "../../platform/bytes/free.ts";
 
 /**
  * Fills the bytes fields of a message with zeros: its own, those of a `oneof`, and those of nested
@@ -23,6 +24,12 @@ export function zeroize(message: unknown): void {
       if (typeof field === "object") zeroize(field);
     }
   }
+}
+
+/** Zeroes an encoded message and frees its memory. It must not be used afterwards. */
+export function discard(encoded: Uint8Array): void {
+  encoded.fill(0);
+  free(encoded);
 }
 
 const hasFields = (message: object): message is Readonly<Record<string, unknown>> =>

@@ -1,4 +1,5 @@
 /** Encodes a message with a long list in pieces. */
+import { free } from "../bytes/free.ts";
 
 /** The most entries of a list that are encoded at once. */
 const pieceSize = 128;
@@ -64,6 +65,9 @@ export async function encodeInPieces<Res>(
     parts.push(encode({ ...message, [name]: [] }));
     return Buffer.concat(parts);
   } finally {
-    for (const part of parts) part.fill(0);
+    for (const part of parts) {
+      part.fill(0);
+      free(part);
+    }
   }
 }

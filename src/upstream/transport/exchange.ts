@@ -5,6 +5,7 @@ import { toUpstreamError } from "./transport-error.ts";
 import { callEndedError, UpstreamError } from "../error.ts";
 import type { Settle, UpstreamRequest, UpstreamResponse } from "../layer.ts";
 import type { Dispatch } from "./pool.ts";
+import { ResponseBody } from "./response-body.ts";
 
 type Controller = Dispatcher.DispatchController;
 type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2];
@@ -62,8 +63,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #sentAt = 0;
   #status = 0;
   #headers: Readonly<Record<string, string>> = noHeaders;
-  #chunks: Buffer[] = [];
-  #receivedBytes = 0;
+  readonly #body = new ResponseBody();
+  /** `content-length`, if the response has it. */
+  #announcedBytes: number | undefined;
 
   constructor(
     request: UpstreamRequest,
@@ -136,19 +138,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const encoding = this.#headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
       this.#rejectBody("the answer is compressed although compression was not requested");
-    } else if (method !== "HEAD" && Number(this.#headers["content-length"]) > maxResponseBytes) {
+      return;
+    }
+    const announced = this.#headers["content-length"];
+    if (method === "HEAD" || announced === undefined) return;
+    this.#announcedBytes = Number(announced);
+    if (this.#announcedBytes > maxResponseBytes) {
       this.#rejectBody("the answer announces a body larger than allowed");
     }
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    this.#receivedBytes += chunk.length;
     if (this.#isSettled) {
       chunk.fill(0);
       return;
     }
-    this.#chunks.push(chunk);
-    if (this.#receivedBytes > this.#request.maxResponseBytes) {
+    this.#body.add(chunk, this.#announcedBytes);
+    if (this.#body.length > this.#request.maxResponseBytes) {
       this.#rejectBody("the body of the answer is larger than allowed");
     }
   }
@@ -158,7 +164,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#onFreed?.();
     if (this.#isSettled) return;
     this.#release();
-    this.#resolve(this.#joinChunks());
+    this.#resolve(this.#body.join());
   }
 
   onResponseError(_controller: Controller | undefined, error: Error): void {
@@ -206,7 +212,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#fail(error);
     } else {
       this.#release();
-      this.#zeroizeChunks();
+      this.#body.zeroize();
       this.#resolve(noBody);
     }
   }
@@ -222,27 +228,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     this.#release();
-    this.#zeroizeChunks();
+    this.#body.zeroize();
     this.#settle.reject(error);
-  }
-
-  #zeroizeChunks(): void {
-    for (const chunk of this.#chunks) chunk.fill(0);
-    this.#chunks = [];
   }
 
   #release(): void {
     this.#isSettled = true;
     this.#timer.cancel();
     this.#request.call.signal.removeEventListener("abort", this);
-  }
-
-  /** The body in one piece. The chunks are zeroed, so that there is one copy of key material. */
-  #joinChunks(): Buffer {
-    const [first = noBody] = this.#chunks;
-    if (this.#chunks.length <= 1) return first;
-    const body = Buffer.concat(this.#chunks, this.#receivedBytes);
-    this.#zeroizeChunks();
-    return body;
   }
 }

@@ -16,6 +16,7 @@ const described = thousand.map((key) => ({ ...key, description: "x".repeat(900) 
 
 /** A client of an upstream that answers each request with these keys, and what it does in order. */
 function createClient(resources: readonly object[], onTurn: (turns: number) => void = () => {}) {
+  const bodies: Buffer[] = [];
   let turns = 0;
   const pieces = createPieceQueue({
     priorities: ["interactive"],
@@ -27,12 +28,16 @@ function createClient(resources: readonly object[], onTurn: (turns: number) => v
       }),
   });
   const client = createKeyProtectClient({
-    send: () => Promise.resolve(toResponse({ status: 200, body: keys(...resources) })),
+    send: async () => {
+      const response = toResponse({ status: 200, body: keys(...resources) });
+      bodies.push(response.body);
+      return response;
+    },
     dialect: "current",
     instanceId,
     pieces,
   });
-  return { client, turns: () => turns };
+  return { client, turns: () => turns, bodies };
 }
 
 const window = { limit: 1_000, offset: 0 };
@@ -64,6 +69,16 @@ describe("a page that is read in pieces", () => {
     expect(page.keys.map(({ name }) => name)).toEqual(thousand.map(({ name }) => name));
     expect(page.keys.every(({ description }) => description?.length === 900)).toBe(true);
     expect(turns()).toBe(15);
+  });
+
+  test("the memory of a long page's body is freed once it is read, also if a key is wrong", async () => {
+    const good = createClient(described);
+    await good.client.listKeys(call, window);
+    const bad = createClient(
+      described.with(700, { id: "no UUID", name: "wrong", description: "" }),
+    );
+    await keyProtectErrorOf(bad.client.listKeys(call, window));
+    expect([...good.bodies, ...bad.bodies].map(({ length }) => length)).toEqual([0, 0]);
   });
 
   test.each([

@@ -140,7 +140,7 @@ describe.each(["deadline", "shutdown"] as const)("an exchange ended by the %s", 
 describe("the bytes of an answer", () => {
   test("bytes of a response that came before the call ended are zeroed", async () => {
     await using server = await startRawServer((socket) =>
-      socket.write("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
+      socket.write("HTTP/1.1 200 -\r\ntransfer-encoding: chunked\r\n\r\n6\r\nSECRET\r\n"),
     );
     await using way = wayTo(server.origin);
     const request = openRequest();
@@ -196,6 +196,20 @@ describe("the bytes of an answer", () => {
 
     expect(pieces.length).toBeGreaterThan(0);
     expect(allZero()).toBe(true);
+  });
+
+  test("a piece of a body whose length was announced is zeroed as soon as it is copied", async () => {
+    await using server = await startRawServer((socket) =>
+      socket.write("HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\nSECRET"),
+    );
+    await using way = wayTo(server.origin);
+    const request = openRequest();
+    const failing = upstreamErrorOf(way.send(request));
+    await until(() => pieces.length > 0);
+    expect(allZero()).toBe(true);
+
+    request.end("deadline");
+    await failing;
   });
 
   test("the pieces of a body are zeroed after they were joined", async () => {
