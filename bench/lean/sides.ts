@@ -15,6 +15,8 @@ export interface Side {
 /** The processes of a bench. Disposal ends them. */
 export interface Sides extends AsyncDisposable {
   readonly both: readonly Side[];
+  /** Starts a further process of the floor and resolves to its port. */
+  startFloor(name: string): Promise<number>;
   /** Starts a program that makes calls. It runs on this process' node. */
   startLoad(program: string): Promise<Child>;
 }
@@ -43,17 +45,17 @@ export async function startSides(
     settings,
   });
   started.add(gateway.measured);
-  const floorProcess = started.add(
+  const startFloor = (name: string): Child =>
     startChild({
-      name: "floor",
+      name,
       program: compiled.program(floor),
       probe: compiled.program(probe),
       env: { KP_SERVICE_URL: upstreamUrl },
       folder: compiled.folder,
       node: node.path,
       profileFolder,
-    }),
-  );
+    });
+  const floorProcess = started.add(startFloor("floor"));
   const both: readonly Side[] = [
     { name: "floor", process: floorProcess, port: await floorProcess.port },
     { name: "gateway", process: gateway.measured, port: gateway.port },
@@ -61,6 +63,7 @@ export async function startSides(
   const running = started.move();
   return {
     both,
+    startFloor: (name) => running.add(startFloor(name)).port,
     async startLoad(program) {
       const child = running.add(start(program));
       // A question that comes before the program has been loaded would get no answer.
