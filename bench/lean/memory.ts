@@ -1,6 +1,6 @@
 /**
  * `npm run bench:memory`: the memory of the gateway and of the floor, idle and under load, and how
- * the heap of the gateway grows with the number of calls.
+ * their heaps grow with the number of calls.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
@@ -14,7 +14,7 @@ import { startSides, type Side } from "./sides.ts";
 
 const numbers = {
   calls: { byDefault: 1_000_000, meaning: "calls over which the heap is watched" },
-  "warm-up": { byDefault: 500_000, meaning: "calls of the gateway before" },
+  "warm-up": { byDefault: 500_000, meaning: "calls of each process before" },
   every: { byDefault: 50_000, meaning: "calls between two looks at the heap" },
   "in-flight": { byDefault: 64, meaning: "calls in flight" },
 };
@@ -97,12 +97,30 @@ async function measure(side: Side, load: Load, warmUp: number) {
   return { row: `| ${row.join(" | ")} |`, failures };
 }
 
+/** Bytes after so many calls. */
+type Point = readonly [calls: number, bytes: number];
+
+/** The slope of these points, in words. */
+function growthOf(points: readonly Point[]): string {
+  const { slope, low, high } = slopeOf(points);
+  const isZero = low <= 0 && high >= 0;
+  return (
+    `${slope.toFixed(3)} bytes per call, 95 % interval ${low.toFixed(3)} to ${high.toFixed(3)}` +
+    (isZero ? ", indistinguishable from zero" : "")
+  );
+}
+
 /** Watches the heap over calls. Returns the failures. */
-async function watch(gateway: Side, load: Load, options: Options): Promise<number> {
+async function watch(
+  { name, process: watched }: Side,
+  load: Load,
+  options: Options,
+): Promise<number> {
   const calls = options.number("calls");
   // A line needs some points.
   const every = Math.min(options.number("every"), calls / 8);
-  const points: [calls: number, bytes: number][] = [];
+  const points: Point[] = [];
+  const code: Point[] = [];
   const externals: number[] = [];
   let failures = 0;
   if (load.made < options.number("warm-up")) {
@@ -113,9 +131,10 @@ async function watch(gateway: Side, load: Load, options: Options): Promise<numbe
     // oxlint-disable-next-line no-await-in-loop -- the heap is read at rest
     await sleep(idleMs / 2);
     // oxlint-disable-next-line no-await-in-loop -- the heap is read between two slices of calls
-    const { heapUsed, external } = await gateway.process.ask("memory", memory, true);
-    points.push([load.made - first, heapUsed]);
-    externals.push(external);
+    const found = await watched.ask("memory", memory, true);
+    points.push([load.made - first, found.heapUsed]);
+    code.push([load.made - first, found.code]);
+    externals.push(found.external);
     if (load.made - first >= calls) break;
     // oxlint-disable-next-line no-await-in-loop -- a slice starts when the heap has been read
     const slice = await load.call(Math.min(every, calls - (load.made - first)));
@@ -123,13 +142,9 @@ async function watch(gateway: Side, load: Load, options: Options): Promise<numbe
     process.stderr.write(`${load.made - first} of ${calls} calls\n`);
   }
   const shown = points.map(([made, heap]) => `${made}: ${(heap / 1_024).toFixed(0)}`);
-  console.log(`\nheap after collection, KiB, by calls:\n${shown.join(", ")}`);
-  const { slope, low, high } = slopeOf(points);
-  const isZero = low <= 0 && high >= 0;
-  console.log(
-    `slope: ${slope.toFixed(3)} bytes per call, 95 % interval ${low.toFixed(3)} to ` +
-      `${high.toFixed(3)}: ${isZero ? "indistinguishable from zero" : "not zero"}`,
-  );
+  console.log(`\n${name}: heap after collection, KiB, by calls:\n${shown.join(", ")}`);
+  console.log(`growth of the heap: ${growthOf(points)}`);
+  console.log(`of which compiled code: ${growthOf(code)}`);
   console.log(
     `external memory: ${mebibytes(externals[0] ?? 0)} MiB at first, ` +
       `${mebibytes(externals.at(-1) ?? 0)} at last`,
@@ -148,13 +163,16 @@ async function run(options: Options): Promise<number> {
   console.log("| process | idle RSS, MiB | under load | most | heap after | failed |");
   console.log("| --- | ---: | ---: | ---: | ---: | ---: |");
   let failures = 0;
-  for (const side of sides.both) {
-    const load = createLoad(side, wire, options.number("in-flight"));
+  const loaded = sides.both.map((side) => ({
+    side,
+    load: createLoad(side, wire, options.number("in-flight")),
+  }));
+  for (const { side, load } of loaded) {
     const measured = await measure(side, load, Math.min(tableCalls, options.number("warm-up")));
     console.log(measured.row);
     failures += measured.failures;
-    if (side.name === "gateway") failures += await watch(side, load, options);
   }
+  for (const { side, load } of loaded) failures += await watch(side, load, options);
   return failures === 0 ? 0 : 1;
 }
 

@@ -24,6 +24,8 @@ export const steps = z.array(z.number());
 /** Memory of a process, in bytes. */
 export const memory = z.object({
   heapUsed: z.number(),
+  /** The part of `heapUsed` that is compiled code with its data. */
+  code: z.number(),
   external: z.number(),
   rss: z.number(),
 });

@@ -3,7 +3,7 @@
  * how much processor time the process has used, how long the steps of its event loop are, and how
  * much memory it has.
  */
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 // oxlint-disable-next-line import/no-unassigned-import -- adds answers about processor time
 import "../cpu-probe.ts";
@@ -46,6 +46,14 @@ onAsk("steps", () => {
   return steps;
 });
 
+/** The spaces of V8's heap with machine code, and since Node 22 with bytecode. */
+const codeSpaces: ReadonlySet<string> = new Set([
+  "code_space",
+  "code_large_object_space",
+  "trusted_space",
+  "trusted_large_object_space",
+]);
+
 let collect: (() => void) | undefined;
 
 onAsk("memory", (isCollecting) => {
@@ -57,5 +65,8 @@ onAsk("memory", (isCollecting) => {
     collect?.();
   }
   const { heapUsed, external, rss } = process.memoryUsage();
-  return { heapUsed, external, rss };
+  const code = getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => codeSpaces.has(name))
+    .reduce((sum, space) => sum + space.space_used_size, 0);
+  return { heapUsed, code, external, rss };
 });

@@ -31,7 +31,7 @@ test("a wrap beside eight pages waits less than a third as long as in a server t
   expect(rowOf(stdout, "gateway").at(-1)).toBe("0");
 }, 180_000);
 
-test("the bench of memory has a row for both processes and the slope of the heap", async () => {
+test("the bench of memory has a row and the growth of the heap for both processes", async () => {
   const args = ["--calls", "4000", "--warm-up", "1000", "--every", "500"];
   const { code, stdout, stderr } = await runBench("memory", ...args);
   expect(code, stderr).toBe(0);
@@ -42,8 +42,12 @@ test("the bench of memory has a row for both processes and the slope of the heap
     expect(most, name).toBeGreaterThanOrEqual(loaded ?? 0);
     expect(heap, name).toBeGreaterThan(5);
     expect(failed, name).toBe(0);
+    expect(stdout).toContain(`${name}: heap after collection, KiB, by calls:\n0: `);
   }
-  expect(stdout).toMatch(/slope: -?\d+\.\d{3} bytes per call, 95 % interval/);
+  for (const part of ["growth of the heap", "of which compiled code"]) {
+    const line = new RegExp(`^${part}: -?\\d+\\.\\d{3} bytes per call, 95 % interval`, "gm");
+    expect(stdout.match(line), part).toHaveLength(2);
+  }
 }, 180_000);
 
 test.each([
