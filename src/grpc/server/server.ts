@@ -10,7 +10,7 @@ import type { Certificates } from "./tls-credentials.ts";
 import { createGracefulShutdown } from "./graceful-shutdown.ts";
 import type { DrainTimes } from "./graceful-shutdown.ts";
 import type { Connections } from "./connections/connections.ts";
-import { announceHeaderListSize } from "./connections/http2-servers.ts";
+import { announceHeaderListSize, limitResets } from "./connections/http2-servers.ts";
 import {
   assertGrpcVersion,
   correctHeaders,
@@ -105,6 +105,7 @@ export async function startServer(options: StartServerOptions): Promise<GatewayS
   );
   correctHeaders(server);
   announceHeaderListSize(server, headerListBytes(options.limits));
+  limitResets(server, resetsPerSecond(options.limits));
   options.connections.watch(server);
   for (const { definition, implementation } of [
     ...options.services,
@@ -176,6 +177,14 @@ const reservedHeaderBytes = 1_024;
  */
 const headerListBytes = ({ maxMetadataBytes }: ServerLimits): number =>
   Math.max(harmlessHeaderBytes, maxMetadataBytes + reservedHeaderBytes);
+
+/**
+ * How many calls a client may cancel per second on one connection. A call whose deadline passes at
+ * the client is cancelled too, so that while Key Protect does not answer, a client with deadlines
+ * of 100 ms cancels all its concurrent calls ten times per second.
+ */
+const resetsPerSecond = ({ maxConcurrentStreams }: ServerLimits): number =>
+  10 * maxConcurrentStreams;
 
 const serverOptions = (
   limits: ServerLimits,

@@ -51,17 +51,41 @@ export function idleMsOf(server: Server, session: object): number | undefined {
   return activeStreams === 0 ? Date.now() - lastIdle : undefined;
 }
 
+/** The options with which grpc-js creates each HTTP/2 server. */
+function http2Options(server: Server): object {
+  const options: unknown = Reflect.get(server, "commonServerOptions");
+  if (!holdsObject(options)) throw new Error("grpc-js has no commonServerOptions");
+  return options;
+}
+
 /**
  * Announces to clients the largest list of request headers, in bytes (RFC 9113 section 6.5.2). Node
  * resets a stream with a larger one, once the client has acknowledged the limit. grpc-js has no
  * option for it.
  */
 export function announceHeaderListSize(server: Server, bytes: number): void {
-  const options: unknown = Reflect.get(server, "commonServerOptions");
-  if (!holdsObject(options)) throw new Error("grpc-js has no commonServerOptions");
+  const options = http2Options(server);
   const settings: unknown = Reflect.get(options, "settings");
   Reflect.set(options, "settings", {
     ...(holdsObject(settings) && settings),
     maxHeaderListSize: bytes,
+  });
+}
+
+/**
+ * Sets how many streams a client may reset on one connection: so many at once, and as many in each
+ * further second. Beyond it, nghttp2 ends the connection with all its calls. Node 20 does not know
+ * these two options and keeps nghttp2's own values, 1,000 and 33.
+ *
+ * A stream that was reset counts as open until Node has told its listeners. A client that goes on
+ * meanwhile exceeds the number of concurrent streams, which it cannot know. Node resets those
+ * streams, and ends the connection with more of them than `maxSessionRejectedStreams`, by default
+ * 100. So they have the same limit.
+ */
+export function limitResets(server: Server, perSecond: number): void {
+  Object.assign(http2Options(server), {
+    streamResetBurst: perSecond,
+    streamResetRate: perSecond,
+    maxSessionRejectedStreams: perSecond,
   });
 }
