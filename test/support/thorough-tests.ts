@@ -22,7 +22,7 @@ export const oneVersionTests: readonly string[] = [
   browserTests,
   "test/bench/{bench,list}.test.ts",
   "test/process/migrate-killed.test.ts",
-  "test/unit/contract/buf-breaking.test.ts",
+  "test/unit/contract/{buf-breaking,gate}.test.ts",
 ];
 
 /** Load tests of the same kind: rates and shares of a quota, which take minutes to measure. */
@@ -49,5 +49,5 @@ export const thoroughTests: readonly string[] = [
   "test/integration/{credential-kinds,deadlines,incomplete-requests,online-check,read-after-change}.test.ts",
   "test/process/{bundle,console,example-program,gateway-killed,kms-doctor,log-output,migrate-killed,old-generation,traces}.test.ts",
   "test/redis/acl.test.ts",
-  "test/unit/contract/buf-breaking.test.ts",
+  "test/unit/contract/{buf-breaking,gate}.test.ts",
 ];
