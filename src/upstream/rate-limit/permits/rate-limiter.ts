@@ -148,7 +148,12 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
       const now = clock.now();
       if (now < pausedUntil) return false;
       if (limits === undefined) return true;
-      if (limits.window.waitMs(now) > 0 || !limits.bucket.tryTake(now)) return false;
+      const blockedMs = limits.window.waitMs(now);
+      if (blockedMs > 0) {
+        limits.bucket.blockUntil(now, now + blockedMs);
+        return false;
+      }
+      if (!limits.bucket.tryTake(now)) return false;
       limits.window.take(now);
       return true;
     },

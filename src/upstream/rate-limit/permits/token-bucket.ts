@@ -19,6 +19,12 @@ export interface TokenBucket {
   setAwaited(now: number, isAwaited: boolean): void;
   /** Gives no token before `time`, and a single one then. */
   pauseUntil(time: number): void;
+  /**
+   * Says that the sliding window allows no send before `time`. The bucket is nearly empty then.
+   * With the tokens of the whole wait it would let a burst go, and after it nothing for as long as
+   * the burst was ahead of the rate: so the window would keep the burst, second after second.
+   */
+  blockUntil(now: number, time: number): void;
   /** Sets the tokens per second. */
   setRate(now: number, rate: number): void;
 }
@@ -53,6 +59,11 @@ const soonerSeconds = 0.025;
  * while all connections are busy, no call waits here.
  */
 const awaitedForMs = 250;
+/**
+ * The tokens that a bucket may get in addition to one while the sliding window blocks, in seconds
+ * of the rate. Sends are uneven by some milliseconds, and without these tokens each would be lost.
+ */
+const blockedSeconds = 0.01;
 /** The largest deficit, in seconds of the rate. */
 const mostDeficitSeconds = 0.25;
 /** Sums of fractions are a little off. */
@@ -128,6 +139,14 @@ export function createTokenBucket(options: TokenBucketOptions): TokenBucket {
     pauseUntil(time) {
       at = time;
       tokens = 1;
+      deficit = 0;
+    },
+    blockUntil(now, time) {
+      refill(now);
+      const most = 1 + blockedSeconds * rate;
+      const due = (Math.max(0, time - at) * rate) / 1_000;
+      if (tokens + due <= most) return;
+      tokens = most - due;
       deficit = 0;
     },
     setRate(now, next) {

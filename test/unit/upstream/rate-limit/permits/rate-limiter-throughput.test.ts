@@ -46,6 +46,21 @@ describe("the throughput of the rate limiter", () => {
     },
   );
 
+  test.each([98.5, 197, 300, 2_000])(
+    "two seconds after the burst of the start, permits at %d per second come evenly",
+    async (rate) => {
+      const permits = limiter(rate);
+      const times = spendAll(permits);
+      await vi.advanceTimersByTimeAsync(6_000);
+      permits.close();
+      const even = times.filter((at) => at - (times[0] ?? at) > 2_000);
+      const pauses = even.slice(1).map((at, index) => at - (even[index] ?? at));
+      // If the burst came back, it would follow a pause of up to 41 ms.
+      expect(Math.max(...pauses)).toBeLessThan(1_000 / rate + 12);
+      expect(even.length).toBeGreaterThan(0.995 * rate * 4 - 2);
+    },
+  );
+
   test.each([
     [98.5, 20, 0.99],
     [300, 20, 0.99],
