@@ -63,7 +63,7 @@ function createLoad({ process, port }: Side, load: Child, inFlight: number): Loa
           isRecorded: false,
         };
         const slice = load.ask("run", runResult, given);
-        // oxlint-disable-next-line no-await-in-loop -- the memory is read in the middle of a slice
+        // oxlint-disable-next-line no-await-in-loop -- calls run until the middle of the slice
         await sleep(sliceMs / 2);
         // oxlint-disable-next-line no-await-in-loop -- the memory is read while calls are made
         during.push(await process.ask("memory", memory, false));

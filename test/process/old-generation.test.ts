@@ -1,10 +1,9 @@
 /** The memory of ended calls: it must be free before a major garbage collection. */
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { expect, test } from "vitest";
-import { keyPageAnswer, keyPagePath } from "../../bench/lean/key-page.ts";
+import { keyPageAnswer } from "../../bench/lean/key-page.ts";
 import { nodeFlags } from "../../bench/node-flags.ts";
 import { ListKeysRequest } from "../../src/gen/keyprotect/v1/keys_service.ts";
+import { startAnswering } from "../support/error-table-servers.ts";
 import { startEmulator } from "../support/start-emulator.ts";
 import { compileGateway } from "./built-gateway.ts";
 import { gatewayEnv } from "./gateway-env.ts";
@@ -72,36 +71,20 @@ const pages = 300;
 const pagesInFlight = 8;
 const pageRequest = { ...ListKeysRequest.decode(new Uint8Array()), pageSize: 1_000 };
 
-/** A Key Protect that has nothing but a page of 1,000 keys, 1 MB. */
-async function startPages(): Promise<AsyncDisposable & { readonly url: string }> {
-  const page = Buffer.from(keyPageAnswer);
-  const server = createServer((request, response) => {
-    const isPage = request.url?.startsWith(`${keyPagePath}?`) === true;
-    // Without the number of all keys, the gateway would look for more.
-    response.setHeader("key-total", "1000");
-    response.writeHead(isPage ? 200 : 404, { "content-length": isPage ? page.length : 0 });
-    response.end(isPage ? page : undefined);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
+/** A Key Protect that answers with a page of 1,000 keys, 1 MB, which are all that it has. */
+const startPages = () =>
+  startAnswering(
+    200,
+    { "key-total": "1000", "content-length": String(Buffer.byteLength(keyPageAnswer)) },
+    keyPageAnswer,
+  );
 
 test("300 pages of 1,000 keys bring fewer than six major collections", async () => {
   await using emulator = await startEmulator();
   await using upstream = await startPages();
   await using built = await compileGateway();
   const settings = await gatewayEnv(emulator, {
-    KP_SERVICE_URL: upstream.url,
+    KP_SERVICE_URL: upstream.origin,
     GATEWAY_RATE_CEILING: "100000",
     // Identical pages at the same time would share one request.
     GATEWAY_COALESCE_READS: "false",

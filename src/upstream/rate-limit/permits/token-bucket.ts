@@ -20,9 +20,9 @@ export interface TokenBucket {
   /** Gives no token before `time`, and a single one then. */
   pauseUntil(time: number): void;
   /**
-   * Says that the sliding window allows no send before `time`. The bucket is nearly empty then.
-   * With the tokens of the whole wait it would let a burst go, and after it nothing for as long as
-   * the burst was ahead of the rate: so the window would keep the burst, second after second.
+   * Says that the sliding window allows no send before `time`. Until then the bucket gets few
+   * tokens. If it filled up, it would let a burst go at `time`, and a second later the window would
+   * block again for as long.
    */
   blockUntil(now: number, time: number): void;
   /** Sets the tokens per second. */
@@ -61,7 +61,8 @@ const soonerSeconds = 0.025;
 const awaitedForMs = 250;
 /**
  * The tokens that a bucket may get in addition to one while the sliding window blocks, in seconds
- * of the rate. Sends are uneven by some milliseconds, and without these tokens each would be lost.
+ * of the rate. A send can be a few milliseconds late. Without these tokens, each late send would
+ * lower the rate.
  */
 const blockedSeconds = 0.01;
 /** The largest deficit, in seconds of the rate. */
